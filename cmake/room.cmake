@@ -1,0 +1,69 @@
+# cove_room(NAME base LAYER 0 [USES other rooms] [LIBS libraries])
+#
+# One folder of src/ is one room: a static library, its unit tests (*_test.cc) and its
+# benchmarks (*_bench.cc). A room may include the rooms of lower layers that it names in USES,
+# and nothing else; tools/check_layers.cmake refuses any other #include at build time.
+set_property(GLOBAL PROPERTY COVE_ROOMS "")
+
+function(cove_room)
+  cmake_parse_arguments(R "" "NAME;LAYER" "USES;LIBS" ${ARGN})
+  set(dir ${CMAKE_SOURCE_DIR}/src/${R_NAME})
+  file(GLOB all CONFIGURE_DEPENDS ${dir}/*.cc)
+  set(tests ${all})
+  set(benches ${all})
+  set(sources ${all})
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  list(FILTER benches INCLUDE REGEX "_bench\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "(_test|_bench|_fuzz|/main)\\.cc$")
+
+  foreach(used ${R_USES})
+    get_property(layer GLOBAL PROPERTY COVE_LAYER_${used})
+    if(layer STREQUAL "" OR layer GREATER R_LAYER)
+      message(FATAL_ERROR "room ${R_NAME} (layer ${R_LAYER}) may not use ${used} (layer ${layer})")
+    endif()
+  endforeach()
+  set_property(GLOBAL PROPERTY COVE_LAYER_${R_NAME} ${R_LAYER})
+  set_property(GLOBAL APPEND PROPERTY COVE_ROOMS ${R_NAME})
+  set_property(GLOBAL PROPERTY COVE_USES_${R_NAME} "${R_USES}")
+
+  if(sources)
+    add_library(cove_${R_NAME} STATIC ${sources})
+    target_link_libraries(cove_${R_NAME} PUBLIC cove_flags ${R_LIBS})
+    foreach(used ${R_USES})
+      target_link_libraries(cove_${R_NAME} PUBLIC cove_${used})
+    endforeach()
+  else()
+    add_library(cove_${R_NAME} INTERFACE)
+    target_link_libraries(cove_${R_NAME} INTERFACE cove_flags ${R_LIBS})
+    foreach(used ${R_USES})
+      target_link_libraries(cove_${R_NAME} INTERFACE cove_${used})
+    endforeach()
+  endif()
+
+  if(tests AND COVE_TESTS)
+    add_executable(cove_${R_NAME}_test ${tests})
+    target_link_libraries(cove_${R_NAME}_test PRIVATE cove_${R_NAME} GTest::gtest GTest::gmock GTest::gtest_main)
+    add_test(NAME ${R_NAME} COMMAND cove_${R_NAME}_test)
+    set_tests_properties(${R_NAME} PROPERTIES TIMEOUT 240)
+  endif()
+  if(benches AND COVE_BENCH)
+    add_executable(cove_${R_NAME}_bench ${benches})
+    target_link_libraries(cove_${R_NAME}_bench PRIVATE cove_${R_NAME} benchmark::benchmark_main)
+  endif()
+endfunction()
+
+# cove_check_layers(): a target of every build that compares each #include with USES.
+function(cove_check_layers)
+  set(table "")
+  get_property(rooms GLOBAL PROPERTY COVE_ROOMS)
+  foreach(room ${rooms})
+    get_property(uses GLOBAL PROPERTY COVE_USES_${room})
+    string(APPEND table "set(USES_${room} ${room} ${uses})\n")
+  endforeach()
+  string(APPEND table "set(ROOMS ${rooms})\n")
+  file(WRITE ${CMAKE_BINARY_DIR}/layers.cmake "${table}")
+  add_custom_target(check_layers ALL
+    COMMAND ${CMAKE_COMMAND} -DTABLE=${CMAKE_BINARY_DIR}/layers.cmake -DROOT=${CMAKE_SOURCE_DIR}/src
+            -P ${CMAKE_SOURCE_DIR}/tools/check_layers.cmake
+    COMMENT "Checking that rooms include only what they name" VERBATIM)
+endfunction()

@@ -1,0 +1,38 @@
+// Goal: what is not strict JSON is refused with its place, and look-ups never throw.
+#include "json/json.h"
+
+#include <gtest/gtest.h>
+
+namespace cove::json {
+namespace {
+
+TEST(JsonTest, RefusesWhatIsNotJson) {
+  for (const char* text : {"", "{", "{\"a\":}", "[1,]", "{} x", "nul", "'a'", "{\"a\":1,}"}) {
+    EXPECT_FALSE(Parse(text)) << text;
+  }
+  EXPECT_FALSE(Parse(std::string(100, '[')));
+  EXPECT_FALSE(ParseObject("[]"));
+}
+
+TEST(JsonTest, LooksUpByTypeOrGivesNothing) {
+  const auto o = ParseObject(R"({"s":"x","i":3,"d":3.0,"f":3.5,"b":true,"n":null,"o":{},"a":[]})");
+  ASSERT_TRUE(o);
+  EXPECT_EQ(GetString(*o, "s"), "x");
+  EXPECT_EQ(GetString(*o, "i"), std::nullopt);
+  EXPECT_EQ(GetInt(*o, "i"), 3);
+  EXPECT_EQ(GetInt(*o, "d"), 3);
+  EXPECT_EQ(GetInt(*o, "f"), std::nullopt);
+  EXPECT_EQ(GetNumber(*o, "f"), 3.5);
+  EXPECT_EQ(GetBool(*o, "b"), true);
+  EXPECT_EQ(GetBool(*o, "n"), std::nullopt);
+  EXPECT_NE(GetObject(*o, "o"), nullptr);
+  EXPECT_NE(GetArray(*o, "a"), nullptr);
+}
+
+TEST(JsonTest, WritesWhatItRead) {
+  const std::string text = R"({"a":[1,-7,"\u0001x",null,true]})";
+  EXPECT_EQ(Write(*Parse(text)), text);
+}
+
+}  // namespace
+}  // namespace cove::json

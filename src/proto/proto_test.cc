@@ -1,0 +1,67 @@
+// Goal: both ends agree, and a lying peer is refused. Method: round trips, and every truncation.
+#include <gtest/gtest.h>
+
+#include "proto/runner.h"
+#include "proto/toolbox.h"
+
+namespace cove::proto {
+namespace {
+
+toolbox::ExecRequest Sample() {
+  toolbox::ExecRequest r;
+  r.command = "echo hi";
+  r.argv = {"a", "", "c"};
+  r.env = {{"K", "V"}};
+  r.timeout_ms = 70000;
+  r.pty = true;
+  r.window = {132, 50};
+  return r;
+}
+
+TEST(WireTest, RoundTripKeepsEveryField) {
+  const auto back = Decode<toolbox::ExecRequest>(Encode(Sample()));
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->argv.size(), 3u);
+  EXPECT_EQ(back->env[0].second, "V");
+  EXPECT_EQ(back->timeout_ms, 70000u);
+  EXPECT_EQ(back->window.cols, 132);
+}
+
+TEST(WireTest, RefusesEveryTruncationAndEveryTail) {
+  const std::string whole = Encode(Sample());
+  for (size_t n = 0; n < whole.size(); ++n) {
+    EXPECT_FALSE(Decode<toolbox::ExecRequest>(std::string_view(whole).substr(0, n))) << n;
+  }
+  EXPECT_FALSE(Decode<toolbox::ExecRequest>(whole + "x"));
+}
+
+TEST(WireTest, RefusesALengthThatLies) {
+  std::string whole = Encode(toolbox::SessionRef{"abc"});
+  whole[0] = '\xff';
+  whole[3] = '\x7f';
+  EXPECT_FALSE(Decode<toolbox::SessionRef>(whole));
+}
+
+Task<Result<Frame>> SendAndReceive(Channel* a, Channel* b) {
+  int fds[2];
+  EXPECT_EQ(pipe(fds), 0);
+  const UniqueFd r(fds[0]);
+  const UniqueFd w(fds[1]);
+  CO_RETURN_IF_ERROR(co_await a->Send(runner::Type::kReply, runner::BoxRef{SandboxId("x")}, {r.get()}));
+  co_return co_await b->Receive();
+}
+
+TEST(ChannelTest, CarriesDescriptorsWithTheirFrame) {
+  async::Loop loop;
+  auto pair = net::StreamPair();
+  ASSERT_TRUE(pair);
+  Channel a(std::move(pair->first));
+  Channel b(std::move(pair->second));
+  auto frame = loop.RunUntil(SendAndReceive(&a, &b));
+  ASSERT_TRUE(frame) << frame.error().message();
+  EXPECT_EQ(frame->type, static_cast<uint16_t>(runner::Type::kReply));
+  EXPECT_EQ(frame->fds.size(), 1u);
+}
+
+}  // namespace
+}  // namespace cove::proto

@@ -1,0 +1,196 @@
+// The contract between the front (no privilege) and the runner (root).
+//
+// One channel over a socketpair that the runner makes before it starts the front. Requests carry a
+// number; their reply carries it again; events carry none. The runner accepts only ids that are
+// UUIDs, names of [a-z0-9._-]{1,64}, and numbers within the bounds it states; it never sees
+// a path, a command or an environment from the front.
+#pragma once
+
+#include "proto/channel.h"
+
+namespace cove::proto::runner {
+
+inline constexpr uint32_t kVersion = 1;
+
+enum class Type : uint16_t {
+  kReply = 1,     // Reply; the answer to every request; may carry descriptors
+  kProgress = 2,  // Progress; a line about a long request, any number before its kReply
+  kHello = 3,     // Hello; runner to front, first message of a channel; carries the API listener
+
+  kBoxCreate = 10,    // BoxCreate; makes and starts; kReply carries BoxStarted and listeners
+  kBoxStart = 11,     // BoxRef; a stopped one; kReply as kBoxCreate
+  kBoxStop = 12,      // BoxStop; replies once it has stopped; its files stay
+  kBoxDelete = 13,    // BoxRef; replies once it cannot run or be seen any more
+  kBoxList = 14,      // Empty; kReply carries BoxList
+  kBoxAttach = 15,    // BoxRef; kReply as kBoxCreate: the listeners of one that runs already
+  kBoxSnapshot = 16,  // BoxSnapshot; the box must be stopped; kReply carries ImageInfo
+  kBoxExited = 17,    // BoxExited; event
+
+  kImageHost = 20,    // Empty; captures the host image if it is new; kReply carries ImageInfo
+  kImageList = 21,    // Empty; kReply carries ImageList
+  kImageDelete = 22,  // ImageRef; kConflict while a box or image uses it
+};
+
+struct Empty {
+  template <class A>
+  void Fields(A&) {}
+};
+
+struct Hello {
+  uint32_t version = kVersion;
+  uint32_t protocol_uid = 0;  // the uid that the front runs as
+  template <class A>
+  void Fields(A& a) {
+    a(version, protocol_uid);
+  }
+};
+
+struct Request {
+  uint64_t number = 0;
+  std::string body;  // the message that the frame's type names
+  template <class A>
+  void Fields(A& a) {
+    a(number, body);
+  }
+};
+
+struct Reply {
+  uint64_t number = 0;
+  bool ok = true;
+  uint8_t code = 0;  // cove::Code when !ok
+  std::string message;
+  std::string body;
+  template <class A>
+  void Fields(A& a) {
+    a(number, ok, code, message, body);
+  }
+};
+
+struct Progress {
+  uint64_t number = 0;
+  std::string text;
+  template <class A>
+  void Fields(A& a) {
+    a(number, text);
+  }
+};
+
+struct Limits {
+  uint32_t cpu_millis = 1000;             // 1000 is one core
+  uint64_t memory_bytes = 1ull << 30;
+  uint32_t pids = 1024;
+  uint64_t disk_bytes = 0;                // 0: as the data disk allows
+  template <class A>
+  void Fields(A& a) {
+    a(cpu_millis, memory_bytes, pids, disk_bytes);
+  }
+};
+
+struct BoxCreate {
+  SandboxId id;
+  ImageId image;
+  Limits limits;
+  std::string hostname;  // [a-z0-9-]{1,63}
+  template <class A>
+  void Fields(A& a) {
+    a(id, image, limits, hostname);
+  }
+};
+
+struct BoxRef {
+  SandboxId id;
+  template <class A>
+  void Fields(A& a) {
+    a(id);
+  }
+};
+
+struct BoxStop {
+  SandboxId id;
+  uint32_t grace_ms = 5000;  // 0: kill at once
+  template <class A>
+  void Fields(A& a) {
+    a(id, grace_ms);
+  }
+};
+
+// The reply's descriptors, in this order: TCP v4 listener, TCP v6 listener, DNS UDP v4 socket,
+// DNS TCP v4 listener; all bound inside the sandbox's network namespace.
+inline constexpr size_t kBoxSockets = 4;
+struct BoxStarted {
+  SandboxId id;
+  std::string toolbox_socket;  // path of the unix socket, connectable by the front
+  uint16_t tcp_port = 0;       // where TCP is redirected to; a connection to itself is refused
+  template <class A>
+  void Fields(A& a) {
+    a(id, toolbox_socket, tcp_port);
+  }
+};
+
+enum class BoxState : uint8_t { kRunning = 1, kStopped = 2 };
+
+struct BoxInfo {
+  SandboxId id;
+  ImageId image;
+  BoxState state = BoxState::kStopped;
+  Limits limits;
+  template <class A>
+  void Fields(A& a) {
+    a(id, image, state, limits);
+  }
+};
+
+struct BoxList {
+  std::vector<BoxInfo> boxes;
+  template <class A>
+  void Fields(A& a) {
+    a(boxes);
+  }
+};
+
+struct BoxSnapshot {
+  SandboxId id;
+  template <class A>
+  void Fields(A& a) {
+    a(id);
+  }
+};
+
+struct BoxExited {
+  SandboxId id;
+  bool known = false;      // false: it ended while no runner was there to see how
+  int32_t status = 0;      // as wait(2) gives it
+  uint64_t oom_kills = 0;
+  template <class A>
+  void Fields(A& a) {
+    a(id, known, status, oom_kills);
+  }
+};
+
+struct ImageInfo {
+  ImageId id;
+  std::vector<ImageId> layers;  // lowest first; the last one is the image's own
+  uint64_t bytes = 0;
+  template <class A>
+  void Fields(A& a) {
+    a(id, layers, bytes);
+  }
+};
+
+struct ImageList {
+  std::vector<ImageInfo> images;
+  template <class A>
+  void Fields(A& a) {
+    a(images);
+  }
+};
+
+struct ImageRef {
+  ImageId id;
+  template <class A>
+  void Fields(A& a) {
+    a(id);
+  }
+};
+
+}  // namespace cove::proto::runner
