@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Runs the end-to-end tests: real server, real sandboxes, real Codex CLI and SDKs from npm.
+# Usage: tests/e2e/run.sh [FILE...]
+set -euo pipefail
+cd "$(dirname "$(readlink -f "$0")")"
+npm ci --silent --no-progress || { echo "npm ci failed: is the npm registry reachable?" >&2; exit 1; }
+files=("$@")
+[ ${#files[@]} -gt 0 ] || files=(./*.test.mjs)
+# One data directory for all files: the host image and the codex snapshot are made once.
+COVE_TEST_DATA=${COVE_TEST_DATA:-$(mktemp -d /tmp/cove-e2e-XXXXXX)}
+export COVE_TEST_DATA
+trap 'rm -rf "$COVE_TEST_DATA"' EXIT
+# One file at a time: each starts a server of its own on that directory.
+for file in "${files[@]}"; do
+  node --test --test-reporter=spec "$file"
+done
