@@ -16,6 +16,7 @@ enum class Type : uint16_t {
   kReply = 1,     // Reply; the answer to every request; may carry descriptors
   kProgress = 2,  // Progress; a line about a long request, any number before its kReply
   kHello = 3,     // Hello; runner to front, first message of a channel; carries the API listener
+  kFrontReady = 4,  // Empty; front to runner, an event: the API answers on the listener
 
   kBoxCreate = 10,    // BoxCreate; makes and starts; kReply carries BoxStarted and listeners
   kBoxStart = 11,     // BoxRef; a stopped one; kReply as kBoxCreate
