@@ -1,0 +1,81 @@
+// Goal: a crash of Cove's processes does not touch what runs. Method: kill -9 at bad moments.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import WebSocket from 'ws';
+import { alive, Cove, until } from './lib/cove.mjs';
+
+let cove;
+before(async () => { cove = await Cove.start(); });
+after(() => cove.stop());
+
+function follow(id, session, cmd) {
+  const ws = new WebSocket(`${cove.url.replace('http', 'ws')}/toolbox/${id}/process/session/${session}/command/${cmd}/logs?follow=true`,
+    { headers: { authorization: `Bearer ${cove.key}` } });
+  const log = { text: '', closed: false };
+  ws.on('message', (d) => { log.text += Buffer.from(d).toString('latin1').replaceAll('\x01\x01\x01', '').replaceAll('\x02\x02\x02', ''); });
+  ws.on('close', () => { log.closed = true; });
+  ws.on('error', () => { log.closed = true; });
+  return log;
+}
+const lines = (n) => Array.from({ length: n }, (_, i) => `line ${i + 1}\n`).join('');
+
+test('kill -9 of the front during a streamed command: it goes on, and its log is whole', async () => {
+  const box = await cove.create();
+  await cove.api('POST', `/toolbox/${box.id}/process/session`, { sessionId: 's' });
+  const started = await cove.api('POST', `/toolbox/${box.id}/process/session/s/exec`,
+    { command: 'for i in $(seq 40); do echo "line $i"; sleep 0.1; done', runAsync: true });
+  const cmd = started.json.cmdId;
+  const first = follow(box.id, 's', cmd);
+  await until('the log streams', () => first.text.includes('line 3\n'));
+
+  const front = cove.frontPid;
+  process.kill(front, 'SIGKILL');
+  const killed = Date.now();
+  await until('the stream is cut', () => first.closed);
+  await until('a new front serves', async () => {
+    try { return (await cove.api('GET', `/api/sandbox/${box.id}`)).json?.state === 'started'; } catch { return false; }
+  });
+  const down = Date.now() - killed;
+  assert.ok(down < 1000, `the API was away for ${down} ms`);
+  assert.notEqual(cove.frontPid, front);
+
+  const second = follow(box.id, 's', cmd);
+  await until('the log has ended', () => second.closed, 15000);
+  assert.equal(second.text, lines(40));
+  const info = await cove.api('GET', `/toolbox/${box.id}/process/session/s/command/${cmd}`);
+  assert.equal(info.json.exitCode, 0);
+  await cove.remove(box.id);
+});
+
+test('kill -9 of both: sandboxes go on, are adopted, usable and deletable', async () => {
+  const box = await cove.create({ name: 'survivor', env: { KEPT: 'yes' }, labels: { a: 'b' } });
+  await cove.exec(box.id, 'echo kept > file; cove-serve --port 8099 -- python3 -m http.server 8099');
+  const before = (await cove.exec(box.id, 'pgrep -f http.server')).result.trim();
+  const port = cove.port;
+  await cove.kill();
+  assert.ok(!alive(cove.runnerPid));
+  await cove.launch(`127.0.0.1:${port}`);
+  const list = await cove.api('GET', '/api/sandbox');
+  assert.deepEqual(list.json.items.map((s) => [s.id, s.state]), [[box.id, 'started']]);
+  const got = await cove.api('GET', '/api/sandbox/survivor');
+  assert.deepEqual(got.json.labels, { a: 'b' });
+  const r = await cove.exec(box.id, 'cat file; echo $KEPT; pgrep -f http.server; curl -s -o /dev/null -w "%{http_code}" http://127.0.0.1:8099/');
+  assert.equal(r.result, `kept\nyes\n${before}\n200`);
+  // The door out was handed over too: an unknown name is refused by the new front, at once.
+  assert.notEqual((await cove.exec(box.id, 'getent ahosts nowhere.example.com')).exitCode, 0);
+  assert.equal((await cove.remove('survivor')).status, 200);
+  await until('it is gone', async () => (await cove.api('GET', '/api/sandbox/survivor')).status === 404);
+});
+
+test('stop and start keep the files', async () => {
+  const box = await cove.create();
+  await cove.exec(box.id, 'echo kept > file');
+  assert.equal((await cove.api('POST', `/api/sandbox/${box.id}/stop?force=false`)).status, 200);
+  await until('it has stopped', async () => (await cove.api('GET', `/api/sandbox/${box.id}`)).json.state === 'stopped');
+  const refused = await cove.api('POST', `/toolbox/${box.id}/process/execute`, { command: 'true' });
+  assert.ok(refused.status >= 400 && refused.status < 500, refused.text);
+  assert.match(refused.json.message, /start/);
+  await cove.api('POST', `/api/sandbox/${box.id}/start`);
+  assert.equal((await cove.exec(box.id, 'cat file')).result, 'kept\n');
+  await cove.remove(box.id);
+});
