@@ -1,0 +1,97 @@
+// What control needs done by others, as interfaces and functions, so that it knows neither the
+// runner's channel nor the gateway, and tests can be the other side. All are called on the loop
+// and must outlive Sandboxes.
+#pragma once
+
+#include <functional>
+
+#include "control/sandbox.h"
+#include "proto/runner_client.h"
+#include "proto/toolbox.h"
+#include "store/store.h"
+
+namespace cove::identity {
+class Previews;
+}
+
+namespace cove::control {
+
+using async::Task;
+
+// The runner; runner_link.h makes one of a proto::RunnerClient. A request is carried out even if
+// its task is destroyed.
+class Runner {
+ public:
+  using OnProgress = std::function<void(std::string_view line)>;
+  virtual ~Runner() = default;
+  virtual Task<Result<proto::RunningBox>> CreateBox(proto::runner::BoxCreate request) = 0;
+  virtual Task<Result<proto::RunningBox>> StartBox(SandboxId id) = 0;
+  virtual Task<Result<proto::RunningBox>> AttachBox(SandboxId id) = 0;
+  virtual Task<Result<void>> StopBox(SandboxId id, milliseconds grace) = 0;
+  virtual Task<Result<void>> DeleteBox(SandboxId id) = 0;
+  virtual Task<Result<std::vector<proto::runner::BoxInfo>>> ListBoxes() = 0;
+  virtual Task<Result<proto::runner::ImageInfo>> SnapshotBox(SandboxId id) = 0;
+  virtual Task<Result<proto::runner::ImageInfo>> HostImage(OnProgress on_progress) = 0;
+  virtual Task<Result<std::vector<proto::runner::ImageInfo>>> ListImages() = 0;
+  virtual Task<Result<void>> DeleteImage(ImageId id) = 0;
+};
+
+// The toolbox of a sandbox, by the path of its socket.
+class Toolbox {
+ public:
+  virtual ~Toolbox() = default;
+  virtual Task<Result<void>> Configure(std::string socket, proto::toolbox::EnvList env) = 0;
+  // Commands that the host started and that still run.
+  virtual Task<Result<uint32_t>> Running(std::string socket) = 0;
+};
+
+// The door out. `attach` takes over the sockets of a sandbox that has just started (or was
+// adopted); it serves until `detach`, which closes them all before it returns. `update`: the
+// network settings changed.
+struct Door {
+  std::function<Result<void>(const Sandbox&, proto::RunningBox)> attach;
+  std::function<void(const SandboxId&)> detach;
+  std::function<void(const Sandbox&)> update;
+};
+
+// The machine as it is now, for admission.
+struct MachineFacts {
+  double cpus = 1;
+  uint64_t memory_bytes = 0;            // in all
+  uint64_t memory_available_bytes = 0;  // now
+  uint64_t disk_bytes = 0;              // of the data directory's file system
+  uint64_t disk_available_bytes = 0;
+};
+MachineFacts ReadMachineFacts(const std::string& data_dir);
+
+struct Settings {
+  Resources defaults;
+  Intervals intervals;
+  std::string default_snapshot{kHostSnapshot};
+  std::string target = "local";  // the name of this machine's region
+  // The most that one sandbox may ask for; 0: what the machine has.
+  double cpu_max = 0;
+  double memory_gib_max = 0;
+  double disk_gib_max = 0;
+  // How much may be promised in all, as a multiple of what the machine has.
+  double memory_overcommit = 4;
+  double disk_overcommit = 16;
+  uint32_t pids = 1024;  // processes and threads in one sandbox
+  size_t sandboxes_max = 10000;
+  milliseconds stop_grace{5000};
+  Duration start_deadline = seconds(60);
+  Duration image_deadline = seconds(600);  // a first capture of the host
+  Duration check_period = seconds(5);      // of the intervals
+};
+
+struct Deps {
+  store::Store* store = nullptr;
+  Runner* runner = nullptr;
+  Toolbox* toolbox = nullptr;
+  identity::Previews* previews = nullptr;
+  Door door;
+  std::function<MachineFacts()> machine;
+  std::function<WallTime()> wall = WallNow;
+};
+
+}  // namespace cove::control

@@ -1,0 +1,173 @@
+// Sandbox and Snapshot: what control knows about each, and what may be asked of it. Values.
+//
+// Units: cpu in cores, memory and disk in GiB (fractions are allowed), intervals in minutes.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/strong_id.h"
+
+namespace cove::control {
+
+// The states of the API (daytona-api) that this server can be in.
+enum class State {
+  kCreating,
+  kStarting,
+  kStarted,
+  kStopping,
+  kStopped,
+  kSnapshotting,
+  kDestroying,
+  kDestroyed,
+  kError,
+};
+std::string_view StateName(State state);
+std::optional<State> ParseState(std::string_view name);
+
+enum class Desired { kStarted, kStopped, kDestroyed };
+std::string_view DesiredName(Desired desired);
+
+struct Resources {
+  double cpu = 1;
+  double memory_gib = 1;
+  double disk_gib = 3;
+  bool operator==(const Resources&) const = default;
+};
+
+// Minutes. auto_stop, auto_pause and auto_archive: 0 is off. auto_delete: −1 is off, 0 deletes on
+// stop (an ephemeral sandbox). ttl: 0 is off, else deleted so long after its creation.
+struct Intervals {
+  int auto_stop = 15;
+  int auto_pause = 0;
+  int auto_archive = 7 * 24 * 60;
+  int auto_delete = -1;
+  int ttl = 0;
+};
+
+struct Network {
+  bool block_all = false;
+  std::string allow_list;         // CIDRs, comma separated; empty: no limit by address
+  std::string domain_allow_list;  // names, comma separated, "*.x" allowed; empty: no limit by name
+};
+
+using EnvMap = std::map<std::string, std::string>;
+using Labels = std::map<std::string, std::string>;
+
+struct Sandbox {
+  SandboxId id;
+  OrgId org;
+  std::string name;      // unique in its organisation
+  std::string snapshot;  // the name it was made from
+  ImageId image;
+  State state = State::kCreating;
+  Desired desired = Desired::kStarted;
+  std::string error_reason;  // also set on a stopped one that ended by itself
+  std::string user = "daytona";
+  std::string target = "local";
+  EnvMap env;  // what its creator gave; not what is injected
+  Labels labels;
+  bool is_public = false;
+  Resources resources;
+  Intervals intervals;
+  Network network;
+  std::string preview_generation;  // see identity::Previews; changes at each start
+  std::string idempotency_key;
+  WallTime created_at;
+  WallTime updated_at;
+  WallTime last_activity_at;
+
+  // A failed one can be tried again with Start.
+  bool recoverable() const { return state == State::kError && desired != Desired::kDestroyed; }
+  std::optional<WallTime> auto_destroy_at() const;
+};
+
+struct CreateRequest {
+  OrgId org;
+  std::string name;      // empty: the id
+  std::string snapshot;  // empty: the default one; a name or an id
+  EnvMap env;
+  Labels labels;
+  // Absent: the snapshot's, then the configured default.
+  std::optional<double> cpu;
+  std::optional<double> memory_gib;
+  std::optional<double> disk_gib;
+  std::string user;    // empty: daytona
+  std::string target;  // empty: this machine's region
+  bool is_public = false;
+  std::optional<int> auto_stop;
+  std::optional<int> auto_pause;
+  std::optional<int> auto_archive;
+  std::optional<int> auto_delete;
+  std::optional<int> ttl;
+  Network network;
+  // A second request with the same key in the same organisation gives the first one's sandbox.
+  std::string idempotency_key;
+};
+
+// Absent: as it is.
+struct IntervalsPatch {
+  std::optional<int> auto_stop;
+  std::optional<int> auto_pause;
+  std::optional<int> auto_archive;
+  std::optional<int> auto_delete;
+  std::optional<int> ttl;
+};
+struct NetworkPatch {
+  std::optional<bool> block_all;
+  std::optional<std::string> allow_list;
+  std::optional<std::string> domain_allow_list;
+};
+
+enum class SortKey { kCreatedAt, kLastActivityAt, kName, kCpu, kMemory, kDisk };
+enum class SortOrder { kAscending, kDescending };
+
+struct ListQuery {
+  std::string cursor;  // from the page before
+  size_t limit = 100;  // 1 to 200
+  std::string id;      // a prefix
+  std::string name;    // a part
+  Labels labels;       // all must match
+  std::vector<State> states;
+  std::vector<std::string> snapshots;
+  std::vector<std::string> targets;
+  std::optional<double> cpu_min, cpu_max, memory_gib_min, memory_gib_max, disk_gib_min,
+      disk_gib_max;
+  std::optional<bool> is_public;
+  std::optional<bool> is_recoverable;
+  std::optional<WallTime> created_after, created_before, active_after, active_before,
+      destroyed_after, destroyed_before;
+  SortKey sort = SortKey::kCreatedAt;
+  SortOrder order = SortOrder::kDescending;
+};
+
+struct ListPage {
+  std::vector<Sandbox> items;
+  std::string next_cursor;  // empty: the last page
+  size_t total = 0;         // of all pages
+};
+
+enum class SnapshotState { kCreating, kActive, kError };
+std::string_view SnapshotStateName(SnapshotState state);  // the API's words
+
+inline constexpr std::string_view kHostSnapshot = "host";
+
+struct Snapshot {
+  std::string id;  // a UUID
+  OrgId org;       // empty: general, for every organisation
+  std::string name;
+  ImageId image;  // empty until active
+  SnapshotState state = SnapshotState::kCreating;
+  std::string error_reason;
+  uint64_t bytes = 0;
+  std::optional<Resources> resources;  // what its sandboxes get unless they ask for other
+  std::string source_sandbox;          // an id, or empty
+  WallTime created_at;
+  WallTime updated_at;
+  std::optional<WallTime> last_used_at;
+};
+
+}  // namespace cove::control
