@@ -39,10 +39,10 @@ enum class Type : uint16_t {
   kSessionGet = 42,     // SessionRef -> kSessions with one
   kSessionList = 43,    // Empty -> kSessions
   kSessions = 44,       // SessionList
-  kSessionExec = 45,    // SessionExec -> kCommand (its id is set; it has just started)
+  kSessionExec = 45,    // SessionExec -> kCommand (its id is set; it runs, or waits its turn)
   kCommandGet = 46,     // CommandRef -> kCommand
   kCommand = 47,        // CommandInfo
-  kCommandLogs = 48,    // CommandLogs -> kStdout*, kStderr*, kLogEnd
+  kCommandLogs = 48,    // CommandLogs -> kStdout*, kStderr*, kLogEnd | kError
   kLogEnd = 49,         // CommandInfo
   kCommandInput = 50,   // CommandInput -> kOk | kError(kGone) when it has ended
 
@@ -88,10 +88,9 @@ struct InfoReply {
   std::string user;
   std::string home;
   uint32_t running = 0;       // commands that the host started and that still run
-  uint64_t oom_kills = 0;
   template <class A>
   void Fields(A& a) {
-    a(version, user, home, running, oom_kills);
+    a(version, user, home, running);
   }
 };
 
@@ -138,6 +137,7 @@ struct Started {
   }
 };
 
+// kOom is never the toolbox's word: it sees a SIGKILL, the host compares the cgroup's counter.
 enum class ExitReason : uint8_t { kExited = 0, kSignaled = 1, kTimeout = 2, kOom = 3, kSpawnFailed = 4 };
 
 struct ExitStatus {
