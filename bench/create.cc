@@ -53,10 +53,10 @@ class Api {
   Api& operator=(const Api&) = delete;
 
   std::string Call(const std::string& method, const std::string& path, const std::string& body) {
-    const std::string request = method + " " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\n" +
-                                "Authorization: Bearer " + key_ +
-                                "\r\nContent-Type: application/json\r\nContent-Length: " +
-                                std::to_string(body.size()) + "\r\n\r\n" + body;
+    const std::string request =
+        method + " " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\n" + "Authorization: Bearer " + key_ +
+        "\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) +
+        "\r\n\r\n" + body;
     if (write(fd_, request.data(), request.size()) != static_cast<ssize_t>(request.size())) {
       Die("short write");
     }
@@ -174,7 +174,8 @@ int main(int argc, char** argv) {
   }
   const double base = Percentile(cove, 0.5);
   std::printf("| runtime | n | p50 ms | p99 ms | p50 / Cove's |\n|---|---|---|---|---|\n");
-  std::printf("| Cove, over HTTP | %d | %.2f | %.2f | 1.00 |\n", rounds, base, Percentile(cove, 0.99));
+  std::printf("| Cove, over HTTP | %d | %.2f | %.2f | 1.00 |\n", rounds, base,
+              Percentile(cove, 0.99));
   for (const Peer& peer : peers) {
     const double p50 = Percentile(peer.ms, 0.5);
     std::printf("| %s | %d | %.2f | %.2f | %.2f |\n", peer.name.c_str(), rounds, p50,

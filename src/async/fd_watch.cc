@@ -49,8 +49,10 @@ void FdWatch::OnEvents(uint32_t events) {
     }
     return;
   }
-  if (reader != nullptr) reader->OnReady();
-  else if (writer != nullptr) writer->OnReady();
+  if (reader != nullptr)
+    reader->OnReady();
+  else if (writer != nullptr)
+    writer->OnReady();
 }
 
 }  // namespace cove::async

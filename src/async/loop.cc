@@ -91,7 +91,8 @@ void Loop::Turn(bool may_block) {
   } else if (!timers_.empty()) {
     const auto left = std::max(timers_.begin()->first - Now(), Duration::zero());
     wait.tv_sec = std::chrono::duration_cast<seconds>(left).count();
-    wait.tv_nsec = std::chrono::duration_cast<std::chrono::nanoseconds>(left).count() % 1'000'000'000;
+    wait.tv_nsec =
+        std::chrono::duration_cast<std::chrono::nanoseconds>(left).count() % 1'000'000'000;
     timeout = &wait;
   }
   std::array<epoll_event, 128> events;

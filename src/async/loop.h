@@ -46,7 +46,9 @@ class Loop {
 
   // Timers. A TimerEntry is armed while it is in the map; see timer.h for what to use.
   using Timers = std::multimap<TimePoint, Waiter*>;
-  Timers::iterator AddTimer(TimePoint when, Waiter& waiter) { return timers_.emplace(when, &waiter); }
+  Timers::iterator AddTimer(TimePoint when, Waiter& waiter) {
+    return timers_.emplace(when, &waiter);
+  }
   void RemoveTimer(Timers::iterator it) { timers_.erase(it); }
   Timers::iterator no_timer() { return timers_.end(); }
 
@@ -79,7 +81,8 @@ T Loop::RunUntil(Task<T> task) {
       *flag = true;
       loop->Stop();
     }(std::move(task), &done, this);
-    struct Starter : Waiter {} starter;
+    struct Starter : Waiter {
+    } starter;
     auto awaiter = std::move(wrap).operator co_await();
     starter.handle = awaiter.await_suspend(std::noop_coroutine());
     Schedule(starter);
@@ -92,7 +95,8 @@ T Loop::RunUntil(Task<T> task) {
       *flag = true;
       loop->Stop();
     }(std::move(task), &out, &done, this);
-    struct Starter : Waiter {} starter;
+    struct Starter : Waiter {
+    } starter;
     auto awaiter = std::move(wrap).operator co_await();
     starter.handle = awaiter.await_suspend(std::noop_coroutine());
     Schedule(starter);

@@ -20,7 +20,8 @@ Signals::Signals(std::initializer_list<int> signals) : fd_(Open(signals)), watch
 Task<int> Signals::Next() {
   for (;;) {
     signalfd_siginfo info{};
-    if (read(fd_.get(), &info, sizeof info) == sizeof info) co_return static_cast<int>(info.ssi_signo);
+    if (read(fd_.get(), &info, sizeof info) == sizeof info)
+      co_return static_cast<int>(info.ssi_signo);
     co_await watch_.Readable();
   }
 }

@@ -6,19 +6,32 @@ namespace cove {
 
 std::string_view CodeName(Code code) {
   switch (code) {
-    case Code::kInvalid: return "invalid";
-    case Code::kUnauthenticated: return "unauthenticated";
-    case Code::kDenied: return "denied";
-    case Code::kNotFound: return "not_found";
-    case Code::kConflict: return "conflict";
-    case Code::kGone: return "gone";
-    case Code::kTooLarge: return "too_large";
-    case Code::kExhausted: return "exhausted";
-    case Code::kTimeout: return "timeout";
-    case Code::kUnavailable: return "unavailable";
-    case Code::kClosed: return "closed";
-    case Code::kIo: return "io";
-    case Code::kInternal: return "internal";
+    case Code::kInvalid:
+      return "invalid";
+    case Code::kUnauthenticated:
+      return "unauthenticated";
+    case Code::kDenied:
+      return "denied";
+    case Code::kNotFound:
+      return "not_found";
+    case Code::kConflict:
+      return "conflict";
+    case Code::kGone:
+      return "gone";
+    case Code::kTooLarge:
+      return "too_large";
+    case Code::kExhausted:
+      return "exhausted";
+    case Code::kTimeout:
+      return "timeout";
+    case Code::kUnavailable:
+      return "unavailable";
+    case Code::kClosed:
+      return "closed";
+    case Code::kIo:
+      return "io";
+    case Code::kInternal:
+      return "internal";
   }
   return "internal";
 }
@@ -28,27 +41,36 @@ namespace {
 Code CodeOfErrno(int err) {
   switch (err) {
     case ENOENT:
-    case ENOTDIR: return Code::kNotFound;
+    case ENOTDIR:
+      return Code::kNotFound;
     case EEXIST:
     case ENOTEMPTY:
-    case EBUSY: return Code::kConflict;
+    case EBUSY:
+      return Code::kConflict;
     case EACCES:
-    case EPERM: return Code::kDenied;
+    case EPERM:
+      return Code::kDenied;
     case ENOSPC:
     case EDQUOT:
     case EMFILE:
     case ENFILE:
-    case ENOMEM: return Code::kExhausted;
-    case ETIMEDOUT: return Code::kTimeout;
+    case ENOMEM:
+      return Code::kExhausted;
+    case ETIMEDOUT:
+      return Code::kTimeout;
     case ECONNREFUSED:
     case EHOSTUNREACH:
-    case ENETUNREACH: return Code::kUnavailable;
+    case ENETUNREACH:
+      return Code::kUnavailable;
     case EPIPE:
-    case ECONNRESET: return Code::kClosed;
+    case ECONNRESET:
+      return Code::kClosed;
     case EINVAL:
     case ENAMETOOLONG:
-    case EISDIR: return Code::kInvalid;
-    default: return Code::kIo;
+    case EISDIR:
+      return Code::kInvalid;
+    default:
+      return Code::kIo;
   }
 }
 

@@ -22,15 +22,15 @@ enum class Code {
   kUnauthenticated,  // who are you?
   kDenied,           // you may not
   kNotFound,
-  kConflict,         // exists already, or is in a state that forbids it
-  kGone,             // existed once
-  kTooLarge,         // a body, header or message over its limit
-  kExhausted,        // a quota, the disk, memory, ids: the machine or a limit is full
+  kConflict,   // exists already, or is in a state that forbids it
+  kGone,       // existed once
+  kTooLarge,   // a body, header or message over its limit
+  kExhausted,  // a quota, the disk, memory, ids: the machine or a limit is full
   kTimeout,
-  kUnavailable,      // a peer is down or not ready; trying again may work
-  kClosed,           // the other side closed the connection
-  kIo,               // a kernel call failed; sys_errno says how
-  kInternal,         // a broken promise of our own
+  kUnavailable,  // a peer is down or not ready; trying again may work
+  kClosed,       // the other side closed the connection
+  kIo,           // a kernel call failed; sys_errno says how
+  kInternal,     // a broken promise of our own
 };
 
 std::string_view CodeName(Code code);
@@ -122,27 +122,27 @@ inline Result<void> Ok() { return {}; }
 #define COVE_CONCAT_INNER(a, b) a##b
 #define COVE_CONCAT(a, b) COVE_CONCAT_INNER(a, b)
 
-#define RETURN_IF_ERROR(expr)                                        \
-  do {                                                               \
+#define RETURN_IF_ERROR(expr)                                            \
+  do {                                                                   \
     if (auto cove_r = (expr); !cove_r) return std::move(cove_r).error(); \
   } while (0)
 
-#define ASSIGN_OR_RETURN_IMPL(tmp, lhs, expr)  \
-  auto tmp = (expr);                           \
-  if (!tmp) return std::move(tmp).error();     \
+#define ASSIGN_OR_RETURN_IMPL(tmp, lhs, expr) \
+  auto tmp = (expr);                          \
+  if (!tmp) return std::move(tmp).error();    \
   lhs = *std::move(tmp)
 #define ASSIGN_OR_RETURN(lhs, expr) \
   ASSIGN_OR_RETURN_IMPL(COVE_CONCAT(cove_result_, __LINE__), lhs, expr)
 
 // The same inside a coroutine.
-#define CO_RETURN_IF_ERROR(expr)                                        \
-  do {                                                                  \
+#define CO_RETURN_IF_ERROR(expr)                                            \
+  do {                                                                      \
     if (auto cove_r = (expr); !cove_r) co_return std::move(cove_r).error(); \
   } while (0)
 
-#define CO_ASSIGN_OR_RETURN_IMPL(tmp, lhs, expr)  \
-  auto tmp = (expr);                              \
-  if (!tmp) co_return std::move(tmp).error();     \
+#define CO_ASSIGN_OR_RETURN_IMPL(tmp, lhs, expr) \
+  auto tmp = (expr);                             \
+  if (!tmp) co_return std::move(tmp).error();    \
   lhs = *std::move(tmp)
 #define CO_ASSIGN_OR_RETURN(lhs, expr) \
   CO_ASSIGN_OR_RETURN_IMPL(COVE_CONCAT(cove_result_, __LINE__), lhs, expr)

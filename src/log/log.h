@@ -32,10 +32,14 @@ using Fields = std::initializer_list<Field>;
 void Configure(std::string_view program, Level level);
 void Write(Level level, std::string_view event, Fields fields);
 
-inline void Debug(std::string_view event, Fields fields = {}) { Write(Level::kDebug, event, fields); }
+inline void Debug(std::string_view event, Fields fields = {}) {
+  Write(Level::kDebug, event, fields);
+}
 inline void Info(std::string_view event, Fields fields = {}) { Write(Level::kInfo, event, fields); }
 inline void Warn(std::string_view event, Fields fields = {}) { Write(Level::kWarn, event, fields); }
-inline void Error(std::string_view event, Fields fields = {}) { Write(Level::kError, event, fields); }
+inline void Error(std::string_view event, Fields fields = {}) {
+  Write(Level::kError, event, fields);
+}
 
 // The line without writing it: what Write() uses, and tests.
 std::string Format(Level level, std::string_view event, Fields fields);

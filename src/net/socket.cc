@@ -52,7 +52,8 @@ Result<SocketAddress> SocketAddress::FromUnixPath(std::string_view path) {
   SocketAddress out;
   auto* un = reinterpret_cast<sockaddr_un*>(&out.storage);
   if (path.empty() || path.size() >= sizeof un->sun_path) {
-    return Error(Code::kInvalid, "unix socket path is empty or over 107 bytes: " + std::string(path));
+    return Error(Code::kInvalid,
+                 "unix socket path is empty or over 107 bytes: " + std::string(path));
   }
   un->sun_family = AF_UNIX;
   std::memcpy(un->sun_path, path.data(), path.size());
@@ -66,14 +67,16 @@ Result<SocketAddress> SocketAddress::FromUnixPath(std::string_view path) {
 
 uint16_t SocketAddress::port() const {
   if (family() == AF_INET) return ntohs(reinterpret_cast<const sockaddr_in*>(&storage)->sin_port);
-  if (family() == AF_INET6) return ntohs(reinterpret_cast<const sockaddr_in6*>(&storage)->sin6_port);
+  if (family() == AF_INET6)
+    return ntohs(reinterpret_cast<const sockaddr_in6*>(&storage)->sin6_port);
   return 0;
 }
 
 std::string SocketAddress::Ip() const {
   char text[INET6_ADDRSTRLEN] = "";
   if (family() == AF_INET) {
-    inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(&storage)->sin_addr, text, sizeof text);
+    inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(&storage)->sin_addr, text,
+              sizeof text);
   } else if (family() == AF_INET6) {
     inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6*>(&storage)->sin6_addr, text,
               sizeof text);
@@ -87,7 +90,8 @@ std::string SocketAddress::ToString() const {
   return "unix";
 }
 
-SocketStream::SocketStream(UniqueFd fd) : fd_(std::move(fd)), watch_((SetNonBlocking(fd_.get()), fd_.get())) {
+SocketStream::SocketStream(UniqueFd fd)
+    : fd_(std::move(fd)), watch_((SetNonBlocking(fd_.get()), fd_.get())) {
   const int one = 1;
   setsockopt(fd_.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);  // fails harmlessly on unix
 }
@@ -119,7 +123,8 @@ Task<Result<void>> SocketStream::Write(std::string_view bytes) {
 }
 
 Task<Result<void>> SocketStream::CloseWrite() {
-  if (shutdown(fd_.get(), SHUT_WR) != 0 && errno != ENOTCONN) co_return Error::FromErrno("shutdown");
+  if (shutdown(fd_.get(), SHUT_WR) != 0 && errno != ENOTCONN)
+    co_return Error::FromErrno("shutdown");
   co_return Ok();
 }
 
@@ -191,7 +196,8 @@ Task<Result<size_t>> SocketStream::ReadWithFds(std::span<char> buffer, std::vect
   }
 }
 
-Listener::Listener(UniqueFd fd) : fd_(std::move(fd)), watch_((SetNonBlocking(fd_.get()), fd_.get())) {}
+Listener::Listener(UniqueFd fd)
+    : fd_(std::move(fd)), watch_((SetNonBlocking(fd_.get()), fd_.get())) {}
 
 Task<Result<UniqueFd>> Listener::Accept() {
   for (;;) {
@@ -199,7 +205,8 @@ Task<Result<UniqueFd>> Listener::Accept() {
     if (fd) co_return std::move(fd);
     switch (errno) {
       case EINTR:
-      case ECONNABORTED: continue;
+      case ECONNABORTED:
+        continue;
       case EMFILE:
       case ENFILE:
       case ENOBUFS:
@@ -207,7 +214,8 @@ Task<Result<UniqueFd>> Listener::Accept() {
         // Nothing can be accepted until something is closed; the connection stays queued.
         co_await async::Sleep(milliseconds(20));
         continue;
-      case EAGAIN: break;
+      case EAGAIN:
+        break;
       default: {
         Error error = Error::FromErrno("accept");
         co_return Error(Code::kUnavailable, error.message(), error.sys_errno());

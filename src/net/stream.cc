@@ -37,8 +37,8 @@ Task<void> PumpOneWay(ByteStream& from, ByteStream& to, uint64_t* count, PumpSta
       co_return;
     }
     state->last_activity = Now();
-    auto written = *n == 0 ? co_await to.CloseWrite()
-                           : co_await to.Write(std::string_view(buffer.data(), *n));
+    auto written =
+        *n == 0 ? co_await to.CloseWrite() : co_await to.Write(std::string_view(buffer.data(), *n));
     if (!written) {
       state->result = std::move(written).error();
       state->done.Set();

@@ -39,9 +39,7 @@ class ByteStream {
   TimePoint WriteDeadline() const { return DeadlineAfter(write_timeout_); }
 
  private:
-  static TimePoint DeadlineAfter(Duration d) {
-    return d == Duration::zero() ? kNever : Now() + d;
-  }
+  static TimePoint DeadlineAfter(Duration d) { return d == Duration::zero() ? kNever : Now() + d; }
   Duration read_timeout_{};
   Duration write_timeout_{};
 };

@@ -40,7 +40,8 @@ class Writer {
       out_.push_back(v ? 1 : 0);
     } else if constexpr (std::is_integral_v<T>) {
       auto u = static_cast<std::make_unsigned_t<T>>(v);
-      for (size_t i = 0; i < sizeof u; ++i) out_.push_back(static_cast<char>((u >> (8 * i)) & 0xff));
+      for (size_t i = 0; i < sizeof u; ++i)
+        out_.push_back(static_cast<char>((u >> (8 * i)) & 0xff));
     } else {
       v.Fields(*this);
     }
