@@ -1,0 +1,54 @@
+// How the driver starts the toolbox, PID 1 of a sandbox: what it finds when it begins to run.
+//
+// argv: "cove-toolbox" "--cgroup-fds" N. Environment: PATH only. Working directory: "/".
+// Standard input and output are /dev/null, standard error is kStateDir/toolbox.log. Signals are
+// unblocked and have their default action. Besides the descriptors below nothing is open; they are
+// not close-on-exec when the toolbox starts (it must make them so before it executes anything).
+//
+// The toolbox is uid and gid kToolboxUid of the *outer* user namespace, with no capability there.
+// It owns the *inner* user namespace, whose users 0..65535 are the sandbox's: with no further
+// privilege it may enter it (setns) and signal everything in it. The child of every command does,
+// in this order:
+//   1. writes "0" to each of the N cgroup.procs descriptors (it moves itself to the workload's
+//      cgroup; any later and a full pids or memory limit would not hold it);
+//   2. setns(kInnerUserNsFd, CLONE_NEWUSER): full capabilities inside, none outside;
+//   3. installs the filter of kSeccompFd: an array of struct sock_filter to be read with pread or
+//      mmap from offset 0 to the end, by seccomp(SECCOMP_SET_MODE_FILTER) WITHOUT no_new_privs
+//      (sudo must work), which needs the CAP_SYS_ADMIN that step 2 gave;
+//   4. setsid, setgroups, setresgid, setresuid to the user's numbers;
+//   5. closes everything above 2 and executes.
+// Work on files on behalf of a user goes the same way, in a child: the toolbox itself may read and
+// write only what everybody may, and kStateDir, which is its own (0700).
+#pragma once
+
+#include <cstdint>
+
+namespace cove::proto::boot {
+
+// Fixed descriptors. The kept listeners are idle duplicates that the toolbox never accepts on:
+// while they are open, connections queue when the front and the runner restart, and a new runner
+// takes them back with pidfd_getfd by these very numbers.
+inline constexpr int kToolboxListenerFd = 3;  // listening unix stream socket, non-blocking
+inline constexpr int kInnerUserNsFd = 4;
+inline constexpr int kSeccompFd = 5;
+inline constexpr int kTcp4Fd = 6;
+inline constexpr int kTcp6Fd = 7;
+inline constexpr int kDnsUdpFd = 8;
+inline constexpr int kDnsTcpFd = 9;
+inline constexpr int kCgroupFd = 10;  // the first of N
+
+inline constexpr char kCgroupFdsOption[] = "--cgroup-fds";
+inline constexpr char kStateDir[] = "/run/cove-toolbox";
+
+inline constexpr uint32_t kToolboxUid = 65536;  // canonical owner of the state directory, too
+inline constexpr uint32_t kUserIds = 65536;     // the sandbox's own ids are 0..65535
+inline constexpr uint32_t kUidSlot = 131072;    // distance between the bases of two sandboxes
+
+// The network inside: lo, with one address that is not 127/8.
+inline constexpr char kAddress4[] = "10.0.0.2";
+inline constexpr char kAddress6[] = "fd00::2";
+// All TCP is redirected to this port of 127.0.0.1 and ::1; UDP and TCP 53 to kDnsPort of 127.0.0.1.
+inline constexpr uint16_t kTcpPort = 1;
+inline constexpr uint16_t kDnsPort = 53;
+
+}  // namespace cove::proto::boot

@@ -1,0 +1,114 @@
+// NamespaceDriver runs sandboxes as processes in namespaces of their own.
+//
+// Concept: a box is a directory (upper/, work/ and state/ below box_dir) on top of read-only
+// layers, and, while it runs, one toolbox process as PID 1 of fresh user, pid, mount, network, ipc,
+// uts and cgroup namespaces. Two user namespaces are stacked: the outer one owns everything and
+// runs the toolbox, the inner one is where all users, root included, live. There is no network
+// card; what leaves a box arrives on the four sockets that Start() returns. How it is built and
+// why: docs/decisions/0010 and following. What the toolbox finds: proto/boot.h.
+//
+// The caller (the runner) owns the directories, the uid ranges and the record of what runs; the
+// driver keeps no state about a box besides its cgroups. A box outlives the process that started
+// it: Adopt() takes it back.
+//
+// Privilege: needs root with CAP_SYS_ADMIN, CAP_SETUID and CAP_SYS_PTRACE of the initial user
+// namespace, and must be single-threaded while Start() runs (the child copies the process).
+// Thread: loop-confined.
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "async/task.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "base/strong_id.h"
+#include "base/unique_fd.h"
+#include "proto/runner.h"
+
+namespace cove::sandbox {
+
+using async::Task;
+
+struct BoxSpec {
+  SandboxId id;
+  std::vector<std::string> layers;  // absolute directories, lowest first, at most 500
+  std::string box_dir;              // as PrepareBoxDir() makes it
+  uint32_t uid_base = 0;            // first host id of the box's range of boot::kUserIds + 1
+  proto::runner::Limits limits;     // disk_bytes is the caller's business
+  std::string hostname;
+  std::string socket_path;  // where the toolbox's unix socket is made (0660, root:socket_gid)
+  gid_t socket_gid = 0;
+};
+
+// Bound inside the box's network namespace; non-blocking, close-on-exec, listening.
+struct BoxSockets {
+  UniqueFd tcp4;
+  UniqueFd tcp6;
+  UniqueFd dns_udp;
+  UniqueFd dns_tcp;
+};
+
+struct RunningBox {
+  SandboxId id;
+  pid_t pid = 0;            // PID 1 of the box, as the host sees it
+  uint64_t start_time = 0;  // field 22 of /proc/PID/stat: with pid it names a process for ever
+  UniqueFd pidfd;           // readable once the box has ended
+  // Readable (eventfd, v1) or exceptional (POLLPRI, v2) when the work cgroup ran out of memory.
+  UniqueFd oom_event;
+  BoxSockets sockets;
+};
+
+struct BoxExit {
+  bool known = false;  // false: the box was adopted and the kernel cannot tell
+  int status = 0;      // as wait(2) gives it
+  uint64_t oom_kills = 0;
+};
+
+struct DriverOptions {
+  std::string toolbox_path;            // the executable; copied into memory once, at Make()
+  std::string cgroup_parent = "cove";  // below the root of each cgroup hierarchy
+};
+
+// Makes upper/, work/ and state/ below `box_dir` (which is made too, 0700) with the owners that
+// Start() expects. Finding them there already is no error.
+Result<void> PrepareBoxDir(const std::string& box_dir);
+
+class NamespaceDriver {
+ public:
+  // Fails, saying what is missing, on a machine where no box could run.
+  static Result<std::unique_ptr<NamespaceDriver>> Make(DriverOptions options);
+  virtual ~NamespaceDriver() = default;
+
+  // Returns once the toolbox has been executed: its socket accepts, its box is complete. On error
+  // (and on cancellation) nothing of it is left but what RemoveCgroups() removes.
+  virtual Task<Result<RunningBox>> Start(BoxSpec spec) = 0;
+
+  // Takes back a box that an earlier runner started: checks that the process is the same one,
+  // takes its sockets from it and checks that they are what they should be. kGone: it has ended.
+  virtual Result<RunningBox> Adopt(SandboxId id, pid_t pid, uint64_t start_time) = 0;
+
+  // SIGKILL to PID 1, which ends all of the box; thaws it first. Ended already: fine.
+  virtual Result<void> Kill(const RunningBox& box) = 0;
+
+  // Waits until every process of the box has ended and collects the status. `box` must outlive the
+  // call. One waiter per box.
+  virtual Task<BoxExit> WaitExit(const RunningBox& box) = 0;
+
+  // Removes the box's cgroups once they are empty; waits for that at most until `deadline`.
+  // Nothing there: fine.
+  virtual Task<Result<void>> RemoveCgroups(SandboxId id, TimePoint deadline) = 0;
+
+  // Ids of all boxes that have cgroups, running or not: what a restarted runner looks for.
+  virtual Result<std::vector<SandboxId>> ListCgroups() = 0;
+
+  virtual Result<void> Freeze(SandboxId id) = 0;
+  virtual Result<void> Thaw(SandboxId id) = 0;
+  // Processes of the workload that the kernel killed for want of memory.
+  virtual Result<uint64_t> OomKills(SandboxId id) = 0;
+};
+
+}  // namespace cove::sandbox
