@@ -1,0 +1,165 @@
+#!/usr/bin/env node
+// A model that follows a script: the Responses API over SSE, for tests and for trying Cove without
+// an account. See README.md beside this file.
+//
+//   node server.mjs --script demo.json [--port 0] [--key KEY | --key-file FILE] [--log FILE]
+//
+// It listens on 127.0.0.1 only and prints "ready http://127.0.0.1:PORT" once it does.
+import { createServer } from "node:http";
+import { appendFileSync, readFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { setTimeout as sleep } from "node:timers/promises";
+import { findStep, loadScript } from "./script.mjs";
+import { eventsOf, itemsOf, responseObject, usageOf } from "./events.mjs";
+
+const kBodyBytesMax = 64 * 1024 * 1024;
+
+const { values: options } = parseArgs({
+  options: {
+    script: { type: "string" },
+    port: { type: "string", default: "0" },
+    key: { type: "string" },
+    "key-file": { type: "string" },
+    log: { type: "string" },
+  },
+});
+if (!options.script) {
+  console.error("usage: server.mjs --script FILE [--port N] [--key KEY | --key-file FILE] [--log FILE]");
+  process.exit(2);
+}
+const script = loadScript(options.script);
+const key = options.key ?? (options["key-file"] && readFileSync(options["key-file"], "utf8").trim());
+const timesDone = new Map(); // how often a step has failed or been cut already, by conversation
+const lastBody = new Map(); // bytes of a conversation's last request: what a cache would know
+
+function log(entry) {
+  if (options.log) appendFileSync(options.log, JSON.stringify(entry) + "\n");
+}
+
+// "right", "wrong" or "none"; without --key any is right. The value itself is never written down.
+function judgeKey(headers) {
+  const given = headers.authorization ?? headers["x-api-key"];
+  if (given === undefined) return key ? "none" : "right";
+  return !key || given === `Bearer ${key}` || given === key ? "right" : "wrong";
+}
+
+function describe(request) {
+  const headers = { ...request.headers };
+  for (const name of ["authorization", "x-api-key", "cookie"]) if (name in headers) headers[name] = "(hidden)";
+  return { time: new Date().toISOString(), method: request.method, path: request.url,
+           auth: judgeKey(request.headers), headers };
+}
+
+async function readBody(request) {
+  const chunks = [];
+  let bytes = 0;
+  for await (const chunk of request) {
+    bytes += chunk.length;
+    if (bytes > kBodyBytesMax) throw new Error("body too large");
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function sendJson(response, status, value, headers = {}) {
+  const text = JSON.stringify(value);
+  response.writeHead(status, { "content-type": "application/json", "content-length": Buffer.byteLength(text),
+                               ...headers });
+  response.end(text);
+}
+
+function sendError(response, status, message, code = null, headers = {}) {
+  const type = status === 429 ? "rate_limit_error" : status >= 500 ? "server_error" : "invalid_request_error";
+  sendJson(response, status, { error: { message, type, param: null, code } }, headers);
+}
+
+// Counts up to `limit` for this conversation and step; true while the count was not yet reached.
+function firstTimes(body, found, what, limit) {
+  const id = [body.prompt_cache_key ?? found.prompt, found.turnIndex, found.stepIndex, what].join("\n");
+  const done = timesDone.get(id) ?? 0;
+  timesDone.set(id, done + 1);
+  return done < limit;
+}
+
+async function stream(response, events, step, cut) {
+  response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache",
+                            "x-request-id": "req_scripted" });
+  let sent = 0;
+  for (const event of events) {
+    if (cut && sent >= (step.cut.after_events ?? 0)) {
+      response.destroy();
+      return sent;
+    }
+    if (step.delay_ms) await sleep(step.delay_ms);
+    if (response.destroyed) return sent;
+    if (!response.write(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`)) {
+      await new Promise((resolve) => response.once("drain", resolve).once("close", resolve));
+    }
+    ++sent;
+  }
+  response.end();
+  return sent;
+}
+
+async function answer(response, bytes, entry) {
+  let body;
+  try {
+    body = JSON.parse(bytes.toString("utf8"));
+  } catch {
+    return sendError(response, 400, "the body is not JSON");
+  }
+  const found = findStep(script, body);
+  Object.assign(entry, { model: body.model, prompt: found.prompt.slice(0, 200), turn: found.turnIndex,
+                         step: found.stepIndex });
+  const step = found.step;
+  if (!step) {
+    return sendError(response, 400, `the script has no answer for step ${found.stepIndex} of: ${found.prompt}`);
+  }
+  if (step.fail && firstTimes(body, found, "fail", step.fail.times ?? 1)) {
+    return sendError(response, step.fail.status, step.fail.message ?? "scripted failure",
+                     step.fail.code ?? null, step.fail.headers);
+  }
+  const items = itemsOf(found);
+  const conversation = body.prompt_cache_key ?? found.prompt;
+  const usage = usageOf(step, bytes.length, items, lastBody.get(conversation) ?? 0);
+  lastBody.set(conversation, bytes.length);
+  const result = responseObject(body.model ?? script.model, items, usage);
+  entry.usage = usage;
+  if (!body.stream) return sendJson(response, 200, result);
+  const cut = step.cut !== undefined && firstTimes(body, found, "cut", step.cut.times ?? 1);
+  entry.events = await stream(response, eventsOf(result), step, cut);
+}
+
+async function handle(request, response) {
+  const entry = describe(request);
+  const path = request.url.split("?")[0];
+  try {
+    const bytes = await readBody(request);
+    entry.body_bytes = bytes.length;
+    if (entry.auth !== "right") {
+      sendError(response, 401, "Incorrect API key provided.", "invalid_api_key");
+    } else if (request.method === "POST" && path === "/v1/responses") {
+      await answer(response, bytes, entry);
+    } else if (request.method === "GET" && path === "/v1/models") {
+      const data = (script.models ?? [script.model]).map((id) => ({ id, object: "model", owned_by: "script" }));
+      sendJson(response, 200, { object: "list", data });
+    } else {
+      sendError(response, 404, `no such route: ${request.method} ${path}`);
+    }
+  } catch (error) {
+    if (!response.headersSent) sendError(response, 400, String(error.message));
+  }
+  entry.status = response.statusCode;
+  log(entry);
+}
+
+const server = createServer(handle);
+// Agents try a WebSocket first; 426 sends them to plain HTTP at once.
+server.on("upgrade", (request, socket) => {
+  log({ ...describe(request), status: 426 });
+  socket.end("HTTP/1.1 426 Upgrade Required\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+});
+server.listen(Number(options.port), "127.0.0.1", () => {
+  console.log(`ready http://127.0.0.1:${server.address().port}`);
+});
+for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => process.exit(0));
