@@ -98,9 +98,10 @@ SocketStream::SocketStream(UniqueFd fd)
 
 SocketStream::~SocketStream() = default;
 
+// MSG_DONTWAIT: a sandbox that still holds a descriptor it passed could clear O_NONBLOCK.
 Task<Result<size_t>> SocketStream::Read(std::span<char> buffer) {
   for (;;) {
-    const ssize_t n = recv(fd_.get(), buffer.data(), buffer.size(), 0);
+    const ssize_t n = recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
     if (n >= 0) co_return static_cast<size_t>(n);
     if (errno == EINTR) continue;
     if (!WouldBlock(errno)) co_return Error::FromErrno("read");
@@ -110,7 +111,7 @@ Task<Result<size_t>> SocketStream::Read(std::span<char> buffer) {
 
 Task<Result<void>> SocketStream::Write(std::string_view bytes) {
   while (!bytes.empty()) {
-    const ssize_t n = send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const ssize_t n = send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n >= 0) {
       bytes.remove_prefix(static_cast<size_t>(n));
       continue;
@@ -152,7 +153,7 @@ Task<Result<void>> SocketStream::SendWithFds(std::string_view bytes, std::vector
       header->cmsg_len = CMSG_LEN(sizeof(int) * fds.size());
       std::memcpy(CMSG_DATA(header), fds.data(), sizeof(int) * fds.size());
     }
-    const ssize_t n = sendmsg(fd_.get(), &message, MSG_NOSIGNAL);
+    const ssize_t n = sendmsg(fd_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n > 0) {
       bytes.remove_prefix(static_cast<size_t>(n));
       fds.clear();  // they went along with the first byte
@@ -174,7 +175,7 @@ Task<Result<size_t>> SocketStream::ReadWithFds(std::span<char> buffer, std::vect
     message.msg_iovlen = 1;
     message.msg_control = control;
     message.msg_controllen = sizeof control;
-    const ssize_t n = recvmsg(fd_.get(), &message, MSG_CMSG_CLOEXEC);
+    const ssize_t n = recvmsg(fd_.get(), &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
     if (n >= 0) {
       for (cmsghdr* h = CMSG_FIRSTHDR(&message); h != nullptr; h = CMSG_NXTHDR(&message, h)) {
         if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS) continue;

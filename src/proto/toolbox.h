@@ -13,15 +13,15 @@ namespace cove::proto::toolbox {
 
 enum class Type : uint16_t {
   // replies
-  kError = 1,   // ErrorReply
-  kOk = 2,      // Empty
+  kError = 1,  // ErrorReply
+  kOk = 2,     // Empty
   // byte streams, either way; the body is raw bytes
   kStdout = 10,
   kStderr = 11,
   kStdin = 12,
   kStdinEnd = 13,  // Empty
   kData = 14,
-  kDataEnd = 15,   // Empty
+  kDataEnd = 15,  // Empty
 
   kInfo = 20,       // Empty -> kInfoReply
   kInfoReply = 21,  // InfoReply
@@ -87,7 +87,7 @@ struct InfoReply {
   std::string version;
   std::string user;
   std::string home;
-  uint32_t running = 0;       // commands that the host started and that still run
+  uint32_t running = 0;  // commands that the host started and that still run
   template <class A>
   void Fields(A& a) {
     a(version, user, home, running);
@@ -138,11 +138,17 @@ struct Started {
 };
 
 // kOom is never the toolbox's word: it sees a SIGKILL, the host compares the cgroup's counter.
-enum class ExitReason : uint8_t { kExited = 0, kSignaled = 1, kTimeout = 2, kOom = 3, kSpawnFailed = 4 };
+enum class ExitReason : uint8_t {
+  kExited = 0,
+  kSignaled = 1,
+  kTimeout = 2,
+  kOom = 3,
+  kSpawnFailed = 4
+};
 
 struct ExitStatus {
   ExitReason reason = ExitReason::kExited;
-  int32_t code = -1;   // the exit code; 128 + signal when signaled
+  int32_t code = -1;  // the exit code; 128 + signal when signaled
   int32_t signal = 0;
   std::string detail;  // kSpawnFailed: what failed
   template <class A>

@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-#include "async/event.h"
+#include "proto/shared_channel.h"
 #include "proto/toolbox.h"
 
 namespace cove::proto::toolbox {
@@ -23,30 +23,6 @@ namespace cove::proto::toolbox {
 inline constexpr seconds kConnectTimeout{5};
 // What one listing or search may gather in memory; more is kTooLarge.
 inline constexpr size_t kEntriesMax = 200'000;
-
-// A channel on which several tasks may send: frames never interleave.
-class SharedChannel {
- public:
-  explicit SharedChannel(UniqueFd fd) : channel_(std::move(fd)) {}
-  Task<Result<Frame>> Receive() { return channel_.Receive(); }
-  // A raw frame in pieces of at most kPieceBytes. A sender that is cancelled in the middle of a
-  // frame breaks the channel: later sends say kClosed.
-  Task<Result<void>> SendBytes(Type type, std::string_view bytes);
-  template <class Message>
-  Task<Result<void>> SendMessage(Type type, Message message) {
-    return SendWhole(type, Encode(message));
-  }
-  Task<Result<void>> SendWhole(Type type, std::string body, std::vector<int> fds = {});
-  int fd() { return channel_.stream().fd(); }
-
-  static constexpr size_t kPieceBytes = 64 * 1024;
-
- private:
-  Channel channel_;
-  bool sending_ = false;
-  bool broken_ = false;
-  async::Event idle_;
-};
 
 struct ExecEvent {
   enum class Kind : uint8_t { kStdout, kStderr, kExited };

@@ -1,0 +1,35 @@
+#include "proto/shared_channel.h"
+
+#include <algorithm>
+
+namespace cove::proto::toolbox {
+
+Task<Result<void>> SharedChannel::SendBytes(Type type, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const std::string_view piece = bytes.substr(0, std::min(bytes.size(), kPieceBytes));
+    CO_RETURN_IF_ERROR(co_await SendWhole(type, std::string(piece)));
+    bytes.remove_prefix(piece.size());
+  }
+  co_return Ok();
+}
+
+Task<Result<void>> SharedChannel::SendWhole(Type type, std::string body, std::vector<int> fds) {
+  while (sending_) co_await idle_.Wait();
+  if (broken_) co_return Error(Code::kClosed, "the connection to the toolbox broke off");
+  struct Turn {
+    SharedChannel* channel;
+    bool whole = false;
+    explicit Turn(SharedChannel* c) : channel(c) { channel->sending_ = true; }
+    ~Turn() {
+      channel->sending_ = false;
+      if (!whole) channel->broken_ = true;
+      channel->idle_.NotifyAll();
+    }
+  } turn(this);
+  auto sent =
+      co_await channel_.SendRaw(static_cast<uint16_t>(type), std::move(body), std::move(fds));
+  turn.whole = sent.ok();
+  co_return std::move(sent);
+}
+
+}  // namespace cove::proto::toolbox
