@@ -1,0 +1,46 @@
+#include "policy/host_name.h"
+
+#include "base/text.h"
+
+namespace cove::policy {
+namespace {
+
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+bool IsHexDigit(char c) { return IsDigit(c) || (c >= 'a' && c <= 'f'); }
+bool IsLabelChar(char c) { return IsDigit(c) || (c >= 'a' && c <= 'z') || c == '-'; }
+
+bool AllOf(std::string_view text, bool (*test)(char)) {
+  for (const char c : text) {
+    if (!test(c)) return false;
+  }
+  return true;
+}
+
+// Decimal, octal ("0177" is digits too) and hexadecimal, as inet_aton(3) reads numbers.
+bool IsNumber(std::string_view label) {
+  if (AllOf(label, IsDigit)) return true;
+  return label.starts_with("0x") && AllOf(label.substr(2), IsHexDigit);
+}
+
+Error Bad(std::string_view why) { return {Code::kInvalid, "not a host name: " + std::string(why)}; }
+
+}  // namespace
+
+Result<std::string> CanonicalHost(std::string_view text) {
+  if (text.ends_with('.')) text.remove_suffix(1);
+  if (text.empty()) return Bad("it is empty");
+  if (text.size() > kHostBytesMax) return Bad("it is over 253 bytes");
+  std::string host = ToLower(text);
+  std::string_view last;
+  for (const std::string_view label : Split(host, '.')) {
+    if (label.empty()) return Bad("it has an empty label");
+    if (label.size() > kLabelBytesMax) return Bad("it has a label over 63 bytes");
+    if (!AllOf(label, IsLabelChar)) return Bad("only letters, digits, '-' and '.' may be in it");
+    if (label.front() == '-' || label.back() == '-') return Bad("a label starts or ends with '-'");
+    last = label;
+  }
+  if (IsNumber(last)) return Bad("it is a number or an IP address");
+  return host;
+}
+
+}  // namespace cove::policy

@@ -1,0 +1,16 @@
+// Two small built-in lists that keep wide rules from meaning more than their author thinks.
+// Thread: pure functions over canonical host names.
+#pragma once
+
+#include <string_view>
+
+namespace cove::policy {
+
+// Whether anybody can get a name directly below `suffix` ("com", "co.uk", "github.io"): a
+// wildcard there would allow strangers. A known sample of the Public Suffix List, not all of it.
+bool IsPublicSuffix(std::string_view suffix);
+
+// Well-known public DNS-over-HTTPS resolvers: a wildcard never covers them.
+bool IsDnsOverHttpsHost(std::string_view host);
+
+}  // namespace cove::policy

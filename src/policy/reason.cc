@@ -1,0 +1,61 @@
+#include "policy/reason.h"
+
+#include <array>
+
+namespace cove::policy {
+namespace {
+
+struct Entry {
+  Reason reason;
+  std::string_view name;
+  std::string_view text;
+};
+
+constexpr std::array kEntries = {
+    Entry{Reason::kAllowed, "allowed", "A rule allows this."},
+    Entry{Reason::kModelGateway, "model_gateway", "This is the model gateway."},
+    Entry{Reason::kNoRule, "no_rule",
+          "No rule of this sandbox names the host. Ask the operator for a rule."},
+    Entry{Reason::kPortNotAllowed, "port_not_allowed",
+          "A rule names the host, but not this port. Ask the operator to add the port."},
+    Entry{Reason::kBadName, "bad_name", "That is not a host name: letters, digits, '-' and '.'."},
+    Entry{Reason::kDnsOverHttps, "dns_over_https",
+          "A public DNS-over-HTTPS resolver needs a rule with its exact name."},
+    Entry{Reason::kPolicyUnavailable, "policy_unavailable",
+          "The sandbox's policy cannot be read, so nothing may leave. Tell the operator."},
+    Entry{Reason::kNoDestination, "no_destination", "The connection has no known destination."},
+    Entry{Reason::kSelf, "self", "The destination is the gateway itself."},
+    Entry{Reason::kNoName, "no_name",
+          "Connections go by name (TLS SNI or HTTP Host); this one only has an address."},
+    Entry{Reason::kNameMismatch, "name_mismatch",
+          "The name in the request is not the name that was looked up."},
+    Entry{Reason::kPortMismatch, "port_mismatch",
+          "The Host header names another port than the connection's."},
+    Entry{Reason::kEncryptedHello, "encrypted_hello",
+          "Encrypted Client Hello hides the name; turn it off in the client."},
+    Entry{Reason::kMalformed, "malformed", "The first bytes are neither sound TLS nor HTTP."},
+    Entry{Reason::kMethodNotSupported, "method_not_supported",
+          "CONNECT is not offered here; connect to the host directly."},
+    Entry{Reason::kHelloTimeout, "hello_timeout", "The client did not say its name in time."},
+    Entry{Reason::kAddressNotPublic, "address_not_public",
+          "The name leads only to private or reserved addresses, which are never dialled."},
+    Entry{Reason::kResolveFailed, "resolve_failed", "The name cannot be resolved just now."},
+    Entry{Reason::kDialFailed, "dial_failed", "The host cannot be reached just now."},
+    Entry{Reason::kLimit, "limit", "Too many at once; close some connections and try again."},
+    Entry{Reason::kAuditUnavailable, "audit_unavailable",
+          "The audit record cannot be written, so nothing may leave. Tell the operator."},
+};
+
+const Entry& Find(Reason reason) {
+  for (const Entry& e : kEntries) {
+    if (e.reason == reason) return e;
+  }
+  return kEntries.front();
+}
+
+}  // namespace
+
+std::string_view ReasonName(Reason reason) { return Find(reason).name; }
+std::string_view ReasonText(Reason reason) { return Find(reason).text; }
+
+}  // namespace cove::policy

@@ -1,0 +1,39 @@
+// Why an egress decision came out as it did: one closed set for policy, gateway, audit, the API and
+// the dashboard. The text is stable: it is stored and programs match on it.
+// Thread: values.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace cove::policy {
+
+enum class Reason : uint8_t {
+  kAllowed,             // a rule allows it
+  kModelGateway,        // the built-in name of the model gateway
+  kNoRule,              // no rule names the host
+  kPortNotAllowed,      // the host is named, the port is not
+  kBadName,             // not a host name in the one accepted form
+  kDnsOverHttps,        // a public DoH resolver under a wildcard: needs a rule of its own
+  kPolicyUnavailable,   // the policy could not be read
+  kNoDestination,       // the kernel did not say where the connection was going
+  kSelf,                // the destination is the gateway's own listener
+  kNoName,              // an address without a name, and no rule for the address
+  kNameMismatch,        // the name asked of DNS and the name in SNI or Host differ
+  kPortMismatch,        // the Host header names another port than the connection's
+  kEncryptedHello,      // Encrypted Client Hello hides the name
+  kMalformed,           // the first bytes are neither sound TLS nor sound HTTP
+  kMethodNotSupported,  // CONNECT inside a transparent connection
+  kHelloTimeout,        // the first bytes did not come in time
+  kAddressNotPublic,    // the name resolves only to addresses that may not be dialled
+  kResolveFailed,       // the name does not resolve
+  kDialFailed,          // no checked address could be connected
+  kLimit,               // a connection or query limit is reached
+  kAuditUnavailable,    // the decision could not be recorded
+};
+
+std::string_view ReasonName(Reason reason);
+// One sentence for a person: what happened and what to do.
+std::string_view ReasonText(Reason reason);
+
+}  // namespace cove::policy
