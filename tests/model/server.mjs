@@ -47,7 +47,7 @@ function describe(request) {
   const headers = { ...request.headers };
   for (const name of ["authorization", "x-api-key", "cookie"]) if (name in headers) headers[name] = "(hidden)";
   return { time: new Date().toISOString(), method: request.method, path: request.url,
-           auth: judgeKey(request.headers), headers };
+           auth: judgeKey(request.headers), authorized: judgeKey(request.headers) === "right", headers };
 }
 
 async function readBody(request) {

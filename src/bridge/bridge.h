@@ -1,0 +1,68 @@
+// Bridge: the model gateway. One call comes in, goes to its provider with the real key, and the
+// answer goes back byte for byte while a copy is read for the books.
+//
+// Order of a call: route -> key there? -> body (held, at most kRequestBytesMax) -> checks -> row in
+// the CallLog, on disk -> upstream -> answer streamed -> row completed. Whatever fails before
+// "upstream" means that nothing left the machine.
+// Thread: loop-confined. Store and client must outlive the object, and the object its Serve tasks.
+#pragma once
+
+#include "bridge/call_log.h"
+#include "bridge/headers.h"
+#include "http/client.h"
+#include "http/server.h"
+
+namespace cove::bridge {
+
+struct Limits {
+  size_t request_bytes_max = 32 * 1024 * 1024;  // else 413
+  size_t held_bytes_max = 256 * 1024 * 1024;    // of all requests together, else 503
+  Duration head_timeout = seconds(600);         // until the answer starts
+  Duration body_timeout = seconds(300);         // between two pieces of the answer
+  Duration drain_time = seconds(60);            // for the usage, after the agent has gone
+};
+
+struct Caller {
+  OrgId org;
+  SandboxId sandbox;   // empty: from outside, with
+  std::string key_id;  // this API key
+};
+
+class Bridge {
+ public:
+  struct Deps {
+    store::Store* store = nullptr;
+    http::Client* client = nullptr;
+    std::vector<Provider> providers;
+    Limits limits;
+  };
+  explicit Bridge(Deps deps);
+
+  // Answers the exchange. `path` is the request's path with what leads to the gateway taken away:
+  // "/openai/v1/responses"; the query is taken from the request. The caller is authenticated
+  // already: by its namespace, or by its API key.
+  Task<void> Serve(Caller caller, http::Exchange& exchange, std::string path);
+
+  // Call once at start, before the first Serve.
+  Task<Result<int64_t>> EndAbandoned() { return log_.EndAbandoned(); }
+  CallLog& log() { return log_; }
+
+  // Names, for start-up's log: never a key.
+  std::vector<std::string> ProvidersWithKey() const;
+
+ private:
+  struct InFlight;  // what one Serve knows
+  const Provider* FindProvider(std::string_view name) const;
+  Task<void> ServeRoute(InFlight& call);
+  Task<void> ServeRecorded(InFlight& call, std::string body);
+  Task<Result<std::unique_ptr<http::ClientResponse>>> SendUpstream(InFlight& call,
+                                                                   std::string body);
+  Task<CallEnd> Relay(InFlight& call, http::ClientResponse& response);
+  Task<void> Refuse(InFlight& call, int status, std::string code, std::string message);
+
+  Deps deps_;
+  CallLog log_;
+  size_t held_bytes_ = 0;
+};
+
+}  // namespace cove::bridge

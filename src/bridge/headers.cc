@@ -1,0 +1,93 @@
+#include "bridge/headers.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/text.h"
+#include "json/json.h"
+
+namespace cove::bridge {
+
+namespace {
+
+using Names = std::vector<std::string>;
+
+constexpr std::array<std::string_view, 10> kConnectionOnly = {"connection",
+                                                              "keep-alive",
+                                                              "proxy-authenticate",
+                                                              "proxy-authorization",
+                                                              "proxy-connection",
+                                                              "te",
+                                                              "trailer",
+                                                              "transfer-encoding",
+                                                              "upgrade",
+                                                              "expect"};
+
+constexpr std::array<std::string_view, 11> kNotUpstream = {
+    "host",           "content-length", "accept-encoding", "authorization",
+    "x-api-key",      "api-key",        "cookie",          "openai-organization",
+    "openai-project", "forwarded",      "x-forwarded-for"};
+
+template <size_t N>
+bool Contains(const std::array<std::string_view, N>& list, std::string_view name) {
+  return std::find(list.begin(), list.end(), name) != list.end();
+}
+
+// What the Connection field itself names is for one connection too.
+Names NamedByConnection(const http::Headers& headers) {
+  Names out;
+  for (const auto& [name, value] : headers) {
+    if (!EqualsIgnoreCase(name, "connection")) continue;
+    for (std::string_view token : Split(value, ',')) out.push_back(ToLower(Trim(token)));
+  }
+  return out;
+}
+
+}  // namespace
+
+http::Headers UpstreamHeaders(const http::Headers& from_agent, const Provider& provider) {
+  const Names named = NamedByConnection(from_agent);
+  http::Headers out;
+  for (const auto& [name, value] : from_agent) {
+    const std::string lower = ToLower(name);
+    if (Contains(kConnectionOnly, lower) || Contains(kNotUpstream, lower)) continue;
+    if (std::find(named.begin(), named.end(), lower) != named.end()) continue;
+    out.Add(name, value);
+  }
+  if (provider.kind == ProviderKind::kOpenAi) {
+    out.Add("Authorization", "Bearer " + provider.key.Reveal());
+  } else {
+    out.Add("x-api-key", provider.key.Reveal());
+  }
+  return out;
+}
+
+http::Headers DownstreamHeaders(const http::Headers& from_provider) {
+  const Names named = NamedByConnection(from_provider);
+  http::Headers out;
+  for (const auto& [name, value] : from_provider) {
+    const std::string lower = ToLower(name);
+    if (Contains(kConnectionOnly, lower) || lower == "set-cookie" || lower == "alt-svc") continue;
+    if (std::find(named.begin(), named.end(), lower) != named.end()) continue;
+    out.Add(name, value);
+  }
+  return out;
+}
+
+AgentNames ReadAgentNames(const http::Headers& headers) {
+  auto get = [&](std::string_view name) { return std::string(headers.Get(name).value_or("")); };
+  AgentNames out;
+  out.client = get("user-agent");
+  out.session = get("session-id");
+  if (out.session.empty()) out.session = get("session_id");
+  if (out.session.empty()) out.session = get("x-claude-code-session-id");
+  out.thread = get("thread-id");
+  if (auto turn = json::ParseObject(get("x-codex-turn-metadata"))) {
+    out.turn = json::GetString(*turn, "turn_id").value_or("");
+    if (out.thread.empty()) out.thread = json::GetString(*turn, "thread_id").value_or("");
+    if (out.session.empty()) out.session = json::GetString(*turn, "session_id").value_or("");
+  }
+  return out;
+}
+
+}  // namespace cove::bridge

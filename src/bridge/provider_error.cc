@@ -1,0 +1,58 @@
+#include "bridge/provider_error.h"
+
+#include "json/json.h"
+
+namespace cove::bridge {
+
+namespace {
+
+std::string_view OpenAiType(int status) {
+  if (status == 401) return "authentication_error";
+  if (status == 429) return "rate_limit_error";
+  return status >= 500 ? "server_error" : "invalid_request_error";
+}
+
+std::string_view AnthropicType(int status) {
+  switch (status) {
+    case 401:
+      return "authentication_error";
+    case 403:
+      return "permission_error";
+    case 404:
+      return "not_found_error";
+    case 413:
+      return "request_too_large";
+    case 429:
+      return "rate_limit_error";
+    default:
+      return status >= 500 ? "api_error" : "invalid_request_error";
+  }
+}
+
+}  // namespace
+
+http::ResponseHead ErrorHead(int status) {
+  http::ResponseHead head;
+  head.status = status;
+  head.headers.Set("Content-Type", "application/json");
+  return head;
+}
+
+std::string ErrorBody(ProviderKind kind, const ProviderError& error) {
+  json::Object inner;
+  json::Object outer;
+  if (kind == ProviderKind::kOpenAi) {
+    inner["message"] = error.message;
+    inner["type"] = OpenAiType(error.status);
+    inner["param"] = nullptr;
+    inner["code"] = error.code;
+  } else {
+    outer["type"] = "error";
+    inner["type"] = AnthropicType(error.status);
+    inner["message"] = error.message;
+  }
+  outer["error"] = std::move(inner);
+  return json::Write(outer);
+}
+
+}  // namespace cove::bridge

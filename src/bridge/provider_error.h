@@ -1,0 +1,18 @@
+// Errors in the shape that a provider's own clients read, so that an agent shows our text.
+#pragma once
+
+#include "bridge/provider.h"
+#include "http/message.h"
+
+namespace cove::bridge {
+
+struct ProviderError {
+  int status = 500;
+  std::string code;     // a stable name, e.g. "cove_no_provider_key"
+  std::string message;  // what happened and what to do
+};
+
+http::ResponseHead ErrorHead(int status);
+std::string ErrorBody(ProviderKind kind, const ProviderError& error);
+
+}  // namespace cove::bridge

@@ -1,0 +1,40 @@
+// Routes: the exact table of what the model gateway serves. Pure functions.
+//
+// The list is short on purpose: a provider's key may be able to do much more (files, keys of an
+// organisation), and none of that is for an agent.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "bridge/provider.h"
+
+namespace cove::bridge {
+
+enum class Api {
+  kResponses,
+  kChatCompletions,
+  kMessages,
+  kCountTokens,
+  kModels,
+};
+std::string_view ApiName(Api api);
+
+struct Route {
+  enum class Verdict {
+    kForward,          // to the provider
+    kUpgradeRequired,  // a WebSocket was asked for: 426 sends agents to plain HTTP at once
+    kNotFound,
+  };
+  Verdict verdict = Verdict::kNotFound;
+  Api api = Api::kModels;
+  bool recorded = false;  // a call that costs: it gets a row and its body is looked into
+  std::string target;     // kForward: the path at the provider, after the base's
+};
+
+// `path` is what follows the provider's name ("/v1/responses"), without the query. `upgrade`:
+// the request asks for a WebSocket.
+enum class Upgrade { kNo, kYes };
+Route FindRoute(ProviderKind kind, std::string_view method, std::string_view path, Upgrade upgrade);
+
+}  // namespace cove::bridge
