@@ -54,6 +54,10 @@ class Store {
     return Perform(std::move(fn),
                    durability == Durability::kMachine ? Kind::kFlushedWrite : Kind::kWrite);
   }
+  // Waits until all writes made before survive a power cut.
+  Task<Result<void>> Flush() {
+    return Perform([](Db&) -> Result<void> { return Ok(); }, Kind::kFlushedWrite);
+  }
 
  protected:
   enum class Kind { kRead, kWrite, kFlushedWrite };

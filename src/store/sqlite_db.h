@@ -1,0 +1,40 @@
+// SqliteDb: Db over one SQLite connection, with its cache of prepared statements.
+// Source: sqlite.org/c3ref. Thread: one at a time.
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+
+#include "store/db.h"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace cove::store {
+
+class SqliteDb final : public Db {
+ public:
+  // Opens (creating) `path` in write-ahead mode.
+  static Result<std::unique_ptr<SqliteDb>> Open(const std::string& path);
+  ~SqliteDb() override;
+  SqliteDb(const SqliteDb&) = delete;
+  SqliteDb& operator=(const SqliteDb&) = delete;
+
+  Result<Rows> Query(std::string_view sql, Params params = {}) override;
+  Result<int64_t> Run(std::string_view sql, Params params = {}) override;
+  // Any number of statements, without parameters and without the cache.
+  Result<void> Script(std::string_view sql);
+  bool in_transaction() const;
+
+ private:
+  SqliteDb(sqlite3* db, std::string path) : db_(db), path_(std::move(path)) {}
+  Result<sqlite3_stmt*> Prepare(std::string_view sql);
+  Result<void> Bind(sqlite3_stmt* statement, std::string_view sql, const Params& params);
+  Error MakeError(std::string_view sql) const;
+
+  sqlite3* db_;
+  std::string path_;
+  std::unordered_map<std::string, sqlite3_stmt*> statements_;
+};
+
+}  // namespace cove::store

@@ -1,0 +1,152 @@
+// The SQLite store: one thread, one connection, one commit for all writes that wait together.
+//
+// Durability: transactions are appended to the write-ahead log without fsync, which survives our
+// own crash; a flushed write adds one fdatasync of the log after the commit, which makes it and
+// all before it survive the machine's.
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+
+#include "base/unique_fd.h"
+#include "store/migrate.h"
+
+namespace cove::store {
+namespace {
+
+class SqliteStore final : public Store {
+ public:
+  SqliteStore(std::unique_ptr<SqliteDb> db, UniqueFd log)
+      : log_(std::move(log)), db_(std::move(db)), thread_([this] { Work(); }) {}
+  // Finishes what is queued.
+  ~SqliteStore() override {
+    {
+      const std::lock_guard lock(mutex_);
+      closing_ = true;
+    }
+    wake_.notify_one();
+    thread_.join();
+  }
+
+ protected:
+  void Submit(Job job) override {
+    {
+      const std::lock_guard lock(mutex_);
+      queue_.push_back(std::move(job));
+    }
+    wake_.notify_one();
+  }
+
+ private:
+  // What waits, reads included, in the order submitted; a batch is bounded so that the first in it
+  // does not wait for ever.
+  static constexpr size_t kBatchMax = 256;
+
+  void Work() {
+    for (;;) {
+      std::vector<Job> batch;
+      {
+        std::unique_lock lock(mutex_);
+        wake_.wait(lock, [this] { return closing_ || !queue_.empty(); });
+        if (queue_.empty()) return;
+        while (!queue_.empty() && batch.size() < kBatchMax) {
+          batch.push_back(std::move(queue_.front()));
+          queue_.pop_front();
+        }
+      }
+      RunBatch(batch);
+    }
+  }
+
+  // Reads first: they see only what is committed.
+  void RunBatch(std::vector<Job>& batch) {
+    std::vector<Job*> writes;
+    bool flush = false;
+    for (Job& job : batch) {
+      if (job.kind == Kind::kRead) {
+        (void)job.run(*db_);
+        job.done(Ok());
+      } else {
+        writes.push_back(&job);
+        flush = flush || job.kind == Kind::kFlushedWrite;
+      }
+    }
+    if (writes.empty()) return;
+    Result<void> outcome = RunWrites(writes);
+    if (outcome.ok() && flush) outcome = FlushLog();
+    for (Job* job : writes) job->done(outcome);
+  }
+
+  Result<void> RunWrites(const std::vector<Job*>& writes) {
+    RETURN_IF_ERROR(db_->Script("BEGIN IMMEDIATE"));
+    for (Job* job : writes) {
+      RunInSavepoint(*job);
+      // A full disk or an I/O error may have rolled back the whole transaction by itself.
+      if (!db_->in_transaction()) {
+        return Error(Code::kIo,
+                     "the database undid a group of changes: its disk failed or is full");
+      }
+    }
+    Result<void> commit = db_->Script("COMMIT");
+    if (!commit.ok()) (void)db_->Script("ROLLBACK");
+    return commit;
+  }
+
+  void RunInSavepoint(Job& job) {
+    (void)db_->Script("SAVEPOINT unit");
+    if (!job.run(*db_).ok()) (void)db_->Script("ROLLBACK TO unit");
+    if (db_->in_transaction()) (void)db_->Script("RELEASE unit");
+  }
+
+  Result<void> FlushLog() {
+    if (log_.valid() && ::fdatasync(log_.get()) != 0) {
+      return Error::FromErrno("fdatasync of the database's log");
+    }
+    return Ok();
+  }
+
+  // Closed after the connection: closing a second descriptor earlier is harmless for the log, but
+  // the order makes that plain.
+  UniqueFd log_;
+  std::unique_ptr<SqliteDb> db_;
+  std::mutex mutex_;  // guards queue_ and closing_
+  std::condition_variable wake_;
+  std::deque<Job> queue_;
+  bool closing_ = false;
+  std::thread thread_;  // last: uses all the others
+};
+
+// The log is ours to fsync once it exists; the folder too, so that its name is there after a cut.
+Result<UniqueFd> OpenLog(const std::string& path) {
+  const std::string log_path = path + "-wal";
+  UniqueFd log(::open(log_path.c_str(), O_RDWR | O_CLOEXEC));
+  if (!log) return Error::FromErrno("open " + log_path);
+  const size_t slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const UniqueFd dir(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!dir || ::fsync(dir.get()) != 0) return Error::FromErrno("fsync " + folder);
+  return log;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> OpenSqlite(const std::string& path, const Migrations& migrations) {
+  const bool in_memory = path == ":memory:";
+  const mode_t old_mask = ::umask(0077);
+  auto opened = SqliteDb::Open(path);
+  ::umask(old_mask);
+  ASSIGN_OR_RETURN(auto db, std::move(opened));
+  RETURN_IF_ERROR(Migrate(*db, migrations));
+  // Any write makes the log exist.
+  RETURN_IF_ERROR(db->Script("PRAGMA user_version = 1"));
+  UniqueFd log;
+  if (!in_memory) {
+    ASSIGN_OR_RETURN(log, OpenLog(path));
+  }
+  return std::unique_ptr<Store>(new SqliteStore(std::move(db), std::move(log)));
+}
+
+}  // namespace cove::store
