@@ -1,0 +1,173 @@
+// Goal: a decision that was confirmed is on the disk and chained; a damaged file is noticed; a
+// failing disk refuses. Method: logs in a directory of the test, reopened, cut and edited.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+
+#include "audit/history.h"
+#include "audit/log.h"
+
+namespace cove::audit {
+namespace {
+
+class AuditTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    char dir[] = "/tmp/cove-audit-XXXXXX";
+    ASSERT_NE(mkdtemp(dir), nullptr);
+    directory_ = dir;
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+
+  std::unique_ptr<Log> Open(LogLimits limits = {}) {
+    auto log = Log::Open(directory_, pool_, limits);
+    EXPECT_TRUE(log) << (log ? "" : log.error().message());
+    return log ? std::move(*log) : nullptr;
+  }
+  static Record Make(std::string sandbox, std::string host) {
+    Record r;
+    r.sandbox = SandboxId(std::move(sandbox));
+    r.channel = "tls";
+    r.host = std::move(host);
+    r.port = 443;
+    r.reason = "no_rule";
+    return r;
+  }
+  std::string LastFile() { return ListSegments(directory_)->back(); }
+
+  async::Loop loop_;
+  async::ThreadPool pool_{1};
+  std::string directory_;
+};
+
+TEST_F(AuditTest, ARecordSurvivesItsLine) {
+  Record r = Make("s1", "a.test");
+  r.seq = 9;
+  r.time.micros = 1'700'000'000'000'000;
+  r.kind = Kind::kClose;
+  r.allow = true;
+  r.claimed = "33.0.1.2";
+  r.rule = "*.a.test:443";
+  r.layer = "server";
+  r.detail = "x";
+  r.repeats = 2;
+  r.decision = 8;
+  r.address = "203.0.113.20";
+  r.bytes_in = 1;
+  r.bytes_out = 2;
+  r.requests = 3;
+  r.duration_micros = 4;
+  const auto line = ParseLine(WriteLine(r, kGenesis));
+  ASSERT_TRUE(line);
+  EXPECT_EQ(line->record, r);
+  EXPECT_EQ(line->prev, kGenesis);
+}
+
+TEST_F(AuditTest, NoTextCanForgeALine) {
+  EXPECT_EQ(CleanText("a\r\n{\"seq\":1}\x1b[2J\xff\\"), "a\\x0d\\x0a{\"seq\":1}\\x1b[2J\\xff\\\\");
+  EXPECT_LE(CleanText(std::string(1 << 20, '\n')).size(), kFieldBytesMax);
+  auto log = Open();
+  ASSERT_TRUE(loop_.RunUntil(log->Append(Make("s1", "evil\n\"}\x80" + std::string(1 << 20, 'x')))));
+  EXPECT_EQ(*VerifyChain(directory_), 1u);
+}
+
+Task<std::vector<Result<uint64_t>>> AppendMany(Log* log, int n, Record record) {
+  std::vector<Result<uint64_t>> out;
+  for (int i = 0; i < n; ++i) out.push_back(co_await log->Append(record));
+  co_return out;
+}
+
+TEST_F(AuditTest, TheChainGoesOnAfterReopeningAndOverFiles) {
+  LogLimits small;
+  small.segment_bytes_max = 700;
+  for (int round = 0; round < 3; ++round) {
+    auto log = Open(small);
+    const auto seqs = loop_.RunUntil(AppendMany(log.get(), 5, Make("s1", "a.test")));
+    EXPECT_EQ(*seqs.back(), static_cast<uint64_t>(5 * (round + 1)));
+  }
+  EXPECT_GT(ListSegments(directory_)->size(), 3u);
+  EXPECT_EQ(*VerifyChain(directory_), 15u);
+}
+
+Task<void> AppendTogether(Log* log, int n, Record record) {
+  for (int i = 0; i < n; ++i) log->AppendLater(record);
+  co_await log->Flush();
+}
+
+TEST_F(AuditTest, TailGivesTheLastOfOneSandboxInOrder) {
+  LogLimits small;
+  small.segment_bytes_max = 4000;
+  auto log = Open(small);
+  for (int i = 0; i < 20; ++i) {
+    loop_.RunUntil(AppendTogether(log.get(), 1, Make("s1", "h" + std::to_string(i) + ".test")));
+    loop_.RunUntil(AppendTogether(log.get(), 3, Make("s2", "other.test")));
+  }
+  const auto tail = loop_.RunUntil(log->Tail(SandboxId("s1"), 5));
+  ASSERT_TRUE(tail);
+  ASSERT_EQ(tail->size(), 5u);
+  EXPECT_EQ(tail->front().host, "h15.test");
+  EXPECT_EQ(tail->back().host, "h19.test");
+  EXPECT_TRUE(loop_.RunUntil(log->Tail(SandboxId("nobody"), 5))->empty());
+}
+
+TEST_F(AuditTest, ATornLastLineIsCutAway) {
+  {
+    loop_.RunUntil(AppendMany(Open().get(), 2, Make("s1", "a.test")));
+  }
+  std::ofstream(LastFile(), std::ios::app) << "{\"seq\":3,\"half";
+  auto log = Open();
+  EXPECT_EQ(log->last_seq(), 2u);
+  EXPECT_EQ(*loop_.RunUntil(log->Append(Make("s1", "b.test"))), 3u);
+  EXPECT_EQ(*VerifyChain(directory_), 3u);
+}
+
+TEST_F(AuditTest, AChangedRecordIsFound) {
+  {
+    loop_.RunUntil(AppendMany(Open().get(), 5, Make("s1", "a.test")));
+  }
+  std::fstream file(LastFile(), std::ios::in | std::ios::out);
+  std::string text(std::istreambuf_iterator<char>(file), {});
+  const size_t at = text.find("a.test", text.find("\"seq\":3"));
+  file.clear();
+  file.seekp(static_cast<std::streamoff>(at));
+  file << 'b';
+  file.close();
+  const auto verdict = VerifyChain(directory_);
+  ASSERT_FALSE(verdict);
+  EXPECT_NE(verdict.error().message().find("record 4"), std::string::npos);
+}
+
+TEST_F(AuditTest, AFailingDiskRefusesAndRecovers) {
+  auto log = Open();
+  ASSERT_TRUE(loop_.RunUntil(log->Append(Make("s1", "a.test"))));
+  signal(SIGXFSZ, SIG_IGN);
+  rlimit old{};
+  getrlimit(RLIMIT_FSIZE, &old);
+  rlimit tight = old;
+  tight.rlim_cur = std::filesystem::file_size(LastFile()) + 20;
+  setrlimit(RLIMIT_FSIZE, &tight);
+  const auto refused = loop_.RunUntil(log->Append(Make("s1", "b.test")));
+  setrlimit(RLIMIT_FSIZE, &old);
+  EXPECT_FALSE(refused);
+  EXPECT_EQ(*loop_.RunUntil(log->Append(Make("s1", "c.test"))), 2u);
+  EXPECT_EQ(*VerifyChain(directory_), 2u);
+}
+
+TEST_F(AuditTest, TooManyWaitingRecordsAreRefused) {
+  LogLimits limits;
+  limits.pending_max = 2;
+  auto log = Open(limits);
+  loop_.RunUntil(AppendTogether(log.get(), 3, Make("s1", "a.test")));
+  EXPECT_EQ(log->last_seq(), 2u);
+  limits.pending_max = 0;
+  const auto refused = loop_.RunUntil(Open(limits)->Append(Make("s1", "c.test")));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), Code::kExhausted);
+}
+
+}  // namespace
+}  // namespace cove::audit

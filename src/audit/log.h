@@ -1,0 +1,72 @@
+// The append-only, hash-chained record of decisions.
+//
+// Concept: nothing leaves a sandbox before the decision about it is on the disk. Append() returns
+// once the record is durable (fdatasync); records that arrive while a write is under way go
+// together in the next one, so the disk is asked once for many. If the disk fails, every waiter
+// gets the error (and must refuse what it wanted to do), the file is cut back to its last whole
+// record, and the next Append tries again. Each record names the SHA-256 of the one before it, so a
+// change anywhere breaks the chain; VerifyChain (history.h) finds where.
+//
+// Thread: loop-confined; the writing runs on `pool`, which should have nothing slow on it.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "async/offload.h"
+#include "async/task_group.h"
+#include "audit/record.h"
+
+namespace cove::audit {
+
+using async::Task;
+
+struct LogLimits {
+  uint64_t segment_bytes_max = 64ull << 20;  // a new file is begun after this
+  size_t pending_max = 16384;                // records waiting for the disk; more are refused
+};
+
+class Log {
+ public:
+  // Opens (or makes) the log in `directory` and finds the end of its chain. Blocks: call it before
+  // the loop runs. kInvalid: the last record cannot be read; the files need a person to look at.
+  static Result<std::unique_ptr<Log>> Open(std::string directory, async::ThreadPool& pool,
+                                           LogLimits limits = {});
+  ~Log();
+
+  // Gives the record's sequence number once it is durable.
+  Task<Result<uint64_t>> Append(Record record);
+  // The same for records that nobody waits for (closing records). Lost only if the disk fails
+  // or the process dies first.
+  void AppendLater(Record record);
+  // Waits until all that was appended is durable or refused; for an orderly end.
+  Task<void> Flush();
+
+  // The newest n records of one sandbox, oldest first.
+  Task<Result<std::vector<Record>>> Tail(SandboxId sandbox, size_t n);
+
+  uint64_t last_seq() const { return seq_; }
+  const std::string& directory() const { return directory_; }
+
+ private:
+  struct Pending;
+  class Writer;
+  Log(std::string directory, async::ThreadPool& pool, LogLimits limits);
+  std::shared_ptr<Pending> Enqueue(Record record);
+  Task<void> WriteAll();
+
+  std::string directory_;
+  async::ThreadPool& pool_;
+  LogLimits limits_;
+  uint64_t seq_ = 0;
+  std::string hash_;
+  std::deque<std::shared_ptr<Pending>> pending_;
+  std::shared_ptr<Writer> writer_;
+  bool writing_ = false;
+  async::Event idle_;
+  async::TaskGroup tasks_;
+};
+
+}  // namespace cove::audit
