@@ -75,7 +75,9 @@ class Keys {
     bool use_changed = false;
   };
   explicit Keys(store::Store& store) : store_(store) {}
-  Task<Result<NewKey>> Insert(KeyRequest request, std::string secret, bool seed);
+  // kSeed replaces a key of the same name.
+  enum class Origin { kRequest, kSeed };
+  Task<Result<NewKey>> Insert(KeyRequest request, std::string secret, Origin origin);
   store::Store& store_;
   std::map<std::string, Entry, std::less<>> by_hash_;
 };
