@@ -51,4 +51,10 @@ class SseParser {
   uint64_t skipped_ = 0;
 };
 
+// One event as text. Line ends inside `data` become further data lines; an event name or id with a
+// line end in it would forge fields, so the line ends are dropped.
+std::string FormatSse(std::string_view event, std::string_view data, std::string_view id = {});
+// A comment that keeps an idle connection open.
+inline constexpr std::string_view kSseKeepAlive = ": keep-alive\n\n";
+
 }  // namespace cove::codec

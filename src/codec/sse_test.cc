@@ -52,5 +52,12 @@ TEST(SseParserTest, AnEventOverTheLimitIsSkippedAlone) {
   EXPECT_EQ(Parse(text, 1, 64), (Events{{"", "ok"}}));
 }
 
+TEST(SseWriterTest, WhatItWritesIsReadBack) {
+  EXPECT_EQ(FormatSse("", "x"), "data: x\n\n");
+  EXPECT_EQ(FormatSse("", "x", "a\r\nb"), "id: ab\ndata: x\n\n");
+  ExpectEvents(FormatSse("a\nb", "one\r\ntwo\rthree\n", "9"), {{"ab", "one\ntwo\nthree\n"}});
+  ExpectEvents(kSseKeepAlive, {});
+}
+
 }  // namespace
 }  // namespace cove::codec
