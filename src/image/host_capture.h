@@ -13,15 +13,13 @@
 // Runs in the worker: it blocks for seconds and forks nothing. Thread: any.
 #pragma once
 
-#include <functional>
 #include <string>
 
 #include "base/result.h"
+#include "image/copy_tree.h"
 #include "proto/runner.h"
 
 namespace cove::image {
-
-using Progress = std::function<void(std::string_view line)>;
 
 struct HostSource {
   std::string root = "/";  // tests capture a tree of their own
