@@ -94,6 +94,10 @@ class NamespaceDriver {
   // SIGKILL to PID 1, which ends all of the box; thaws it first. Ended already: fine.
   virtual Result<void> Kill(const RunningBox& box) = 0;
 
+  // SIGKILL to every process in the box's cgroups, thawed first; for a box that runs though no
+  // record of its PID 1 was kept (the runner died while it started it). Nothing there: fine.
+  virtual Result<void> KillUnrecorded(SandboxId id) = 0;
+
   // Waits until every process of the box has ended and collects the status. `box` must outlive the
   // call. One waiter per box.
   virtual Task<BoxExit> WaitExit(const RunningBox& box) = 0;
