@@ -1,0 +1,160 @@
+#include "agents/remote_command.h"
+
+#include <deque>
+
+#include "async/timer.h"
+#include "base/text.h"
+
+namespace cove::agents {
+
+namespace {
+
+constexpr size_t kLinesKept = 12;
+
+std::string SessionPath(const std::string& sandbox) {
+  return "/toolbox/" + PercentEncode(sandbox) + "/process/session";
+}
+
+json::Value Body(json::Object object) { return json::Value(std::move(object)); }
+
+// Passes the log on but for what a former connection has passed on already.
+class Resume {
+ public:
+  explicit Resume(LogDemux::Sink sink) : sink_(std::move(sink)) {}
+  void Restart() { seen_out_ = seen_err_ = 0; }
+  void Take(LogDemux::Stream stream, std::string_view bytes) {
+    const bool out = stream == LogDemux::Stream::kStdout;
+    size_t& seen = out ? seen_out_ : seen_err_;
+    size_t& passed = out ? passed_out_ : passed_err_;
+    const size_t known = passed > seen ? std::min(passed - seen, bytes.size()) : 0;
+    seen += bytes.size();
+    bytes.remove_prefix(known);
+    if (bytes.empty()) return;
+    passed += bytes.size();
+    sink_(stream, bytes);
+  }
+
+ private:
+  LogDemux::Sink sink_;
+  size_t seen_out_ = 0, seen_err_ = 0;
+  size_t passed_out_ = 0, passed_err_ = 0;
+};
+
+// Follows the log until the server closes it, which it does when the command has ended, or when
+// it goes away itself; the caller finds out which.
+Task<Result<void>> FollowLog(ApiClient& api, std::string path, Resume& resume) {
+  auto socket = co_await api.OpenWebSocket(path + "/logs?follow=true");
+  if (!socket) co_return std::move(socket).error();
+  resume.Restart();
+  LogDemux demux([&resume](LogDemux::Stream s, std::string_view b) { resume.Take(s, b); });
+  for (;;) {
+    auto message = co_await (*socket)->Receive();
+    if (!message) break;
+    demux.Feed(message->data);
+  }
+  demux.End();
+  co_return Ok();
+}
+
+Task<Result<std::optional<int>>> ExitCode(ApiClient& api, std::string path) {
+  ApiRequest request;
+  request.path = std::move(path);
+  auto info = co_await api.CallForObject(std::move(request));
+  if (!info) co_return std::move(info).error();
+  auto code = json::GetInt(*info, "exitCode");
+  if (!code) co_return std::optional<int>();
+  co_return std::optional<int>(static_cast<int>(*code));
+}
+
+// Worth another try while the server may be starting again.
+bool MayComeBack(const Error& error) {
+  return error.code() == Code::kUnavailable || error.code() == Code::kClosed ||
+         error.code() == Code::kTimeout;
+}
+
+}  // namespace
+
+Task<Result<int>> RunRemote(ApiClient& api, RemoteCommand what, LogDemux::Sink sink) {
+  const std::string sessions = SessionPath(what.sandbox);
+  ApiRequest create;
+  create.method = "POST";
+  create.path = sessions;
+  create.body = Body({{"sessionId", what.session}});
+  auto created = co_await api.Call(std::move(create));
+  if (!created && created.error().code() != Code::kConflict) {
+    co_return std::move(created).error().Wrap("opening a session in the sandbox");
+  }
+  ApiRequest exec;
+  exec.method = "POST";
+  exec.path = sessions + "/" + PercentEncode(what.session) + "/exec";
+  exec.body = Body({{"command", what.command}, {"runAsync", true}});
+  auto started = co_await api.CallForObject(std::move(exec));
+  if (!started) co_return std::move(started).error().Wrap("starting the command");
+  const std::string id = json::GetString(*started, "cmdId").value_or("");
+  const std::string path =
+      sessions + "/" + PercentEncode(what.session) + "/command/" + PercentEncode(id);
+
+  Resume resume(std::move(sink));
+  TimePoint give_up = Now() + kReconnectFor;
+  Duration pause = milliseconds(20);
+  for (;;) {
+    auto followed = co_await FollowLog(api, path, resume);
+    if (followed) give_up = Now() + kReconnectFor;
+    if (!followed && !MayComeBack(followed.error())) co_return std::move(followed).error();
+    auto code = co_await ExitCode(api, path);
+    if (code && *code) co_return **code;
+    if (!code && !MayComeBack(code.error())) co_return std::move(code).error();
+    if (Now() > give_up) {
+      co_return Error(Code::kUnavailable,
+                      "the server went away while the command ran; it goes on "
+                      "in the sandbox " +
+                          what.sandbox);
+    }
+    co_await async::Sleep(pause);
+    pause = std::min<Duration>(pause * 2, seconds(1));
+  }
+}
+
+Task<Result<void>> DeleteSession(ApiClient& api, std::string sandbox, std::string session) {
+  ApiRequest request;
+  request.method = "DELETE";
+  request.path = SessionPath(sandbox) + "/" + PercentEncode(session);
+  auto done = co_await api.Call(std::move(request));
+  if (!done && done.error().code() != Code::kNotFound) co_return std::move(done).error();
+  co_return Ok();
+}
+
+Task<Result<void>> RunStep(ApiClient& api, std::string sandbox, std::string what,
+                           std::string command, OnLine on_line) {
+  std::string partial;
+  std::deque<std::string> last;
+  auto take = [&](LogDemux::Stream, std::string_view bytes) {
+    partial += bytes;
+    for (size_t end; (end = partial.find('\n')) != std::string::npos;) {
+      const std::string line = partial.substr(0, end);
+      partial.erase(0, end + 1);
+      if (on_line) on_line(line);
+      last.push_back(line);
+      if (last.size() > kLinesKept) last.pop_front();
+    }
+  };
+  RemoteCommand remote;
+  remote.sandbox = sandbox;
+  remote.session = "cove-" + RandomHex(6);
+  // A shell of its own: a script that exits must not end the session.
+  remote.command = "bash -c " + ShellQuote(command);
+  const std::string session = remote.session;
+  auto code = co_await RunRemote(api, std::move(remote), take);
+  auto deleted = co_await DeleteSession(api, sandbox, session);
+  if (!code) co_return std::move(code).error().Wrap(what);
+  if (*code != 0) {
+    std::string text = what + " failed with exit code " + std::to_string(*code);
+    for (const std::string& line : last) text += "\n    " + line;
+    if (!partial.empty()) text += "\n    " + partial;
+    co_return Error(Code::kInternal, std::move(text));
+  }
+  if (!deleted) co_return std::move(deleted).error().Wrap(what);
+  co_return Ok();
+}
+
+}  // namespace cove::agents

@@ -1,0 +1,34 @@
+// Running a command inside a sandbox through the API, with its two streams apart.
+//
+// The command runs in a session of the sandbox and its log is followed over a WebSocket. If the
+// server goes away meanwhile, the command goes on: the log is followed again from where it was
+// once the server is back, for at most kReconnectFor.
+// Thread: loop-confined. Client and sinks must outlive the task.
+#pragma once
+
+#include "agents/api_client.h"
+#include "agents/log_demux.h"
+
+namespace cove::agents {
+
+inline constexpr Duration kReconnectFor = seconds(60);
+
+struct RemoteCommand {
+  std::string sandbox;
+  std::string session;  // created here; see DeleteSession
+  std::string command;  // for the session's shell
+};
+
+// The command's exit code. The session stays: what it left running goes on.
+Task<Result<int>> RunRemote(ApiClient& api, RemoteCommand what, LogDemux::Sink sink);
+
+// Ends the session and what its shell still runs.
+Task<Result<void>> DeleteSession(ApiClient& api, std::string sandbox, std::string session);
+
+// RunRemote in a session of its own, which is deleted; for short commands of our own. Output goes
+// line by line, both streams, to `on_line`. kInternal with the last lines when it fails.
+using OnLine = std::function<void(std::string_view line)>;
+Task<Result<void>> RunStep(ApiClient& api, std::string sandbox, std::string what,
+                           std::string command, OnLine on_line);
+
+}  // namespace cove::agents

@@ -1,0 +1,101 @@
+// Goal: no credential of a sandbox goes out, ours goes to the provider only, routes are exact.
+// Method: fields in, fields out.
+#include "bridge/headers.h"
+
+#include <gtest/gtest.h>
+
+#include "bridge/provider_error.h"
+#include "bridge/routes.h"
+
+namespace cove::bridge {
+namespace {
+
+Provider OpenAi() {
+  Provider p;
+  p.name = "openai";
+  p.key = Secret("real-key");
+  return p;
+}
+
+TEST(HeadersTest, WhatTheAgentSentAsCredentialIsReplaced) {
+  const http::Headers from = {{"Authorization", "Bearer fake"},
+                              {"X-API-Key", "fake"},
+                              {"Cookie", "a=b"},
+                              {"OpenAI-Organization", "other"},
+                              {"Host", "models.cove"},
+                              {"Accept-Encoding", "gzip"},
+                              {"Connection", "close, X-Hop"},
+                              {"X-Hop", "1"},
+                              {"Transfer-Encoding", "chunked"},
+                              {"session-id", "s"}};
+  const http::Headers got = UpstreamHeaders(from, OpenAi());
+  EXPECT_EQ(got.size(), 2U);
+  EXPECT_EQ(got.Get("authorization"), "Bearer real-key");
+  EXPECT_EQ(got.Get("session-id"), "s");
+}
+
+TEST(HeadersTest, AnthropicGetsItsKeyInItsOwnField) {
+  Provider p = OpenAi();
+  p.kind = ProviderKind::kAnthropic;
+  const http::Headers got = UpstreamHeaders({{"anthropic-version", "2023-06-01"}}, p);
+  EXPECT_EQ(got.Get("x-api-key"), "real-key");
+  EXPECT_FALSE(got.Has("authorization"));
+  EXPECT_TRUE(got.Has("anthropic-version"));
+}
+
+TEST(HeadersTest, AnswersLoseOnlyWhatBelongsToTheConnection) {
+  const http::Headers got = DownstreamHeaders({{"Content-Type", "text/event-stream"},
+                                               {"Content-Length", "5"},
+                                               {"Connection", "keep-alive"},
+                                               {"Set-Cookie", "x=y"},
+                                               {"x-request-id", "r"}});
+  EXPECT_EQ(got.size(), 3U);
+}
+
+TEST(HeadersTest, ReadsWhatCodexSaysOfItself) {
+  const AgentNames names =
+      ReadAgentNames({{"User-Agent", "codex_exec/0.169.0"},
+                      {"session-id", "s1"},
+                      {"thread-id", "t1"},
+                      {"x-codex-turn-metadata", R"({"turn_id":"u1","thread_id":"t1"})"}});
+  EXPECT_EQ(names.client, "codex_exec/0.169.0");
+  EXPECT_EQ(names.session, "s1");
+  EXPECT_EQ(names.thread, "t1");
+  EXPECT_EQ(names.turn, "u1");
+}
+
+TEST(RoutesTest, OnlyTheTableIsServed) {
+  auto verdict = [](ProviderKind kind, std::string_view method, std::string_view path) {
+    return FindRoute(kind, method, path, Upgrade::kNo).verdict;
+  };
+  using enum Route::Verdict;
+  EXPECT_EQ(verdict(ProviderKind::kOpenAi, "POST", "/v1/responses"), kForward);
+  EXPECT_EQ(verdict(ProviderKind::kOpenAi, "GET", "/v1/models"), kForward);
+  EXPECT_EQ(verdict(ProviderKind::kAnthropic, "POST", "/v1/messages"), kForward);
+  for (std::string_view path :
+       {"/v1/files", "/v1/responses/", "/v1/responses/resp_1", "/v1//responses",
+        "/v1/organization/api_keys", "/", "", "/v1/responses/../files", "/v1/%72esponses"}) {
+    EXPECT_EQ(verdict(ProviderKind::kOpenAi, "POST", path), kNotFound) << path;
+  }
+  EXPECT_EQ(verdict(ProviderKind::kOpenAi, "POST", "/v1/messages"), kNotFound);
+  EXPECT_EQ(verdict(ProviderKind::kOpenAi, "DELETE", "/v1/responses"), kNotFound);
+  EXPECT_EQ(FindRoute(ProviderKind::kOpenAi, "GET", "/v1/responses", Upgrade::kYes).verdict,
+            kUpgradeRequired);
+  EXPECT_EQ(FindRoute(ProviderKind::kOpenAi, "GET", "/v1/models", Upgrade::kYes).verdict,
+            kNotFound);
+}
+
+TEST(ProviderErrorTest, HasTheShapeOfEachProvider) {
+  ProviderError error;
+  error.status = 401;
+  error.code = "cove_x";
+  error.message = "say \"why\"";
+  EXPECT_EQ(ErrorBody(ProviderKind::kOpenAi, error),
+            R"({"error":{"message":"say \"why\"","type":"authentication_error","param":null,)"
+            R"("code":"cove_x"}})");
+  EXPECT_EQ(ErrorBody(ProviderKind::kAnthropic, error),
+            R"({"type":"error","error":{"type":"authentication_error","message":"say \"why\""}})");
+}
+
+}  // namespace
+}  // namespace cove::bridge
