@@ -23,8 +23,8 @@ struct Url {
 struct ClientRequest {
   std::string method = "GET";
   Url url;
-  Headers headers;   // Host and the framing are added here
-  std::string body;  // whole body, or:
+  Headers headers;               // Host and the framing are added here
+  std::string body;              // whole body, or:
   BodyReader* stream = nullptr;  // streamed (chunked, or its length()); must outlive the exchange
   TimePoint head_deadline = kNever;  // until the response's head is here
   Duration body_timeout = seconds(300);

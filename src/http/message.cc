@@ -73,6 +73,12 @@ std::vector<std::string> RequestHead::QueryAll(std::string_view name) const {
 
 std::string RequestHead::Host() const {
   std::string_view host = headers.Get("Host").value_or("");
+  // RFC 9112 section 3.2.2: the authority of an absolute target counts, not the Host field.
+  if (const size_t scheme = target.find("://"); !target.starts_with('/') && scheme != target.npos) {
+    host = std::string_view(target).substr(scheme + 3);
+    host = host.substr(0, host.find_first_of("/?"));
+    if (const size_t user = host.rfind('@'); user != host.npos) host.remove_prefix(user + 1);
+  }
   if (host.starts_with('[')) {
     const size_t end = host.find(']');
     return end == host.npos ? std::string() : ToLower(host.substr(1, end - 1));

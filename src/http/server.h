@@ -5,7 +5,9 @@
 // server deals with keep-alive, pipelining (requests are answered in order, one at a time),
 // chunked bodies, Expect: 100-continue (sent when the handler first reads the body), HEAD, limits
 // and time-outs. What a handler leaves unread is drained within limits or the connection closes.
-// A handler that returns without an answer gets a 500 sent for it.
+// A handler that returns without an answer gets a 500 sent for it (or what the body's failure says:
+// 413, 408, 400). Of the handler's head, the fields that frame the message are replaced; its
+// "Connection: close" is obeyed.
 // Thread: loop-confined.
 #pragma once
 
@@ -18,11 +20,13 @@
 namespace cove::http {
 
 struct ServerLimits {
-  size_t head_bytes_max = 64 * 1024;               // else 431
-  uint64_t body_bytes_max = uint64_t{64} << 30;    // else 413; handlers set smaller ones per route
-  Duration head_timeout = seconds(30);             // from the first byte of a head to its end
-  Duration idle_timeout = seconds(75);             // between requests
-  Duration body_timeout = seconds(300);            // between two reads or writes of a body
+  size_t head_bytes_max = 64 * 1024;             // else 431
+  uint64_t body_bytes_max = uint64_t{64} << 30;  // else 413; handlers set smaller ones per route
+  Duration head_timeout = seconds(30);           // from the first byte of a head to its end
+  Duration idle_timeout = seconds(75);           // between requests
+  Duration body_timeout = seconds(300);          // between two reads or writes of a body
+  Duration linger_timeout = seconds(2);          // how long a closed side waits for the other
+  size_t connections_max = 10'000;               // more wait in the listener's queue
 };
 
 class Exchange {
@@ -42,25 +46,34 @@ class Exchange {
   // Sends the head (101, or 200 for CONNECT) and hands over the connection, bytes already
   // received included. The server is done with it.
   virtual Task<Result<net::StreamPtr>> TakeOver(ResponseHead head) = 0;
+
+  // Ends when the peer has closed its side (it went away, or half-closed). A handler that works
+  // long or waits between writes races it with its work, in a TaskGroup, to stop in time.
+  // REQUIRES: the body is read to its end, or nobody reads it meanwhile.
+  virtual Task<void> PeerClosed();
 };
 
 using Handler = std::function<Task<void>(Exchange&)>;
 
 class Server {
  public:
-  Server(Handler handler, ServerLimits limits = {});
+  explicit Server(Handler handler, ServerLimits limits = {});
 
-  // Accepts until the listener breaks, or this task is destroyed (which also ends connections).
+  // Accepts until the listener breaks; both that and destroying this task end its connections.
   // Both owners (server and listener) must outlive the task.
   Task<Result<void>> Serve(net::Listener& listener);
   // Serves one connection until it ends.
   Task<void> ServeConnection(net::StreamPtr stream, std::string peer);
   size_t connections() const { return connections_; }
+  // From now on every connection closes after its current answer (the way to drain at shutdown).
+  void StopKeepAlive() { keep_alive_ = false; }
 
  private:
   Handler handler_;
   ServerLimits limits_;
   size_t connections_ = 0;
+  bool keep_alive_ = true;
+  async::Event slot_free_;
 };
 
 }  // namespace cove::http

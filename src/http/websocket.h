@@ -35,6 +35,7 @@ class WebSocket {
 // Whether the request asks for a WebSocket (method, version and headers are right).
 bool IsWebSocketUpgrade(const RequestHead& request);
 // Answers 101 (choosing `subprotocol` when not empty) and gives the session.
-Task<Result<std::unique_ptr<WebSocket>>> AcceptWebSocket(Exchange& exchange, std::string subprotocol);
+Task<Result<std::unique_ptr<WebSocket>>> AcceptWebSocket(Exchange& exchange,
+                                                         std::string subprotocol);
 
 }  // namespace cove::http

@@ -134,6 +134,11 @@ void SocketStream::MarkAborted() {
   setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
 }
 
+bool SocketStream::LooksIdle() {
+  char byte;
+  return recv(fd_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && WouldBlock(errno);
+}
+
 Task<Result<void>> SocketStream::SendWithFds(std::string_view bytes, std::vector<int> fds) {
   if (fds.size() > kFdsPerMessageMax) {
     co_return Error(Code::kInternal, "too many descriptors for one message");

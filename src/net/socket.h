@@ -39,6 +39,7 @@ class SocketStream final : public ByteStream {
   Task<Result<void>> Write(std::string_view bytes) override;
   Task<Result<void>> CloseWrite() override;
   void MarkAborted() override;
+  bool LooksIdle() override;
   int PlainFd() const override { return fd_.get(); }
 
   // fd passing (unix sockets only): one message carries `bytes` (at least one) and descriptors.

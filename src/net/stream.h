@@ -31,8 +31,14 @@ class ByteStream {
   // The socket when bytes may be moved by the kernel (splice), else -1.
   virtual int PlainFd() const { return -1; }
 
+  // Whether an idle connection looks usable: the peer has neither closed it nor sent something
+  // unasked. A guess that waits for nothing; the connection may break right after it.
+  virtual bool LooksIdle() { return true; }
+
   void set_read_timeout(Duration d) { read_timeout_ = d; }
   void set_write_timeout(Duration d) { write_timeout_ = d; }
+  Duration read_timeout() const { return read_timeout_; }
+  Duration write_timeout() const { return write_timeout_; }
 
  protected:
   TimePoint ReadDeadline() const { return DeadlineAfter(read_timeout_); }
