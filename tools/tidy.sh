@@ -20,4 +20,4 @@ check() {
   rm -f "$stamp.err"
 }
 export -f check
-git ls-files 'src/*.cc' | grep -v '_fuzz\.cc$' | xargs -P 2 -I{} bash -c 'check "$1" "$2"' _ {} "$headers"
+git ls-files 'src/*.cc' | grep -v '_fuzz\.cc$' | xargs -P "${TIDY_JOBS:-2}" -I{} bash -c 'check "$1" "$2"' _ {} "$headers"

@@ -2,17 +2,15 @@
 // npm, as a process of its own with only the URL and the key set; inside, @openai/codex-sdk.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { Cove, startModel } from './lib/cove.mjs';
 
 let cove, model;
 before(async () => {
   model = await startModel(new URL('./sdk_model.json', import.meta.url).pathname);
-  cove = await Cove.start({ config: `[ai.providers.openai]\nkind = "openai"\nbase_url = "${model.url}/v1"\napi_key_file = "/tmp/cove-e2e-model.key"\n`, env: {} });
+  cove = await Cove.start({ config: `[ai.providers.openai]\nkind = "openai"\nbase_url = "${model.url}/v1"\n`, env: { OPENAI_API_KEY: 'scripted-key' } });
 });
 after(async () => { await cove.stop(); await model.stop(); });
-writeFileSync('/tmp/cove-e2e-model.key', 'scripted-key\n', { mode: 0o600 });
 
 function runProgram() {
   return new Promise((done) => {
