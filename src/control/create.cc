@@ -1,0 +1,203 @@
+#include <cmath>
+
+#include "async/deadline.h"
+#include "base/text.h"
+#include "control/env.h"
+#include "control/impl.h"
+#include "control/rows.h"
+#include "control/validate.h"
+#include "log/log.h"
+
+namespace cove::control {
+namespace {
+
+constexpr double kGib = 1024.0 * 1024 * 1024;
+constexpr seconds kConfigureDeadline{10};
+
+uint64_t BytesOf(double gib) { return static_cast<uint64_t>(std::llround(gib * kGib)); }
+
+}  // namespace
+
+Task<Result<Sandbox>> Sandboxes::Impl::Create(CreateRequest request) {
+  CO_RETURN_IF_ERROR(CheckCreate(request));
+  if (!request.target.empty() && request.target != settings_.target) {
+    co_return Error(Code::kNotFound, "there is no target '" + request.target +
+                                         "' here: leave it out or use '" + settings_.target + "'");
+  }
+  while (!request.idempotency_key.empty()) {
+    auto known = by_idempotency_key_.find({request.org, request.idempotency_key});
+    if (known == by_idempotency_key_.end()) break;
+    const EntryPtr first = entries_.at(known->second);
+    const Turn turn = co_await first->turnstile.Enter();
+    if (!first->gone) co_return first->sandbox;
+  }
+  CO_ASSIGN_OR_RETURN(const Snapshot snapshot, co_await SnapshotFor(request.org, request.snapshot));
+  // From here to the entry in the map nothing waits: the name and what was promised are ours.
+  CO_ASSIGN_OR_RETURN(Sandbox draft, Draft(request, snapshot));
+  auto entry = std::make_shared<Entry>();
+  entry->sandbox = std::move(draft);
+  Insert(entry);
+  Turn turn = co_await entry->turnstile.Enter();
+  const Background<Sandbox> work(tasks_, RunCreate(entry, std::move(turn)));
+  co_return co_await work.Wait();
+}
+
+Task<Result<Snapshot>> Sandboxes::Impl::SnapshotFor(OrgId org, std::string name) {
+  if (name.empty()) name = settings_.default_snapshot;
+  const Snapshot* found = FindSnapshot(org, name);
+  if (found != nullptr && found->state == SnapshotState::kActive) co_return *found;
+  if (name == kHostSnapshot) {
+    co_return co_await async::WithDeadline(EnsureHostImage({}), Now() + settings_.image_deadline,
+                                           "the first capture of the host image");
+  }
+  if (found == nullptr) {
+    co_return Error(Code::kInvalid, "there is no snapshot '" + name +
+                                        "': GET /api/snapshots lists them, 'host' is built in");
+  }
+  co_return Error(Code::kInvalid, "snapshot '" + name + "' is " +
+                                      std::string(SnapshotStateName(found->state)) +
+                                      ", not active: wait for it or choose another");
+}
+
+// The record that the request asks for, if it may be made.
+Result<Sandbox> Sandboxes::Impl::Draft(const CreateRequest& request,
+                                       const Snapshot& snapshot) const {
+  Sandbox s;
+  s.id = SandboxId(NewUuid());
+  s.org = request.org;
+  s.name = request.name.empty() ? s.id.value : request.name;
+  s.snapshot = snapshot.name;
+  s.image = snapshot.image;
+  s.user = request.user.empty() ? "daytona" : request.user;
+  s.target = settings_.target;
+  s.env = request.env;
+  s.labels = request.labels;
+  s.is_public = request.is_public;
+  s.network = request.network;
+  s.idempotency_key = request.idempotency_key;
+  s.resources = snapshot.resources.value_or(settings_.defaults);
+  if (request.cpu) s.resources.cpu = *request.cpu;
+  if (request.memory_gib) s.resources.memory_gib = *request.memory_gib;
+  if (request.disk_gib) s.resources.disk_gib = *request.disk_gib;
+  s.intervals = settings_.intervals;
+  if (request.auto_stop) s.intervals.auto_stop = *request.auto_stop;
+  if (request.auto_pause) s.intervals.auto_pause = *request.auto_pause;
+  if (request.auto_archive) s.intervals.auto_archive = *request.auto_archive;
+  if (request.auto_delete) s.intervals.auto_delete = *request.auto_delete;
+  if (request.ttl) s.intervals.ttl = *request.ttl;
+  s.preview_generation = RandomHex(16);
+  s.created_at = s.updated_at = s.last_activity_at = deps_.wall();
+
+  RETURN_IF_ERROR(CheckIntervals(s.intervals));
+  const MachineFacts machine = deps_.machine();
+  RETURN_IF_ERROR(CheckResources(s.resources, settings_, machine));
+  if (by_name_.contains({s.org, s.name})) {
+    return Error(Code::kConflict, "a sandbox named '" + s.name +
+                                      "' exists already: choose another name or delete it first");
+  }
+  Wanted wanted;
+  wanted.memory_gib = s.resources.memory_gib;
+  wanted.disk_gib = s.resources.disk_gib;
+  RETURN_IF_ERROR(Admit(wanted, PromisedNow(), settings_, machine));
+  return s;
+}
+
+// The row is safe against a power cut before the answer, but its fsync runs beside the making of
+// the box, which takes about as long. The last save needs none: a row that still says "creating"
+// after a power cut is finished by Recover().
+Task<Result<Sandbox>> Sandboxes::Impl::RunCreate(EntryPtr entry, Turn turn) {
+  const Turn held = std::move(turn);
+  const Sandbox draft = entry->sandbox;
+  auto saved = co_await deps_.store->Write(
+      [draft](store::Db& db) { return SaveSandbox(db, draft); }, store::Durability::kProcess);
+  if (!saved) {
+    Remove(entry);
+    co_return std::move(saved).error().Wrap("create sandbox " + draft.name);
+  }
+  Notify(draft, std::nullopt);
+  const Background<void> flushed(tasks_, deps_.store->Flush());
+  Result<void> made = co_await MakeBox(entry);
+  Result<void> durable = co_await flushed.Wait();
+  if (made.ok() && !durable.ok()) made = std::move(durable);
+  if (!made) {
+    log::Warn("sandbox.create_failed",
+              {{"sandbox", draft.id.value}, {"error", made.error().message()}});
+    co_await Undo(entry);
+    co_return std::move(made).error().Wrap("create sandbox " + draft.name);
+  }
+  co_await SaveSeen(entry, With(entry, State::kStarted));
+  if (auto it = std::find_if(snapshots_.begin(), snapshots_.end(),
+                             [&](const auto& s) { return s.second.image == draft.image; });
+      it != snapshots_.end()) {
+    it->second.last_used_at = deps_.wall();
+  }
+  log::Info("sandbox.created", {{"sandbox", draft.id.value}, {"snapshot", draft.snapshot}});
+  co_return entry->sandbox;
+}
+
+Task<Result<void>> Sandboxes::Impl::MakeBox(EntryPtr entry) {
+  auto box = co_await async::WithDeadline(deps_.runner->CreateBox(BoxRequest(entry->sandbox)),
+                                          Now() + settings_.start_deadline, "making the sandbox");
+  if (!box) co_return std::move(box).error();
+  co_return co_await BringUp(entry, std::move(*box));
+}
+
+proto::runner::BoxCreate Sandboxes::Impl::BoxRequest(const Sandbox& sandbox) const {
+  proto::runner::BoxCreate request;
+  request.id = sandbox.id;
+  request.image = sandbox.image;
+  request.hostname = HostnameFor(sandbox.name, sandbox.id);
+  request.limits.cpu_millis = static_cast<uint32_t>(std::lround(sandbox.resources.cpu * 1000));
+  request.limits.memory_bytes = BytesOf(sandbox.resources.memory_gib);
+  request.limits.disk_bytes = BytesOf(sandbox.resources.disk_gib);
+  request.limits.pids = settings_.pids;
+  return request;
+}
+
+// Nothing stays: no box, no row. If the runner cannot delete the box now, the row stays as one to
+// be destroyed, and the timer tries again.
+Task<void> Sandboxes::Impl::Undo(EntryPtr entry) {
+  TakeDown(entry);
+  const SandboxId id = entry->sandbox.id;
+  auto deleted = co_await deps_.runner->DeleteBox(id);
+  if (!deleted.ok() && deleted.error().code() != Code::kNotFound) {
+    Sandbox next = With(entry, State::kError, Desired::kDestroyed);
+    next.error_reason = "it could not be made, nor removed yet: " + deleted.error().message();
+    co_await SaveSeen(entry, std::move(next));
+    co_return;
+  }
+  auto dropped = co_await deps_.store->Write(
+      [id](store::Db& db) { return DeleteSandboxRow(db, id); }, store::Durability::kProcess);
+  if (!dropped.ok()) {
+    log::Error("sandbox.row_left", {{"sandbox", id.value}, {"error", dropped.error().message()}});
+  }
+  Remove(entry);
+  Adopt(entry, With(entry, State::kDestroyed, Desired::kDestroyed));
+}
+
+Task<Result<void>> Sandboxes::Impl::BringUp(EntryPtr entry, proto::RunningBox box) {
+  const std::string socket = box.info.toolbox_socket;
+  if (box.info.id != entry->sandbox.id) {
+    co_return Error(Code::kInternal, "the runner answered for another sandbox");
+  }
+  if (auto attached = deps_.door.attach(entry->sandbox, std::move(box)); !attached) {
+    co_return std::move(attached).error().Wrap("open the sandbox's door");
+  }
+  entry->attached = true;
+  auto configured =
+      co_await async::WithDeadline(deps_.toolbox->Configure(socket, EnvironmentOf(entry->sandbox)),
+                                   Now() + kConfigureDeadline, "setting the environment");
+  if (!configured) {
+    TakeDown(entry);
+    co_return std::move(configured).error().Wrap("reach the sandbox's toolbox");
+  }
+  entry->toolbox_socket = socket;
+  co_return Ok();
+}
+
+void Sandboxes::Impl::TakeDown(const EntryPtr& entry) {
+  if (std::exchange(entry->attached, false)) deps_.door.detach(entry->sandbox.id);
+  entry->toolbox_socket.clear();
+}
+
+}  // namespace cove::control

@@ -1,0 +1,157 @@
+// The insides of Sandboxes: one class, its methods by subject in several files.
+//
+//   sandboxes.cc  the rows in memory: open, find, list, save, notify
+//   create.cc     making one; bringing up a box that runs (door, environment)
+//   lifecycle.cc  start, stop, delete
+//   change.cc     labels, intervals, network, visibility
+//   snapshots.cc  snapshots and the host image
+//   recover.cc    after a restart; boxes that end by themselves
+//   timers.cc     auto-stop, auto-delete, ttl, times of activity
+//
+// Every operation: enter the entry's turnstile; look at what is; save what is wanted; do it; save
+// what came of it. Memory is changed together with the row, so a reader sees what is durable.
+// An entry is shared by the map and by the operations on it; one that is `gone` is only finished.
+#pragma once
+
+#include <unordered_map>
+#include <unordered_set>
+
+#include "control/admission.h"
+#include "control/background.h"
+#include "control/sandboxes.h"
+#include "control/turnstile.h"
+
+namespace cove::control {
+
+class Sandboxes::Impl {
+ public:
+  struct Entry {
+    Sandbox sandbox;
+    std::string toolbox_socket;     // while its box is attached
+    bool attached = false;          // the door serves it
+    bool gone = false;              // deleted; no longer in the map
+    bool activity_changed = false;  // since the row was written
+    Turnstile turnstile;
+  };
+  using EntryPtr = std::shared_ptr<Entry>;
+
+  Impl(Deps deps, Settings settings) : deps_(std::move(deps)), settings_(std::move(settings)) {}
+
+  // sandboxes.cc
+  Task<Result<void>> Load();
+  Result<Sandbox> Get(const OrgId& org, std::string_view id_or_name) const;
+  std::optional<Sandbox> Find(const SandboxId& id) const;
+  Result<ListPage> List(const OrgId& org, const ListQuery& query) const;
+  size_t size() const { return entries_.size(); }
+  void Touch(const SandboxId& id);
+  Result<std::string> ToolboxFor(const SandboxId& id) const;
+  Result<std::string> PreviewToken(const SandboxId& id) const;
+  Subscription Subscribe(std::function<void(const Change&)> callback);
+
+  // create.cc
+  Task<Result<Sandbox>> Create(CreateRequest request);
+
+  // lifecycle.cc
+  Task<Result<Sandbox>> Start(SandboxId id);
+  Task<Result<Sandbox>> Stop(SandboxId id, StopMode mode);
+  Task<Result<Sandbox>> Delete(SandboxId id);
+
+  // change.cc
+  using Edit = std::function<Result<void>(Sandbox&)>;
+  enum class Inform { kNobody, kDoor };
+  Task<Result<Sandbox>> Change(SandboxId id, Edit edit, Inform inform);
+
+  // snapshots.cc
+  Task<Result<Snapshot>> TakeSnapshot(SandboxId id, std::string name);
+  Result<Snapshot> GetSnapshot(const OrgId& org, std::string_view id_or_name) const;
+  std::vector<Snapshot> ListSnapshots(const OrgId& org) const;
+  Task<Result<void>> DeleteSnapshot(OrgId org, std::string id);
+  Task<Result<Snapshot>> EnsureHostImage(Runner::OnProgress progress);
+
+  // recover.cc
+  Task<Result<RecoverReport>> Recover();
+  void OnBoxExited(const proto::runner::BoxExited& event);
+
+  // timers.cc
+  void Run();
+  Task<Result<void>> Flush();
+
+ private:
+  // --- rows (sandboxes.cc)
+  Result<EntryPtr> Look(const SandboxId& id) const;
+  void Insert(EntryPtr entry);
+  void Remove(const EntryPtr& entry);
+  // Writes `next` and then makes it what is in memory. For what must be written before it is done.
+  Task<Result<void>> Save(EntryPtr entry, Sandbox next);
+  // Memory takes `next` at once: it is what has been seen. A row that cannot be written is logged;
+  // the next front finds out what is by itself.
+  Task<void> SaveSeen(EntryPtr entry, Sandbox next);
+  void Adopt(const EntryPtr& entry, Sandbox next);
+  void Notify(const Sandbox& sandbox, std::optional<State> from);
+  Sandbox With(const EntryPtr& entry, State state, std::string reason = {}) const;
+  Sandbox With(const EntryPtr& entry, State state, Desired desired) const;
+  Promised PromisedNow() const;
+
+  // --- create.cc
+  Result<Sandbox> Draft(const CreateRequest& request, const Snapshot& snapshot) const;
+  Task<Result<Snapshot>> SnapshotFor(OrgId org, std::string name);
+  Task<Result<Sandbox>> RunCreate(EntryPtr entry, Turn turn);
+  Task<Result<void>> MakeBox(EntryPtr entry);
+  Task<void> Undo(EntryPtr entry);
+  proto::runner::BoxCreate BoxRequest(const Sandbox& sandbox) const;
+  // Serves a box that runs: door, environment; the entry is attached then. Undone on failure.
+  Task<Result<void>> BringUp(EntryPtr entry, proto::RunningBox box);
+  void TakeDown(const EntryPtr& entry);
+
+  // --- lifecycle.cc
+  Task<Result<Sandbox>> RunStart(EntryPtr entry);
+  Task<Result<Sandbox>> RunStop(EntryPtr entry, StopMode mode);
+  Task<Result<Sandbox>> RunDelete(EntryPtr entry);
+  // The three below assume that the caller holds the entry's turn.
+  Task<Result<Sandbox>> StartHeld(EntryPtr entry);
+  Task<Result<Sandbox>> StopHeld(EntryPtr entry, StopMode mode);
+  Task<Result<Sandbox>> DeleteHeld(EntryPtr entry);
+
+  // --- change.cc
+  Task<Result<Sandbox>> RunChange(EntryPtr entry, Edit edit, Inform inform);
+
+  // --- snapshots.cc
+  Task<Result<Snapshot>> RunSnapshot(EntryPtr entry, Snapshot row);
+  Task<Result<void>> SaveSnapshotRow(Snapshot row);
+  Task<Result<void>> DropSnapshotRow(std::string id);
+  Task<Result<Snapshot>> RunHostCapture();
+  Task<void> CollectImages();
+  const Snapshot* FindSnapshot(const OrgId& org, std::string_view id_or_name) const;
+  bool ImageInUse(const ImageId& image) const;
+
+  // --- recover.cc
+  Task<Result<void>> AdoptRunning(EntryPtr entry);
+  Task<void> Resume(EntryPtr entry, std::optional<proto::runner::BoxState> box);
+  Task<Result<Sandbox>> ResumeCreate(EntryPtr entry, std::optional<proto::runner::BoxState> box);
+  Task<void> RemoveOrphan(SandboxId id);
+  Task<void> RunExited(EntryPtr entry, proto::runner::BoxExited event);
+
+  // --- timers.cc
+  Task<void> CheckForEver();
+  void CheckIntervals(WallTime now);
+  Task<void> StopIfIdle(EntryPtr entry);
+  Task<void> DeleteDue(EntryPtr entry);
+
+  struct Listener {
+    std::function<void(const control::Change&)> callback;
+  };
+
+  Deps deps_;
+  Settings settings_;
+  std::unordered_map<SandboxId, EntryPtr> entries_;
+  std::map<std::pair<OrgId, std::string>, SandboxId> by_name_;
+  std::map<std::pair<OrgId, std::string>, SandboxId> by_idempotency_key_;
+  std::map<std::string, Snapshot> snapshots_;  // by id
+  std::vector<std::weak_ptr<Listener>> listeners_;
+  std::optional<Background<Snapshot>> host_capture_;
+  std::vector<Runner::OnProgress> host_progress_;
+  std::unordered_set<SandboxId> timed_;  // those that a timer acts on right now
+  async::TaskGroup tasks_;               // last: its tasks use all the others
+};
+
+}  // namespace cove::control

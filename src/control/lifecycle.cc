@@ -1,0 +1,139 @@
+#include "async/deadline.h"
+#include "base/text.h"
+#include "control/impl.h"
+#include "control/rows.h"
+#include "identity/previews.h"
+#include "log/log.h"
+
+namespace cove::control {
+
+Task<Result<Sandbox>> Sandboxes::Impl::Start(SandboxId id) {
+  CO_ASSIGN_OR_RETURN(EntryPtr entry, Look(id));
+  const Background<Sandbox> work(tasks_, RunStart(entry));
+  co_return co_await work.Wait();
+}
+
+Task<Result<Sandbox>> Sandboxes::Impl::Stop(SandboxId id, StopMode mode) {
+  CO_ASSIGN_OR_RETURN(EntryPtr entry, Look(id));
+  const Background<Sandbox> work(tasks_, RunStop(entry, mode));
+  co_return co_await work.Wait();
+}
+
+Task<Result<Sandbox>> Sandboxes::Impl::Delete(SandboxId id) {
+  CO_ASSIGN_OR_RETURN(EntryPtr entry, Look(id));
+  const Background<Sandbox> work(tasks_, RunDelete(entry));
+  co_return co_await work.Wait();
+}
+
+namespace {
+
+Error Deleted(const SandboxId& id) {
+  return Error(Code::kNotFound, "sandbox '" + id.value + "' has been deleted");
+}
+
+}  // namespace
+
+Task<Result<Sandbox>> Sandboxes::Impl::RunStart(EntryPtr entry) {
+  const Turn turn = co_await entry->turnstile.Enter();
+  if (entry->gone) co_return Deleted(entry->sandbox.id);
+  co_return co_await StartHeld(entry);
+}
+
+Task<Result<Sandbox>> Sandboxes::Impl::StartHeld(EntryPtr entry) {
+  const SandboxId id = entry->sandbox.id;
+  const bool failed = entry->sandbox.state == State::kError;
+  if (entry->sandbox.state == State::kStarted) co_return entry->sandbox;
+  if (entry->sandbox.desired == Desired::kDestroyed) {
+    co_return Error(Code::kConflict, "the sandbox is being deleted");
+  }
+  Wanted wanted;
+  wanted.sandboxes = 0;
+  wanted.memory_gib = entry->sandbox.resources.memory_gib;
+  CO_RETURN_IF_ERROR(Admit(wanted, PromisedNow(), settings_, deps_.machine()));
+  Sandbox next = With(entry, State::kStarting, Desired::kStarted);
+  next.preview_generation = RandomHex(16);
+  CO_RETURN_IF_ERROR(co_await Save(entry, std::move(next)));
+
+  // One that failed may be half alive: it starts from a known state.
+  if (failed) (void)co_await deps_.runner->StopBox(id, milliseconds(0));
+  auto box = co_await async::WithDeadline(deps_.runner->StartBox(id),
+                                          Now() + settings_.start_deadline, "starting the sandbox");
+  Result<void> up = Ok();
+  if (box.ok()) {
+    up = co_await BringUp(entry, std::move(*box));
+  } else {
+    up = std::move(box).error();
+  }
+  if (!up) {
+    log::Warn("sandbox.start_failed", {{"sandbox", id.value}, {"error", up.error().message()}});
+    (void)co_await deps_.runner->StopBox(id, milliseconds(0));
+    co_await SaveSeen(entry, With(entry, State::kError, up.error().message()));
+    co_return std::move(up).error().Wrap("start sandbox " + entry->sandbox.name);
+  }
+  co_await SaveSeen(entry, With(entry, State::kStarted));
+  log::Info("sandbox.started", {{"sandbox", id.value}});
+  co_return entry->sandbox;
+}
+
+Task<Result<Sandbox>> Sandboxes::Impl::RunStop(EntryPtr entry, StopMode mode) {
+  const Turn turn = co_await entry->turnstile.Enter();
+  if (entry->gone) co_return Deleted(entry->sandbox.id);
+  co_return co_await StopHeld(entry, mode);
+}
+
+Task<Result<Sandbox>> Sandboxes::Impl::StopHeld(EntryPtr entry, StopMode mode) {
+  const SandboxId id = entry->sandbox.id;
+  if (entry->sandbox.desired == Desired::kDestroyed) {
+    co_return Error(Code::kConflict, "the sandbox is being deleted");
+  }
+  if (entry->sandbox.intervals.auto_delete == 0) co_return co_await DeleteHeld(entry);
+  if (entry->sandbox.state == State::kStopped) co_return entry->sandbox;
+  CO_RETURN_IF_ERROR(co_await Save(entry, With(entry, State::kStopping, Desired::kStopped)));
+  const milliseconds grace = mode == StopMode::kForce ? milliseconds(0) : settings_.stop_grace;
+  auto stopped = co_await deps_.runner->StopBox(id, grace);
+  // The door stays open until the end: programs may want to say goodbye.
+  TakeDown(entry);
+  if (!stopped.ok() && stopped.error().code() != Code::kNotFound) {
+    co_await SaveSeen(entry, With(entry, State::kError, stopped.error().message()));
+    co_return std::move(stopped).error().Wrap("stop sandbox " + entry->sandbox.name);
+  }
+  co_await SaveSeen(entry, With(entry, State::kStopped));
+  log::Info("sandbox.stopped", {{"sandbox", id.value}});
+  co_return entry->sandbox;
+}
+
+Task<Result<Sandbox>> Sandboxes::Impl::RunDelete(EntryPtr entry) {
+  const Turn turn = co_await entry->turnstile.Enter();
+  if (entry->gone) co_return entry->sandbox;
+  co_return co_await DeleteHeld(entry);
+}
+
+// The row that says "to be destroyed" is safe before the box goes, so that no delete is forgotten;
+// the row's own end needs no fsync: one that comes back after a power cut is deleted again.
+Task<Result<Sandbox>> Sandboxes::Impl::DeleteHeld(EntryPtr entry) {
+  const SandboxId id = entry->sandbox.id;
+  const ImageId image = entry->sandbox.image;
+  CO_RETURN_IF_ERROR(co_await Save(entry, With(entry, State::kDestroying, Desired::kDestroyed)));
+  const Background<void> flushed(tasks_, deps_.store->Flush());
+  TakeDown(entry);
+  auto deleted = co_await deps_.runner->DeleteBox(id);
+  if (!deleted.ok() && deleted.error().code() != Code::kNotFound) {
+    Sandbox next = With(entry, State::kError, Desired::kDestroyed);
+    next.error_reason = "it could not be deleted yet: " + deleted.error().message();
+    co_await SaveSeen(entry, std::move(next));
+    co_return std::move(deleted).error().Wrap("delete sandbox " + entry->sandbox.name);
+  }
+  CO_RETURN_IF_ERROR(co_await flushed.Wait());
+  CO_RETURN_IF_ERROR(co_await deps_.store->Write(
+      [id](store::Db& db) { return DeleteSandboxRow(db, id); }, store::Durability::kProcess));
+  Remove(entry);
+  Adopt(entry, With(entry, State::kDestroyed, Desired::kDestroyed));
+  if (auto forgotten = co_await deps_.previews->Forget(id); !forgotten.ok()) {
+    log::Warn("preview.forget_failed", {{"sandbox", id.value}});
+  }
+  if (!ImageInUse(image)) tasks_.Spawn(CollectImages());
+  log::Info("sandbox.deleted", {{"sandbox", id.value}});
+  co_return entry->sandbox;
+}
+
+}  // namespace cove::control

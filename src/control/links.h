@@ -1,0 +1,32 @@
+// The real Runner and Toolbox: the runner's channel and the toolbox's sockets.
+#pragma once
+
+#include "control/ports.h"
+
+namespace cove::control {
+
+class RunnerLink final : public Runner {
+ public:
+  explicit RunnerLink(proto::RunnerClient& client) : client_(client) {}
+  Task<Result<proto::RunningBox>> CreateBox(proto::runner::BoxCreate request) override;
+  Task<Result<proto::RunningBox>> StartBox(SandboxId id) override;
+  Task<Result<proto::RunningBox>> AttachBox(SandboxId id) override;
+  Task<Result<void>> StopBox(SandboxId id, milliseconds grace) override;
+  Task<Result<void>> DeleteBox(SandboxId id) override;
+  Task<Result<std::vector<proto::runner::BoxInfo>>> ListBoxes() override;
+  Task<Result<proto::runner::ImageInfo>> SnapshotBox(SandboxId id) override;
+  Task<Result<proto::runner::ImageInfo>> HostImage(OnProgress on_progress) override;
+  Task<Result<std::vector<proto::runner::ImageInfo>>> ListImages() override;
+  Task<Result<void>> DeleteImage(ImageId id) override;
+
+ private:
+  proto::RunnerClient& client_;
+};
+
+class ToolboxLink final : public Toolbox {
+ public:
+  Task<Result<void>> Configure(std::string socket, proto::toolbox::EnvList env) override;
+  Task<Result<uint32_t>> Running(std::string socket) override;
+};
+
+}  // namespace cove::control

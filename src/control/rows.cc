@@ -1,0 +1,265 @@
+#include "control/rows.h"
+
+#include "control/sandboxes.h"
+#include "json/json.h"
+
+namespace cove::control {
+
+const store::Migrations kMigrations = {{"control", 1, R"sql(
+CREATE TABLE sandbox (
+  id TEXT PRIMARY KEY,
+  org TEXT NOT NULL,
+  name TEXT NOT NULL,
+  snapshot TEXT NOT NULL,
+  image TEXT NOT NULL,
+  state TEXT NOT NULL,
+  desired TEXT NOT NULL CHECK (desired IN ('started', 'stopped', 'destroyed')),
+  error_reason TEXT NOT NULL,
+  user_name TEXT NOT NULL,
+  target TEXT NOT NULL,
+  env TEXT NOT NULL,
+  labels TEXT NOT NULL,
+  is_public INTEGER NOT NULL,
+  cpu REAL NOT NULL,
+  memory_gib REAL NOT NULL,
+  disk_gib REAL NOT NULL,
+  auto_stop INTEGER NOT NULL,
+  auto_pause INTEGER NOT NULL,
+  auto_archive INTEGER NOT NULL,
+  auto_delete INTEGER NOT NULL,
+  ttl INTEGER NOT NULL,
+  network_block_all INTEGER NOT NULL,
+  network_allow_list TEXT NOT NULL,
+  domain_allow_list TEXT NOT NULL,
+  preview_generation TEXT NOT NULL,
+  idempotency_key TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  last_activity_at INTEGER NOT NULL,
+  UNIQUE (org, name)
+) STRICT;
+CREATE TABLE snapshot (
+  id TEXT PRIMARY KEY,
+  org TEXT NOT NULL,
+  name TEXT NOT NULL,
+  image TEXT NOT NULL,
+  state TEXT NOT NULL,
+  error_reason TEXT NOT NULL,
+  bytes INTEGER NOT NULL,
+  cpu REAL,
+  memory_gib REAL,
+  disk_gib REAL,
+  source_sandbox TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  last_used_at INTEGER,
+  UNIQUE (org, name)
+) STRICT;
+)sql"}};
+
+namespace {
+
+std::string MapToJson(const std::map<std::string, std::string>& map) {
+  json::Object object;
+  for (const auto& [key, value] : map) object[key] = value;
+  return json::Write(object);
+}
+
+std::map<std::string, std::string> MapFromJson(const std::string& text) {
+  std::map<std::string, std::string> out;
+  auto object = json::ParseObject(text);
+  if (!object) return out;
+  for (const auto& item : *object) {
+    if (auto value = json::GetString(*object, item.key())) out[std::string(item.key())] = *value;
+  }
+  return out;
+}
+
+Desired ParseDesired(const std::string& name) {
+  if (name == "started") return Desired::kStarted;
+  return name == "destroyed" ? Desired::kDestroyed : Desired::kStopped;
+}
+
+SnapshotState ParseSnapshotState(const std::string& name) {
+  if (name == "active") return SnapshotState::kActive;
+  return name == "error" ? SnapshotState::kError : SnapshotState::kCreating;
+}
+
+Result<void> Done(Result<int64_t> changed) {
+  RETURN_IF_ERROR(std::move(changed));
+  return Ok();
+}
+
+constexpr std::string_view kSaveSandbox =
+    "INSERT INTO sandbox (id, org, name, snapshot, image, state, desired, error_reason, user_name, "
+    "target, env, labels, is_public, cpu, memory_gib, disk_gib, auto_stop, auto_pause, "
+    "auto_archive, auto_delete, ttl, network_block_all, network_allow_list, domain_allow_list, "
+    "preview_generation, idempotency_key, created_at, updated_at, last_activity_at) VALUES ($1, "
+    "$2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, "
+    "$22, $23, $24, $25, $26, $27, $28, $29) ON CONFLICT (id) DO UPDATE SET state = $6, desired = "
+    "$7, error_reason = $8, labels = $12, is_public = $13, cpu = $14, memory_gib = $15, disk_gib = "
+    "$16, auto_stop = $17, auto_pause = $18, auto_archive = $19, auto_delete = $20, ttl = $21, "
+    "network_block_all = $22, network_allow_list = $23, domain_allow_list = $24, "
+    "preview_generation = $25, updated_at = $28, last_activity_at = $29";
+
+constexpr std::string_view kLoadSandboxes =
+    "SELECT id, org, name, snapshot, image, state, desired, error_reason, user_name, target, env, "
+    "labels, is_public, cpu, memory_gib, disk_gib, auto_stop, auto_pause, auto_archive, "
+    "auto_delete, ttl, network_block_all, network_allow_list, domain_allow_list, "
+    "preview_generation, idempotency_key, created_at, updated_at, last_activity_at FROM sandbox";
+
+// Reads columns in the order of the SELECT.
+class Columns {
+ public:
+  explicit Columns(const store::Row& row) : row_(row) {}
+  std::string Text() { return row_[i_++].Text(); }
+  int Int() { return static_cast<int>(row_[i_++].Int()); }
+  double Real() { return row_[i_++].Real(); }
+  WallTime Time() { return row_[i_++].Time(); }
+  const store::Value& Any() { return row_[i_++]; }
+
+ private:
+  const store::Row& row_;
+  size_t i_ = 0;
+};
+
+Sandbox SandboxOf(const store::Row& row) {
+  Columns c(row);
+  Sandbox s;
+  s.id = SandboxId(c.Text());
+  s.org = OrgId(c.Text());
+  s.name = c.Text();
+  s.snapshot = c.Text();
+  s.image = ImageId(c.Text());
+  s.state = ParseState(c.Text()).value_or(State::kError);
+  s.desired = ParseDesired(c.Text());
+  s.error_reason = c.Text();
+  s.user = c.Text();
+  s.target = c.Text();
+  s.env = MapFromJson(c.Text());
+  s.labels = MapFromJson(c.Text());
+  s.is_public = c.Int() != 0;
+  s.resources.cpu = c.Real();
+  s.resources.memory_gib = c.Real();
+  s.resources.disk_gib = c.Real();
+  s.intervals.auto_stop = c.Int();
+  s.intervals.auto_pause = c.Int();
+  s.intervals.auto_archive = c.Int();
+  s.intervals.auto_delete = c.Int();
+  s.intervals.ttl = c.Int();
+  s.network.block_all = c.Int() != 0;
+  s.network.allow_list = c.Text();
+  s.network.domain_allow_list = c.Text();
+  s.preview_generation = c.Text();
+  s.idempotency_key = c.Text();
+  s.created_at = c.Time();
+  s.updated_at = c.Time();
+  s.last_activity_at = c.Time();
+  return s;
+}
+
+Snapshot SnapshotOf(const store::Row& row) {
+  Columns c(row);
+  Snapshot s;
+  s.id = c.Text();
+  s.org = OrgId(c.Text());
+  s.name = c.Text();
+  s.image = ImageId(c.Text());
+  s.state = ParseSnapshotState(c.Text());
+  s.error_reason = c.Text();
+  s.bytes = static_cast<uint64_t>(c.Any().Int());
+  const store::Value& cpu = c.Any();
+  const double memory_gib = c.Real();
+  const double disk_gib = c.Real();
+  if (!cpu.is_null()) s.resources = Resources{cpu.Real(), memory_gib, disk_gib};
+  s.source_sandbox = c.Text();
+  s.created_at = c.Time();
+  s.updated_at = c.Time();
+  const store::Value& used = c.Any();
+  if (!used.is_null()) s.last_used_at = used.Time();
+  return s;
+}
+
+}  // namespace
+
+Result<void> SaveSandbox(store::Db& db, const Sandbox& s) {
+  return Done(db.Run(kSaveSandbox, {s.id,
+                                    s.org,
+                                    s.name,
+                                    s.snapshot,
+                                    s.image,
+                                    StateName(s.state),
+                                    DesiredName(s.desired),
+                                    s.error_reason,
+                                    s.user,
+                                    s.target,
+                                    MapToJson(s.env),
+                                    MapToJson(s.labels),
+                                    s.is_public,
+                                    s.resources.cpu,
+                                    s.resources.memory_gib,
+                                    s.resources.disk_gib,
+                                    s.intervals.auto_stop,
+                                    s.intervals.auto_pause,
+                                    s.intervals.auto_archive,
+                                    s.intervals.auto_delete,
+                                    s.intervals.ttl,
+                                    s.network.block_all,
+                                    s.network.allow_list,
+                                    s.network.domain_allow_list,
+                                    s.preview_generation,
+                                    s.idempotency_key,
+                                    s.created_at,
+                                    s.updated_at,
+                                    s.last_activity_at}));
+}
+
+Result<void> DeleteSandboxRow(store::Db& db, const SandboxId& id) {
+  return Done(db.Run("DELETE FROM sandbox WHERE id = $1", {id}));
+}
+
+Result<void> SaveActivity(store::Db& db, const SandboxId& id, WallTime last_activity_at) {
+  return Done(
+      db.Run("UPDATE sandbox SET last_activity_at = $2 WHERE id = $1", {id, last_activity_at}));
+}
+
+Result<std::vector<Sandbox>> LoadSandboxes(store::Db& db) {
+  ASSIGN_OR_RETURN(store::Rows rows, db.Query(kLoadSandboxes));
+  std::vector<Sandbox> out;
+  out.reserve(rows.size());
+  for (const store::Row& row : rows) out.push_back(SandboxOf(row));
+  return out;
+}
+
+Result<void> SaveSnapshot(store::Db& db, const Snapshot& s) {
+  const auto real = [&s](double Resources::* member) {
+    return s.resources ? store::Value((*s.resources).*member) : store::Value();
+  };
+  return Done(db.Run(
+      "INSERT INTO snapshot (id, org, name, image, state, error_reason, bytes, cpu, memory_gib, "
+      "disk_gib, source_sandbox, created_at, updated_at, last_used_at) VALUES ($1, $2, $3, $4, $5, "
+      "$6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (id) DO UPDATE SET image = $4, state = "
+      "$5, error_reason = $6, bytes = $7, cpu = $8, memory_gib = $9, disk_gib = $10, updated_at = "
+      "$13, last_used_at = $14",
+      {s.id, s.org, s.name, s.image,
+       s.state == SnapshotState::kCreating ? "creating" : SnapshotStateName(s.state),
+       s.error_reason, s.bytes, real(&Resources::cpu), real(&Resources::memory_gib),
+       real(&Resources::disk_gib), s.source_sandbox, s.created_at, s.updated_at,
+       s.last_used_at ? store::Value(*s.last_used_at) : store::Value()}));
+}
+
+Result<void> DeleteSnapshotRow(store::Db& db, const std::string& id) {
+  return Done(db.Run("DELETE FROM snapshot WHERE id = $1", {id}));
+}
+
+Result<std::vector<Snapshot>> LoadSnapshots(store::Db& db) {
+  ASSIGN_OR_RETURN(
+      store::Rows rows,
+      db.Query("SELECT id, org, name, image, state, error_reason, bytes, cpu, memory_gib, "
+               "disk_gib, source_sandbox, created_at, updated_at, last_used_at FROM snapshot"));
+  std::vector<Snapshot> out;
+  for (const store::Row& row : rows) out.push_back(SnapshotOf(row));
+  return out;
+}
+
+}  // namespace cove::control

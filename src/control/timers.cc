@@ -1,0 +1,103 @@
+#include "async/deadline.h"
+#include "control/impl.h"
+#include "control/rows.h"
+#include "log/log.h"
+
+namespace cove::control {
+namespace {
+
+constexpr seconds kAskDeadline{3};
+constexpr int64_t kMinute = 60'000'000;  // microseconds
+
+bool IsDue(WallTime since, int minutes, WallTime now) {
+  return now.micros - since.micros >= int64_t{minutes} * kMinute;
+}
+
+}  // namespace
+
+void Sandboxes::Impl::Run() {
+  tasks_.Spawn(CheckForEver());
+  tasks_.Spawn([](Impl* self) -> Task<void> {
+    auto host = co_await self->EnsureHostImage({});
+    if (!host.ok()) log::Error("image.host_failed", {{"error", host.error().message()}});
+  }(this));
+}
+
+Task<void> Sandboxes::Impl::CheckForEver() {
+  for (;;) {
+    co_await async::Sleep(settings_.check_period);
+    CheckIntervals(deps_.wall());
+    if (auto flushed = co_await Flush(); !flushed.ok()) {
+      log::Error("sandbox.activity_not_saved", {{"error", flushed.error().message()}});
+    }
+  }
+}
+
+void Sandboxes::Impl::CheckIntervals(WallTime now) {
+  for (const auto& [id, entry] : entries_) {
+    const Sandbox& s = entry->sandbox;
+    if (entry->turnstile.busy() || timed_.contains(id)) continue;
+    const Intervals& i = s.intervals;
+    const bool expired = i.ttl > 0 && IsDue(s.created_at, i.ttl, now);
+    const bool left = s.state == State::kStopped && i.auto_delete > 0 &&
+                      IsDue(s.last_activity_at, i.auto_delete, now);
+    const bool undeleted = s.state == State::kError && s.desired == Desired::kDestroyed;
+    if (expired || left || undeleted) {
+      timed_.insert(id);
+      tasks_.Spawn(DeleteDue(entry));
+    } else if (s.state == State::kStarted && i.auto_stop > 0 &&
+               IsDue(s.last_activity_at, i.auto_stop, now)) {
+      timed_.insert(id);
+      tasks_.Spawn(StopIfIdle(entry));
+    }
+  }
+}
+
+// Use of the API counts as activity when it happens; a command that still runs, here.
+Task<void> Sandboxes::Impl::StopIfIdle(EntryPtr entry) {
+  const SandboxId id = entry->sandbox.id;
+  auto running =
+      co_await async::WithDeadline(deps_.toolbox->Running(entry->toolbox_socket),
+                                   Now() + kAskDeadline, "asking the sandbox what runs in it");
+  if (running.ok() && *running > 0) {
+    Touch(id);
+  } else if (IsDue(entry->sandbox.last_activity_at, entry->sandbox.intervals.auto_stop,
+                   deps_.wall())) {
+    log::Info("sandbox.idle", {{"sandbox", id.value}});
+    auto stopped = co_await RunStop(entry, StopMode::kGraceful);
+    if (!stopped.ok()) {
+      log::Warn("sandbox.auto_stop_failed",
+                {{"sandbox", id.value}, {"error", stopped.error().message()}});
+    }
+  }
+  timed_.erase(id);
+}
+
+Task<void> Sandboxes::Impl::DeleteDue(EntryPtr entry) {
+  const SandboxId id = entry->sandbox.id;
+  log::Info("sandbox.due", {{"sandbox", id.value}});
+  auto deleted = co_await RunDelete(entry);
+  if (!deleted.ok()) {
+    log::Warn("sandbox.auto_delete_failed",
+              {{"sandbox", id.value}, {"error", deleted.error().message()}});
+  }
+  timed_.erase(id);
+}
+
+Task<Result<void>> Sandboxes::Impl::Flush() {
+  std::vector<std::pair<SandboxId, WallTime>> changed;
+  for (const auto& [id, entry] : entries_) {
+    if (std::exchange(entry->activity_changed, false)) {
+      changed.emplace_back(id, entry->sandbox.last_activity_at);
+    }
+  }
+  if (changed.empty()) co_return Ok();
+  co_return co_await deps_.store->Write(
+      [changed](store::Db& db) -> Result<void> {
+        for (const auto& [id, when] : changed) RETURN_IF_ERROR(SaveActivity(db, id, when));
+        return Ok();
+      },
+      store::Durability::kProcess);
+}
+
+}  // namespace cove::control
