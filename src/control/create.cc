@@ -126,10 +126,9 @@ Task<Result<Sandbox>> Sandboxes::Impl::RunCreate(EntryPtr entry, Turn turn) {
     co_return std::move(made).error().Wrap("create sandbox " + draft.name);
   }
   co_await SaveSeen(entry, With(entry, State::kStarted));
-  if (auto it = std::find_if(snapshots_.begin(), snapshots_.end(),
-                             [&](const auto& s) { return s.second.image == draft.image; });
-      it != snapshots_.end()) {
-    it->second.last_used_at = deps_.wall();
+  if (const Snapshot* used = FindSnapshot(draft.org, draft.snapshot)) {
+    snapshots_[used->id].last_used_at = deps_.wall();
+    used_snapshots_.insert(used->id);
   }
   log::Info("sandbox.created", {{"sandbox", draft.id.value}, {"snapshot", draft.snapshot}});
   co_return entry->sandbox;

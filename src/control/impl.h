@@ -83,8 +83,8 @@ class Sandboxes::Impl {
   void Remove(const EntryPtr& entry);
   // Writes `next` and then makes it what is in memory. For what must be written before it is done.
   Task<Result<void>> Save(EntryPtr entry, Sandbox next);
-  // Memory takes `next` at once: it is what has been seen. A row that cannot be written is logged;
-  // the next front finds out what is by itself.
+  // The same for what has been seen: memory takes it even if the row cannot be written, which is
+  // logged; the next front finds out by itself.
   Task<void> SaveSeen(EntryPtr entry, Sandbox next);
   void Adopt(const EntryPtr& entry, Sandbox next);
   void Notify(const Sandbox& sandbox, std::optional<State> from);
@@ -133,7 +133,7 @@ class Sandboxes::Impl {
 
   // --- timers.cc
   Task<void> CheckForEver();
-  void CheckIntervals(WallTime now);
+  void CheckTimes(WallTime now);
   Task<void> StopIfIdle(EntryPtr entry);
   Task<void> DeleteDue(EntryPtr entry);
 
@@ -150,8 +150,9 @@ class Sandboxes::Impl {
   std::vector<std::weak_ptr<Listener>> listeners_;
   std::optional<Background<Snapshot>> host_capture_;
   std::vector<Runner::OnProgress> host_progress_;
-  std::unordered_set<SandboxId> timed_;  // those that a timer acts on right now
-  async::TaskGroup tasks_;               // last: its tasks use all the others
+  std::unordered_set<std::string> used_snapshots_;  // their last_used_at is newer than the row
+  std::unordered_set<SandboxId> timed_;             // those that a timer acts on right now
+  async::TaskGroup tasks_;                          // last: its tasks use all the others
 };
 
 }  // namespace cove::control

@@ -116,16 +116,19 @@ Task<Result<Sandbox>> Sandboxes::Impl::DeleteHeld(EntryPtr entry) {
   CO_RETURN_IF_ERROR(co_await Save(entry, With(entry, State::kDestroying, Desired::kDestroyed)));
   const Background<void> flushed(tasks_, deps_.store->Flush());
   TakeDown(entry);
-  auto deleted = co_await deps_.runner->DeleteBox(id);
-  if (!deleted.ok() && deleted.error().code() != Code::kNotFound) {
+  Result<void> deleted = co_await deps_.runner->DeleteBox(id);
+  if (!deleted.ok() && deleted.error().code() == Code::kNotFound) deleted = Ok();
+  if (auto durable = co_await flushed.Wait(); deleted.ok()) deleted = std::move(durable);
+  if (deleted.ok()) {
+    deleted = co_await deps_.store->Write([id](store::Db& db) { return DeleteSandboxRow(db, id); },
+                                          store::Durability::kProcess);
+  }
+  if (!deleted.ok()) {  // a timer tries again
     Sandbox next = With(entry, State::kError, Desired::kDestroyed);
     next.error_reason = "it could not be deleted yet: " + deleted.error().message();
     co_await SaveSeen(entry, std::move(next));
     co_return std::move(deleted).error().Wrap("delete sandbox " + entry->sandbox.name);
   }
-  CO_RETURN_IF_ERROR(co_await flushed.Wait());
-  CO_RETURN_IF_ERROR(co_await deps_.store->Write(
-      [id](store::Db& db) { return DeleteSandboxRow(db, id); }, store::Durability::kProcess));
   Remove(entry);
   Adopt(entry, With(entry, State::kDestroyed, Desired::kDestroyed));
   if (auto forgotten = co_await deps_.previews->Forget(id); !forgotten.ok()) {

@@ -26,14 +26,14 @@ void Sandboxes::Impl::Run() {
 Task<void> Sandboxes::Impl::CheckForEver() {
   for (;;) {
     co_await async::Sleep(settings_.check_period);
-    CheckIntervals(deps_.wall());
+    CheckTimes(deps_.wall());
     if (auto flushed = co_await Flush(); !flushed.ok()) {
       log::Error("sandbox.activity_not_saved", {{"error", flushed.error().message()}});
     }
   }
 }
 
-void Sandboxes::Impl::CheckIntervals(WallTime now) {
+void Sandboxes::Impl::CheckTimes(WallTime now) {
   for (const auto& [id, entry] : entries_) {
     const Sandbox& s = entry->sandbox;
     if (entry->turnstile.busy() || timed_.contains(id)) continue;
@@ -91,9 +91,14 @@ Task<Result<void>> Sandboxes::Impl::Flush() {
       changed.emplace_back(id, entry->sandbox.last_activity_at);
     }
   }
-  if (changed.empty()) co_return Ok();
+  std::vector<Snapshot> used;
+  for (const std::string& id : std::exchange(used_snapshots_, {})) {
+    if (auto it = snapshots_.find(id); it != snapshots_.end()) used.push_back(it->second);
+  }
+  if (changed.empty() && used.empty()) co_return Ok();
   co_return co_await deps_.store->Write(
-      [changed](store::Db& db) -> Result<void> {
+      [changed, used](store::Db& db) -> Result<void> {
+        for (const Snapshot& row : used) RETURN_IF_ERROR(SaveSnapshot(db, row));
         for (const auto& [id, when] : changed) RETURN_IF_ERROR(SaveActivity(db, id, when));
         return Ok();
       },

@@ -1,0 +1,108 @@
+// A control over a real store and a fake world, with a clock that the test moves, that can be
+// killed and opened again.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "control/fake_world_test.h"
+#include "identity/keys.h"
+#include "identity/previews.h"
+
+namespace cove::control {
+
+class ControlTest : public ::testing::Test {
+ protected:
+  ControlTest() {
+    std::string pattern = ::testing::TempDir() + "control-XXXXXX";
+    folder_ = ::mkdtemp(pattern.data());
+    store::Migrations migrations = identity::kMigrations;
+    migrations.insert(migrations.end(), kMigrations.begin(), kMigrations.end());
+    store_ = *store::OpenSqlite(folder_ + "/cove.db", migrations);
+    previews_ = *loop_.RunUntil(identity::Previews::Open(*store_));
+    facts_.cpus = 8;
+    facts_.memory_bytes = facts_.memory_available_bytes = 16ull << 30;
+    facts_.disk_bytes = facts_.disk_available_bytes = 100ull << 30;
+    settings_.check_period = milliseconds(1);
+    Open();
+  }
+  ~ControlTest() override {
+    control_.reset();
+    previews_.reset();
+    store_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  void Open() {
+    Deps deps;
+    deps.store = store_.get();
+    deps.runner = &world_;
+    deps.toolbox = &world_;
+    deps.previews = previews_.get();
+    deps.door = world_.MakeDoor();
+    deps.machine = [this] { return facts_; };
+    deps.wall = [this] { return WallTime{wall_us_ += 10}; };
+    auto opened = loop_.RunUntil(Sandboxes::Open(deps, settings_));
+    ASSERT_TRUE(opened.ok()) << opened.error().message();
+    control_ = std::move(*opened);
+  }
+  // Kills the front and starts another one.
+  RecoverReport Restart() {
+    control_.reset();
+    world_.FrontDied();
+    world_.halting.clear();
+    world_.failing.clear();
+    Open();
+    auto report = loop_.RunUntil(control_->Recover());
+    EXPECT_TRUE(report.ok());
+    Settle();
+    return report.ok() ? *report : RecoverReport{};
+  }
+  // Lets everything that can go on go on.
+  void Settle() {
+    loop_.RunUntil([]() -> Task<void> { co_await async::Sleep(milliseconds(15)); }());
+  }
+  // Starts an operation whose end the test does not wait for.
+  template <class T>
+  void StartAndLeave(Task<Result<T>> task) {
+    async::TaskGroup group;
+    group.Spawn([](Task<Result<T>> inner) -> Task<void> {
+      (void)co_await std::move(inner);
+    }(std::move(task)));
+    Settle();
+  }
+
+  CreateRequest Request(std::string name = {}) {
+    CreateRequest request;
+    request.org = identity::kDefaultOrg;
+    request.name = std::move(name);
+    return request;
+  }
+  Result<Sandbox> Create(CreateRequest request) {
+    return loop_.RunUntil(control_->Create(std::move(request)));
+  }
+  Sandbox MustCreate(std::string name = {}) {
+    auto made = Create(Request(std::move(name)));
+    EXPECT_TRUE(made.ok()) << (made.ok() ? "" : made.error().message());
+    return made.ok() ? *made : Sandbox{};
+  }
+  void PassMinutes(int minutes) { wall_us_ += int64_t{minutes} * 60'000'000; }
+  State StateOf(const SandboxId& id) {
+    auto found = control_->Find(id);
+    return found ? found->state : State::kDestroyed;
+  }
+
+  async::Loop loop_;
+  std::string folder_;
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<identity::Previews> previews_;
+  FakeWorld world_;
+  MachineFacts facts_;
+  Settings settings_;
+  int64_t wall_us_ = 1'800'000'000'000'000;
+  std::unique_ptr<Sandboxes> control_;
+};
+
+}  // namespace cove::control
