@@ -1,6 +1,8 @@
 // The HTTP/1.1 client, with a pool of idle connections per origin (http and https).
-// A request is sent again on a fresh connection only if a pooled one turned out closed before a
-// byte of the answer came and the body can be sent again (a whole body).
+// A request is sent again, once, on a fresh connection, only if a pooled one turned out closed
+// before a byte of the answer came, the body can be sent again (a whole body), and doing so twice
+// does no harm (RFC 9110 section 9.2.2: an idempotent method, or an Idempotency-Key header). A
+// pooled connection that the peer has visibly closed is not used at all, whatever the method.
 // Thread: loop-confined. The client must outlive its responses.
 #pragma once
 
@@ -30,13 +32,24 @@ struct ClientRequest {
   Duration body_timeout = seconds(300);
 };
 
+// The head has come; the body follows. The connection goes back to the pool once the body is read
+// to its end (and the request's body was sent); dropping the response before closes it.
 class ClientResponse {
  public:
   virtual ~ClientResponse() = default;
   virtual const ResponseHead& head() const = 0;
   virtual BodyReader& body() = 0;
-  // After a 101: the connection.
+  // After a 101 (or 2xx for CONNECT): the connection, bytes already received included. Null
+  // otherwise, and the second time.
   virtual net::StreamPtr TakeStream() = 0;
+};
+
+struct ClientLimits {
+  size_t head_bytes_max = 64 * 1024;
+  size_t idle_per_origin_max = 32;
+  size_t idle_max = 256;
+  Duration idle_timeout = seconds(30);     // shorter than what servers usually keep
+  Duration connect_timeout = seconds(15);  // name, TCP and TLS together
 };
 
 class Client {
@@ -44,11 +57,16 @@ class Client {
   // How to reach an origin; the default resolves the name and dials. Tests and the gateway replace
   // it.
   using Dialer = std::function<Task<Result<net::StreamPtr>>(Url url, TimePoint deadline)>;
-  explicit Client(async::ThreadPool& resolver_pool, std::shared_ptr<net::TlsContext> tls = nullptr);
+  // `tls` is made on first use when not given. The pool must outlive the client.
+  explicit Client(async::ThreadPool& resolver_pool, std::shared_ptr<net::TlsContext> tls = nullptr,
+                  ClientLimits limits = {});
   ~Client();
   void set_dialer(Dialer dialer);
 
+  // kTimeout: no head by the deadline. kUnavailable, kNotFound, kClosed: the origin could not be
+  // reached or broke off. Any status is a response, not an error; redirects are not followed.
   Task<Result<std::unique_ptr<ClientResponse>>> Send(ClientRequest request);
+  size_t idle_connections() const;
 
   struct Impl;
 

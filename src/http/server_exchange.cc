@@ -60,10 +60,9 @@ Task<Result<size_t>> ServerExchange::Body::Read(std::span<char> buffer) {
 }
 
 void ServerExchange::DecideKeepAlive(const ResponseHead& head) {
-  const uint64_t left = wire_body_.done() ? 0 : wire_body_.length().value_or(0);
   // A client that was not told to continue may send its body or not: the next head cannot be found.
   if (head.headers.HasToken("Connection", "close") || !link_->keep_alive_allowed ||
-      expect_pending_ || wire_body_.failure() || left > kDrainBytesMax) {
+      expect_pending_ || wire_body_.failure()) {
     keep_alive_ = false;
   }
 }
@@ -91,6 +90,8 @@ Task<Result<void>> ServerExchange::Respond(ResponseHead head, std::string body) 
   if (answered_) co_return Error(Code::kInternal, "the request is answered already");
   if (head.status < 200) co_return Error(Code::kInternal, "an answer's status is 200 or more");
   DecideKeepAlive(head);
+  // Said at once when what the handler left unread is too much to drain.
+  if (!wire_body_.done() && wire_body_.length().value_or(0) > kDrainBytesMax) keep_alive_ = false;
   std::string framing;
   if (!StatusHasNoBody(head.status)) {
     const auto given = head.headers.Get("Content-Length");
