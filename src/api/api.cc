@@ -1,0 +1,72 @@
+#include "api/api.h"
+
+#include "api/preview.h"
+#include "api/routes.h"
+#include "api/socketio.h"
+
+namespace cove::api {
+
+struct Api::Impl {
+  Impl(Deps deps, Settings settings)
+      : context{std::move(deps), std::move(settings)}, routes(context), previewer(context) {
+    AddConfigRoutes(routes);
+    AddSandboxRoutes(routes);
+    AddSandboxSettingsRoutes(routes);
+    AddPreviewUrlRoutes(routes);
+    AddSnapshotRoutes(routes);
+    AddKeyRoutes(routes);
+    AddRowsRoutes(routes);
+    AddProcessRoutes(routes);
+    AddSessionRoutes(routes);
+    AddFileRoutes(routes);
+    AddDownloadRoutes(routes);
+    AddInsideRoutes(routes);
+    AddUnsupportedRoutes(routes);
+  }
+
+  Context context;
+  Routes routes;
+  Previewer previewer;
+};
+
+namespace {
+
+bool IsBelow(std::string_view path, std::string_view root) {
+  return path.starts_with(root) && (path.size() == root.size() || path[root.size()] == '/');
+}
+
+Task<void> ServeModels(const Context& context, http::Exchange& exchange) {
+  auto caller = Authenticate(context, exchange.request());
+  if (!caller) {
+    co_await SendError(exchange, std::move(caller).error(), Area::kControl);
+  } else if (!context.deps.models) {
+    (void)co_await SendFault(exchange, {501, "NOT_IMPLEMENTED", "DAYTONA_API"},
+                             "the model gateway is not wired in this server");
+  } else {
+    co_await context.deps.models(exchange, *std::move(caller));
+  }
+}
+
+}  // namespace
+
+Api::Api(Deps deps, Settings settings)
+    : impl_(std::make_unique<Impl>(std::move(deps), std::move(settings))) {}
+Api::~Api() = default;
+
+Task<void> Api::Handle(http::Exchange& exchange) {
+  const http::RequestHead& request = exchange.request();
+  if (auto preview = ParsePreviewHost(request.Host())) {
+    co_await impl_->previewer.Serve(*std::move(preview), exchange);
+    co_return;
+  }
+  const std::string_view path = request.RawPath();
+  if (path == "/api/socket.io/" || path == "/api/socket.io") {
+    co_await ServeSocketIo(impl_->context, exchange);
+  } else if (IsBelow(path, "/ai")) {
+    co_await ServeModels(impl_->context, exchange);
+  } else {
+    co_await impl_->routes.Dispatch(exchange);
+  }
+}
+
+}  // namespace cove::api

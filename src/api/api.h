@@ -1,0 +1,65 @@
+// Api: everything that arrives at Cove's one HTTP port, apart from what the bridge answers.
+//
+// Concept: by its Host a request is a preview or ours; ours are found in a table of routes under
+// /api (control plane), /toolbox/{id} (inside a sandbox), /ai (models for agents outside) and
+// /health. A handler is a free function of a Call (call.h) that answers or returns an error; the
+// error becomes Daytona's error body in one place (errors.h). Handlers of one resource share a
+// file and add their routes in one Add…Routes function.
+//
+// Wire contract: the OpenAPI files of Daytona's published clients, SDK 0.216.
+// Thread: loop-confined. Deps outlive the Api, and the Api outlives the tasks of Handle().
+#pragma once
+
+#include <functional>
+
+#include "control/sandboxes.h"
+#include "http/server.h"
+#include "identity/keys.h"
+#include "identity/previews.h"
+#include "json/json.h"
+
+namespace cove::api {
+
+using async::Task;
+
+struct Settings {
+  std::string public_url;  // "https://cove.example.com"; empty: as the client's Host header says
+  std::string version = COVE_VERSION;
+};
+
+// What a route of rows (audit, usage) is asked for: the newest `limit` rows, of one sandbox when
+// `sandbox` is not empty.
+struct RowsQuery {
+  OrgId org;
+  SandboxId sandbox;
+  size_t limit = 100;
+};
+using Rows = std::function<Task<Result<json::Array>>(RowsQuery)>;
+
+struct Deps {
+  control::Sandboxes* sandboxes = nullptr;
+  identity::Keys* keys = nullptr;
+  identity::Previews* previews = nullptr;
+  async::ThreadPool* resolver_pool = nullptr;
+  // Answers /ai/…: the model gateway for a caller outside. Empty: 501.
+  std::function<Task<void>(http::Exchange&, identity::Caller)> models;
+  Rows audit;  // egress decisions, oldest first; empty: 501
+  Rows usage;  // model calls, oldest first; empty: 501
+};
+
+class Api {
+ public:
+  Api(Deps deps, Settings settings);
+  ~Api();
+  Api(const Api&) = delete;
+  Api& operator=(const Api&) = delete;
+
+  // Answers one request, whatever it is.
+  Task<void> Handle(http::Exchange& exchange);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace cove::api

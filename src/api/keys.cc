@@ -1,0 +1,86 @@
+// /api/api-keys: keys of an organisation. The key itself is shown once, in the answer to POST.
+#include "api/routes.h"
+#include "api/sandbox_dto.h"
+
+namespace cove::api {
+namespace {
+
+constexpr std::string_view kManage = "manage:api_keys";
+
+json::Array Texts(const std::vector<std::string>& texts) {
+  json::Array out;
+  for (const std::string& text : texts) out.emplace_back(text);
+  return out;
+}
+
+json::Value OptionalTime(const std::optional<WallTime>& time) {
+  return time ? json::Value(FormatIso(*time)) : json::Value(nullptr);
+}
+
+json::Object KeyDto(const identity::KeyInfo& key) {
+  json::Object out;
+  out["name"] = key.name;
+  out["value"] = key.masked;
+  out["createdAt"] = FormatIso(key.created_at);
+  out["permissions"] = Texts(key.scopes);
+  out["lastUsedAt"] = OptionalTime(key.last_used_at);
+  out["expiresAt"] = OptionalTime(key.expires_at);
+  out["userId"] = key.user;
+  return out;
+}
+
+Task<Result<void>> List(Call& call) {
+  json::Array out;
+  for (const auto& key : call.deps().keys->List(call.caller().org)) out.push_back(KeyDto(key));
+  co_return co_await call.Reply(200, out);
+}
+
+Task<Result<void>> ReplyKey(Call& call, const std::string& name) {
+  const auto key = call.deps().keys->Find(call.caller().org, name);
+  if (!key) co_return Error(Code::kNotFound, "there is no API key named '" + name + "'");
+  co_return co_await call.Reply(200, KeyDto(*key));
+}
+
+Task<Result<void>> Get(Call& call) { return ReplyKey(call, call.Param("name")); }
+Task<Result<void>> Current(Call& call) { return ReplyKey(call, call.caller().key_id); }
+
+Task<Result<void>> Create(Call& call) {
+  CO_ASSIGN_OR_RETURN(const json::Object body, co_await call.ReadJson());
+  identity::KeyRequest request;
+  request.org = call.caller().org;
+  request.user = call.caller().user;
+  CO_ASSIGN_OR_RETURN(request.name, RequiredText(body, "name"));
+  CO_ASSIGN_OR_RETURN(request.scopes, TextListField(body, "permissions"));
+  CO_ASSIGN_OR_RETURN(const auto expires, TextField(body, "expiresAt"));
+  if (expires) {
+    request.expires_at = ParseIso(*expires);
+    if (!request.expires_at) {
+      co_return Error(Code::kInvalid, "expiresAt must be a time like 2026-11-21T01:02:03Z");
+    }
+  }
+  CO_ASSIGN_OR_RETURN(const auto key, co_await call.deps().keys->Create(std::move(request)));
+  json::Object out;
+  out["name"] = key.info.name;
+  out["value"] = key.secret;
+  out["createdAt"] = FormatIso(key.info.created_at);
+  out["permissions"] = Texts(key.info.scopes);
+  out["expiresAt"] = OptionalTime(key.info.expires_at);
+  co_return co_await call.Reply(201, out);
+}
+
+Task<Result<void>> Delete(Call& call) {
+  CO_RETURN_IF_ERROR(co_await call.deps().keys->Delete(call.caller().org, call.Param("name")));
+  co_return co_await call.ReplyEmpty(204);
+}
+
+}  // namespace
+
+void AddKeyRoutes(Routes& routes) {
+  routes.Add("GET", "/api/api-keys", &List, kManage);
+  routes.Add("POST", "/api/api-keys", &Create, kManage);
+  routes.Add("GET", "/api/api-keys/current", &Current);
+  routes.Add("GET", "/api/api-keys/{name}", &Get, kManage);
+  routes.Add("DELETE", "/api/api-keys/{name}", &Delete, kManage);
+}
+
+}  // namespace cove::api

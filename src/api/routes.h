@@ -1,0 +1,50 @@
+// The table of routes: what each needs (a key, a scope) and how its errors look.
+// Thread: filled at start, then read.
+#pragma once
+
+#include "api/call.h"
+
+namespace cove::api {
+
+using HandlerFn = Task<Result<void>> (*)(Call&);
+
+class Routes {
+ public:
+  explicit Routes(const Context& context) : context_(context) {}
+
+  // A handler behind a key. `scope` (for example "write:sandboxes") is what a key with scopes
+  // must have; empty: any key will do.
+  void Add(std::string method, std::string pattern, HandlerFn handler, std::string_view scope = {},
+           Area area = Area::kControl);
+  // A handler that anyone may call.
+  void AddOpen(std::string method, std::string pattern, HandlerFn handler);
+  // The same below /toolbox/{sandbox}: the sandbox must be the caller's, and counts as used for
+  // as long as the handler runs.
+  void AddInside(std::string method, std::string pattern, HandlerFn handler, Area area);
+
+  // Answers in any case: 404 and 405 in Daytona's shape too.
+  Task<void> Dispatch(http::Exchange& exchange) const;
+
+ private:
+  const Context& context_;
+  http::Router router_;
+};
+
+// One per resource.
+void AddConfigRoutes(Routes& routes);
+void AddSandboxRoutes(Routes& routes);
+void AddSandboxSettingsRoutes(Routes& routes);
+void AddPreviewUrlRoutes(Routes& routes);
+void AddSnapshotRoutes(Routes& routes);
+void AddKeyRoutes(Routes& routes);
+void AddRowsRoutes(Routes& routes);
+void AddUnsupportedRoutes(Routes& routes);
+void AddProcessRoutes(Routes& routes);
+void AddSessionRoutes(Routes& routes);
+void AddPtyRoutes(Routes& routes);
+void AddFileRoutes(Routes& routes);
+void AddUploadRoutes(Routes& routes);
+void AddDownloadRoutes(Routes& routes);
+void AddInsideRoutes(Routes& routes);
+
+}  // namespace cove::api

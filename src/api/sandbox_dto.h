@@ -1,0 +1,28 @@
+// Sandboxes and snapshots as the API shows and takes them. Clients in Python, Go, Java and Ruby
+// refuse an answer without the required fields, so all of these are always sent.
+// Thread: pure functions.
+#pragma once
+
+#include "api/hosts.h"
+#include "control/sandbox.h"
+#include "json/json.h"
+
+namespace cove::api {
+
+json::Object SandboxDto(const control::Sandbox& sandbox, const Origin& origin);
+json::Object SnapshotDto(const control::Snapshot& snapshot);
+
+// The body of a create request. kInvalid names the field; features that this server does not have
+// are refused by name (kDenied is never used here; see Unsupported).
+Result<control::CreateRequest> ParseCreate(const json::Object& body, const OrgId& org);
+
+// The first thing a create body asks for that this server does not have; empty when all is there.
+std::string UnsupportedInCreate(const json::Object& body);
+
+// What `GET /sandbox` was asked for.
+Result<control::ListQuery> ParseListQuery(const http::RequestHead& request);
+
+// "2026-11-21T01:02:03.456Z" and with an offset; nothing when it is no time.
+std::optional<WallTime> ParseIso(std::string_view text);
+
+}  // namespace cove::api
