@@ -12,6 +12,7 @@
 
 #include <functional>
 
+#include "async/offload.h"
 #include "control/sandboxes.h"
 #include "http/server.h"
 #include "identity/keys.h"

@@ -6,8 +6,8 @@ namespace cove::api {
 namespace {
 
 Error WrongType(std::string_view name, std::string_view wanted) {
-  return Error(Code::kInvalid, "the field '" + std::string(name) + "' must be " +
-                                   std::string(wanted));
+  return Error(Code::kInvalid,
+               "the field '" + std::string(name) + "' must be " + std::string(wanted));
 }
 
 const json::Value* Present(const json::Object& body, std::string_view name) {
@@ -70,8 +70,7 @@ Result<identity::Caller> Authenticate(const Context& context, const http::Reques
   }
   if (header->size() <= kScheme.size() ||
       !EqualsIgnoreCase(header->substr(0, kScheme.size()), kScheme)) {
-    return Error(Code::kUnauthenticated,
-                 "the Authorization header must be 'Bearer <API key>'");
+    return Error(Code::kUnauthenticated, "the Authorization header must be 'Bearer <API key>'");
   }
   return context.deps.keys->Verify(Trim(header->substr(kScheme.size())));
 }

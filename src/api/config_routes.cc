@@ -15,8 +15,8 @@ Task<Result<void>> Config(Call& call) {
   body["oidc"] = std::move(oidc);
   body["linkedAccountsEnabled"] = false;
   body["announcements"] = json::Object();
-  body["proxyTemplateUrl"] = origin.scheme + "://{{PORT}}-{{sandboxId}}." +
-                             origin.preview_authority;
+  body["proxyTemplateUrl"] =
+      origin.scheme + "://{{PORT}}-{{sandboxId}}." + origin.preview_authority;
   body["proxyToolboxUrl"] = origin.Toolbox();
   body["defaultSnapshot"] = control::kHostSnapshot;
   body["dashboardUrl"] = origin.Base();

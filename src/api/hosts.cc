@@ -30,11 +30,10 @@ bool IsSignedToken(std::string_view text) {
 }
 
 bool IsPlainAuthority(std::string_view text) {
-  return !text.empty() && text.size() <= 255 &&
-         std::all_of(text.begin(), text.end(), [](char c) {
-           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                  c == '.' || c == '-' || c == ':' || c == '[' || c == ']';
-         });
+  return !text.empty() && text.size() <= 255 && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||
+           c == '-' || c == ':' || c == '[' || c == ']';
+  });
 }
 
 // The authority that preview labels go in front of: an address cannot have labels, so
@@ -105,8 +104,7 @@ Origin Origin::Of(const http::RequestHead& request, const std::string& public_ur
 }
 
 std::string Origin::Preview(uint16_t port, std::string_view label) const {
-  return scheme + "://" + std::to_string(port) + "-" + std::string(label) + "." +
-         preview_authority;
+  return scheme + "://" + std::to_string(port) + "-" + std::string(label) + "." + preview_authority;
 }
 
 }  // namespace cove::api

@@ -27,8 +27,8 @@ Task<void> SendLog(Follow* follow) {
       (void)co_await follow->socket->Close(1000, {});
       break;
     }
-    const auto stream = event->kind == Kind::kStderr ? LogMarker::Stream::kStderr
-                                                     : LogMarker::Stream::kStdout;
+    const auto stream =
+        event->kind == Kind::kStderr ? LogMarker::Stream::kStderr : LogMarker::Stream::kStdout;
     const std::string bytes = marker.Mark(stream, event->data);
     if (!co_await follow->socket->SendBinary(bytes)) break;
   }
@@ -46,16 +46,16 @@ Task<void> WatchPeer(Follow* follow) {
 
 Task<Result<void>> FollowLogs(Call& call) {
   if (!http::IsWebSocketUpgrade(call.request())) {
-    co_return Error(Code::kInvalid, "follow=true needs a WebSocket; without it the log so far is "
-                                    "returned");
+    co_return Error(Code::kInvalid,
+                    "follow=true needs a WebSocket; without it the log so far is "
+                    "returned");
   }
   CO_ASSIGN_OR_RETURN(auto client, OpenToolbox(call));
   Follow follow;
   toolbox::CommandLogs request{call.Param("session"), call.Param("command"), true};
   CO_ASSIGN_OR_RETURN(follow.stream, co_await client.Logs(std::move(request)));
-  CO_ASSIGN_OR_RETURN(follow.socket,
-                      co_await http::AcceptWebSocket(call.exchange(),
-                                                     VersionSubprotocol(call.request())));
+  CO_ASSIGN_OR_RETURN(follow.socket, co_await http::AcceptWebSocket(
+                                         call.exchange(), VersionSubprotocol(call.request())));
   async::TaskGroup group;
   group.Spawn(SendLog(&follow));
   group.Spawn(WatchPeer(&follow));

@@ -79,7 +79,8 @@ Task<Result<void>> Previewer::Forward(const PreviewHost* host, const control::Sa
   if (head.status == 101) {
     co_return co_await JoinStreams(exchange, *response, std::move(head));
   }
-  CO_ASSIGN_OR_RETURN(http::BodyWriter* const out, co_await exchange.StartResponse(std::move(head)));
+  CO_ASSIGN_OR_RETURN(http::BodyWriter* const out,
+                      co_await exchange.StartResponse(std::move(head)));
   co_return co_await CopyBody(response->body(), *out);
 }
 

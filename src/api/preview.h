@@ -29,8 +29,8 @@ class Previewer {
 };
 
 // The headers that go inside: without Cove's credentials and what concerns one hop only.
-http::Headers InsideHeaders(const Context& context, const http::RequestHead& request,
-                            uint16_t port, const std::string& peer);
+http::Headers InsideHeaders(const Context& context, const http::RequestHead& request, uint16_t port,
+                            const std::string& peer);
 // The headers that go back out.
 http::Headers OutsideHeaders(const http::Headers& inside, const std::string& set_cookie);
 

@@ -19,8 +19,7 @@ std::string MakeSetCookie(const Context& context, const SandboxId& sandbox) {
 }
 
 // An Authorization header that is one of our keys; an application's own bearer token is not.
-std::optional<identity::Caller> CallerOf(const Context& context,
-                                         const http::RequestHead& request) {
+std::optional<identity::Caller> CallerOf(const Context& context, const http::RequestHead& request) {
   if (!request.headers.Has("Authorization")) return std::nullopt;
   auto caller = Authenticate(context, request);
   if (!caller) return std::nullopt;

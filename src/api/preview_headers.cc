@@ -35,8 +35,8 @@ void CopyUpgrade(const http::Headers& from, http::Headers& to) {
 
 }  // namespace
 
-http::Headers InsideHeaders(const Context& context, const http::RequestHead& request,
-                            uint16_t port, const std::string& peer) {
+http::Headers InsideHeaders(const Context& context, const http::RequestHead& request, uint16_t port,
+                            const std::string& peer) {
   http::Headers out;
   out.Add("Host", "localhost:" + std::to_string(port));
   for (const auto& [name, value] : request.headers) {

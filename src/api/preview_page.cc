@@ -4,8 +4,7 @@ namespace cove::api {
 namespace {
 
 std::string Page(int status, std::string_view message) {
-  const std::string title =
-      std::to_string(status) + " " + std::string(http::ReasonPhrase(status));
+  const std::string title = std::to_string(status) + " " + std::string(http::ReasonPhrase(status));
   std::string out =
       "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width\">\n<title>";

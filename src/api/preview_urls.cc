@@ -12,8 +12,8 @@ constexpr seconds kSignedDefault{60};
 Result<uint16_t> PortParam(const Call& call) {
   const auto port = ParseInt<uint16_t>(call.Param("port"));
   if (!port || *port == 0) {
-    return Error(Code::kInvalid, "the port must be a number from 1 to 65535, not '" +
-                                     call.Param("port") + "'");
+    return Error(Code::kInvalid,
+                 "the port must be a number from 1 to 65535, not '" + call.Param("port") + "'");
   }
   return *port;
 }

@@ -65,8 +65,8 @@ Task<void> RunInsideRoute(const Context& context, HandlerFn handler, Area area,
 
 }  // namespace
 
-void Routes::Add(std::string method, std::string pattern, HandlerFn handler,
-                 std::string_view scope, Area area) {
+void Routes::Add(std::string method, std::string pattern, HandlerFn handler, std::string_view scope,
+                 Area area) {
   router_.Add(std::move(method), std::move(pattern),
               [context = &context_, handler, scope, area](http::Exchange& exchange,
                                                           const http::PathParams& params) {

@@ -75,12 +75,12 @@ json::Object SnapshotDto(const control::Snapshot& snapshot) {
   out["gpu"] = 0;
   out["mem"] = Number(resources.memory_gib);
   out["disk"] = Number(resources.disk_gib);
-  out["errorReason"] = snapshot.error_reason.empty() ? json::Value(nullptr)
-                                                     : json::Value(snapshot.error_reason);
+  out["errorReason"] =
+      snapshot.error_reason.empty() ? json::Value(nullptr) : json::Value(snapshot.error_reason);
   out["createdAt"] = FormatIso(snapshot.created_at);
   out["updatedAt"] = FormatIso(snapshot.updated_at);
-  out["lastUsedAt"] = snapshot.last_used_at ? json::Value(FormatIso(*snapshot.last_used_at))
-                                            : json::Value(nullptr);
+  out["lastUsedAt"] =
+      snapshot.last_used_at ? json::Value(FormatIso(*snapshot.last_used_at)) : json::Value(nullptr);
   PutIfSet(out, "sourceSandboxId", snapshot.source_sandbox);
   return out;
 }

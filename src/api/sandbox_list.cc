@@ -10,8 +10,8 @@ namespace {
 using control::ListQuery;
 
 Error Bad(std::string_view name, std::string_view wanted) {
-  return Error(Code::kInvalid, "the query parameter '" + std::string(name) + "' must be " +
-                                   std::string(wanted));
+  return Error(Code::kInvalid,
+               "the query parameter '" + std::string(name) + "' must be " + std::string(wanted));
 }
 
 Result<std::optional<double>> NumberQuery(const http::RequestHead& request, std::string_view name) {

@@ -61,8 +61,8 @@ Task<Result<void>> SetPublic(Call& call) {
   }
   CO_ASSIGN_OR_RETURN(const Sandbox found, FindSandbox(call));
   using control::Sandboxes;
-  const auto visibility = wanted == "true" ? Sandboxes::Visibility::kPublic
-                                           : Sandboxes::Visibility::kPrivate;
+  const auto visibility =
+      wanted == "true" ? Sandboxes::Visibility::kPublic : Sandboxes::Visibility::kPrivate;
   CO_ASSIGN_OR_RETURN(const Sandbox sandbox,
                       co_await call.deps().sandboxes->SetVisibility(found.id, visibility));
   co_return co_await call.Reply(200, SandboxDto(sandbox, call.origin()));
@@ -90,8 +90,7 @@ void AddSandboxSettingsRoutes(Routes& routes) {
   routes.Add("POST", base + "/autopause/{minutes}", &SetOne<&IntervalsPatch::auto_pause>, kWrite);
   routes.Add("POST", base + "/autoarchive/{minutes}", &SetOne<&IntervalsPatch::auto_archive>,
              kWrite);
-  routes.Add("POST", base + "/autodelete/{minutes}", &SetOne<&IntervalsPatch::auto_delete>,
-             kWrite);
+  routes.Add("POST", base + "/autodelete/{minutes}", &SetOne<&IntervalsPatch::auto_delete>, kWrite);
   routes.Add("POST", base + "/ttl/{minutes}", &SetOne<&IntervalsPatch::ttl>, kWrite);
   routes.Add("POST", base + "/network-settings", &SetNetwork, kWrite);
   routes.Add("POST", base + "/public/{public}", &SetPublic, kWrite);

@@ -54,8 +54,8 @@ Task<Result<Logs>> ReadLogs(toolbox::ToolboxClient& client, toolbox::CommandLogs
     if (logs.raw.size() + event.data.size() > kLogMax) continue;
     const bool err = event.kind == Kind::kStderr;
     (err ? logs.err : logs.out) += event.data;
-    logs.raw += marker.Mark(err ? LogMarker::Stream::kStderr : LogMarker::Stream::kStdout,
-                            event.data);
+    logs.raw +=
+        marker.Mark(err ? LogMarker::Stream::kStderr : LogMarker::Stream::kStdout, event.data);
   }
 }
 
@@ -123,8 +123,8 @@ Task<Result<void>> Input(Call& call) {
   if (!data) co_return Error(Code::kInvalid, "the field 'data' is missing");
   if (!data->ends_with('\n')) *data += '\n';
   CO_ASSIGN_OR_RETURN(auto client, OpenToolbox(call));
-  CO_RETURN_IF_ERROR(co_await client.SendInput(call.Param("session"), call.Param("command"),
-                                               *std::move(data)));
+  CO_RETURN_IF_ERROR(
+      co_await client.SendInput(call.Param("session"), call.Param("command"), *std::move(data)));
   co_return co_await call.ReplyEmpty(204);
 }
 

@@ -16,7 +16,9 @@ TEST(LossyUtf8, KeepsWellFormedText) {
 
 TEST(LossyUtf8, ReplacesWhatIsNot) {
   const std::string r = kReplacement;
-  EXPECT_EQ(LossyUtf8("a\xFF" "b"), "a" + r + "b");
+  EXPECT_EQ(LossyUtf8("a\xFF"
+                      "b"),
+            "a" + r + "b");
   EXPECT_EQ(LossyUtf8("\xC3"), r);
   EXPECT_EQ(LossyUtf8("\xC0\xAF"), r + r);
   EXPECT_EQ(LossyUtf8("\xED\xA0\x80"), r + r + r);
