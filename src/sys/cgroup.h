@@ -1,0 +1,83 @@
+// Control groups of a box, whatever the machine has: v2, v1 with one hierarchy per controller, or
+// both at once (hybrid).
+//
+// Concept: a CgroupTree is one name ("cove") below the root of every hierarchy that carries a
+// controller we need. In it each box has PARENT/ID with two children: `toolbox` and `work`, so that
+// a workload at its limit of processes or memory cannot starve the toolbox.
+// Sources: cgroups(7), Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/.
+// Thread: values; the calls are short file-system calls.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+
+namespace cove::sys {
+
+struct CgroupHierarchy {
+  std::string mount;  // where it is mounted
+  bool v2 = false;
+  std::vector<std::string> controllers;  // those of cpu, memory, pids, freezer that it carries
+  bool Has(std::string_view controller) const;
+};
+
+struct CgroupLimits {
+  uint32_t cpu_millis = 0;    // 1000 is one core; 0: no limit
+  uint64_t memory_bytes = 0;  // without swap; 0: no limit
+  uint32_t pids = 0;          // 0: no limit
+};
+
+// From the text of /proc/self/mountinfo and, for v2, `v2_controllers` (cgroup.controllers).
+// Separate from Open() for tests.
+std::vector<CgroupHierarchy> ParseCgroupMounts(std::string_view mountinfo,
+                                               std::string_view v2_controllers);
+
+enum class CgroupPart { kBoth, kToolbox, kWork };
+
+class CgroupTree {
+ public:
+  // Finds the hierarchies and makes `parent` in each. kUnavailable, naming it, when a controller is
+  // missing.
+  static Result<CgroupTree> Open(std::string parent);
+
+  // Makes the cgroups of a box; leftovers of an earlier run of it are used as they are.
+  Result<void> Create(const std::string& box) const;
+  Result<void> SetLimits(const std::string& box, CgroupPart part, const CgroupLimits& limits) const;
+  // cgroup.procs of one part in each hierarchy, for writing. Whoever holds them may move itself in
+  // by writing "0", because the kernel asks who opened the file.
+  Result<std::vector<UniqueFd>> OpenProcs(const std::string& box, CgroupPart part) const;
+  // The v2 directory of a part for CLONE_INTO_CGROUP; an invalid descriptor when v1 does it all.
+  Result<UniqueFd> OpenForClone(const std::string& box, CgroupPart part) const;
+  // Moves a process by its pid into a part, in the v1 hierarchies only.
+  Result<void> AttachV1(const std::string& box, CgroupPart part, pid_t pid) const;
+
+  Result<void> Freeze(const std::string& box) const;
+  // Nothing there: fine.
+  Result<void> Thaw(const std::string& box) const;
+  Result<uint64_t> OomKills(const std::string& box) const;
+  // v1: an eventfd that is readable after an out-of-memory event of `work`; v2: memory.events,
+  // which then reports POLLPRI.
+  Result<UniqueFd> OpenOomEvent(const std::string& box) const;
+
+  // True: nothing of it is left. False: processes are still in it.
+  Result<bool> Remove(const std::string& box) const;
+  Result<std::vector<std::string>> List() const;
+  // Removes the parent itself, for tests; fails while boxes are in it.
+  Result<void> RemoveParent() const;
+
+  size_t hierarchies() const { return hierarchies_.size(); }
+
+ private:
+  const CgroupHierarchy* Find(std::string_view controller) const;
+  std::string Path(const CgroupHierarchy& h, const std::string& box, CgroupPart part) const;
+  Result<void> SetFrozen(const std::string& box, std::string_view v1, std::string_view v2) const;
+  std::string parent_;
+  std::vector<CgroupHierarchy> hierarchies_;
+};
+
+}  // namespace cove::sys

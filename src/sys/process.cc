@@ -1,0 +1,78 @@
+#include "sys/process.h"
+
+#include <sys/ioctl.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+
+#include "base/text.h"
+#include "sys/small_file.h"
+
+namespace cove::sys {
+namespace {
+
+Error Gone(pid_t pid) {
+  return {Code::kGone, "process " + std::to_string(pid) + " has ended", ESRCH};
+}
+
+// linux/pidfd.h of kernel 6.15; Debian 12's header is older. The size is part of the number.
+struct PidfdInfo {
+  uint64_t mask;
+  uint64_t cgroup;
+  uint32_t ids[11];
+  int32_t exit_code;
+};
+static_assert(sizeof(PidfdInfo) == 64);
+constexpr uint64_t kInfoExit = 1 << 3;
+constexpr unsigned long kPidfdGetInfo = _IOWR(0xFF, 11, PidfdInfo);
+
+}  // namespace
+
+Result<UniqueFd> PidfdOpen(pid_t pid) {
+  const int fd = pidfd_open(pid, 0);
+  if (fd < 0 && errno == ESRCH) return Gone(pid);
+  if (fd < 0) return Error::FromErrno("pidfd_open");
+  return UniqueFd(fd);
+}
+
+Result<void> PidfdSignal(int pidfd, int signal) {
+  if (pidfd_send_signal(pidfd, signal, nullptr, 0) == 0) return Ok();
+  if (errno == ESRCH) return Error(Code::kGone, "the process has ended", ESRCH);
+  return Error::FromErrno("pidfd_send_signal");
+}
+
+Result<UniqueFd> PidfdGetFd(int pidfd, int fd) {
+  const int copy = pidfd_getfd(pidfd, fd, 0);
+  if (copy < 0) return Error::FromErrno("cannot take descriptor " + std::to_string(fd));
+  return UniqueFd(copy);
+}
+
+Result<uint64_t> StartTime(pid_t pid) {
+  auto text = ReadFile("/proc/" + std::to_string(pid) + "/stat");
+  if (!text) return Gone(pid);
+  // The second field is the name in parentheses and may hold anything, ')' too.
+  const size_t close = text->rfind(')');
+  if (close == std::string::npos) return Gone(pid);
+  const auto fields = Split(std::string_view(*text).substr(close + 2), ' ');
+  if (fields.size() < 20 || fields[0] == "Z" || fields[0] == "X") return Gone(pid);
+  return ParseInt<uint64_t>(fields[19]).value_or(0);
+}
+
+std::optional<int> ExitStatus(int pidfd) {
+  siginfo_t info{};
+  int rc;
+  do {
+    rc = waitid(P_PIDFD, static_cast<id_t>(pidfd), &info, WEXITED | WNOHANG | __WALL);
+  } while (rc != 0 && errno == EINTR);
+  if (rc == 0 && info.si_pid != 0) {
+    if (info.si_code == CLD_EXITED) return (info.si_status & 0xff) << 8;
+    return info.si_status | (info.si_code == CLD_DUMPED ? 0x80 : 0);
+  }
+  PidfdInfo exit{};
+  exit.mask = kInfoExit;
+  if (ioctl(pidfd, kPidfdGetInfo, &exit) == 0 && (exit.mask & kInfoExit) != 0) {
+    return exit.exit_code;
+  }
+  return std::nullopt;
+}
+
+}  // namespace cove::sys
