@@ -1,8 +1,9 @@
 #include "sys/process.h"
 
 #include <sys/ioctl.h>
-#include <sys/pidfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "sys/small_file.h"
@@ -28,20 +29,21 @@ constexpr unsigned long kPidfdGetInfo = _IOWR(0xFF, 11, PidfdInfo);
 }  // namespace
 
 Result<UniqueFd> PidfdOpen(pid_t pid) {
-  const int fd = pidfd_open(pid, 0);
+  // glibc 2.36 declares these without extern "C".
+  const int fd = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
   if (fd < 0 && errno == ESRCH) return Gone(pid);
   if (fd < 0) return Error::FromErrno("pidfd_open");
   return UniqueFd(fd);
 }
 
 Result<void> PidfdSignal(int pidfd, int signal) {
-  if (pidfd_send_signal(pidfd, signal, nullptr, 0) == 0) return Ok();
+  if (syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0) == 0) return Ok();
   if (errno == ESRCH) return Error(Code::kGone, "the process has ended", ESRCH);
   return Error::FromErrno("pidfd_send_signal");
 }
 
 Result<UniqueFd> PidfdGetFd(int pidfd, int fd) {
-  const int copy = pidfd_getfd(pidfd, fd, 0);
+  const int copy = static_cast<int>(syscall(SYS_pidfd_getfd, pidfd, fd, 0));
   if (copy < 0) return Error::FromErrno("cannot take descriptor " + std::to_string(fd));
   return UniqueFd(copy);
 }

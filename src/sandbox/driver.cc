@@ -1,0 +1,190 @@
+#include "sandbox/driver.h"
+
+#include <arpa/inet.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <csignal>
+
+#include "async/fd_watch.h"
+#include "proto/boot.h"
+#include "sandbox/launch.h"
+#include "sandbox/rules.h"
+#include "sandbox/seccomp_profile.h"
+#include "sys/process.h"
+#include "sys/small_file.h"
+
+namespace cove::sandbox {
+namespace {
+
+namespace boot = proto::boot;
+
+constexpr auto kRemoveRetryFirst = milliseconds(1);
+constexpr auto kRemoveRetryMax = milliseconds(50);
+
+Result<void> MakeOwned(const std::string& path, mode_t mode, uid_t owner) {
+  RETURN_IF_ERROR(sys::MakeDir(path, mode));
+  if (lchown(path.c_str(), owner, owner) != 0) {
+    return Error::FromErrno("cannot set the owner of " + path);
+  }
+  return Ok();
+}
+
+// What SocketAddress, protocol and namespace a kept socket must have. The toolbox is not trusted
+// to have kept what it was given.
+struct Expected {
+  int fd;
+  int family;
+  int type;
+  uint16_t port;
+};
+
+Result<void> CheckSocket(int fd, const Expected& want, const struct stat& netns) {
+  const auto wrong = [&want](const char* what) {
+    return Error(Code::kDenied, "descriptor " + std::to_string(want.fd) +
+                                    " of the toolbox is not the listener it was given: " + what);
+  };
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) return wrong("no socket");
+  int type = 0;
+  int listening = 0;
+  socklen_t length = sizeof type;
+  getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length);
+  length = sizeof listening;
+  getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length);
+  if (address.ss_family != want.family || type != want.type) return wrong("type");
+  if ((want.type == SOCK_STREAM) != (listening != 0)) return wrong("not listening");
+
+  const auto* v4 = reinterpret_cast<const sockaddr_in*>(&address);
+  const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&address);
+  const bool bound =
+      want.family == AF_INET
+          ? v4->sin_addr.s_addr == htonl(INADDR_LOOPBACK) && v4->sin_port == htons(want.port)
+          : IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr) && v6->sin6_port == htons(want.port);
+  if (!bound) return wrong("address");
+
+  const UniqueFd ns(ioctl(fd, SIOCGSKNS));
+  struct stat own{};
+  if (!ns || fstat(ns.get(), &own) != 0 || own.st_ino != netns.st_ino ||
+      own.st_dev != netns.st_dev) {
+    return wrong("network namespace");
+  }
+  return Ok();
+}
+
+Result<BoxSockets> TakeSockets(int pidfd, pid_t pid) {
+  struct stat netns{};
+  if (stat(("/proc/" + std::to_string(pid) + "/ns/net").c_str(), &netns) != 0) {
+    return Error::FromErrno("cannot look at the sandbox's network namespace");
+  }
+  BoxSockets sockets;
+  const std::pair<UniqueFd*, Expected> wanted[] = {
+      {&sockets.tcp4, {boot::kTcp4Fd, AF_INET, SOCK_STREAM, boot::kTcpPort}},
+      {&sockets.tcp6, {boot::kTcp6Fd, AF_INET6, SOCK_STREAM, boot::kTcpPort}},
+      {&sockets.dns_udp, {boot::kDnsUdpFd, AF_INET, SOCK_DGRAM, boot::kDnsPort}},
+      {&sockets.dns_tcp, {boot::kDnsTcpFd, AF_INET, SOCK_STREAM, boot::kDnsPort}}};
+  for (const auto& [slot, want] : wanted) {
+    ASSIGN_OR_RETURN(*slot, sys::PidfdGetFd(pidfd, want.fd));
+    RETURN_IF_ERROR(CheckSocket(slot->get(), want, netns));
+  }
+  return sockets;
+}
+
+class Driver final : public NamespaceDriver {
+ public:
+  explicit Driver(LaunchKit kit) : kit_(std::move(kit)) {}
+
+  Task<Result<RunningBox>> Start(BoxSpec spec) override {
+    Launch launch(kit_, std::move(spec));
+    co_return co_await launch.Run();
+  }
+
+  Result<RunningBox> Adopt(SandboxId id, pid_t pid, uint64_t start_time) override {
+    RunningBox box;
+    ASSIGN_OR_RETURN(box.pidfd, sys::PidfdOpen(pid));
+    // Only now: the pidfd holds on to whatever has this pid, and the start time says what that is.
+    ASSIGN_OR_RETURN(box.start_time, sys::StartTime(pid));
+    if (box.start_time != start_time) {
+      return Error(Code::kGone, "the sandbox has ended; another process has its pid");
+    }
+    ASSIGN_OR_RETURN(box.sockets, TakeSockets(box.pidfd.get(), pid));
+    ASSIGN_OR_RETURN(box.oom_event, kit_.cgroups.OpenOomEvent(id.value));
+    box.id = std::move(id);
+    box.pid = pid;
+    return box;
+  }
+
+  Result<void> Kill(const RunningBox& box) override {
+    auto killed = sys::PidfdSignal(box.pidfd.get(), SIGKILL);
+    if (!killed && killed.error().code() != Code::kGone) return killed;
+    // A frozen process of cgroup v1 dies only once it is thawed.
+    return kit_.cgroups.Thaw(box.id.value);
+  }
+
+  Task<BoxExit> WaitExit(const RunningBox& box) override {
+    async::FdWatch watch(box.pidfd.get());
+    pollfd ended{box.pidfd.get(), POLLIN, 0};
+    while (poll(&ended, 1, 0) <= 0) co_await watch.Readable();
+    BoxExit exit;
+    if (const auto status = sys::ExitStatus(box.pidfd.get())) {
+      exit.known = true;
+      exit.status = *status;
+    }
+    if (const auto kills = kit_.cgroups.OomKills(box.id.value)) exit.oom_kills = *kills;
+    co_return exit;
+  }
+
+  Task<Result<void>> RemoveCgroups(SandboxId id, TimePoint deadline) override {
+    Duration wait = kRemoveRetryFirst;
+    while (true) {
+      CO_ASSIGN_OR_RETURN(const bool removed, kit_.cgroups.Remove(id.value));
+      if (removed) co_return Ok();
+      if (Now() >= deadline) {
+        co_return Error(Code::kTimeout, "processes of sandbox " + id.value + " do not end");
+      }
+      co_await async::Sleep(wait);
+      wait = std::min<Duration>(wait * 2, kRemoveRetryMax);
+    }
+  }
+
+  Result<std::vector<SandboxId>> ListCgroups() override {
+    ASSIGN_OR_RETURN(auto names, kit_.cgroups.List());
+    std::vector<SandboxId> ids;
+    for (std::string& name : names) ids.emplace_back(std::move(name));
+    return ids;
+  }
+
+  Result<void> Freeze(SandboxId id) override { return kit_.cgroups.Freeze(id.value); }
+  Result<void> Thaw(SandboxId id) override { return kit_.cgroups.Thaw(id.value); }
+  Result<uint64_t> OomKills(SandboxId id) override { return kit_.cgroups.OomKills(id.value); }
+
+ private:
+  LaunchKit kit_;
+};
+
+}  // namespace
+
+Result<void> PrepareBoxDir(const std::string& box_dir) {
+  RETURN_IF_ERROR(MakeOwned(box_dir, 0700, 0));
+  RETURN_IF_ERROR(MakeOwned(box_dir + "/upper", 0755, 0));
+  RETURN_IF_ERROR(MakeOwned(box_dir + "/work", 0700, 0));
+  return MakeOwned(box_dir + "/state", 0700, boot::kToolboxUid);
+}
+
+Result<std::unique_ptr<NamespaceDriver>> NamespaceDriver::Make(DriverOptions options) {
+  LaunchKit kit;
+  ASSIGN_OR_RETURN(kit.toolbox, sys::SealedExecutable(options.toolbox_path));
+  ASSIGN_OR_RETURN(const std::string program, DefaultSeccompProgram());
+  ASSIGN_OR_RETURN(kit.seccomp, sys::SealedBytes("cove-seccomp", program));
+  ASSIGN_OR_RETURN(kit.cgroups, sys::CgroupTree::Open(std::move(options.cgroup_parent)));
+  kit.routes = sys::LoopbackOnlyNetwork(boot::kAddress4, boot::kAddress6);
+  kit.rules = BoxRules();
+  return std::unique_ptr<NamespaceDriver>(std::make_unique<Driver>(std::move(kit)));
+}
+
+}  // namespace cove::sandbox

@@ -1,0 +1,203 @@
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "sandbox/child.h"
+#include "sys/mount_calls.h"
+
+namespace cove::sandbox {
+namespace {
+
+constexpr unsigned kPlain = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+constexpr unsigned kInert = kPlain | MOUNT_ATTR_NOEXEC;
+
+// A detached mount of a file system that needs no source.
+template <size_t N>
+int NewMount(Child& child, const char* type, const KeyValue (&options)[N], unsigned attributes,
+             BoxStep step) {
+  const int fs = child.Need(sys::FsOpen(type), step);
+  for (const KeyValue& option : options) {
+    if (option.key != nullptr) child.Need(sys::FsConfig(fs, option.key, option.value), step);
+  }
+  child.Need(sys::FsCreate(fs), step);
+  const int mount = child.Need(sys::FsMount(fs, attributes), step);
+  close(fs);
+  return mount;
+}
+
+// A directory of the image to mount on. The image is hostile: a symbolic link there would let it
+// choose where we mount (crun CVE-2026-47766), so none is followed.
+int EntryOf(Child& child, int root, const char* name) {
+  if (mkdirat(root, name, 0755) != 0 && errno != EEXIST)
+    child.Fail(BoxStep::kRootEntry, errno, name);
+  const int fd = sys::OpenBeneath(root, name, O_PATH | O_DIRECTORY);
+  if (fd < 0) child.Fail(BoxStep::kRootEntry, errno, name);
+  return fd;
+}
+
+void Cover(Child& child, int root, const char* name, int mount, BoxStep step) {
+  const int entry = EntryOf(child, root, name);
+  child.Need(sys::AttachMount(mount, entry, ""), step);
+  close(entry);
+}
+
+void LayerName(size_t index, char (&name)[8]) {
+  char digits[8];
+  size_t n = 0;
+  do {
+    digits[n++] = static_cast<char>('0' + index % 10);
+    index /= 10;
+  } while (index > 0);
+  for (size_t i = 0; i < n; ++i) name[i] = digits[n - 1 - i];
+  name[n] = '\0';
+}
+
+void AttachAt(Child& child, int staging, const char* name, int mount, BoxStep step) {
+  child.Need(mkdirat(staging, name, 0700), step);
+  child.Need(sys::AttachMount(mount, staging, name), step);
+}
+
+// The kernel explains a refused overlay in the context's log, one line a read.
+[[noreturn]] void FailOverlay(Child& child, int fs) {
+  const int error = errno;
+  char text[200];
+  const ssize_t n = read(fs, text, sizeof text - 1);
+  text[n > 0 ? n : 0] = '\0';
+  child.Fail(BoxStep::kOverlay, error, text);
+}
+
+// Layers and upper must be attached somewhere: an overlay over detached idmapped mounts is refused
+// (EPERM). /sys is a directory that every host has and nobody needs any more; it goes with the old
+// root. (On top of "/" itself the staging would survive the change of root in the kernel's eyes,
+// which then takes us for chrooted and refuses every new user namespace.)
+int MountOverlay(Child& child) {
+  const BoxPlan& plan = child.plan();
+  const int staging = NewMount(child, "tmpfs", {{"size", "1m"}}, kInert, BoxStep::kStaging);
+  child.Need(sys::AttachMount(staging, AT_FDCWD, "/sys"), BoxStep::kStaging);
+  for (size_t i = 0; i < plan.layer_count; ++i) {
+    char name[8];
+    LayerName(i, name);
+    AttachAt(child, staging, name, plan.layers[i], BoxStep::kLayers);
+  }
+  AttachAt(child, staging, "b", plan.box, BoxStep::kLayers);
+  child.Need(fchdir(staging), BoxStep::kStaging);
+
+  const int fs = child.Need(sys::FsOpen("overlay"), BoxStep::kOverlay);
+  for (size_t i = 0; i < plan.overlay_count; ++i) {
+    const KeyValue& option = plan.overlay[i];
+    if (sys::FsConfig(fs, option.key, option.value) != 0) FailOverlay(child, fs);
+  }
+  if (sys::FsCreate(fs) != 0) FailOverlay(child, fs);
+  const int root = child.Need(sys::FsMount(fs, 0), BoxStep::kOverlay);
+  close(fs);
+  AttachAt(child, staging, "r", root, BoxStep::kOverlay);
+  return root;
+}
+
+struct Link {
+  const char* name;
+  const char* target;
+};
+
+void BuildDev(Child& child, int root) {
+  static constexpr const char* kDevices[][2] = {
+      {"null", "/dev/null"},     {"zero", "/dev/zero"},       {"full", "/dev/full"},
+      {"random", "/dev/random"}, {"urandom", "/dev/urandom"}, {"tty", "/dev/tty"}};
+  static constexpr Link kLinks[] = {{"ptmx", "pts/ptmx"},
+                                    {"fd", "/proc/self/fd"},
+                                    {"stdin", "/proc/self/fd/0"},
+                                    {"stdout", "/proc/self/fd/1"},
+                                    {"stderr", "/proc/self/fd/2"}};
+  const int dev = NewMount(child, "tmpfs", {{"mode", "0755"}, {"size", "64k"}}, MOUNT_ATTR_NOSUID,
+                           BoxStep::kDev);
+  // Its content is made before the image can have a say in any path.
+  for (const auto& [name, source] : kDevices) {
+    const int file = openat(dev, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
+    child.Need(file, BoxStep::kDevices);
+    close(file);
+  }
+  for (const Link& link : kLinks) child.Need(symlinkat(link.target, dev, link.name), BoxStep::kDev);
+  child.Need(mkdirat(dev, "pts", 0755), BoxStep::kDevPts);
+  child.Need(mkdirat(dev, "shm", 0755), BoxStep::kShm);
+  Cover(child, root, "dev", dev, BoxStep::kDev);
+
+  for (const auto& [name, source] : kDevices) {
+    const int node = sys::OpenTree(AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    child.Need(node, BoxStep::kDevices);
+    child.Need(sys::AttachMount(node, dev, name), BoxStep::kDevices);
+    close(node);
+  }
+  const KeyValue pts_options[] = {{"mode", "0620"}, {"ptmxmode", "0666"}, {"gid", "5"}};
+  const int pts = NewMount(child, "devpts", pts_options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
+                           BoxStep::kDevPts);
+  child.Need(sys::AttachMount(pts, dev, "pts"), BoxStep::kDevPts);
+  const KeyValue shm_options[] = {{"mode", "1777"}, {"size", child.plan().shm_size}};
+  const int shm = NewMount(child, "tmpfs", shm_options, kPlain, BoxStep::kShm);
+  child.Need(sys::AttachMount(shm, dev, "shm"), BoxStep::kShm);
+  close(pts);
+  close(shm);
+  close(dev);
+}
+
+// Ports below 1024 belong to nobody in a box: its root has no capability over the network
+// namespace, and web servers want 80. Ours are taken before anything of the box runs.
+void BuildProc(Child& child, int root) {
+  const int proc = NewMount(child, "proc", {{nullptr, nullptr}}, kInert, BoxStep::kProc);
+  const int fd = openat(proc, "sys/net/ipv4/ip_unprivileged_port_start", O_WRONLY | O_CLOEXEC);
+  child.Need(fd, BoxStep::kSysctl);
+  child.Need(write(fd, "0", 1), BoxStep::kSysctl);
+  close(fd);
+  Cover(child, root, "proc", proc, BoxStep::kProc);
+  close(proc);
+}
+
+void BuildRun(Child& child, int root) {
+  const int run =
+      NewMount(child, "tmpfs", {{"mode", "0755"}, {"size", "64m"}}, kPlain, BoxStep::kRun);
+  child.Need(mkdirat(run, "cove-toolbox", 0700), BoxStep::kState);
+  Cover(child, root, "run", run, BoxStep::kRun);
+  child.Need(sys::AttachMount(child.plan().state, run, "cove-toolbox"), BoxStep::kState);
+  close(run);
+}
+
+void BuildSys(Child& child, int root) {
+  const int sys = NewMount(child, "tmpfs", {{"mode", "0755"}, {"size", "4k"}},
+                           kInert | MOUNT_ATTR_RDONLY, BoxStep::kSys);
+  Cover(child, root, "sys", sys, BoxStep::kSys);
+  close(sys);
+}
+
+void OpenTmp(Child& child, int root) {
+  close(EntryOf(child, root, "tmp"));
+  const int tmp = child.Need(sys::OpenBeneath(root, "tmp", O_RDONLY | O_DIRECTORY), BoxStep::kTmp);
+  struct stat info{};
+  child.Need(fstat(tmp, &info), BoxStep::kTmp);
+  if ((info.st_mode & 07777) != 01777) child.Need(fchmod(tmp, 01777), BoxStep::kTmp);
+  close(tmp);
+}
+
+void EnterRoot(Child& child, int root) {
+  child.Need(fchdir(root), BoxStep::kPivot);
+  // The old root ends up on top of the new one, from where it is detached with all below it.
+  child.Need(sys::PivotRoot(".", "."), BoxStep::kPivot);
+  child.Need(syscall(SYS_umount2, ".", sys::kMntDetach), BoxStep::kPivot);
+  child.Need(chdir("/"), BoxStep::kPivot);
+}
+
+}  // namespace
+
+void BuildRoot(Child& child) {
+  const int root = MountOverlay(child);
+  child.EndPhase(kPhaseOverlay);
+  BuildDev(child, root);
+  BuildProc(child, root);
+  BuildSys(child, root);
+  BuildRun(child, root);
+  OpenTmp(child, root);
+  child.EndPhase(kPhaseRoot);
+  EnterRoot(child, root);
+  close(root);
+  child.EndPhase(kPhasePivot);
+}
+
+}  // namespace cove::sandbox

@@ -1,0 +1,171 @@
+#include "sandbox/seccomp_profile.h"
+
+#include <linux/netlink.h>
+#include <netinet/in.h>
+#include <seccomp.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include <memory>
+
+#include "sys/small_file.h"
+
+namespace cove::sandbox {
+namespace {
+
+// By name: one that this libseccomp or this architecture does not know cannot be called either.
+constexpr const char* kDenied[] = {
+    // a second way into the kernel that no filter sees
+    "io_uring_setup",
+    "io_uring_enter",
+    "io_uring_register",
+    // programs and probes in the kernel
+    "bpf",
+    "perf_event_open",
+    "userfaultfd",
+    "lookup_dcookie",
+    // keyrings are not namespaced
+    "keyctl",
+    "add_key",
+    "request_key",
+    // other kernels, modules
+    "kexec_load",
+    "kexec_file_load",
+    "init_module",
+    "finit_module",
+    "delete_module",
+    "create_module",
+    "query_module",
+    "get_kernel_syms",
+    // files by handle go around every mount
+    "open_by_handle_at",
+    // the machine's own state
+    "swapon",
+    "swapoff",
+    "reboot",
+    "acct",
+    "syslog",
+    "settimeofday",
+    "stime",
+    "clock_settime",
+    "clock_settime64",
+    "adjtimex",
+    "clock_adjtime",
+    "clock_adjtime64",
+    "quotactl",
+    "quotactl_fd",
+    "iopl",
+    "ioperm",
+    "vhangup",
+    "nfsservctl",
+    // obsolete, and never audited again
+    "uselib",
+    "ustat",
+    "sysfs",
+    "_sysctl",
+    "vm86",
+    "vm86old",
+};
+
+constexpr uint32_t kSocketDenied = SCMP_ACT_ERRNO(EAFNOSUPPORT);
+constexpr uint32_t kDeny = SCMP_ACT_ERRNO(EPERM);
+// The kernel looks at 32 bits of these arguments, so must the filter.
+constexpr uint64_t kLow32 = 0xffffffff;
+constexpr uint64_t kTypeMask = 0xf;  // SOCK_TYPE_MASK: without SOCK_NONBLOCK and SOCK_CLOEXEC
+
+using Context = std::unique_ptr<void, void (*)(void*)>;
+using Match = scmp_arg_cmp;
+
+Match Equal(unsigned argument, uint64_t value) { return {argument, SCMP_CMP_EQ, value, 0}; }
+Match Above(unsigned argument, uint64_t value) { return {argument, SCMP_CMP_GT, value, 0}; }
+Match Masked(unsigned argument, uint64_t mask, uint64_t value) {
+  return {argument, SCMP_CMP_MASKED_EQ, mask, value};
+}
+
+int Add(void* ctx, uint32_t action, int call, std::initializer_list<Match> matches) {
+  return seccomp_rule_add_array(ctx, action, call, static_cast<unsigned>(matches.size()),
+                                matches.begin());
+}
+
+int DenySockets(void* ctx) {
+  const int call = SCMP_SYS(socket);
+  int rc = 0;
+  // Left are unix (1), inet (2), inet6 (10) and netlink (16). A value with bits above the low 32
+  // is greater than all of them.
+  for (uint64_t family = 3; family < AF_NETLINK && rc == 0; ++family) {
+    if (family != AF_INET6) rc = Add(ctx, kSocketDenied, call, {Equal(0, family)});
+  }
+  if (rc == 0) rc = Add(ctx, kSocketDenied, call, {Above(0, AF_NETLINK)});
+  for (const uint64_t family : {uint64_t{AF_INET}, uint64_t{AF_INET6}}) {
+    if (rc != 0) break;
+    rc = Add(ctx, kDeny, call, {Equal(0, family), Masked(1, kTypeMask, SOCK_RAW)});
+  }
+  if (rc != 0) return rc;
+  return Add(ctx, kDeny, call, {Equal(0, AF_NETLINK), Masked(2, kLow32, NETLINK_NETFILTER)});
+}
+
+struct OptionRange {
+  uint64_t level;
+  uint64_t first;
+  uint64_t last;
+};
+
+// The option interface of iptables, ip6tables, arptables and ebtables: reachable for who is root in
+// a network namespace of his own. (66 and 67 of SOL_IPV6 are IPV6_RECVTCLASS and IPV6_TCLASS.)
+constexpr OptionRange kXtables[] = {
+    {SOL_IP, 64, 67}, {SOL_IP, 96, 99}, {SOL_IP, 128, 131}, {SOL_IPV6, 64, 65}};
+
+int DenyXtables(void* ctx) {
+  for (const OptionRange& range : kXtables) {
+    for (uint64_t option = range.first; option <= range.last; ++option) {
+      for (const int call : {SCMP_SYS(setsockopt), SCMP_SYS(getsockopt)}) {
+        const int rc =
+            Add(ctx, kDeny, call, {Masked(1, kLow32, range.level), Masked(2, kLow32, option)});
+        if (rc != 0) return rc;
+      }
+    }
+  }
+  return 0;
+}
+
+int DenyIoctls(void* ctx) {
+  // Pushing input into a terminal, the console's menus, and line disciplines.
+  for (const uint64_t request : {uint64_t{TIOCSTI}, uint64_t{TIOCLINUX}, uint64_t{TIOCSETD}}) {
+    const int rc = Add(ctx, kDeny, SCMP_SYS(ioctl), {Masked(1, kLow32, request)});
+    if (rc != 0) return rc;
+  }
+  return 0;
+}
+
+int AddRules(void* ctx) {
+  int rc = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
+  if (rc == 0) rc = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+  for (const char* name : kDenied) {
+    const int number = seccomp_syscall_resolve_name(name);
+    // Below zero: it does not exist on this architecture.
+    if (rc == 0 && number >= 0) rc = Add(ctx, kDeny, number, {});
+  }
+  if (rc == 0) rc = DenySockets(ctx);
+  if (rc == 0) rc = DenyXtables(ctx);
+  if (rc == 0) rc = DenyIoctls(ctx);
+  return rc;
+}
+
+}  // namespace
+
+Result<std::string> DefaultSeccompProgram() {
+  const Context ctx(seccomp_init(SCMP_ACT_ALLOW), seccomp_release);
+  if (!ctx) return Error(Code::kInternal, "libseccomp cannot make a filter");
+  if (const int rc = AddRules(ctx.get()); rc != 0) {
+    return Error::FromErrno("libseccomp refuses a rule of the seccomp profile", -rc);
+  }
+  const UniqueFd out(memfd_create("seccomp", MFD_CLOEXEC));
+  if (!out) return Error::FromErrno("memfd_create");
+  if (const int rc = seccomp_export_bpf(ctx.get(), out.get()); rc != 0) {
+    return Error::FromErrno("libseccomp cannot export the seccomp profile", -rc);
+  }
+  return sys::ReadFile("/proc/self/fd/" + std::to_string(out.get()));
+}
+
+}  // namespace cove::sandbox
