@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include <csignal>
+#include <map>
 
 #include "async/fd_watch.h"
 #include "proto/boot.h"
@@ -22,6 +23,7 @@ namespace cove::sandbox {
 namespace {
 
 namespace boot = proto::boot;
+using sys::CgroupPart;
 
 constexpr auto kRemoveRetryFirst = milliseconds(1);
 constexpr auto kRemoveRetryMax = milliseconds(50);
@@ -126,6 +128,14 @@ class Driver final : public NamespaceDriver {
     return kit_.cgroups.Thaw(box.id.value);
   }
 
+  Result<void> KillUnrecorded(SandboxId id) override {
+    RETURN_IF_ERROR(kit_.cgroups.Thaw(id.value));
+    for (const CgroupPart part : {CgroupPart::kToolbox, CgroupPart::kWork}) {
+      RETURN_IF_ERROR(KillPart(id.value, part));
+    }
+    return Ok();
+  }
+
   Task<BoxExit> WaitExit(const RunningBox& box) override {
     async::FdWatch watch(box.pidfd.get());
     pollfd ended{box.pidfd.get(), POLLIN, 0};
@@ -164,6 +174,24 @@ class Driver final : public NamespaceDriver {
   Result<uint64_t> OomKills(SandboxId id) override { return kit_.cgroups.OomKills(id.value); }
 
  private:
+  // A pid read from cgroup.procs may be another's by the time it is opened, so membership is asked
+  // again while the pidfd holds on to it.
+  Result<void> KillPart(const std::string& box, CgroupPart part) {
+    ASSIGN_OR_RETURN(const auto first, kit_.cgroups.Processes(box, part));
+    std::map<pid_t, UniqueFd> held;
+    for (const pid_t pid : first) {
+      if (auto pidfd = sys::PidfdOpen(pid)) held[pid] = *std::move(pidfd);
+    }
+    ASSIGN_OR_RETURN(const auto still, kit_.cgroups.Processes(box, part));
+    for (const pid_t pid : still) {
+      const auto it = held.find(pid);
+      if (it == held.end()) continue;
+      auto killed = sys::PidfdSignal(it->second.get(), SIGKILL);
+      if (!killed && killed.error().code() != Code::kGone) return killed;
+    }
+    return Ok();
+  }
+
   LaunchKit kit_;
 };
 

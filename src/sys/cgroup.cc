@@ -216,6 +216,18 @@ Result<void> CgroupTree::AttachV1(const std::string& box, CgroupPart part, pid_t
   return Ok();
 }
 
+Result<std::vector<pid_t>> CgroupTree::Processes(const std::string& box, CgroupPart part) const {
+  const CgroupHierarchy& h = *Find("pids");
+  std::vector<pid_t> pids;
+  auto text = ReadFile(Path(h, box, part) + "/cgroup.procs");
+  if (!text && text.error().code() == Code::kNotFound) return pids;
+  if (!text) return std::move(text).error();
+  for (std::string_view line : Split(*text, '\n')) {
+    if (const auto pid = ParseInt<pid_t>(line); pid && *pid > 0) pids.push_back(*pid);
+  }
+  return pids;
+}
+
 Result<void> CgroupTree::SetFrozen(const std::string& box, std::string_view v1,
                                    std::string_view v2) const {
   const CgroupHierarchy& h = *Find("freezer");

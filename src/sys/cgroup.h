@@ -56,6 +56,9 @@ class CgroupTree {
   // Moves a process by its pid into a part, in the v1 hierarchies only.
   Result<void> AttachV1(const std::string& box, CgroupPart part, pid_t pid) const;
 
+  // Who is in a part now, as this process's pid namespace numbers them. Nothing there: nobody.
+  Result<std::vector<pid_t>> Processes(const std::string& box, CgroupPart part) const;
+
   Result<void> Freeze(const std::string& box) const;
   // Nothing there: fine.
   Result<void> Thaw(const std::string& box) const;
