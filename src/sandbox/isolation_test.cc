@@ -85,8 +85,7 @@ TEST_F(IsolationTest, LetsBubblewrapBuildItsOwnSandboxInside) {
       "bwrap --unshare-all --ro-bind / / --proc /proc --dev /dev --tmpfs /tmp -- ";
   EXPECT_EQ(Output(1000, bwrap + "id -u"), "1000\n");
   EXPECT_EQ(Output(0, bwrap + "id -u"), "0\n");
-  EXPECT_EQ(Output(1000, bwrap + "bash -c 'ls -d /proc/[0-9]* | wc -l; echo $$'").substr(0, 1),
-            "4");
+  EXPECT_LT(std::stoi(Output(1000, bwrap + "bash -c 'ls -d /proc/[0-9]* | wc -l'")), 6);
   EXPECT_NE(Run(1000, bwrap + "touch /home/daytona/x").status, 0);
 }
 
@@ -114,7 +113,7 @@ TEST_F(IsolationTest, GivesTheUsualDevicesAndDirectories) {
   Output(1000, "echo x > /dev/null; head -c 4 /dev/urandom > /dev/null; test -c /dev/tty");
   Output(1000,
          "echo hi > /dev/shm/x; touch /tmp/y; perl -e 'open(F, \"+<\", \"/dev/ptmx\") or exit 1'");
-  EXPECT_EQ(Output(0, "cat /proc/self/mountinfo | wc -l"), "13\n");
+  EXPECT_EQ(Output(0, "cat /proc/self/mountinfo | wc -l"), "14\n");
   EXPECT_EQ(Output(0, "ls -A /sys"), "");
   EXPECT_NE(Run(0, "touch /sys/x").status, 0);
   EXPECT_EQ(Output(1000, "stat -c %a /tmp"), "1777\n");

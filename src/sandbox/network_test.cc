@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <thread>
 
 #include "sandbox/box_fixture.h"
@@ -82,9 +83,11 @@ TEST_F(NetworkTest, AnswersUdpDnsFromTheAddressThatWasAsked) {
       sendto(fd, reply.data(), reply.size(), 0, reinterpret_cast<sockaddr*>(&from), size);
     });
     // A connected UDP socket takes an answer only from where it asked.
-    EXPECT_EQ(Output(1000, std::string("exec 3<>/dev/udp/") + server +
-                               "/53; echo query >&3; read -t 5 -u 3 line; echo $line"),
-              "answer to query\n")
+    EXPECT_EQ(
+        Output(1000, "perl -e 'socket(S,2,2,0); connect(S,pack(\"SnC4x8\",2,53,split(/[.]/,\"" +
+                         std::string(server) +
+                         "\"))) or die; syswrite(S,\"query\"); sysread(S,$r,99); print $r'"),
+        "answer to query")
         << server;
     resolver.join();
   }
@@ -112,12 +115,13 @@ TEST_F(NetworkTest, RefusesOtherUdpAtOnce) {
 
 TEST_F(NetworkTest, LeavesTheBoxItsOwnConnectionsAndLowPorts) {
   // Port 80 as an ordinary user, reached by each of the box's own addresses.
-  for (const char* address : {"127.0.0.1", "10.0.0.2"}) {
-    EXPECT_EQ(Output(1000, std::string("perl -e 'socket(S,2,1,0);"
-                                       "bind(S,pack(\"Snx12\",2,80)) or die $!;listen(S,1);"
-                                       "accept(C,S);syswrite(C,\"inside\\n\")' & sleep 0.3;"
-                                       "exec 3<>/dev/tcp/") +
-                               address + "/80; cat <&3; wait"),
+  for (const char* address : {"127.0.0.1/80", "10.0.0.2/81"}) {
+    const std::string port = strchr(address, '/') + 1;
+    const std::string server =
+        "perl -e 'socket(S,2,1,0); bind(S,pack(\"Snx12\",2,$ARGV[0])) or die $!; listen(S,1);"
+        " accept(C,S); syswrite(C,\"inside\\n\")' ";
+    EXPECT_EQ(Output(1000, server + port + " & sleep 0.3; exec 3<>/dev/tcp/" + address +
+                               "; cat <&3; wait"),
               "inside\n")
         << address;
   }
