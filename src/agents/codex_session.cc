@@ -1,5 +1,6 @@
 #include "agents/codex_session.h"
 
+#include "agents/codex_snapshot.h"
 #include "async/task_group.h"
 #include "async/timer.h"
 #include "base/text.h"
@@ -154,11 +155,8 @@ Task<Result<void>> CodexSession::StopTurn() {
 
 Task<Result<void>> CodexSession::Close() {
   if (sandbox_.empty()) co_return Ok();
-  ApiRequest request;
-  request.method = "DELETE";
-  request.path = "/api/sandbox/" + PercentEncode(sandbox_);
-  auto done = co_await api_.Call(std::move(request));
-  if (!done && done.error().code() != Code::kNotFound) co_return std::move(done).error();
+  auto done = co_await DeleteSandbox(api_, sandbox_);
+  if (!done) co_return std::move(done).error();
   sandbox_.clear();
   co_return Ok();
 }

@@ -41,15 +41,6 @@ Task<Result<void>> WaitActive(ApiClient& api, std::string name) {
   }
 }
 
-Task<Result<void>> DeleteSandbox(ApiClient& api, std::string id) {
-  ApiRequest request;
-  request.method = "DELETE";
-  request.path = "/api/sandbox/" + PercentEncode(id);
-  auto done = co_await api.Call(std::move(request));
-  if (!done && done.error().code() != Code::kNotFound) co_return std::move(done).error();
-  co_return Ok();
-}
-
 Task<Result<void>> TakeSnapshot(ApiClient& api, std::string id, std::string name) {
   ApiRequest request;
   request.method = "POST";
@@ -64,7 +55,17 @@ Task<Result<void>> TakeSnapshot(ApiClient& api, std::string id, std::string name
 
 }  // namespace
 
-Task<Result<std::string>> EnsureCodexSnapshot(ApiClient& api, OnLine on_progress) {
+Task<Result<void>> DeleteSandbox(ApiClient& api, std::string id_or_name) {
+  ApiRequest request;
+  request.method = "DELETE";
+  request.path = "/api/sandbox/" + PercentEncode(id_or_name);
+  auto done = co_await api.Call(std::move(request));
+  if (!done && done.error().code() != Code::kNotFound) co_return std::move(done).error();
+  co_return Ok();
+}
+
+Task<Result<std::string>> EnsureCodexSnapshot(ApiClient& api, OnLine on_progress,
+                                              std::string* builder) {
   const std::string name = CodexSnapshotName();
   auto state = co_await SnapshotState(api, name);
   if (!state) co_return std::move(state).error();
@@ -81,12 +82,13 @@ Task<Result<std::string>> EnsureCodexSnapshot(ApiClient& api, OnLine on_progress
       {"labels", json::Object{{"cove.purpose", "codex-builder"}}},
       // If this program dies, the server still removes it.
       {"autoStopInterval", 30},
-      {"autoDeleteInterval", 0},
+      {"autoDeleteInterval", 30},
   });
   create.timeout = seconds(900);  // a first one captures the host
   auto box = co_await api.CallForObject(std::move(create));
   if (!box) co_return std::move(box).error().Wrap("creating the sandbox to install Codex in");
   const std::string id = json::GetString(*box, "id").value_or("");
+  *builder = id;
 
   on_progress("Installing Codex " + std::string(kCodexVersion));
   auto installed = co_await RunStep(api, id, "installing Codex", CodexInstallScript(), on_progress);
@@ -95,6 +97,7 @@ Task<Result<std::string>> EnsureCodexSnapshot(ApiClient& api, OnLine on_progress
     installed = co_await TakeSnapshot(api, id, name);
   }
   auto deleted = co_await DeleteSandbox(api, id);
+  builder->clear();
   if (!installed) co_return std::move(installed).error();
   if (!deleted) co_return std::move(deleted).error().Wrap("deleting the builder sandbox " + id);
   co_return name;

@@ -9,6 +9,12 @@
 namespace cove::agents {
 
 // The snapshot's name. `on_progress` gets lines for people; a first time takes as long as npm does.
-Task<Result<std::string>> EnsureCodexSnapshot(ApiClient& api, OnLine on_progress);
+// While a builder sandbox exists its id stands in `builder`, so that a caller who drops the task
+// can delete it (DeleteSandbox); it must outlive the task.
+Task<Result<std::string>> EnsureCodexSnapshot(ApiClient& api, OnLine on_progress,
+                                              std::string* builder);
+
+// One that is gone already is fine.
+Task<Result<void>> DeleteSandbox(ApiClient& api, std::string id_or_name);
 
 }  // namespace cove::agents

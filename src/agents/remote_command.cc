@@ -142,7 +142,7 @@ Task<Result<void>> RunStep(ApiClient& api, std::string sandbox, std::string what
   remote.sandbox = sandbox;
   remote.session = "cove-" + RandomHex(6);
   // A shell of its own: a script that exits must not end the session.
-  remote.command = "bash -c " + ShellQuote(command);
+  remote.command = "bash -c " + ShellQuote(command) + " </dev/null";
   const std::string session = remote.session;
   auto code = co_await RunRemote(api, std::move(remote), take);
   auto deleted = co_await DeleteSession(api, sandbox, session);

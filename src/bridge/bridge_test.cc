@@ -1,0 +1,313 @@
+// Goal: a call goes to its provider with the real key, comes back byte for byte, and is in the
+// book, whatever happens on the way.
+// Method: a Cove http server with the bridge, a scripted upstream and a client, all over loopback
+// on one loop; the book in memory.
+#include "bridge/bridge.h"
+
+#include <gtest/gtest.h>
+
+#include "async/timer.h"
+
+namespace cove::bridge {
+namespace {
+
+using async::Task;
+
+constexpr std::string_view kAnswer =
+    "event: response.created\n"
+    "data: {\"type\":\"response.created\",\"response\":{\"id\":\"resp_9\",\"usage\":null}}\n\n"
+    ": comment \xff\xfe\n\ndata: {broken\n\n"
+    "data: {\"type\":\"response.completed\",\"response\":{\"id\":\"resp_9\",\"usage\":"
+    "{\"input_tokens\":100,\"input_tokens_details\":{\"cached_tokens\":60},\"output_tokens\":20,"
+    "\"output_tokens_details\":{\"reasoning_tokens\":5}}}}\n\n";
+
+// What the upstream does with the next request, and what it saw of the last one.
+struct Upstream {
+  enum class Mode { kStream, kError, kCut, kSlow };
+  Mode mode = Mode::kStream;
+  int requests = 0;
+  std::string target;
+  http::Headers headers;
+  std::string body;
+};
+
+Task<void> Answer(Upstream& up, http::Exchange& exchange) {
+  ++up.requests;
+  up.target = exchange.request().target;
+  up.headers = exchange.request().headers;
+  auto body = co_await http::ReadAll(exchange.body(), 1 << 20);
+  up.body = body ? *body : "";
+  http::ResponseHead head;
+  if (up.mode == Upstream::Mode::kError) {
+    head.status = 429;
+    head.headers.Set("Content-Type", "application/json");
+    head.headers.Set("Retry-After", "7");
+    (void)co_await exchange.Respond(head, "{\"error\":{\"message\":\"slow down\"}}");
+    co_return;
+  }
+  head.headers.Set("Content-Type", "text/event-stream");
+  head.headers.Set("x-request-id", "req_1");
+  auto writer = co_await exchange.StartResponse(head);
+  if (!writer) co_return;
+  const size_t half = kAnswer.size() / 2;
+  (void)co_await (*writer)->Write(kAnswer.substr(0, half));
+  if (up.mode == Upstream::Mode::kCut) co_return;
+  if (up.mode == Upstream::Mode::kSlow) co_await async::Sleep(milliseconds(50));
+  (void)co_await (*writer)->Write(kAnswer.substr(half));
+  (void)co_await (*writer)->Finish();
+}
+
+Task<void> RunServer(http::Server* server, net::Listener* listener) {
+  (void)co_await server->Serve(*listener);
+}
+
+struct Listening {
+  explicit Listening(http::Handler handler) : server(std::move(handler)) {
+    auto fd = net::ListenTcp(*net::SocketAddress::FromIp("127.0.0.1", 0));
+    port = net::LocalAddress(fd->get())->port();
+    listener = std::make_unique<net::Listener>(*std::move(fd));
+    group.Spawn(RunServer(&server, listener.get()));
+  }
+  http::Server server;
+  std::unique_ptr<net::Listener> listener;
+  uint16_t port = 0;
+  async::TaskGroup group;
+};
+
+struct Reply {
+  int status = 0;
+  http::Headers headers;
+  std::string body;
+  bool cut = false;
+};
+
+class BridgeTest : public testing::Test {
+ protected:
+  BridgeTest()
+      : store_(*OpenSqlite()),
+        client_(pool_),
+        upstream_([this](http::Exchange& e) { return Answer(up_, e); }),
+        bridge_(MakeDeps()),
+        front_([this](http::Exchange& e) { return Serve(e); }) {}
+
+  static Result<std::unique_ptr<store::Store>> OpenSqlite() {
+    return store::OpenSqlite(":memory:", kMigrations);
+  }
+
+  Bridge::Deps MakeDeps() {
+    Provider openai;
+    openai.name = "openai";
+    openai.base = *http::Url::Parse("http://127.0.0.1:" + std::to_string(upstream_.port) + "/v1");
+    openai.key = Secret("real-key");
+    Provider nokey = openai;
+    nokey.name = "nokey";
+    nokey.key = Secret();
+    nokey.key_hint = "set NOKEY_API_KEY for `cove serve`";
+    Provider down = openai;
+    down.name = "down";
+    down.base = *http::Url::Parse("http://127.0.0.1:1/v1");
+    Bridge::Deps deps;
+    deps.store = store_.get();
+    deps.client = &client_;
+    deps.providers = {openai, nokey, down};
+    deps.limits.request_bytes_max = 4096;
+    return deps;
+  }
+
+  Task<void> Serve(http::Exchange& exchange) {
+    Caller caller;
+    caller.org = OrgId("org");
+    caller.sandbox = SandboxId("box");
+    std::string path(exchange.request().RawPath());
+    return bridge_.Serve(std::move(caller), exchange, std::move(path));
+  }
+
+  Task<Reply> Send(http::ClientRequest request, std::string path) {
+    request.url = *http::Url::Parse("http://127.0.0.1:" + std::to_string(front_.port) + path);
+    auto response = co_await client_.Send(std::move(request));
+    Reply reply;
+    if (!response) co_return reply;
+    reply.status = (*response)->head().status;
+    reply.headers = (*response)->head().headers;
+    char buffer[256];
+    for (;;) {
+      auto got = co_await (*response)->body().Read(buffer);
+      reply.cut = !got;
+      if (!got || *got == 0) break;
+      reply.body.append(buffer, *got);
+    }
+    co_return reply;
+  }
+
+  static http::ClientRequest Post(std::string body) {
+    http::ClientRequest request;
+    request.method = "POST";
+    request.headers = {{"Authorization", "Bearer of-the-sandbox"},
+                       {"User-Agent", "codex_exec/0.169.0"},
+                       {"thread-id", "t1"}};
+    request.body = std::move(body);
+    return request;
+  }
+
+  Reply Run(http::ClientRequest request, std::string path) {
+    return loop_.RunUntil(Send(std::move(request), std::move(path)));
+  }
+
+  // The only call in the book, once it has ended.
+  std::vector<Call> Calls() {
+    CallFilter filter;
+    filter.org = OrgId("org");
+    for (int i = 0; i < 500; ++i) {
+      auto calls = loop_.RunUntil(bridge_.log().List(filter));
+      EXPECT_TRUE(calls.ok());
+      const bool open = !calls->empty() && !calls->front().ended_at;
+      if (!open) return *calls;
+      loop_.RunUntil(Pause());
+    }
+    ADD_FAILURE() << "the call did not end";
+    return {};
+  }
+  static Task<void> Pause() { co_await async::Sleep(milliseconds(2)); }
+
+  async::Loop loop_;
+  async::ThreadPool pool_{1};
+  std::unique_ptr<store::Store> store_;
+  Upstream up_;
+  http::Client client_;
+  Listening upstream_;
+  Bridge bridge_;
+  Listening front_;
+};
+
+TEST_F(BridgeTest, AStreamPassesByteForByteAndIsCounted) {
+  const std::string body = R"({"model":"gpt-5.5","stream":true,"odd":  1.0})";
+  const Reply reply = Run(Post(body), "/openai/v1/responses?x=1");
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_EQ(reply.body, kAnswer);
+  EXPECT_EQ(reply.headers.Get("x-request-id"), "req_1");
+  EXPECT_EQ(up_.body, body);
+  EXPECT_EQ(up_.target, "/v1/responses?x=1");
+  EXPECT_EQ(up_.headers.Get("authorization"), "Bearer real-key");
+
+  const auto calls = Calls();
+  ASSERT_EQ(calls.size(), 1U);
+  const Call& call = calls[0];
+  EXPECT_EQ(call.start.sandbox.value, "box");
+  EXPECT_EQ(call.start.model, "gpt-5.5");
+  EXPECT_EQ(call.start.thread, "t1");
+  EXPECT_EQ(call.end.outcome, Outcome::kCompleted);
+  EXPECT_EQ(call.end.status, 200);
+  EXPECT_EQ(call.end.usage.input, 40);
+  EXPECT_EQ(call.end.usage.cached, 60);
+  EXPECT_EQ(call.end.usage.output, 20);
+  EXPECT_EQ(call.end.usage.reasoning, 5);
+  EXPECT_EQ(call.end.response_id, "resp_9");
+  EXPECT_EQ(call.end.response_bytes, kAnswer.size());
+  EXPECT_TRUE(call.end.first_byte.has_value());
+}
+
+TEST_F(BridgeTest, AnErrorOfTheProviderComesUnchanged) {
+  up_.mode = Upstream::Mode::kError;
+  const Reply reply = Run(Post(R"({"model":"m"})"), "/openai/v1/responses");
+  EXPECT_EQ(reply.status, 429);
+  EXPECT_EQ(reply.body, "{\"error\":{\"message\":\"slow down\"}}");
+  EXPECT_EQ(reply.headers.Get("retry-after"), "7");
+  ASSERT_EQ(Calls().size(), 1U);
+  EXPECT_EQ(Calls()[0].end.outcome, Outcome::kRejected);
+  EXPECT_EQ(Calls()[0].end.status, 429);
+}
+
+TEST_F(BridgeTest, AnAnswerThatIsCutDoesNotLookWhole) {
+  up_.mode = Upstream::Mode::kCut;
+  const Reply reply = Run(Post(R"({"model":"m"})"), "/openai/v1/responses");
+  EXPECT_TRUE(reply.cut);
+  ASSERT_EQ(Calls().size(), 1U);
+  EXPECT_EQ(Calls()[0].end.outcome, Outcome::kBroken);
+  EXPECT_FALSE(Calls()[0].end.usage.known);
+}
+
+TEST_F(BridgeTest, AProviderThatIsDownIsNamed) {
+  const Reply reply = Run(Post(R"({"model":"m"})"), "/down/v1/responses");
+  EXPECT_EQ(reply.status, 502);
+  EXPECT_NE(reply.body.find("cove_provider_unreachable"), std::string::npos) << reply.body;
+  EXPECT_NE(reply.body.find("http://127.0.0.1:1"), std::string::npos) << reply.body;
+  ASSERT_EQ(Calls().size(), 1U);
+  EXPECT_EQ(Calls()[0].end.outcome, Outcome::kUnreachable);
+}
+
+TEST_F(BridgeTest, WithoutAKeyNothingIsSentAndTheTextSaysWhatToDo) {
+  const Reply reply = Run(Post(R"({"model":"m"})"), "/nokey/v1/responses");
+  EXPECT_EQ(reply.status, 401);
+  EXPECT_NE(reply.body.find("set NOKEY_API_KEY"), std::string::npos) << reply.body;
+  EXPECT_EQ(up_.requests, 0);
+  EXPECT_TRUE(Calls().empty());
+}
+
+TEST_F(BridgeTest, WhatIsNotServedNeverReachesTheProvider) {
+  EXPECT_EQ(Run(Post(R"({"background":true})"), "/openai/v1/responses").status, 501);
+  EXPECT_EQ(Run(Post("not json"), "/openai/v1/responses").status, 400);
+  EXPECT_EQ(Run(Post(std::string(5000, 'x')), "/openai/v1/responses").status, 413);
+  EXPECT_EQ(Run(Post("{}"), "/openai/v1/files").status, 404);
+  EXPECT_EQ(Run(Post("{}"), "/unknown/v1/responses").status, 404);
+  EXPECT_EQ(Run(Post("{}"), "/").status, 404);
+  http::ClientRequest upgrade;
+  upgrade.headers = {{"Connection", "Upgrade"}, {"Upgrade", "websocket"}};
+  EXPECT_EQ(Run(std::move(upgrade), "/openai/v1/responses").status, 426);
+  EXPECT_EQ(up_.requests, 0);
+  EXPECT_TRUE(Calls().empty());
+}
+
+TEST_F(BridgeTest, ModelsPassWithoutARow) {
+  const Reply reply = Run({}, "/openai/v1/models?client_version=1");
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_EQ(up_.target, "/v1/models?client_version=1");
+  EXPECT_TRUE(Calls().empty());
+}
+
+Task<void> SendAndLeave(uint16_t port) {
+  auto stream =
+      co_await net::Connect(*net::SocketAddress::FromIp("127.0.0.1", port), Now() + seconds(5));
+  (void)co_await (*stream)->Write(
+      "POST /openai/v1/responses HTTP/1.1\r\nHost: x\r\nContent-Length: "
+      "13\r\n\r\n{\"model\":\"m\"}");
+  char byte[1];
+  (void)co_await (*stream)->Read(byte);
+  (*stream)->MarkAborted();
+}
+
+TEST_F(BridgeTest, AnAgentThatLeavesIsStillChargedForWhatItAsked) {
+  up_.mode = Upstream::Mode::kSlow;
+  loop_.RunUntil(SendAndLeave(front_.port));
+  for (int i = 0; i < 500 && Calls().empty(); ++i) loop_.RunUntil(Pause());
+  const auto calls = Calls();
+  ASSERT_EQ(calls.size(), 1U);
+  EXPECT_TRUE(calls[0].end.usage.known);
+  EXPECT_EQ(calls[0].end.usage.output, 20);
+}
+
+TEST_F(BridgeTest, TotalsAreByModel) {
+  for (int i = 0; i < 3; ++i) Run(Post(R"({"model":"m"})"), "/openai/v1/responses");
+  Calls();
+  CallFilter filter;
+  filter.org = OrgId("org");
+  filter.sandbox = SandboxId("box");
+  auto totals = loop_.RunUntil(bridge_.log().Sum(filter));
+  ASSERT_TRUE(totals.ok());
+  ASSERT_EQ(totals->size(), 1U);
+  EXPECT_EQ((*totals)[0].calls, 3);
+  EXPECT_EQ((*totals)[0].output, 60);
+  filter.sandbox = SandboxId("other");
+  EXPECT_TRUE(loop_.RunUntil(bridge_.log().Sum(filter))->empty());
+}
+
+TEST_F(BridgeTest, CallsOfADeadProcessEndAsAbandoned) {
+  CallStart start;
+  start.org = OrgId("org");
+  auto id = loop_.RunUntil(bridge_.log().Begin(start));
+  ASSERT_TRUE(id.ok());
+  EXPECT_EQ(*loop_.RunUntil(bridge_.EndAbandoned()), 1);
+  EXPECT_EQ(Calls()[0].end.outcome, Outcome::kAbandoned);
+}
+
+}  // namespace
+}  // namespace cove::bridge
