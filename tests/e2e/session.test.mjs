@@ -53,7 +53,7 @@ test('./dev run < prompts.txt', { timeout: 400000 }, async () => {
   const inside = async (command) => (await (await fetch(`${url}/toolbox/${box.id}/process/execute`, {
     method: 'POST', headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' }, body: JSON.stringify({ command }),
   })).json()).result;
-  const search = await inside("sudo -n sh -c 'cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | tr \"\\0\" \"\\n\" | grep -c scripted-key; grep -rl --exclude-dir=proc scripted-key /home /tmp /root /etc /run /var 2>/dev/null | wc -l'");
+  const search = await inside("sudo -n sh -c 'cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | tr \"\\0\" \"\\n\" | grep -c scripted-[k]ey; grep -rl --exclude-dir=proc scripted-[k]ey /home /tmp /root /etc /run /var 2>/dev/null | wc -l'");
   assert.match(search.trim(), /^0\n0$/, search);
 
   child.stdin.write(prompts[1] + '\n');
