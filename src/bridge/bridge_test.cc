@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "async/timer.h"
+#include "bridge/call_json.h"
 
 namespace cove::bridge {
 namespace {
@@ -296,6 +297,14 @@ TEST_F(BridgeTest, TotalsAreByModel) {
   ASSERT_EQ(totals->size(), 1U);
   EXPECT_EQ((*totals)[0].calls, 3);
   EXPECT_EQ((*totals)[0].output, 60);
+  EXPECT_EQ(json::GetInt(ToJson((*totals)[0]), "outputTokens"), 60);
+  auto rows = loop_.RunUntil(CallRows(bridge_.log(), filter));
+  ASSERT_TRUE(rows.ok());
+  ASSERT_EQ(rows->size(), 3U);
+  const json::Object& row = rows->front().as_object();
+  EXPECT_EQ(json::GetString(row, "model"), "m");
+  EXPECT_EQ(json::GetInt(row, "status"), 200);
+  EXPECT_EQ(json::GetInt(row, "inputTokens"), 40);
   filter.sandbox = SandboxId("other");
   EXPECT_TRUE(loop_.RunUntil(bridge_.log().Sum(filter))->empty());
 }

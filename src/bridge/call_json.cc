@@ -61,4 +61,11 @@ json::Object ToJson(const Totals& totals) {
   return out;
 }
 
+Task<Result<json::Array>> CallRows(CallLog& log, CallFilter filter) {
+  CO_ASSIGN_OR_RETURN(const auto calls, co_await log.List(std::move(filter)));
+  json::Array out;
+  for (auto it = calls.rbegin(); it != calls.rend(); ++it) out.emplace_back(ToJson(*it));
+  co_return out;
+}
+
 }  // namespace cove::bridge

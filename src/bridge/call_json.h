@@ -1,4 +1,4 @@
-// Calls and totals as the API shows them (GET /api/ai/usage). Pure functions.
+// Calls and totals as the API shows them (GET /api/ai/usage).
 #pragma once
 
 #include "bridge/call_log.h"
@@ -12,5 +12,9 @@ namespace cove::bridge {
 // cachedTokens, cacheWriteTokens, outputTokens (with reasoning), reasoningTokens, responseId.
 json::Object ToJson(const Call& call);
 json::Object ToJson(const Totals& totals);
+
+// The newest calls that `filter` selects, oldest first, each as ToJson. The log must outlive the
+// task.
+Task<Result<json::Array>> CallRows(CallLog& log, CallFilter filter);
 
 }  // namespace cove::bridge
