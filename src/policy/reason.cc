@@ -42,6 +42,10 @@ constexpr std::array kEntries = {
     Entry{Reason::kResolveFailed, "resolve_failed", "The name cannot be resolved just now."},
     Entry{Reason::kDialFailed, "dial_failed", "The host cannot be reached just now."},
     Entry{Reason::kLimit, "limit", "Too many at once; close some connections and try again."},
+    Entry{Reason::kClientClosed, "client_closed", "The client closed the connection first."},
+    Entry{Reason::kRevoked, "revoked", "The rule that allowed this was taken away."},
+    Entry{Reason::kIdle, "idle", "Nothing moved for too long."},
+    Entry{Reason::kBroken, "broken", "The connection failed on the way."},
     Entry{Reason::kAuditUnavailable, "audit_unavailable",
           "The audit record cannot be written, so nothing may leave. Tell the operator."},
 };

@@ -29,6 +29,10 @@ enum class Reason : uint8_t {
   kResolveFailed,       // the name does not resolve
   kDialFailed,          // no checked address could be connected
   kLimit,               // a connection or query limit is reached
+  kClientClosed,        // the client left before it was clear what it wanted
+  kRevoked,             // the rule that allowed it is gone
+  kIdle,                // nothing moved for too long
+  kBroken,              // a connection failed on the way
   kAuditUnavailable,    // the decision could not be recorded
 };
 

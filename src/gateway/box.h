@@ -1,0 +1,28 @@
+// What the gateway keeps for one attached sandbox, shared by its DNS and its connections.
+// Thread: loop-confined.
+#pragma once
+
+#include "gateway/deps.h"
+#include "gateway/stand_ins.h"
+#include "gateway/throttle.h"
+
+namespace cove::gateway {
+
+struct Box {
+  Box(const Deps& d, SandboxId i, uint16_t port) : deps(d), id(std::move(i)), tcp_port(port) {}
+
+  const Deps& deps;
+  const SandboxId id;
+  const uint16_t tcp_port;
+  StandIns stand_ins;
+  RowFilter rows;
+  RateLimit dns_rate{1000, 2000};
+  size_t connections = 0;
+
+  std::shared_ptr<const policy::Policy> Policy() const { return deps.policy(id); }
+  // Records a denial soon; nobody waits for it, because nothing follows from it. `key`: see
+  // RowFilter.
+  void Denied(audit::Record record, policy::Reason reason, const std::string& key = {});
+};
+
+}  // namespace cove::gateway

@@ -1,0 +1,320 @@
+#include "gateway/connection.h"
+
+#include "gateway/client_stream.h"
+#include "gateway/dialer.h"
+#include "gateway/first_bytes.h"
+#include "gateway/http_forward.h"
+#include "gateway/ledger.h"
+#include "gateway/tunnel.h"
+#include "log/log.h"
+#include "policy/host_name.h"
+
+namespace cove::gateway {
+namespace {
+
+using policy::Decision;
+using policy::Reason;
+
+constexpr uint16_t kHttpPort = 80;
+constexpr uint16_t kHttpsPort = 443;
+constexpr uint16_t kTls12 = 0x0303;
+
+// The name that a ClientHello asks for, or why it cannot be judged.
+struct HelloName {
+  Reason reason = Reason::kAllowed;
+  std::string host;
+};
+
+HelloName ReadHelloName(const codec::ClientHello& hello,
+                        const std::optional<std::string>& stand_in) {
+  if (hello.encrypted_hello) return {Reason::kEncryptedHello, {}};
+  if (hello.version < kTls12) return {Reason::kMalformed, {}};
+  if (hello.server_name.empty()) return {Reason::kNoName, {}};
+  auto host = policy::CanonicalHost(hello.server_name);
+  if (!host) return {Reason::kBadName, hello.server_name};
+  if (stand_in && *stand_in != *host) return {Reason::kNameMismatch, std::move(*host)};
+  return {Reason::kAllowed, std::move(*host)};
+}
+
+class Connection {
+ public:
+  Connection(Box& box, UniqueFd fd)
+      : box_(box), socket_(std::make_unique<net::SocketStream>(std::move(fd))) {}
+  // Whatever was not handed on ends with a reset: a refusal must not look like an orderly end.
+  ~Connection() {
+    if (socket_ != nullptr) socket_->MarkAborted();
+  }
+  Connection(const Connection&) = delete;
+
+  Task<void> Run();
+
+ private:
+  enum class Heard { kClear, kQuiet, kClosed, kTimeout };
+
+  bool FindDestination();
+  void FindStandIn();
+  Task<void> Listen();
+  Task<Heard> ReadFirstBytes();
+  Task<void> Tls();
+  Task<void> Http();
+  Task<void> Opaque();
+  Task<void> ToAddress(Decision decision);
+  Task<void> Pump(Ledger& ledger, Dialled dialled, StillAllowed still_allowed);
+  Task<bool> Open(Ledger& ledger, std::string channel, std::string host, const Decision& decision);
+
+  audit::Record Row(std::string channel, std::string host, const Decision& decision) const;
+  void Deny(Reason reason, std::string channel, std::string host, const Decision& decision = {},
+            std::string detail = {});
+  // An unread protocol is let through only to a looked-up name, on a port that is not the web's.
+  bool MayBeOpaque() const {
+    return stand_in_ && by_stand_in_.allow && port() != kHttpPort && port() != kHttpsPort;
+  }
+  uint16_t port() const { return destination_.port; }
+
+  Box& box_;
+  std::unique_ptr<net::SocketStream> socket_;
+  Destination destination_;
+  std::optional<std::string> stand_in_;
+  Decision by_stand_in_;
+  std::shared_ptr<const policy::Policy> policy_;
+  FirstBytes first_;
+  Counters counters_;
+};
+
+audit::Record Connection::Row(std::string channel, std::string host,
+                              const Decision& decision) const {
+  audit::Record record;
+  record.sandbox = box_.id;
+  record.channel = std::move(channel);
+  record.host = std::move(host);
+  record.port = port();
+  if (port() != 0) record.claimed = destination_.ToString();
+  record.rule = decision.rule;
+  record.layer = policy::LayerName(decision.layer);
+  record.reason = policy::ReasonName(decision.reason);
+  return record;
+}
+
+void Connection::Deny(Reason reason, std::string channel, std::string host,
+                      const Decision& decision, std::string detail) {
+  audit::Record record = Row(std::move(channel), std::move(host), decision);
+  record.detail = std::move(detail);
+  box_.Denied(std::move(record), reason);
+}
+
+Task<bool> Connection::Open(Ledger& ledger, std::string channel, std::string host,
+                            const Decision& decision) {
+  const auto opened = co_await ledger.Open(Row(std::move(channel), std::move(host), decision));
+  if (!opened) log::Error("gateway.audit_failed", {{"error", opened.error().message()}});
+  co_return opened.ok();
+}
+
+bool Connection::FindDestination() {
+  auto found = box_.deps.destination(socket_->fd());
+  if (!found) {
+    const bool self = found.error().code() == Code::kNotFound;
+    Deny(self ? Reason::kSelf : Reason::kNoDestination, "tcp", "", {}, found.error().message());
+    return false;
+  }
+  destination_ = *found;
+  const auto kind = policy::Classify(destination_.address, {});
+  if (kind == policy::AddressClass::kLoopback && port() == box_.tcp_port) {
+    Deny(Reason::kSelf, "tcp", "");
+    return false;
+  }
+  return true;
+}
+
+// After a restart of the front the table is empty, but programs keep the addresses they were
+// given: a name that a rule spells out can be found again, because its address follows from it.
+void Connection::FindStandIn() {
+  stand_in_ = box_.stand_ins.NameOf(destination_.address);
+  if (stand_in_ || !StandIns::InRange(destination_.address)) return;
+  for (const policy::Rule& rule : policy_->rules()) {
+    if (rule.kind != policy::Rule::Kind::kExact) continue;
+    if (StandIns::FirstChoice(rule.host) == destination_.address) {
+      stand_in_ = rule.host;
+      return;
+    }
+  }
+}
+
+Task<void> Connection::Run() {
+  if (!FindDestination()) co_return;
+  policy_ = box_.Policy();
+  if (policy_ == nullptr) {
+    Deny(Reason::kPolicyUnavailable, "tcp", "");
+    co_return;
+  }
+  FindStandIn();
+  if (!stand_in_) {
+    const auto local = box_.deps.local_networks();
+    if (local) {
+      const auto kind = policy::Classify(destination_.address, *local);
+      const Decision decision = policy_->EvaluateAddress(destination_.address, port(), kind);
+      if (decision.allow) {
+        co_await ToAddress(decision);
+        co_return;
+      }
+    }
+  } else if (*stand_in_ != kModelHost) {
+    by_stand_in_ = policy_->Evaluate(*stand_in_, port());
+    // On the web's port a client gets to read why; anywhere else nobody would.
+    if (!by_stand_in_.allow && port() != kHttpPort) {
+      Deny(by_stand_in_.reason, "tcp", *stand_in_, by_stand_in_);
+      co_return;
+    }
+  } else if (port() != kHttpPort) {
+    Deny(Reason::kPortNotAllowed, "tcp", *stand_in_);
+    co_return;
+  }
+  co_await Listen();
+}
+
+Task<void> Connection::Listen() {
+  const std::string host = stand_in_.value_or("");
+  switch (co_await ReadFirstBytes()) {
+    case Heard::kClear:
+      break;
+    case Heard::kQuiet:
+      co_await Opaque();
+      co_return;
+    case Heard::kClosed:
+      Deny(Reason::kClientClosed, "tcp", host, by_stand_in_);
+      co_return;
+    case Heard::kTimeout:
+      Deny(Reason::kHelloTimeout, "tcp", host, by_stand_in_);
+      co_return;
+  }
+  switch (first_.kind()) {
+    case FirstBytes::Kind::kTls:
+      co_await Tls();
+      co_return;
+    case FirstBytes::Kind::kHttp:
+      co_await Http();
+      co_return;
+    case FirstBytes::Kind::kNeedMore:
+    case FirstBytes::Kind::kBadTls:
+      Deny(Reason::kMalformed, "tls", host, by_stand_in_);
+      co_return;
+    case FirstBytes::Kind::kOpaque:
+      break;
+  }
+  if (MayBeOpaque()) {
+    co_await Opaque();
+  } else {
+    Deny(stand_in_ ? Reason::kMalformed : Reason::kNoName, "tcp", host, by_stand_in_);
+  }
+}
+
+Task<Connection::Heard> Connection::ReadFirstBytes() {
+  const TimePoint deadline = Now() + box_.deps.limits.hello_timeout;
+  std::vector<char> buffer(8 * 1024);
+  while (first_.kind() == FirstBytes::Kind::kNeedMore) {
+    const bool quiet = first_.bytes().empty() && MayBeOpaque();
+    const Duration left = deadline - Now();
+    if (left <= Duration::zero()) co_return Heard::kTimeout;
+    socket_->set_read_timeout(quiet ? box_.deps.limits.quiet_wait : left);
+    const auto n = co_await socket_->Read(buffer);
+    if (!n && n.error().code() == Code::kTimeout) {
+      co_return quiet ? Heard::kQuiet : Heard::kTimeout;
+    }
+    if (!n || *n == 0) co_return Heard::kClosed;
+    first_.Feed(std::string_view(buffer.data(), *n));
+  }
+  co_return Heard::kClear;
+}
+
+Task<void> Connection::Tls() {
+  const HelloName name = ReadHelloName(first_.hello(), stand_in_);
+  if (name.reason != Reason::kAllowed) {
+    Deny(name.reason, "tls", name.host, by_stand_in_,
+         stand_in_ ? "looked up as " + *stand_in_ : std::string());
+    co_return;
+  }
+  const Decision decision = policy_->Evaluate(name.host, port());
+  if (!decision.allow) {
+    Deny(decision.reason, "tls", name.host, decision);
+    co_return;
+  }
+  Ledger ledger(*box_.deps.audit);
+  if (!co_await Open(ledger, "tls", name.host, decision)) co_return;
+  Dialled dialled = co_await DialName(box_, policy_, name.host, port());
+  const auto still_allowed = [this, host = name.host] {
+    const auto policy = box_.Policy();
+    return policy != nullptr && policy->Evaluate(host, port()).allow;
+  };
+  co_await Pump(ledger, std::move(dialled), still_allowed);
+}
+
+Task<void> Connection::Http() {
+  HttpForward forward(box_, {stand_in_, destination_});
+  socket_->set_read_timeout({});
+  co_await forward.Serve(std::move(socket_), first_.TakeBytes());
+}
+
+Task<void> Connection::Opaque() {
+  Ledger ledger(*box_.deps.audit);
+  const std::string host = *stand_in_;
+  if (!co_await Open(ledger, "tcp", host, by_stand_in_)) co_return;
+  Dialled dialled = co_await DialName(box_, policy_, host, port());
+  const auto still_allowed = [this, host] {
+    const auto policy = box_.Policy();
+    return policy != nullptr && policy->Evaluate(host, port()).allow;
+  };
+  co_await Pump(ledger, std::move(dialled), still_allowed);
+}
+
+Task<void> Connection::ToAddress(Decision decision) {
+  Ledger ledger(*box_.deps.audit);
+  if (!co_await Open(ledger, "tcp", "", decision)) co_return;
+  Dialled dialled = co_await DialAddress(box_, destination_.address, port());
+  const auto still_allowed = [this] {
+    const auto policy = box_.Policy();
+    const auto local = box_.deps.local_networks();
+    if (policy == nullptr || !local) return false;
+    const auto kind = policy::Classify(destination_.address, *local);
+    return policy->EvaluateAddress(destination_.address, port(), kind).allow;
+  };
+  co_await Pump(ledger, std::move(dialled), still_allowed);
+}
+
+Task<void> Connection::Pump(Ledger& ledger, Dialled dialled, StillAllowed still_allowed) {
+  if (dialled.stream == nullptr) {
+    ledger.set_outcome(dialled.reason, dialled.detail);
+    co_return;
+  }
+  ledger.set_address(dialled.address);
+  struct Settle {
+    Ledger& ledger;
+    Counters& counters;
+    ~Settle() { ledger.AddBytes(counters.out, counters.in); }
+  } settle{ledger, counters_};
+  // A client that has said nothing yet (stand-in, opaque) is listened to once more; an address
+  // rule asks for no name.
+  const bool undecided = first_.bytes().empty() && stand_in_.has_value();
+  socket_->set_read_timeout({});
+  ClientStream client(std::move(socket_), first_.TakeBytes(), &counters_);
+  if (!undecided) {
+    co_await RunTunnel(box_.deps.limits, client, *dialled.stream, ledger, std::move(still_allowed));
+    co_return;
+  }
+  UndecidedClient guarded(client, [this](const FirstBytes& first) {
+    if (first.kind() == FirstBytes::Kind::kTls) {
+      return ReadHelloName(first.hello(), stand_in_).reason;
+    }
+    // HTTP is judged request by request, for which it is too late here: the client tries again.
+    return first.kind() == FirstBytes::Kind::kOpaque ? Reason::kAllowed : Reason::kHelloTimeout;
+  });
+  co_await RunTunnel(box_.deps.limits, guarded, *dialled.stream, ledger, std::move(still_allowed));
+  if (guarded.verdict() != Reason::kAllowed) ledger.set_outcome(guarded.verdict());
+}
+
+}  // namespace
+
+Task<void> ServeTransparent(Box& box, UniqueFd fd) {
+  Connection connection(box, std::move(fd));
+  co_await connection.Run();
+}
+
+}  // namespace cove::gateway

@@ -1,0 +1,58 @@
+// What the gateway is given by whoever wires it. Everything here must outlive the Gateway.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "async/offload.h"
+#include "audit/log.h"
+#include "base/strong_id.h"
+#include "gateway/destination.h"
+#include "http/server.h"
+#include "policy/policy.h"
+
+namespace cove::gateway {
+
+using async::Task;
+
+// The addresses of a canonical name, for a port. Only names that a rule allows are ever asked for.
+using Resolver =
+    std::function<Task<Result<std::vector<net::SocketAddress>>>(std::string host, uint16_t port)>;
+
+struct Limits {
+  // 0: what the process's descriptors allow, after keeping kDescriptorsReserved for others.
+  size_t connections_max = 0;
+  size_t connections_per_sandbox_max = 512;
+  Duration hello_timeout = seconds(15);     // until the client has said its name
+  Duration quiet_wait = milliseconds(400);  // then the server may be the one who speaks first
+  Duration resolve_timeout = seconds(15);
+  Duration dial_timeout = seconds(15);  // all addresses together
+  Duration dial_attempt_timeout = seconds(5);
+  Duration tunnel_idle_timeout = seconds(2 * 60 * 60);
+  Duration response_head_timeout = seconds(300);
+  Duration policy_check_interval = seconds(3);  // how soon a revoked rule cuts what it allowed
+};
+inline constexpr size_t kDescriptorsReserved = 1024;
+
+struct Deps {
+  // The policy in force now; null when it cannot be read, which denies.
+  std::function<std::shared_ptr<const policy::Policy>(const SandboxId&)> policy;
+  audit::Log* audit = nullptr;
+  // For getaddrinfo: not the audit's pool, names can take long.
+  async::ThreadPool* resolver_pool = nullptr;
+  Resolver resolver;  // empty: net::Resolve on resolver_pool
+  // Answers requests to http://models.cove. The exchange lives until the task ends.
+  std::function<Task<void>(SandboxId, http::Exchange&)> model;
+  // A listening socket of the sandbox broke and was closed: ask the runner for new ones, then
+  // Detach and Attach. Called from the loop, outside the sandbox's tasks.
+  std::function<void(const SandboxId&)> on_broken;
+
+  // Replaced by tests; empty: the real ones.
+  std::function<Result<Destination>(int fd)> destination;
+  std::function<Result<policy::LocalNetworks>()> local_networks;
+  Limits limits;
+};
+
+}  // namespace cove::gateway

@@ -1,0 +1,87 @@
+#include "gateway/dialer.h"
+
+#include <algorithm>
+
+#include "async/deadline.h"
+#include "net/tls.h"
+
+namespace cove::gateway {
+namespace {
+
+using policy::Reason;
+
+Dialled Failed(Reason reason, std::string detail) {
+  Dialled out;
+  out.reason = reason;
+  out.detail = std::move(detail);
+  return out;
+}
+
+void KeepAlive(int fd) {
+  const int one = 1;
+  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
+}
+
+Task<Dialled> DialFirst(const Box& box, std::vector<net::SocketAddress> addresses) {
+  const Limits& limits = box.deps.limits;
+  const TimePoint deadline = Now() + limits.dial_timeout;
+  std::string detail = "no address";
+  for (const net::SocketAddress& address : addresses) {
+    const TimePoint attempt = std::min(deadline, Now() + limits.dial_attempt_timeout);
+    auto connected = co_await net::Connect(address, attempt);
+    if (connected) {
+      Dialled out;
+      out.stream = std::move(*connected);
+      out.address = address.Ip();
+      KeepAlive(out.stream->fd());
+      co_return out;
+    }
+    detail = connected.error().message();
+    if (Now() >= deadline) break;
+  }
+  co_return Failed(Reason::kDialFailed, std::move(detail));
+}
+
+}  // namespace
+
+Task<Dialled> DialName(const Box& box, std::shared_ptr<const policy::Policy> policy,
+                       std::string host, uint16_t port) {
+  const Deps& deps = box.deps;
+  Task<Result<std::vector<net::SocketAddress>>> resolving =
+      deps.resolver ? deps.resolver(host, port) : net::Resolve(*deps.resolver_pool, host, port);
+  auto resolved = co_await async::WithDeadline(
+      std::move(resolving), Now() + deps.limits.resolve_timeout, "resolving " + host);
+  if (!resolved) co_return Failed(Reason::kResolveFailed, resolved.error().message());
+  auto local = deps.local_networks();
+  if (!local) co_return Failed(Reason::kAddressNotPublic, local.error().message());
+
+  std::vector<net::SocketAddress> checked;
+  std::string refused;
+  for (const net::SocketAddress& address : *resolved) {
+    if (checked.size() == kAddressesMax) break;
+    const bool ip = address.family() == AF_INET || address.family() == AF_INET6;
+    if (!ip || address.port() != port) continue;
+    const policy::Address plain = ToPolicyAddress(address);
+    const policy::AddressClass kind = policy::Classify(plain, *local);
+    if (policy->MayDial(plain, port, kind)) {
+      checked.push_back(address);
+    } else {
+      refused += (refused.empty() ? "" : ", ") + plain.ToString() + " is " +
+                 std::string(policy::AddressClassName(kind));
+    }
+  }
+  if (checked.empty()) {
+    if (resolved->empty()) co_return Failed(Reason::kResolveFailed, "no address");
+    co_return Failed(Reason::kAddressNotPublic, std::move(refused));
+  }
+  co_return co_await DialFirst(box, std::move(checked));
+}
+
+Task<Dialled> DialAddress(const Box& box, policy::Address address, uint16_t port) {
+  const auto target = net::SocketAddress::FromIp(address.ToString(), port);
+  if (!target) co_return Failed(Reason::kDialFailed, "no socket address");
+  std::vector<net::SocketAddress> one(1, *target);
+  co_return co_await DialFirst(box, std::move(one));
+}
+
+}  // namespace cove::gateway

@@ -1,0 +1,28 @@
+// From an allowed name to a connection: resolve, classify every address, dial only a checked one.
+//
+// The socket address that was checked is the one that is dialled; nothing is resolved twice, so a
+// name that changes its answer in between (rebinding) gains nothing. Addresses that may not be
+// dialled are left out; if none is left the dial is refused.
+// Thread: loop-confined.
+#pragma once
+
+#include "gateway/box.h"
+
+namespace cove::gateway {
+
+inline constexpr size_t kAddressesMax = 16;
+
+struct Dialled {
+  std::unique_ptr<net::SocketStream> stream;  // null: failed, see reason
+  std::string address;
+  policy::Reason reason = policy::Reason::kAllowed;
+  std::string detail;
+};
+
+// `host` is canonical and allowed on `port`. The policy says which other addresses are granted.
+Task<Dialled> DialName(const Box& box, std::shared_ptr<const policy::Policy> policy,
+                       std::string host, uint16_t port);
+// An address that an address rule allows.
+Task<Dialled> DialAddress(const Box& box, policy::Address address, uint16_t port);
+
+}  // namespace cove::gateway

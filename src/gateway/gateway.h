@@ -1,0 +1,51 @@
+// The door out: DNS and transparent TCP for every attached sandbox.
+//
+// Concept: a sandbox's network namespace leads nowhere but to four sockets, which the runner opened
+// inside it and passed here. Which sandbox speaks is known by the socket it speaks on, so there is
+// nothing to present and nothing to forge. Everything is denied unless the policy allows it, by
+// name; what is allowed is recorded before it is done (audit), resolved here, checked and dialled
+// from here. docs/reference/gateway/README.md tells what a program inside sees.
+//
+// Limits: see Limits (deps.h). Fail closed: no policy, no audit, no list of local networks, no
+// descriptor: no connection.
+// Thread: loop-confined.
+#pragma once
+
+#include <unordered_map>
+
+#include "gateway/box.h"
+
+namespace cove::gateway {
+
+class Gateway {
+ public:
+  explicit Gateway(Deps deps);
+  ~Gateway();
+  Gateway(const Gateway&) = delete;
+
+  // Takes the sandbox's sockets: TCP v4, TCP v6, DNS UDP, DNS TCP (proto/runner.h). kInvalid: not
+  // these four. kConflict: attached already.
+  Result<void> Attach(SandboxId id, std::vector<UniqueFd> sockets, uint16_t tcp_port);
+  // Closes the sockets and resets every connection of the sandbox. Nothing if not attached. Must
+  // not be called from one of the sandbox's own tasks (the model handler).
+  void Detach(const SandboxId& id);
+
+  bool attached(const SandboxId& id) const { return boxes_.contains(id); }
+  size_t connections() const { return connections_; }
+
+ private:
+  struct Attached;
+  class Slot;
+  using Serve = Task<void> (*)(Box& box, UniqueFd connection);
+  Task<void> AcceptAll(Attached* attached, UniqueFd listener, Serve serve);
+  Task<void> ServeUdp(Attached* attached, UniqueFd socket);
+  static Task<void> ServeOne(Attached* attached, UniqueFd connection, Slot slot, Serve serve);
+  void Broken(const SandboxId& id);
+
+  Deps deps_;
+  size_t connections_ = 0;
+  std::shared_ptr<Gateway*> alive_;  // outlives this in posted calls; null then
+  std::unordered_map<SandboxId, std::unique_ptr<Attached>> boxes_;
+};
+
+}  // namespace cove::gateway

@@ -1,0 +1,158 @@
+// A gateway with everything around it played by the test: listeners on the loopback of a network
+// namespace of the test's own, which also has kServerIp for servers; policy, resolver and the
+// kernel's account of the original destination are set by each test.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+
+#include <cstring>
+#include <filesystem>
+
+#include "gateway/gateway.h"
+
+namespace cove::gateway {
+
+using namespace std::chrono_literals;
+using net::SocketAddress;
+using net::SocketStream;
+
+inline constexpr char kServerIp[] = "203.0.113.20";
+
+// A fresh network namespace whose loopback also has kServerIp. Once per process.
+inline bool EnterNamespace() {
+  static const bool entered = [] {
+    if (unshare(CLONE_NEWNET) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) return false;
+    const UniqueFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    ifreq request{};
+    std::strcpy(request.ifr_name, "lo");
+    request.ifr_flags = IFF_UP | IFF_RUNNING;
+    if (ioctl(fd.get(), SIOCSIFFLAGS, &request) != 0) return false;
+    request = {};
+    std::strcpy(request.ifr_name, "lo:1");
+    const SocketAddress address = *SocketAddress::FromIp(kServerIp, 0);
+    std::memcpy(&request.ifr_addr, address.get(), sizeof request.ifr_addr);
+    return ioctl(fd.get(), SIOCSIFADDR, &request) == 0;
+  }();
+  return entered;
+}
+
+class GatewayTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!EnterNamespace()) GTEST_SKIP() << "needs a network namespace of its own";
+    char dir[] = "/tmp/cove-gateway-XXXXXX";
+    ASSERT_NE(mkdtemp(dir), nullptr);
+    directory_ = dir;
+    audit_ = *audit::Log::Open(directory_, audit_pool_);
+    SetRules({"allowed.test:443", "allowed.test:80", "allowed.test:2222", "*.pkgs.test:443"});
+    deps_.policy = [this](const SandboxId&) { return policy_; };
+    deps_.audit = audit_.get();
+    deps_.resolver_pool = &resolver_pool_;
+    deps_.resolver = [this](std::string host, uint16_t port) { return Resolve(this, host, port); };
+    deps_.destination = [this](int) { return destination_; };
+    deps_.local_networks = [] { return policy::LocalNetworks{}; };
+    deps_.model = Model;
+    deps_.limits.quiet_wait = 20ms;
+    deps_.limits.hello_timeout = 300ms;
+    deps_.limits.policy_check_interval = 20ms;
+    deps_.limits.dial_attempt_timeout = 500ms;
+  }
+  void TearDown() override {
+    gateway_.reset();
+    if (audit_ != nullptr) loop_.RunUntil(audit_->Flush());
+    audit_.reset();
+    if (!directory_.empty()) std::filesystem::remove_all(directory_);
+  }
+
+  void SetRules(std::vector<std::string> rules) {
+    policy_ = *policy::Policy::Parse(rules, policy::Layer::kServer);
+  }
+
+  static Task<Result<std::vector<SocketAddress>>> Resolve(GatewayTest* t, std::string host,
+                                                          uint16_t port) {
+    t->resolved_.push_back(host);
+    t->seq_at_resolve_ = t->audit_->last_seq();
+    std::vector<SocketAddress> out;
+    for (const std::string& ip : t->answers_) out.push_back(*SocketAddress::FromIp(ip, port));
+    if (out.empty()) co_return Error(Code::kUnavailable, "no such name");
+    co_return out;
+  }
+
+  static Task<void> Model(SandboxId id, http::Exchange& exchange) {
+    (void)co_await exchange.Respond({}, "model for " + id.value + exchange.request().target);
+  }
+
+  void Start() {
+    gateway_ = std::make_unique<Gateway>(deps_);
+    std::vector<UniqueFd> sockets;
+    sockets.push_back(*net::ListenTcp(*SocketAddress::FromIp("127.0.0.1", 0)));
+    tcp_ = *net::LocalAddress(sockets[0].get());
+    sockets.push_back(*net::ListenTcp(*SocketAddress::FromIp("127.0.0.1", 0)));
+    sockets.emplace_back(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const SocketAddress any = *SocketAddress::FromIp("127.0.0.1", 0);
+    ASSERT_EQ(bind(sockets[2].get(), any.get(), any.size), 0);
+    dns_udp_ = *net::LocalAddress(sockets[2].get());
+    sockets.push_back(*net::ListenTcp(any));
+    dns_tcp_ = *net::LocalAddress(sockets[3].get());
+    ASSERT_TRUE(gateway_->Attach(id_, std::move(sockets), tcp_.port()));
+  }
+
+  // The stand-in of a name is the same in every table.
+  void GoTo(const std::string& name, uint16_t port) {
+    destination_ = Destination{StandIns::FirstChoice(name), port};
+  }
+  void GoToAddress(std::string_view ip, uint16_t port) {
+    destination_ = Destination{*policy::Address::Parse(ip), port};
+  }
+
+  std::vector<audit::Record> Rows() {
+    loop_.RunUntil(audit_->Flush());
+    return *loop_.RunUntil(audit_->Tail(id_, 100));
+  }
+
+  async::Loop loop_;
+  async::ThreadPool audit_pool_{1};
+  async::ThreadPool resolver_pool_{1};
+  std::string directory_;
+  std::unique_ptr<audit::Log> audit_;
+  std::shared_ptr<const policy::Policy> policy_;
+  Deps deps_;
+  const SandboxId id_{"11111111-1111-4111-8111-111111111111"};
+  Result<Destination> destination_ = Error(Code::kNotFound, "unset");
+  std::vector<std::string> answers_ = {kServerIp};
+  std::vector<std::string> resolved_;
+  uint64_t seq_at_resolve_ = 0;
+  SocketAddress tcp_;
+  SocketAddress dns_udp_;
+  SocketAddress dns_tcp_;
+  std::unique_ptr<Gateway> gateway_;
+};
+
+struct Talk {
+  std::string received;
+  bool reset = false;  // ended with RST (else FIN)
+};
+
+// Connects to the gateway, sends, half-closes if asked to, reads to the end.
+enum class After { kHalfClose, kKeepOpen };
+inline Task<Talk> Say(SocketAddress gateway, std::string bytes, After after) {
+  Talk talk;
+  auto stream = co_await net::Connect(gateway, Now() + 2s);
+  if (!stream) co_return talk;
+  (*stream)->set_read_timeout(3s);
+  if (!bytes.empty()) (void)co_await (*stream)->Write(bytes);
+  if (after == After::kHalfClose) (void)co_await (*stream)->CloseWrite();
+  std::vector<char> buffer(4096);
+  for (;;) {
+    const auto n = co_await (*stream)->Read(buffer);
+    if (!n) talk.reset = n.error().sys_errno() == ECONNRESET;
+    if (!n || *n == 0) co_return talk;
+    talk.received.append(buffer.data(), *n);
+  }
+}
+
+}  // namespace cove::gateway

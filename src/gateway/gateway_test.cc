@@ -1,0 +1,431 @@
+// Goal: nothing leaves but what the policy allows, by the name it allows, to an address that was
+// checked, after it was recorded; and whatever is refused ends in a reset.
+// Method: a gateway whose listeners are on the loopback of a network namespace of the test's own,
+// with a public-looking address on it for servers; resolver, policy and the kernel's account of
+// the original destination are the test's.
+#include <gmock/gmock.h>
+
+#include "audit/history.h"
+#include "codec/dns.h"
+#include "gateway/gateway_fake.h"
+
+namespace cove::gateway {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::string Number(size_t value, size_t width) {
+  std::string out;
+  for (size_t i = width; i > 0; --i) out += static_cast<char>(value >> (8 * (i - 1)));
+  return out;
+}
+std::string Vector(const std::string& body, size_t width) {
+  return Number(body.size(), width) + body;
+}
+std::string Hello(const std::string& name, const std::string& more = {}) {
+  std::string extensions = more;
+  if (!name.empty()) {
+    extensions += Number(0, 2) + Vector(Vector(std::string(1, '\0') + Vector(name, 2), 2), 2);
+  }
+  const std::string body = Number(0x0303, 2) + std::string(32, 'r') + Vector("", 1) +
+                           Vector(Number(0x1301, 2), 2) + Vector(std::string(1, '\0'), 1) +
+                           Vector(extensions, 2);
+  return std::string("\x16\x03\x01", 3) + Vector(std::string(1, 1) + Vector(body, 3), 2);
+}
+
+// A server for one connection: says `banner`, then echoes until the end, then half-closes.
+Task<void> EchoOnce(net::Listener* listener, std::string banner, std::string* got,
+                    async::Event* done) {
+  auto fd = co_await listener->Accept();
+  if (!fd) co_return;
+  SocketStream stream(std::move(*fd));
+  if (!banner.empty()) (void)co_await stream.Write(banner);
+  std::vector<char> buffer(4096);
+  for (;;) {
+    const auto n = co_await stream.Read(buffer);
+    if (!n || *n == 0) break;
+    got->append(buffer.data(), *n);
+    if (!co_await stream.Write(std::string_view(buffer.data(), *n))) break;
+  }
+  (void)co_await stream.CloseWrite();
+  done->Set();
+}
+
+Task<Talk> SayWithServer(SocketAddress gateway, uint16_t port, std::string banner,
+                         std::string bytes, After after, std::string* got) {
+  net::Listener listener(*net::ListenTcp(*SocketAddress::FromIp(kServerIp, port)));
+  async::Event done;
+  async::TaskGroup group;
+  group.Spawn(EchoOnce(&listener, std::move(banner), got, &done));
+  Talk talk = co_await Say(std::move(gateway), std::move(bytes), after);
+  co_await done.Wait(Now() + 200ms);
+  co_return talk;
+}
+
+TEST_F(GatewayTest, AllowedTlsIsRecordedThenDialledThenClosedOnRecord) {
+  Start();
+  GoTo("allowed.test", 443);
+  std::string got;
+  const std::string hello = Hello("Allowed.test");
+  const Talk talk =
+      loop_.RunUntil(SayWithServer(tcp_, 443, "", hello + "rest", After::kHalfClose, &got));
+  EXPECT_EQ(got, hello + "rest");
+  EXPECT_EQ(talk.received, hello + "rest");
+  EXPECT_FALSE(talk.reset);
+  EXPECT_EQ(seq_at_resolve_, 1u);
+  const auto rows = Rows();
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_TRUE(rows[0].allow);
+  EXPECT_EQ(rows[0].host, "allowed.test");
+  EXPECT_EQ(rows[0].rule, "allowed.test:443");
+  EXPECT_EQ(rows[1].decision, rows[0].seq);
+  EXPECT_EQ(rows[1].address, kServerIp);
+  EXPECT_EQ(rows[1].bytes_out, hello.size() + 4);
+  EXPECT_EQ(rows[1].bytes_in, hello.size() + 4);
+  EXPECT_EQ(rows[1].reason, "allowed");
+}
+
+TEST_F(GatewayTest, ARefusedHelloIsResetAndNothingIsResolved) {
+  Start();
+  GoTo("allowed.test", 443);
+  const std::string ech = Number(0xfe0d, 2) + Vector("x", 2);
+  const std::pair<std::string, std::string> cases[] = {
+      {Hello("evil.test"), "name_mismatch"},
+      {Hello("x.pkgs.test"), "name_mismatch"},
+      {Hello(""), "no_name"},
+      {Hello("203.0.113.10"), "bad_name"},
+      {Hello("allowed.test", ech), "encrypted_hello"},
+      {std::string("\x16\x03\x01\x00\x04\x02\x00\x00\x00", 9), "malformed"},
+      {"SSH-2.0-x\r\n", "malformed"},
+      {"\x16", "hello_timeout"},
+  };
+  for (const auto& [bytes, reason] : cases) {
+    const Talk talk = loop_.RunUntil(Say(tcp_, bytes, After::kKeepOpen));
+    EXPECT_TRUE(talk.reset) << reason;
+    EXPECT_EQ(talk.received, "");
+    const auto rows = Rows();
+    EXPECT_EQ(rows.back().reason, reason);
+    EXPECT_FALSE(rows.back().allow);
+  }
+  EXPECT_EQ(Rows().size(), std::size(cases));
+  EXPECT_TRUE(resolved_.empty());
+}
+
+TEST_F(GatewayTest, ADeniedPortIsResetAtOnce) {
+  Start();
+  GoTo("allowed.test", 444);
+  const TimePoint start = Now();
+  EXPECT_TRUE(loop_.RunUntil(Say(tcp_, "", After::kKeepOpen)).reset);
+  EXPECT_LT(Now() - start, 100ms);
+  EXPECT_EQ(Rows().back().reason, "port_not_allowed");
+}
+
+TEST_F(GatewayTest, ARawAddressGoesByNameToOurOwnResolution) {
+  Start();
+  GoToAddress("198.51.100.99", 443);  // a claim; nobody is there
+  std::string got;
+  const std::string hello = Hello("a.b.pkgs.test");
+  const Talk talk = loop_.RunUntil(SayWithServer(tcp_, 443, "", hello, After::kHalfClose, &got));
+  EXPECT_EQ(talk.received, hello);
+  const auto rows = Rows();
+  EXPECT_EQ(rows[0].claimed, "198.51.100.99:443");
+  EXPECT_EQ(rows[1].address, kServerIp);
+
+  EXPECT_TRUE(loop_.RunUntil(Say(tcp_, "binary\0", After::kKeepOpen)).reset);
+  EXPECT_EQ(Rows().back().reason, "no_name");
+  EXPECT_TRUE(loop_.RunUntil(Say(tcp_, Hello("evil.test"), After::kKeepOpen)).reset);
+  EXPECT_EQ(Rows().back().reason, "no_rule");
+}
+
+TEST_F(GatewayTest, OnlyCheckedAddressesAreDialled) {
+  Start();
+  GoTo("allowed.test", 443);
+  answers_ = {"127.0.0.1", "169.254.169.254", "10.0.0.1", "::1", "::ffff:203.0.113.20"};
+  EXPECT_TRUE(loop_.RunUntil(Say(tcp_, Hello("allowed.test"), After::kKeepOpen)).reset);
+  auto rows = Rows();
+  EXPECT_EQ(rows.back().kind, audit::Kind::kClose);
+  EXPECT_EQ(rows.back().reason, "address_not_public");
+  EXPECT_THAT(rows.back().detail, HasSubstr("169.254.169.254 is metadata"));
+
+  answers_ = {"127.0.0.1", kServerIp};
+  std::string got;
+  const std::string hello = Hello("allowed.test");
+  loop_.RunUntil(SayWithServer(tcp_, 443, "", hello, After::kHalfClose, &got));
+  EXPECT_EQ(got, hello);
+  EXPECT_EQ(Rows().back().address, kServerIp);
+}
+
+TEST_F(GatewayTest, FailuresToResolveOrDialAreResets) {
+  Start();
+  GoTo("allowed.test", 443);
+  answers_ = {};
+  EXPECT_TRUE(loop_.RunUntil(Say(tcp_, Hello("allowed.test"), After::kKeepOpen)).reset);
+  EXPECT_EQ(Rows().back().reason, "resolve_failed");
+  answers_ = {kServerIp};  // nobody listens
+  EXPECT_TRUE(loop_.RunUntil(Say(tcp_, Hello("allowed.test"), After::kKeepOpen)).reset);
+  EXPECT_EQ(Rows().back().reason, "dial_failed");
+}
+
+TEST_F(GatewayTest, AServerMaySpeakFirstOnAnAllowedPort) {
+  Start();
+  GoTo("allowed.test", 2222);
+  std::string got;
+  const Talk talk = loop_.RunUntil(SayWithServer(tcp_, 2222, "SSH-2.0-server\r\n",
+                                                 "SSH-2.0-client\r\n", After::kHalfClose, &got));
+  EXPECT_EQ(talk.received, "SSH-2.0-server\r\nSSH-2.0-client\r\n");
+  EXPECT_EQ(Rows().back().bytes_in, 32u);
+}
+
+Task<Talk> WaitForBannerThenSay(SocketAddress gateway, std::string bytes, Duration pause) {
+  Talk talk;
+  auto stream = *co_await net::Connect(gateway, Now() + 2s);
+  stream->set_read_timeout(3s);
+  co_await async::Sleep(pause);
+  (void)co_await stream->Write(bytes);
+  (void)co_await stream->CloseWrite();
+  std::vector<char> buffer(4096);
+  for (;;) {
+    const auto n = co_await stream->Read(buffer);
+    if (!n) talk.reset = n.error().sys_errno() == ECONNRESET;
+    if (!n || *n == 0) co_return talk;
+    talk.received.append(buffer.data(), *n);
+  }
+}
+
+Task<Talk> QuietTalk(SocketAddress gateway, std::string banner, std::string bytes,
+                     std::string* got) {
+  net::Listener listener(*net::ListenTcp(*SocketAddress::FromIp(kServerIp, 2222)));
+  async::Event done;
+  async::TaskGroup group;
+  group.Spawn(EchoOnce(&listener, std::move(banner), got, &done));
+  co_return co_await WaitForBannerThenSay(std::move(gateway), std::move(bytes), 80ms);
+}
+
+TEST_F(GatewayTest, AQuietClientGetsTheBannerAndALateHelloIsStillJudged) {
+  Start();
+  GoTo("allowed.test", 2222);
+  std::string got;
+  Talk talk = loop_.RunUntil(QuietTalk(tcp_, "220 hi\r\n", "EHLO x\r\n", &got));
+  EXPECT_EQ(talk.received, "220 hi\r\nEHLO x\r\n");
+
+  got.clear();
+  talk = loop_.RunUntil(QuietTalk(tcp_, "", Hello("evil.test"), &got));
+  EXPECT_TRUE(talk.reset);
+  EXPECT_EQ(got, "");
+  EXPECT_EQ(Rows().back().reason, "name_mismatch");
+  talk = loop_.RunUntil(QuietTalk(tcp_, "", Hello("allowed.test"), &got));
+  EXPECT_EQ(got, Hello("allowed.test"));
+}
+
+TEST_F(GatewayTest, AddressRulesOpenExactlyTheirAddresses) {
+  SetRules({"203.0.113.0/24:2223"});
+  Start();
+  GoToAddress(kServerIp, 2223);
+  std::string got;
+  loop_.RunUntil(SayWithServer(tcp_, 2223, "", "raw", After::kHalfClose, &got));
+  EXPECT_EQ(got, "raw");
+  GoToAddress("203.0.114.1", 2223);
+  EXPECT_TRUE(loop_.RunUntil(Say(tcp_, "raw bytes", After::kKeepOpen)).reset);
+}
+
+TEST_F(GatewayTest, AConnectionToTheListenerItselfIsRefused) {
+  Start();
+  destination_ = Error(Code::kNotFound, "not redirected");
+  EXPECT_TRUE(loop_.RunUntil(Say(tcp_, Hello("allowed.test"), After::kKeepOpen)).reset);
+  EXPECT_EQ(Rows().back().reason, "self");
+  GoToAddress("127.0.0.1", tcp_.port());
+  EXPECT_TRUE(loop_.RunUntil(Say(tcp_, Hello("allowed.test"), After::kKeepOpen)).reset);
+  EXPECT_EQ(Rows().back().reason, "self");
+  destination_ = Error(Code::kIo, "broken");
+  EXPECT_TRUE(loop_.RunUntil(Say(tcp_, Hello("allowed.test"), After::kKeepOpen)).reset);
+  EXPECT_EQ(Rows().back().reason, "no_destination");
+}
+
+TEST_F(GatewayTest, WithoutAPolicyOrAnAuditNothingLeaves) {
+  Start();
+  GoTo("allowed.test", 443);
+  policy_ = nullptr;
+  EXPECT_TRUE(loop_.RunUntil(Say(tcp_, Hello("allowed.test"), After::kKeepOpen)).reset);
+  EXPECT_EQ(Rows().back().reason, "policy_unavailable");
+  SetRules({"allowed.test:443"});
+  gateway_.reset();
+  audit::LogLimits none;
+  none.pending_max = 0;
+  const auto full = *audit::Log::Open(directory_ + "/full", audit_pool_, none);
+  deps_.audit = full.get();
+  Start();
+  EXPECT_TRUE(loop_.RunUntil(Say(tcp_, Hello("allowed.test"), After::kKeepOpen)).reset);
+  EXPECT_TRUE(resolved_.empty());
+  gateway_.reset();
+}
+
+TEST_F(GatewayTest, WithoutTheListOfLocalNetworksNothingIsDialled) {
+  deps_.local_networks = []() -> Result<policy::LocalNetworks> {
+    return Error(Code::kIo, "no list");
+  };
+  Start();
+  GoTo("allowed.test", 443);
+  EXPECT_TRUE(loop_.RunUntil(Say(tcp_, Hello("allowed.test"), After::kKeepOpen)).reset);
+  EXPECT_EQ(Rows().back().reason, "address_not_public");
+}
+
+Task<void> RevokeSoon(std::shared_ptr<const policy::Policy>* policy) {
+  co_await async::Sleep(60ms);
+  *policy = std::make_shared<const policy::Policy>();
+}
+Task<Talk> TalkWhileRevoked(SocketAddress gateway, std::string bytes, std::string* got,
+                            std::shared_ptr<const policy::Policy>* policy) {
+  async::TaskGroup group;
+  group.Spawn(RevokeSoon(policy));
+  co_return co_await SayWithServer(std::move(gateway), 443, "", std::move(bytes), After::kKeepOpen,
+                                   got);
+}
+
+TEST_F(GatewayTest, ARevokedRuleCutsWhatItAllowed) {
+  Start();
+  GoTo("allowed.test", 443);
+  std::string got;
+  const Talk talk = loop_.RunUntil(TalkWhileRevoked(tcp_, Hello("allowed.test"), &got, &policy_));
+  EXPECT_TRUE(talk.reset);
+  EXPECT_EQ(got, Hello("allowed.test"));
+  EXPECT_EQ(Rows().back().reason, "revoked");
+}
+
+Task<std::pair<int, int>> OpenMany(SocketAddress gateway, int n, Gateway* g) {
+  std::vector<std::unique_ptr<SocketStream>> streams;
+  int resets = 0;
+  for (int i = 0; i < n; ++i) {
+    auto stream = co_await net::Connect(gateway, Now() + 2s);
+    // A reset can be quicker than the look at how the connect went.
+    if (stream) streams.push_back(std::move(*stream));
+    resets += !stream;
+  }
+  co_await async::Sleep(50ms);
+  const int open = static_cast<int>(g->connections());
+  for (auto& s : streams) {
+    char byte;
+    s->set_read_timeout(1ms);
+    const auto r = co_await s->Read({&byte, 1});
+    resets += !r && r.error().sys_errno() == ECONNRESET;
+  }
+  co_return std::pair(open, resets);
+}
+
+TEST_F(GatewayTest, ConnectionsOverTheLimitAreReset) {
+  deps_.limits.connections_per_sandbox_max = 8;
+  Start();
+  GoTo("allowed.test", 443);
+  const auto [open, resets] = loop_.RunUntil(OpenMany(tcp_, 50, gateway_.get()));
+  EXPECT_EQ(open, 8);
+  EXPECT_EQ(resets, 42);
+  EXPECT_EQ(Rows().front().reason, "limit");
+}
+
+Task<Talk> DetachWhileOpen(SocketAddress gateway, Gateway* g, SandboxId id) {
+  auto stream = *co_await net::Connect(gateway, Now() + 2s);
+  co_await async::Sleep(20ms);
+  g->Detach(id);
+  Talk talk;
+  char byte;
+  const auto n = co_await stream->Read({&byte, 1});
+  talk.reset = !n;
+  auto again = co_await net::Connect(gateway, Now() + 1s);
+  talk.received = again ? "open" : "refused";
+  co_return talk;
+}
+
+TEST_F(GatewayTest, DetachResetsConnectionsAndClosesSockets) {
+  Start();
+  GoTo("allowed.test", 443);
+  const Talk talk = loop_.RunUntil(DetachWhileOpen(tcp_, gateway_.get(), id_));
+  EXPECT_TRUE(talk.reset);
+  EXPECT_EQ(talk.received, "refused");
+  EXPECT_EQ(gateway_->connections(), 0u);
+  EXPECT_FALSE(gateway_->attached(id_));
+}
+
+TEST_F(GatewayTest, AttachTakesOnlyTheFourSocketsAndOnlyOnce) {
+  Start();
+  EXPECT_EQ(gateway_->Attach(id_, {}, 1).error().code(), Code::kConflict);
+  EXPECT_EQ(gateway_->Attach(SandboxId("other"), {}, 1).error().code(), Code::kInvalid);
+}
+
+std::vector<uint8_t> Question(std::string_view name, uint16_t type) {
+  std::vector<uint8_t> out = {7, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0};
+  while (!name.empty()) {
+    const std::string_view label = name.substr(0, name.find('.'));
+    out.push_back(static_cast<uint8_t>(label.size()));
+    out.insert(out.end(), label.begin(), label.end());
+    name.remove_prefix(std::min(name.size(), label.size() + 1));
+  }
+  for (const int b : {0, type >> 8, type & 255, 0, 1}) out.push_back(static_cast<uint8_t>(b));
+  return out;
+}
+
+Task<std::vector<uint8_t>> Ask(SocketAddress server, std::vector<uint8_t> question) {
+  const UniqueFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  async::FdWatch watch(fd.get());
+  EXPECT_EQ(connect(fd.get(), server.get(), server.size), 0);
+  EXPECT_GT(send(fd.get(), question.data(), question.size(), 0), 0);
+  std::vector<uint8_t> answer(4096);
+  for (int i = 0; i < 3; ++i) {
+    const ssize_t n = recv(fd.get(), answer.data(), answer.size(), 0);
+    if (n >= 0) {
+      answer.resize(static_cast<size_t>(n));
+      co_return answer;
+    }
+    co_await watch.Readable(Now() + 500ms);
+  }
+  co_return std::vector<uint8_t>();
+}
+
+TEST_F(GatewayTest, DnsAnswersAllowedNamesWithStandIns) {
+  Start();
+  const auto a = loop_.RunUntil(Ask(dns_udp_, Question("Allowed.TEST", codec::dns::kTypeA)));
+  ASSERT_GE(a.size(), 16u);
+  EXPECT_EQ(a[3] & 15, 0);
+  ASSERT_EQ(a[7], 1);
+  const auto expected = StandIns::FirstChoice("allowed.test").bytes;
+  EXPECT_TRUE(std::equal(a.end() - 4, a.end(), expected.begin()));
+  for (const uint16_t type : {codec::dns::kTypeAaaa, codec::dns::kTypeHttps, uint16_t{16}}) {
+    const auto none = loop_.RunUntil(Ask(dns_udp_, Question("allowed.test", type)));
+    EXPECT_EQ(none[3] & 15, 0);
+    EXPECT_EQ(none[7], 0);
+  }
+  const auto model = loop_.RunUntil(Ask(dns_udp_, Question("models.cove", 1)));
+  EXPECT_EQ(model[7], 1);
+  EXPECT_TRUE(resolved_.empty());
+  EXPECT_TRUE(Rows().empty());
+}
+
+TEST_F(GatewayTest, DnsDeniesOtherNamesAtOnceWithOneRow) {
+  Start();
+  const TimePoint start = Now();
+  for (int i = 0; i < 20; ++i) {
+    const auto no = loop_.RunUntil(Ask(dns_udp_, Question("x.evil.test", codec::dns::kTypeA)));
+    ASSERT_GE(no.size(), 12u);
+    EXPECT_EQ(no[3] & 15, 3);
+  }
+  EXPECT_LT(Now() - start, 100ms);
+  EXPECT_TRUE(resolved_.empty());
+  const auto rows = Rows();
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows[0].host, "x.evil.test");
+  EXPECT_EQ(rows[0].reason, "no_rule");
+  EXPECT_EQ(rows[0].channel, "dns");
+}
+
+TEST_F(GatewayTest, DnsSurvivesGarbageAndGoesOverTcpToo) {
+  Start();
+  loop_.RunUntil(Ask(dns_udp_, {1, 2, 3}));
+  const auto question = Question("allowed.test", 1);
+  std::string framed = Number(question.size(), 2);
+  framed.append(question.begin(), question.end());
+  const Talk talk = loop_.RunUntil(Say(dns_tcp_, framed + framed, After::kHalfClose));
+  ASSERT_GT(talk.received.size(), 2u);
+  const auto size = static_cast<size_t>(static_cast<uint8_t>(talk.received[1]));
+  EXPECT_EQ(talk.received.size(), 2 * (size + 2));
+}
+
+}  // namespace
+}  // namespace cove::gateway

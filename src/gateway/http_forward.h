@@ -1,0 +1,57 @@
+// Plain HTTP from a sandbox, request by request.
+//
+// Concept: the connection ends here: each request is parsed, its Host judged, and sent on as a new
+// request built from what was understood; so neither a second request on the same connection
+// nor a framing trick reaches a host that was not judged. Bodies and upgrades stream. A denied
+// request gets a 403 with a JSON reason, and the connection closes.
+// One decision is recorded for each host that a connection asks for; its closing record counts
+// the requests. `models.cove` is answered by the model gateway instead.
+// Thread: loop-confined. The box must outlive it.
+#pragma once
+
+#include "gateway/box.h"
+#include "gateway/client_stream.h"
+#include "gateway/ledger.h"
+#include "http/client.h"
+
+namespace cove::gateway {
+
+// Where the connection was going, as far as is known.
+struct HttpOrigin {
+  std::optional<std::string> stand_in;  // the name it was looked up by
+  Destination destination;
+};
+
+class HttpForward {
+ public:
+  HttpForward(Box& box, HttpOrigin origin);
+  Task<void> Serve(std::unique_ptr<net::SocketStream> client, std::string read_ahead);
+
+ private:
+  struct Verdict {
+    policy::Decision decision;
+    std::string host;
+    std::string target;
+  };
+  Task<void> Handle(http::Exchange& exchange);
+  Verdict Judge(const http::RequestHead& request) const;
+  Task<void> Refuse(http::Exchange& exchange, const Verdict& verdict);
+  Task<bool> OpenLedger(const Verdict& verdict);
+  Task<void> Forward(http::Exchange& exchange, const Verdict& verdict);
+  Task<void> Relay(http::Exchange& exchange, http::ClientResponse& response);
+  Task<void> Upgrade(http::Exchange& exchange, http::ClientResponse& response, std::string host);
+  Task<Result<net::StreamPtr>> Dial(http::Url url);
+  bool StillAllowed(const std::string& host) const;
+  void SettleLedger();
+
+  Box& box_;
+  const HttpOrigin origin_;
+  Counters counters_;
+  Counters settled_;
+  std::unique_ptr<Ledger> ledger_;
+  std::string ledger_host_;
+  policy::Reason dial_reason_ = policy::Reason::kAllowed;
+  http::Client client_;
+};
+
+}  // namespace cove::gateway

@@ -1,0 +1,28 @@
+// What a plain HTTP request asks for, read strictly, and which of its fields travel on.
+// Sources: RFC 9110 sections 7.1, 7.2, 7.6.1; RFC 9112 section 3.2. Thread: pure functions.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "http/message.h"
+#include "policy/reason.h"
+
+namespace cove::gateway {
+
+struct RequestTarget {
+  policy::Reason reason = policy::Reason::kAllowed;  // else the request cannot be judged
+  std::string host;                                  // canonical
+  std::optional<uint16_t> port;                      // when the authority gave one
+  std::string target;                                // origin form: "/path?query" or "*"
+};
+RequestTarget ReadRequestTarget(const http::RequestHead& request);
+
+// The one upgrade that is passed on (RFC 6455 section 4.1).
+bool AsksForWebSocket(const http::RequestHead& request);
+
+// Without fields that belong to one connection, that proxies add, and that frame the body.
+http::Headers RequestHeadersToSend(const http::Headers& in);
+http::Headers ResponseHeadersToSend(const http::Headers& in);
+
+}  // namespace cove::gateway

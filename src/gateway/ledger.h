@@ -1,0 +1,45 @@
+// The two audit records of one thing that was allowed: the decision, durable before anything is
+// dialled, and the closing record, written when this is destroyed, whatever the reason is that it
+// ended, cancellation included. Thread: loop-confined. The audit must outlive it.
+#pragma once
+
+#include "gateway/deps.h"
+#include "net/stream.h"
+
+namespace cove::gateway {
+
+class Ledger {
+ public:
+  explicit Ledger(audit::Log& log) : log_(log) {}
+  ~Ledger();
+  Ledger(const Ledger&) = delete;
+
+  // REQUIRES: called once. On an error nothing may be done and nothing more is recorded.
+  Task<Result<void>> Open(audit::Record decision);
+
+  void set_address(std::string address) { address_ = std::move(address); }
+  void set_outcome(policy::Reason reason, std::string detail = {}) {
+    outcome_ = reason;
+    detail_ = std::move(detail);
+  }
+  void AddBytes(uint64_t out, uint64_t in) {
+    bytes_out_ += out;
+    bytes_in_ += in;
+  }
+  void AddRequest() { ++requests_; }
+  uint64_t decision() const { return decision_; }
+
+ private:
+  audit::Log& log_;
+  audit::Record record_;
+  uint64_t decision_ = 0;
+  TimePoint start_ = Now();
+  policy::Reason outcome_ = policy::Reason::kAllowed;
+  std::string detail_;
+  std::string address_;
+  uint64_t bytes_out_ = 0;
+  uint64_t bytes_in_ = 0;
+  uint64_t requests_ = 0;
+};
+
+}  // namespace cove::gateway

@@ -1,0 +1,39 @@
+#include "gateway/throttle.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace cove::gateway {
+
+bool RateLimit::Take(TimePoint now) {
+  const double passed = std::chrono::duration<double>(now - last_).count();
+  tokens_ = std::min(burst_, tokens_ + passed * per_second_);
+  last_ = now;
+  if (tokens_ < 1) return false;
+  tokens_ -= 1;
+  return true;
+}
+
+std::optional<uint64_t> RowFilter::Admit(const std::string& key, TimePoint now) {
+  if (!key.empty()) {
+    const auto it = seen_.find(key);
+    if (it != seen_.end() && now - it->second < kWindow) {
+      ++left_out_;
+      return std::nullopt;
+    }
+    if (seen_.size() >= kKeysMax && now - swept_ >= seconds(1)) {
+      swept_ = now;
+      std::erase_if(seen_, [&](const auto& entry) { return now - entry.second >= kWindow; });
+    }
+    // A full table forgets at random: a key may get a second row, the rate still holds.
+    if (seen_.size() >= kKeysMax) seen_.erase(seen_.begin());
+    seen_[key] = now;
+  }
+  if (!rate_.Take(now)) {
+    ++left_out_;
+    return std::nullopt;
+  }
+  return std::exchange(left_out_, 0);
+}
+
+}  // namespace cove::gateway

@@ -1,0 +1,46 @@
+// Two brakes for what a sandbox can repeat without end.
+//
+// RateLimit: a token bucket. RowFilter: decides which denials become audit rows: the same key once
+// per window, and never more rows than its rate; what is left out is counted and told with the
+// next row, so a loop cannot flood the audit and cannot hide in it either.
+// Thread: loop-confined.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "base/clock.h"
+
+namespace cove::gateway {
+
+class RateLimit {
+ public:
+  RateLimit(double per_second, double burst)
+      : per_second_(per_second), burst_(burst), tokens_(burst) {}
+  bool Take(TimePoint now);
+
+ private:
+  double per_second_;
+  double burst_;
+  double tokens_;
+  TimePoint last_{};
+};
+
+class RowFilter {
+ public:
+  static constexpr size_t kKeysMax = 512;
+  static constexpr Duration kWindow = seconds(60);
+
+  // How many were left out since the last row when this one is to be written; nothing when it is
+  // to be left out. An empty key is never a repetition.
+  std::optional<uint64_t> Admit(const std::string& key, TimePoint now);
+
+ private:
+  RateLimit rate_{20, 200};
+  uint64_t left_out_ = 0;
+  TimePoint swept_{};
+  std::unordered_map<std::string, TimePoint> seen_;
+};
+
+}  // namespace cove::gateway
