@@ -2,8 +2,9 @@
 //
 // argv: "cove-toolbox" "--cgroup-fds" N. Environment: PATH only. Working directory: "/".
 // Standard input and output are /dev/null, standard error is kStateDir/toolbox.log. Signals are
-// unblocked and have their default action. Besides the descriptors below nothing is open; they are
-// not close-on-exec when the toolbox starts (it must make them so before it executes anything).
+// unblocked and have their default action. A child that it never started may have ended already.
+// Besides the descriptors below nothing is open; they are not close-on-exec when the toolbox starts
+// (it must make them so before it executes anything).
 //
 // The toolbox is uid and gid kToolboxUid of the *outer* user namespace, with no capability there.
 // It owns the *inner* user namespace, whose users 0..65535 are the sandbox's: with no further

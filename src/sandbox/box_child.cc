@@ -54,7 +54,8 @@ void ResetSignals(Child& child) {
   child.Need(sigprocmask(SIG_SETMASK, &none, nullptr), BoxStep::kSignals);
 }
 
-// Until the parent has written the id maps, mapped the mounts' owners and put us into our cgroups.
+// The parent says go twice: when it has written the id maps and mapped the mounts' owners, and when
+// it has put us into our cgroups.
 void AwaitGo(Child& child) {
   char byte;
   ssize_t n;
@@ -70,7 +71,6 @@ void BecomeOuterRoot(Child& child) {
   child.Need(syscall(SYS_setresgid, 0, 0, 0), BoxStep::kOuterIds);
   child.Need(syscall(SYS_setresuid, 0, 0, 0), BoxStep::kOuterIds);
   umask(0);
-  child.Need(unshare(CLONE_NEWCGROUP), BoxStep::kCgroupNamespace);
   child.Need(sethostname(child.plan().hostname, child.plan().hostname_size), BoxStep::kHostname);
 }
 
@@ -110,6 +110,8 @@ void RunBoxChild(const BoxPlan& plan) {
   BuildRoot(child);
   const int inner = MakeInnerUserNs(child);
   child.EndPhase(kPhaseInner);
+  AwaitGo(child);
+  child.Need(unshare(CLONE_NEWCGROUP), BoxStep::kCgroupNamespace);
   BecomeToolbox(child, sockets, inner);
 }
 

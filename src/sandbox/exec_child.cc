@@ -6,6 +6,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <csignal>
+
 #include "proto/boot.h"
 #include "sandbox/child.h"
 
@@ -93,6 +95,8 @@ void BecomeToolbox(Child& child, const ChildSockets& sockets, int inner_userns) 
   DropPrivileges(child);
   OpenStdio(child);
   child.EndPhase(kPhaseReady);
+  // Should the helper of the inner user namespace still be dying, PID 1 reaps it as any orphan.
+  signal(SIGCHLD, SIG_DFL);
   child.SendReady(fds.sockets);
   const BoxPlan& plan = child.plan();
   syscall(SYS_execveat, fds.executable, "", plan.argv, plan.envp, AT_EMPTY_PATH);

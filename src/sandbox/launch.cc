@@ -64,7 +64,11 @@ Task<Result<RunningBox>> Launch::Run() {
   CO_RETURN_IF_ERROR(MapIds());
   CO_RETURN_IF_ERROR(MapOwners());
   Mark("map_us");
-  CO_RETURN_IF_ERROR(kit_.cgroups.AttachV1(spec_.id.value, CgroupPart::kToolbox, box_.pid));
+  CO_RETURN_IF_ERROR(Go());
+  // Moving a process waits for every CPU of the machine (v1): the child builds its root meanwhile.
+  auto attached = kit_.cgroups.AttachV1(spec_.id.value, CgroupPart::kToolbox, box_.pid);
+  // If the child is dead, its report says more.
+  if (!attached && attached.error().sys_errno() != ESRCH) co_return std::move(attached).error();
   Mark("attach_us");
   CO_RETURN_IF_ERROR(Go());
   CO_RETURN_IF_ERROR(co_await AwaitExec());

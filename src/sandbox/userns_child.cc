@@ -2,7 +2,6 @@
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -50,6 +49,8 @@ void WriteMap(Child& child, pid_t pid, const char* name) {
 // toolbox's; what it may do (setns, kill) the toolbox will be able to do with no capability of its
 // own. The map has to be written from the parent namespace with CAP_SETUID: by us, as root again.
 int MakeInnerUserNs(Child& child) {
+  // Nobody waits for the helper's end; the kernel reaps it. (BecomeToolbox takes this back.)
+  signal(SIGCHLD, SIG_IGN);
   // Shared memory and descriptors make the helper cheap; it runs nothing but pause().
   alignas(16) static char stack[16 * 1024];
   child.Need(syscall(SYS_setresuid, -1, proto::boot::kToolboxUid, -1), BoxStep::kInnerClone);
@@ -66,8 +67,6 @@ int MakeInnerUserNs(Child& child) {
   ProcPath(pid, "/ns/user", path);
   const int inner = child.Need(open(path, O_RDONLY | O_CLOEXEC), BoxStep::kInnerOpen);
   kill(pid, SIGKILL);
-  while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
-  }
   return inner;
 }
 
