@@ -2,6 +2,7 @@
 // Method: real boxes on a small image of this machine's programs; needs root.
 #include "sandbox/driver.h"
 
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -42,6 +43,8 @@ TEST_F(DriverTest, HoldsTheWorkloadToItsLimitsAndNotTheToolbox) {
   auto kills = driver_->OomKills(id_);
   ASSERT_TRUE(kills);
   EXPECT_GE(*kills, 1u);
+  pollfd event{box_->oom_event.get(), POLLIN | POLLPRI, 0};
+  EXPECT_EQ(poll(&event, 1, 0), 1);
 }
 
 TEST_F(DriverTest, ReportsHowABoxEndedAndLeavesNothingBehind) {
@@ -119,6 +122,7 @@ TEST_F(DriverTest, NamesTheStepThatFailed) {
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().message().find("(dev)"), std::string::npos)
       << refused.error().message();
+  EXPECT_NE(access((dir_ + "/box.sock").c_str(), F_OK), 0) << "the socket is left behind";
 }
 
 TEST_F(DriverTest, SaysThatALayerIsMissing) {

@@ -45,8 +45,6 @@ TEST_F(IsolationTest, KeepsTheRulesAndTheNetworkFromRoot) {
   EXPECT_NE(Run(0, "ip addr add 10.9.9.9/32 dev lo").status, 0);
   EXPECT_NE(Run(0, "echo 1 > /proc/sys/net/ipv4/ip_unprivileged_port_start").status, 0);
   EXPECT_NE(Run(0, "echo 1 > /proc/sys/net/ipv4/ip_forward").status, 0);
-  // ss -K: SOCK_DESTROY on a sock_diag socket.
-  EXPECT_NE(Run(0, "nsenter -t 1 -n true").status, 0);
 }
 
 TEST_F(IsolationTest, KeepsMountsHostNameAndKernelFromRoot) {

@@ -38,7 +38,9 @@ constexpr auto kStartLimit = seconds(30);
 }  // namespace
 
 Launch::~Launch() {
-  if (done_ || !box_.pidfd) return;
+  if (done_) return;
+  if (listener_) unlink(spec_.socket_path.c_str());
+  if (!box_.pidfd) return;
   (void)sys::PidfdSignal(box_.pidfd.get(), SIGKILL);
   // The child has no children of its own yet or takes them along: this is a moment.
   siginfo_t info{};

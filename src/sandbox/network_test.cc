@@ -113,6 +113,24 @@ TEST_F(NetworkTest, RefusesOtherUdpAtOnce) {
   EXPECT_LT(Now() - start, seconds(2));
 }
 
+TEST_F(NetworkTest, LimitsHowManyConnectionsABoxMayHave) {
+  const std::string flood =
+      "perl -e 'for (1..4300) { socket($s,2,2,0); connect($s,pack(\"SnC4x8\",2,53,8,8,8,8)) or die;"
+      " defined(syswrite($s,\"q\")) or ++$refused; push @s, $s; undef $s } print $refused'";
+  const int refused = std::stoi("0" + Output(1000, flood));
+  EXPECT_GE(refused, 150);
+  EXPECT_LE(refused, 300);
+}
+
+TEST_F(NetworkTest, KeepsItsListenersFromRootWithSs) {
+  Run(0, "ss -K; ss -K sport = 1; ss -K -l; ss -K -u -a");
+  std::string meant;
+  std::thread gateway([&] { meant = AnswerOne(box_->sockets.tcp4.get(), SOL_IP); });
+  EXPECT_EQ(Output(1000, "exec 3<>/dev/tcp/1.1.1.1/80; cat <&3"), "hello\n");
+  gateway.join();
+  EXPECT_EQ(meant, "1.1.1.1:80");
+}
+
 TEST_F(NetworkTest, LeavesTheBoxItsOwnConnectionsAndLowPorts) {
   // Port 80 as an ordinary user, reached by each of the box's own addresses.
   for (const char* address : {"127.0.0.1/80", "10.0.0.2/81"}) {

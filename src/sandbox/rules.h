@@ -6,8 +6,9 @@
 
 namespace cove::sandbox {
 
-// Most connections a box may have open to the gateway at once; more are refused.
-inline constexpr uint32_t kBoxConnectionsMax = 8192;
+// Most connections (and recent DNS queries) of a box at once; more are refused at once. They cost
+// kernel memory that no cgroup counts, out of a table that all boxes share.
+inline constexpr uint32_t kBoxConnectionsMax = 4096;
 
 sys::NetlinkBatch BoxRules();
 

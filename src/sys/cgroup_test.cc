@@ -1,0 +1,95 @@
+// Goal: every layout of cgroup hierarchies is understood, and a box's groups come and go.
+// Method: mount tables as text for the layouts; real groups under a name of our own.
+#include "sys/cgroup.h"
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+
+namespace cove::sys {
+namespace {
+
+TEST(CgroupMountsTest, FindsThePureVersion2Layout) {
+  const auto found = ParseCgroupMounts(
+      "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n",
+      "cpuset cpu io memory hugetlb pids\n");
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_TRUE(found[0].v2);
+  for (const char* name : {"cpu", "memory", "pids", "freezer"}) EXPECT_TRUE(found[0].Has(name));
+}
+
+TEST(CgroupMountsTest, PrefersWhatVersion1CarriesInTheHybridLayout) {
+  const auto found = ParseCgroupMounts(
+      "31 30 0:27 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n"
+      "32 30 0:28 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n"
+      "33 30 0:29 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+      "34 30 0:30 / /sys/fs/cgroup/freezer rw - cgroup cgroup rw,freezer\n"
+      "35 30 0:31 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,name=systemd\n",
+      "hugetlb pids\n");
+  ASSERT_EQ(found.size(), 4u);
+  EXPECT_EQ(found[0].mount, "/sys/fs/cgroup/cpu,cpuacct");
+  EXPECT_TRUE(found[3].v2);
+  EXPECT_EQ(found[3].controllers, std::vector<std::string>{"pids"});
+}
+
+TEST(CgroupMountsTest, IgnoresOtherLines) {
+  EXPECT_TRUE(
+      ParseCgroupMounts("nonsense\n\n1 2 3\n30 23 0:26 / / rw - ext4 /dev/vda rw\n", "").empty());
+}
+
+class CgroupTreeTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (getuid() != 0) GTEST_SKIP() << "cgroups need root";
+    auto tree = CgroupTree::Open("cove-sys-test-" + std::to_string(getpid()));
+    ASSERT_TRUE(tree) << tree.error().message();
+    tree_ = *std::move(tree);
+  }
+  void TearDown() override {
+    if (!IsSkipped()) EXPECT_TRUE(tree_.RemoveParent());
+  }
+  CgroupTree tree_;
+};
+
+TEST_F(CgroupTreeTest, MakesLimitsAndRemovesABox) {
+  ASSERT_TRUE(tree_.Create("a"));
+  ASSERT_TRUE(tree_.Create("a")) << "leftovers are used";
+  for (const uint64_t memory : {64ull << 20, 256ull << 20, 32ull << 20}) {
+    auto set = tree_.SetLimits("a", CgroupPart::kWork,
+                               {.cpu_millis = 250, .memory_bytes = memory, .pids = 7});
+    EXPECT_TRUE(set) << set.error().message();
+  }
+  EXPECT_EQ(*tree_.List(), std::vector<std::string>{"a"});
+  EXPECT_EQ(*tree_.OomKills("a"), 0u);
+  EXPECT_TRUE(tree_.OpenOomEvent("a"));
+  EXPECT_TRUE(*tree_.Remove("a"));
+  EXPECT_TRUE(*tree_.Remove("a")) << "nothing there";
+  EXPECT_TRUE(tree_.List()->empty());
+}
+
+TEST_F(CgroupTreeTest, LetsTheHolderOfTheDescriptorsMoveItselfIn) {
+  ASSERT_TRUE(tree_.Create("b"));
+  auto procs = tree_.OpenProcs("b", CgroupPart::kWork);
+  ASSERT_TRUE(procs);
+  const pid_t pid = fork();
+  if (pid == 0) {
+    if (setresuid(12345, 12345, 12345) != 0) _exit(2);
+    for (const UniqueFd& fd : *procs) {
+      if (write(fd.get(), "0", 1) != 1) _exit(1);
+    }
+    while (true) pause();
+  }
+  for (int i = 0; i < 1000 && tree_.Processes("b", CgroupPart::kWork)->empty(); ++i) usleep(1000);
+  EXPECT_EQ(*tree_.Processes("b", CgroupPart::kWork), std::vector<pid_t>{pid});
+  EXPECT_FALSE(*tree_.Remove("b")) << "somebody is in it";
+  EXPECT_TRUE(tree_.Freeze("b"));
+  EXPECT_TRUE(tree_.Thaw("b"));
+  kill(pid, SIGKILL);
+  waitpid(pid, nullptr, 0);
+  EXPECT_TRUE(*tree_.Remove("b"));
+}
+
+}  // namespace
+}  // namespace cove::sys
