@@ -1,0 +1,62 @@
+#include "runner/options.h"
+
+#include "base/text.h"
+
+namespace cove::runner {
+namespace {
+
+Result<net::SocketAddress> ParseListen(std::string_view text) {
+  const Error bad(Code::kInvalid,
+                  "--listen wants IP:PORT, for example 127.0.0.1:3986 or [::]:3986, not '" +
+                      std::string(text) + "'");
+  const size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return bad;
+  std::string_view host = text.substr(0, colon);
+  const auto port = ParseInt<uint16_t>(text.substr(colon + 1));
+  if (!port) return bad;
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  if (host == "localhost") host = "127.0.0.1";
+  const auto address = net::SocketAddress::FromIp(host, *port);
+  if (!address) return bad;
+  return *address;
+}
+
+}  // namespace
+
+Result<Options> ParseOptions(const std::vector<std::string>& args) {
+  Options out;
+  for (size_t i = 0; i < args.size(); ++i) {
+    std::string name = args[i];
+    if (name == "--help" || name == "-h") {
+      out.help = true;
+      continue;
+    }
+    std::string* target = name.starts_with("--listen")   ? &out.listen_text
+                          : name.starts_with("--data")   ? &out.data
+                          : name.starts_with("--config") ? &out.config
+                          : name.starts_with("--store")  ? &out.store
+                                                         : nullptr;
+    const size_t equals = name.find('=');
+    const std::string bare = name.substr(0, equals);
+    const bool known =
+        bare == "--listen" || bare == "--data" || bare == "--config" || bare == "--store";
+    if (target == nullptr || !known) {
+      return Error(Code::kInvalid, "unknown option '" + name + "'\n" + kServeUsage);
+    }
+    if (equals != std::string::npos) {
+      *target = name.substr(equals + 1);
+    } else if (++i < args.size()) {
+      *target = args[i];
+    } else {
+      return Error(Code::kInvalid, bare + " wants a value\n" + kServeUsage);
+    }
+  }
+  ASSIGN_OR_RETURN(out.listen, ParseListen(out.listen_text));
+  if (!out.data.starts_with('/')) {
+    return Error(Code::kInvalid, "--data wants an absolute path, not '" + out.data + "'");
+  }
+  while (out.data.size() > 1 && out.data.ends_with('/')) out.data.pop_back();
+  return out;
+}
+
+}  // namespace cove::runner

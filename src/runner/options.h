@@ -1,0 +1,31 @@
+// The command line of `cove serve`. Pure.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "net/socket.h"
+
+namespace cove::runner {
+
+struct Options {
+  net::SocketAddress listen;
+  std::string listen_text = "127.0.0.1:3986";
+  std::string data = "/var/lib/cove";
+  std::string config;  // path; empty: none
+  std::string store;   // URL for the front; empty: its default
+  bool help = false;
+};
+
+inline constexpr const char* kServeUsage =
+    "usage: cove serve [--listen HOST:PORT] [--data DIR] [--config FILE] [--store URL]\n"
+    "  --listen  where the API, previews and the dashboard are served (127.0.0.1:3986)\n"
+    "  --data    where everything is kept (/var/lib/cove)\n"
+    "  --config  cove.toml\n"
+    "  --store   database URL; default: a file below --data\n";
+
+// kInvalid, naming the word that is wrong.
+Result<Options> ParseOptions(const std::vector<std::string>& args);
+
+}  // namespace cove::runner
