@@ -1,0 +1,292 @@
+#include "runner/boxes.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "image/dir.h"
+#include "image/store.h"
+#include "log/log.h"
+#include "proto/boot.h"
+#include "runner/check.h"
+
+namespace cove::runner {
+namespace {
+
+constexpr milliseconds kKillWait{10'000};
+constexpr milliseconds kCgroupWait{5'000};
+
+Result<UniqueFd> Duplicate(const UniqueFd& fd) {
+  UniqueFd copy(fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
+  if (!copy) return Error::FromErrno("duplicate a socket");
+  return copy;
+}
+
+bool Contains(const std::vector<ImageId>& list, const ImageId& id) {
+  return std::find(list.begin(), list.end(), id) != list.end();
+}
+
+}  // namespace
+
+Boxes::Boxes(Deps deps) : deps_(std::move(deps)), boot_id_(BootId()) {}
+Boxes::~Boxes() = default;
+
+Result<Boxes::BoxPtr> Boxes::Find(const SandboxId& id) const {
+  const auto it = boxes_.find(id);
+  if (it == boxes_.end() || it->second->deleting) {
+    return Error(Code::kNotFound, "the runner has no box " + id.value);
+  }
+  return it->second;
+}
+
+Result<UniqueFd> Boxes::OpenBoxDir(const SandboxId& id) const {
+  return image::OpenDir(deps_.data.boxes(), id.value);
+}
+
+// The lowest one that no kept box has: slots of deleted boxes come back at once, because their
+// processes are gone and what lies in the trash has canonical owners.
+Result<uint32_t> Boxes::FreeSlot() const {
+  std::set<uint32_t> used;
+  for (const auto& [id, box] : boxes_) used.insert(box->spec.slot);
+  for (uint32_t slot = 0; slot < kUidSlotMax; ++slot) {
+    if (!used.contains(slot)) return slot;
+  }
+  return Error(Code::kExhausted, "all ranges of uids are taken; delete sandboxes");
+}
+
+Result<Attached> Boxes::AttachTo(const Box& box) const {
+  if (!box.running) {
+    return Error(Code::kConflict, "box " + box.spec.id.value + " does not run; start it first");
+  }
+  Attached out;
+  out.info.id = box.spec.id;
+  out.info.toolbox_socket = deps_.data.socket_path(box.spec.id);
+  out.info.tcp_port = proto::boot::kTcpPort;
+  const sandbox::BoxSockets& s = box.running->sockets;
+  for (const UniqueFd* fd : {&s.tcp4, &s.tcp6, &s.dns_udp, &s.dns_tcp}) {
+    ASSIGN_OR_RETURN(UniqueFd copy, Duplicate(*fd));
+    out.sockets.push_back(std::move(copy));
+  }
+  return out;
+}
+
+Task<Result<Attached>> Boxes::Create(proto::runner::BoxCreate request) {
+  if (boxes_.contains(request.id)) {
+    co_return Error(Code::kConflict, "box " + request.id.value + " exists already");
+  }
+  CO_RETURN_IF_ERROR(image::ReadImage(deps_.data.images(), request.image));
+  auto box = std::make_shared<Box>();
+  CO_ASSIGN_OR_RETURN(box->spec.slot, FreeSlot());
+  box->spec.id = request.id;
+  box->spec.image = request.image;
+  box->spec.limits = request.limits;
+  box->spec.hostname = request.hostname;
+  box->ended.Set();
+  boxes_[request.id] = box;
+  const auto mine = co_await box->turn.Take();
+  auto made = co_await MakeFiles(box);
+  if (made) made = co_await Run(box);
+  if (!made) {
+    Trash(request.id);
+    boxes_.erase(request.id);
+    co_return std::move(made).error().Wrap("create the sandbox");
+  }
+  co_return AttachTo(*box);
+}
+
+Task<Result<void>> Boxes::MakeFiles(BoxPtr box) {
+  CO_RETURN_IF_ERROR(sandbox::PrepareBoxDir(deps_.data.box_path(box->spec.id)));
+  CO_ASSIGN_OR_RETURN(const UniqueFd dir, OpenBoxDir(box->spec.id));
+  co_return WriteSpec(dir.get(), box->spec);
+}
+
+Task<Result<void>> Boxes::Run(BoxPtr box) {
+  const SandboxId id = box->spec.id;
+  CO_ASSIGN_OR_RETURN(const auto info, image::ReadImage(deps_.data.images(), box->spec.image));
+  sandbox::BoxSpec spec;
+  spec.id = id;
+  for (const ImageId& layer : info.layers) spec.layers.push_back(deps_.data.layer_path(layer));
+  spec.box_dir = deps_.data.box_path(id);
+  spec.uid_base = UidBase(box->spec.slot);
+  spec.limits = box->spec.limits;
+  spec.hostname = box->spec.hostname;
+  spec.socket_path = deps_.data.socket_path(id);
+  spec.socket_gid = kFrontUid;
+  auto started = co_await deps_.driver.Start(std::move(spec));
+  if (!started) {
+    co_await ClearRuntime(id);
+    co_return std::move(started).error();
+  }
+  box->running.emplace(*std::move(started));
+  box->ended.Reset();
+  watches_.Spawn(Watch(box));
+  BoxRunRecord record;
+  record.pid = box->running->pid;
+  record.start_time = box->running->start_time;
+  record.boot_id = boot_id_;
+  auto dir = OpenBoxDir(id);
+  auto written = dir ? WriteRun(dir->get(), record) : Result<void>(dir.error());
+  if (!written) {
+    // A box that a later runner could not find must not run.
+    if (auto killed = co_await Kill(box); !killed) {
+      log::Error("box.kill_failed", {{"sandbox", id.value}, {"why", killed.error().message()}});
+    }
+    co_return std::move(written).error();
+  }
+  log::Info("box.started", {{"sandbox", id.value}, {"pid", box->running ? box->running->pid : 0}});
+  co_return Ok();
+}
+
+// Lives as long as the box runs, and leaves nothing of its run behind.
+Task<void> Boxes::Watch(BoxPtr box) {
+  const sandbox::BoxExit exit = co_await deps_.driver.WaitExit(*box->running);
+  proto::runner::BoxExited event;
+  event.id = box->spec.id;
+  event.known = exit.known;
+  event.status = exit.status;
+  event.oom_kills = exit.oom_kills;
+  // Every copy of the listeners goes, or the network namespace would stay.
+  box->running.reset();
+  co_await ClearRuntime(box->spec.id);
+  log::Info("box.ended", {{"sandbox", event.id.value},
+                          {"status", event.known ? event.status : -1},
+                          {"oom_kills", event.oom_kills}});
+  if (deps_.on_exited) deps_.on_exited(event);
+  box->ended.Set();
+}
+
+// The socket, the cgroups and the record of a run that is over.
+Task<void> Boxes::ClearRuntime(SandboxId id) {
+  unlinkat(deps_.data.run(), ("box-" + id.value + ".sock").c_str(), 0);
+  if (const auto dir = OpenBoxDir(id)) {
+    if (auto gone = RemoveRun(dir->get()); !gone) {
+      log::Warn("box.record_stays", {{"sandbox", id.value}, {"why", gone.error().message()}});
+    }
+  }
+  auto removed = co_await deps_.driver.RemoveCgroups(id, Now() + kCgroupWait);
+  if (!removed) {
+    log::Warn("box.cgroups_stay", {{"sandbox", id.value}, {"why", removed.error().message()}});
+  }
+}
+
+Task<Result<Attached>> Boxes::Start(SandboxId id) {
+  CO_ASSIGN_OR_RETURN(BoxPtr box, Find(id));
+  const auto mine = co_await box->turn.Take();
+  CO_RETURN_IF_ERROR(Find(id));
+  // Its end may be known to the kernel and not yet cleared here.
+  if (!box->running) {
+    co_await box->ended.Wait();
+    auto run = co_await Run(box);
+    if (!run) co_return std::move(run).error().Wrap("start the sandbox");
+  }
+  co_return AttachTo(*box);
+}
+
+Task<Result<Attached>> Boxes::Attach(SandboxId id) {
+  CO_ASSIGN_OR_RETURN(BoxPtr box, Find(id));
+  const auto mine = co_await box->turn.Take();
+  co_return AttachTo(*box);
+}
+
+Task<Result<void>> Boxes::Stop(SandboxId id, milliseconds grace) {
+  CO_ASSIGN_OR_RETURN(BoxPtr box, Find(id));
+  const auto mine = co_await box->turn.Take();
+  if (box->running && grace.count() > 0 && !box->deleting) {
+    // PID 1 takes it as a request to end everything inside in good order.
+    syscall(SYS_pidfd_send_signal, box->running->pidfd.get(), SIGTERM, nullptr, 0);
+    const TimePoint until = Now() + grace;
+    while (!box->ended.is_set() && !box->deleting && Now() < until) {
+      co_await box->ended.Wait(std::min(until, Now() + milliseconds(100)));
+    }
+  }
+  co_return co_await Kill(box);
+}
+
+Task<Result<void>> Boxes::Kill(BoxPtr box) {
+  if (box->ended.is_set()) co_return Ok();
+  if (box->running) CO_RETURN_IF_ERROR(deps_.driver.Kill(*box->running));
+  if (!co_await box->ended.Wait(Now() + kKillWait)) {
+    co_return Error(Code::kTimeout, "the processes of box " + box->spec.id.value +
+                                        " did not end within 10 s of SIGKILL; try again");
+  }
+  co_return Ok();
+}
+
+Task<Result<void>> Boxes::Delete(SandboxId id) {
+  CO_ASSIGN_OR_RETURN(BoxPtr box, Find(id));
+  box->deleting = true;  // a graceful stop that is under way waits no longer
+  const auto mine = co_await box->turn.Take();
+  auto killed = co_await Kill(box);
+  if (!killed) {
+    box->deleting = false;
+    co_return std::move(killed).error();
+  }
+  Trash(id);
+  boxes_.erase(id);
+  log::Info("box.deleted", {{"sandbox", id.value}});
+  co_return Ok();
+}
+
+// Out of sight at once; the disk space comes back behind.
+void Boxes::Trash(const SandboxId& id) {
+  const std::string away = "box-" + RandomHex(8);
+  if (renameat(deps_.data.boxes(), id.value.c_str(), deps_.data.trash(), away.c_str()) != 0 &&
+      errno != ENOENT) {
+    const Error error = Error::FromErrno("move the box to the trash");
+    log::Error("box.not_removed", {{"sandbox", id.value}, {"why", error.message()}});
+  }
+  deps_.jobs.EmptyTrash();
+}
+
+Task<Result<proto::runner::ImageInfo>> Boxes::Snapshot(SandboxId id, Jobs::Progress progress) {
+  CO_ASSIGN_OR_RETURN(BoxPtr box, Find(id));
+  const auto mine = co_await box->turn.Take();
+  CO_RETURN_IF_ERROR(Find(id));
+  if (!box->ended.is_set()) {
+    co_return Error(Code::kConflict, "box " + id.value + " runs; stop it before a snapshot");
+  }
+  CO_ASSIGN_OR_RETURN(const auto base, image::ReadImage(deps_.data.images(), box->spec.image));
+  CO_ASSIGN_OR_RETURN(const UniqueFd dir, OpenBoxDir(id));
+  CO_ASSIGN_OR_RETURN(UniqueFd upper, image::OpenDir(dir.get(), "upper"));
+  co_return co_await deps_.jobs.Snapshot(std::move(upper), base.layers, std::move(progress));
+}
+
+std::vector<proto::runner::BoxInfo> Boxes::List() const {
+  std::vector<proto::runner::BoxInfo> out;
+  for (const auto& [id, box] : boxes_) {
+    proto::runner::BoxInfo info;
+    info.id = id;
+    info.image = box->spec.image;
+    info.limits = box->spec.limits;
+    info.state =
+        box->running ? proto::runner::BoxState::kRunning : proto::runner::BoxState::kStopped;
+    out.push_back(std::move(info));
+  }
+  return out;
+}
+
+Result<void> Boxes::DeleteImage(const ImageId& id) {
+  RETURN_IF_ERROR(image::ReadImage(deps_.data.images(), id));
+  ASSIGN_OR_RETURN(const auto images, image::ListImages(deps_.data.images()));
+  for (const auto& other : images) {
+    if (!Contains(other.layers, id)) continue;
+    if (other.id != id) {
+      return Error(Code::kConflict, "image " + id.value + " is a layer of image " + other.id.value);
+    }
+  }
+  for (const auto& [box_id, box] : boxes_) {
+    if (box->spec.image == id) {
+      return Error(Code::kConflict, "sandbox " + box_id.value + " uses image " + id.value);
+    }
+  }
+  RETURN_IF_ERROR(image::TrashImage(deps_.data.images(), id, deps_.data.trash()));
+  deps_.jobs.EmptyTrash();
+  return Ok();
+}
+
+}  // namespace cove::runner

@@ -1,0 +1,87 @@
+// Boxes: every box of this machine, kept and running; the operations that the front may ask for.
+//
+// Concept: a box exists while boxes/<id>/spec does, and runs while its record names a live process.
+// What is in memory can be made again from that at any time, by Recover(). Operations on one box
+// take turns. A box's process is nobody's child for long: it outlives the runner.
+//
+// An operation goes on when the front that asked is gone: its end shows in List().
+// Thread: loop-confined. The deps must outlive this.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+
+#include "async/task_group.h"
+#include "proto/runner.h"
+#include "runner/box_record.h"
+#include "runner/data_dir.h"
+#include "runner/jobs.h"
+#include "runner/turn.h"
+#include "sandbox/driver.h"
+
+namespace cove::runner {
+
+struct Attached {
+  proto::runner::BoxStarted info;
+  std::vector<UniqueFd> sockets;  // duplicates for the front, in the order of the contract
+};
+
+class Boxes {
+ public:
+  struct Deps {
+    sandbox::NamespaceDriver& driver;
+    const DataDir& data;
+    Jobs& jobs;
+    // Called for every box that ends, before the operation that ended it replies.
+    std::function<void(const proto::runner::BoxExited&)> on_exited;
+  };
+  explicit Boxes(Deps deps);
+  ~Boxes();
+
+  // Once, first: adopts what runs, ends and removes what nobody owns.
+  Task<Result<void>> Recover();
+
+  // The requests are checked already (check.h).
+  Task<Result<Attached>> Create(proto::runner::BoxCreate request);
+  Task<Result<Attached>> Start(SandboxId id);
+  Task<Result<Attached>> Attach(SandboxId id);
+  Task<Result<void>> Stop(SandboxId id, milliseconds grace);
+  Task<Result<void>> Delete(SandboxId id);
+  Task<Result<proto::runner::ImageInfo>> Snapshot(SandboxId id, Jobs::Progress progress);
+  std::vector<proto::runner::BoxInfo> List() const;
+
+  // kConflict while a box or another image uses it.
+  Result<void> DeleteImage(const ImageId& id);
+
+ private:
+  struct Box {
+    BoxSpecRecord spec;
+    std::optional<sandbox::RunningBox> running;
+    async::Event ended;  // set while it does not run
+    bool deleting = false;
+    Turn turn;
+  };
+  using BoxPtr = std::shared_ptr<Box>;
+
+  Result<BoxPtr> Find(const SandboxId& id) const;
+  Result<UniqueFd> OpenBoxDir(const SandboxId& id) const;
+  Result<uint32_t> FreeSlot() const;
+  Result<Attached> AttachTo(const Box& box) const;
+  Task<Result<void>> MakeFiles(BoxPtr box);
+  Task<Result<void>> Run(BoxPtr box);
+  Task<void> Watch(BoxPtr box);
+  Task<Result<void>> Kill(BoxPtr box);
+  Task<void> ClearRuntime(SandboxId id);
+  void Trash(const SandboxId& id);
+  Task<void> RecoverBox(std::string name);
+  Task<void> RemoveStrangers();
+
+  Deps deps_;
+  std::string boot_id_;
+  std::map<SandboxId, BoxPtr> boxes_;
+  async::TaskGroup watches_;
+};
+
+}  // namespace cove::runner

@@ -1,0 +1,94 @@
+// Recover(): what a new runner makes of what the last one left.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "image/dir.h"
+#include "image/store.h"
+#include "log/log.h"
+#include "runner/boxes.h"
+#include "runner/check.h"
+
+namespace cove::runner {
+namespace {
+
+void LogFailure(std::string_view event, const SandboxId& id, const Result<void>& result) {
+  if (!result) log::Error(event, {{"sandbox", id.value}, {"why", result.error().message()}});
+}
+
+}  // namespace
+
+Task<Result<void>> Boxes::Recover() {
+  CO_RETURN_IF_ERROR(image::TrashUnfinished(deps_.data.images(), deps_.data.trash()));
+  CO_ASSIGN_OR_RETURN(const auto names, image::SortedNames(deps_.data.boxes()));
+  for (const std::string& name : names) co_await RecoverBox(name);
+  co_await RemoveStrangers();
+  deps_.jobs.EmptyTrash();
+  co_return Ok();
+}
+
+Task<void> Boxes::RecoverBox(std::string name) {
+  const SandboxId id(name);
+  auto dir = OpenBoxDir(id);
+  auto spec = dir ? ReadSpec(dir->get()) : Result<BoxSpecRecord>(dir.error());
+  if (!spec && (!dir || spec.error().code() == Code::kNotFound)) {
+    // It was never complete: whoever asked for it got no answer. RemoveStrangers() ends what runs.
+    Trash(id);
+    co_return;
+  }
+  if (!spec || spec->id != id || !CheckSandboxId(id)) {
+    // Not ours to throw away: files that somebody relies on may be in it.
+    log::Error("box.damaged", {{"directory", deps_.data.box_path(id)},
+                               {"why", spec ? "another id" : spec.error().message()}});
+    co_return;
+  }
+  auto box = std::make_shared<Box>();
+  box->spec = *std::move(spec);
+  box->ended.Set();
+  boxes_[id] = box;
+  const auto run = ReadRun(dir->get());
+  if (run && run->boot_id == boot_id_) {
+    auto adopted = deps_.driver.Adopt(id, run->pid, run->start_time);
+    if (adopted) {
+      box->running.emplace(*std::move(adopted));
+      box->ended.Reset();
+      watches_.Spawn(Watch(box));
+      log::Info("box.adopted", {{"sandbox", id.value}, {"pid", run->pid}});
+      co_return;
+    }
+    if (adopted.error().code() != Code::kGone) {
+      log::Error("box.not_adopted", {{"sandbox", id.value}, {"why", adopted.error().message()}});
+    }
+  }
+  // No record, or one of a process that is gone or cannot be served: nothing of it may run on.
+  LogFailure("box.kill_failed", id, deps_.driver.KillUnrecorded(id));
+  co_await ClearRuntime(id);
+}
+
+// Cgroups and sockets that belong to no box.
+Task<void> Boxes::RemoveStrangers() {
+  auto groups = deps_.driver.ListCgroups();
+  if (!groups) {
+    log::Error("cgroups.unreadable", {{"why", groups.error().message()}});
+  } else {
+    for (const SandboxId& id : *groups) {
+      const auto it = boxes_.find(id);
+      if (it != boxes_.end() && it->second->running) continue;
+      log::Warn("box.stranger_removed", {{"sandbox", id.value}});
+      LogFailure("box.kill_failed", id, deps_.driver.KillUnrecorded(id));
+      const auto removed = co_await deps_.driver.RemoveCgroups(id, Now() + seconds(5));
+      LogFailure("box.cgroups_stay", id, removed);
+    }
+  }
+  const auto sockets = image::SortedNames(deps_.data.run());
+  if (!sockets) co_return;
+  for (const std::string& name : *sockets) {
+    constexpr std::string_view kPrefix = "box-";
+    constexpr std::string_view kSuffix = ".sock";
+    if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) continue;
+    const SandboxId id(name.substr(kPrefix.size(), name.size() - kPrefix.size() - kSuffix.size()));
+    const auto it = boxes_.find(id);
+    if (it == boxes_.end() || !it->second->running) unlinkat(deps_.data.run(), name.c_str(), 0);
+  }
+}
+
+}  // namespace cove::runner

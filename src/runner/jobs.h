@@ -1,0 +1,45 @@
+// Jobs: runs the work on files (image/job.h) in worker processes, one at a time for images and one
+// for the trash. Cancelling a job kills its worker. Thread: loop-confined.
+#pragma once
+
+#include <functional>
+
+#include "async/task_group.h"
+#include "image/job.h"
+#include "runner/data_dir.h"
+#include "runner/turn.h"
+
+namespace cove::runner {
+
+using async::Task;
+
+class Jobs {
+ public:
+  using Progress = std::function<void(std::string_view line)>;
+
+  // `data` must outlive this.
+  explicit Jobs(const DataDir& data) : data_(data) {}
+  virtual ~Jobs() = default;
+
+  virtual Task<Result<proto::runner::ImageInfo>> CaptureHost(Progress progress);
+  virtual Task<Result<proto::runner::ImageInfo>> Snapshot(UniqueFd upper,
+                                                          std::vector<ImageId> below,
+                                                          Progress progress);
+  // Starts emptying the trash, unless that is under way; then it is looked at again afterwards.
+  virtual void EmptyTrash();
+
+ private:
+  Task<Result<proto::runner::ImageInfo>> ImageJob(image::Job job, std::string body,
+                                                  std::vector<int> fds, Progress progress);
+  Task<Result<proto::runner::ImageInfo>> RunOne(image::Job job, std::string body,
+                                                std::vector<int> fds, Progress progress);
+  Task<void> KeepTrashEmpty();
+
+  const DataDir& data_;
+  Turn image_turn_;
+  bool emptying_ = false;
+  bool trash_changed_ = false;
+  async::TaskGroup tasks_;
+};
+
+}  // namespace cove::runner
