@@ -4,6 +4,17 @@
 // number; their reply carries it again; events carry none. The runner accepts only ids that are
 // UUIDs, names of [a-z0-9._-]{1,64}, and numbers within the bounds it states; it never sees
 // a path, a command or an environment from the front.
+//
+// How the front is started: `cove front --data DIR [--config-fd 4 --config-name FILE]`, as a uid of
+// its own without any privilege, in a session of its own, killed when the runner dies. Descriptor 3
+// is the channel, 4 the opened configuration file (FILE is its name for messages). DIR/front is the
+// front's own (0700), DIR/run holds the toolboxes' sockets. The environment holds provider keys,
+// COVE_*, and COVE_STORE when a database URL was given. The front waits for kHello, asks kBoxList
+// and kBoxAttach for what runs, serves, and says kFrontReady. SIGTERM asks it to drain and exit.
+// Exit code 2 before it ever was ready means that its configuration is wrong: the runner ends too.
+//
+// kBoxExited comes for every box that ends, whoever ended it, before the reply of a stop or delete
+// that made it end; none comes for boxes that ended while no front was there to be told.
 #pragma once
 
 #include "proto/channel.h"

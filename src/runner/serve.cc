@@ -1,14 +1,214 @@
 #include "runner/serve.h"
 
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <cstdio>
+#include <filesystem>
+
+#include "async/signals.h"
+#include "image/job.h"
+#include "image/sha256.h"
+#include "log/log.h"
+#include "runner/announce.h"
+#include "runner/boxes.h"
+#include "runner/front_env.h"
+#include "runner/front_process.h"
+#include "runner/options.h"
+#include "runner/requests.h"
 
 namespace cove::runner {
+namespace {
 
-int ServeMain(const std::vector<std::string>&) {
-  std::fputs("cove serve: this build holds no runner\n", stderr);
-  return 1;
+constexpr seconds kDrainWait{10};
+
+// Six descriptors a box: as many as the machine lets us have.
+void RaiseFileLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-int WorkerMain(const std::vector<std::string>&) { return 2; }
+std::string ToolboxPath() {
+  std::error_code error;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+  return (self.parent_path() / "cove-toolbox").string();
+}
+
+// Servers on different data directories do not see each other's cgroups.
+std::string CgroupParent(const std::string& data) {
+  if (data == Options().data) return "cove";
+  image::Sha256 hash;
+  hash.Update(data);
+  return "cove-" + hash.Hex().substr(0, 12);
+}
+
+std::vector<std::string> Environment() {
+  std::vector<std::string> out;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry)
+    out.emplace_back(*entry);
+  return out;
+}
+
+Result<UniqueFd> OpenConfig(const std::string& path) {
+  if (path.empty()) return UniqueFd();
+  UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return Error::FromErrno("open --config " + path);
+  return fd;
+}
+
+// The wiring of the runner; what it owns is destroyed in the reverse order.
+class Server {
+ public:
+  static Result<std::unique_ptr<Server>> Make(const Options& options);
+  Task<Result<void>> Run();
+  // Asked to end: once in good order, twice at once.
+  void OnSignal();
+
+ private:
+  Server(const Options& options, DataDir data, std::unique_ptr<sandbox::NamespaceDriver> driver,
+         UniqueFd listener, UniqueFd config);
+  FrontProcess::Settings FrontSettings(const Options& options);
+  void OnReady();
+
+  DataDir data_;
+  std::unique_ptr<sandbox::NamespaceDriver> driver_;
+  UniqueFd listener_;
+  UniqueFd config_;
+  bool announced_ = false;
+  bool stopping_ = false;
+  Jobs jobs_;
+  Boxes boxes_;
+  Requests requests_;
+  FrontProcess front_;
+};
+
+Result<std::unique_ptr<Server>> Server::Make(const Options& options) {
+  if (geteuid() != 0) {
+    return Error(Code::kDenied, "`cove serve` must run as root: it makes namespaces and cgroups");
+  }
+  ASSIGN_OR_RETURN(UniqueFd config, OpenConfig(options.config));
+  ASSIGN_OR_RETURN(DataDir data, DataDir::Open(options.data));
+  RETURN_IF_ERROR(EnterMountNamespace(data.runner_path()));
+  RETURN_IF_ERROR(data.OpenDirs());
+  sandbox::DriverOptions driver_options;
+  driver_options.toolbox_path = ToolboxPath();
+  driver_options.cgroup_parent = CgroupParent(data.path());
+  ASSIGN_OR_RETURN(auto driver, sandbox::NamespaceDriver::Make(driver_options));
+  auto listener = net::ListenTcp(options.listen);
+  if (!listener) return std::move(listener).error().Wrap("--listen " + options.listen_text);
+  return std::unique_ptr<Server>(new Server(options, std::move(data), std::move(driver),
+                                            *std::move(listener), std::move(config)));
+}
+
+Server::Server(const Options& options, DataDir data,
+               std::unique_ptr<sandbox::NamespaceDriver> driver, UniqueFd listener, UniqueFd config)
+    : data_(std::move(data)),
+      driver_(std::move(driver)),
+      listener_(std::move(listener)),
+      config_(std::move(config)),
+      jobs_(data_),
+      boxes_({*driver_, data_, jobs_,
+              [this](const proto::runner::BoxExited& event) {
+                front_.SendEvent(proto::runner::Type::kBoxExited, event);
+              }}),
+      requests_(boxes_, jobs_, data_),
+      front_(FrontSettings(options)) {}
+
+FrontProcess::Settings Server::FrontSettings(const Options& options) {
+  FrontProcess::Settings out;
+  out.args = {"front", "--data", options.data};
+  if (config_) {
+    out.args.insert(out.args.end(), {"--config-fd", "4", "--config-name", options.config});
+  }
+  out.env = FrontEnvironment(Environment(), options.store);
+  out.listener = listener_.get();
+  out.config_fd = config_.get();
+  out.uid = kFrontUid;
+  out.on_frame = [this](std::shared_ptr<FrontLink> link, proto::Frame frame) {
+    return requests_.Handle(std::move(link), std::move(frame));
+  };
+  out.on_ready = [this] { OnReady(); };
+  return out;
+}
+
+void Server::OnReady() {
+  if (std::exchange(announced_, true)) return;
+  if (const auto address = net::LocalAddress(listener_.get())) AnnounceReady(BaseUrl(*address));
+}
+
+Task<Result<void>> Server::Run() {
+  CO_RETURN_IF_ERROR(co_await boxes_.Recover());
+  auto ended = co_await front_.Run();
+  // What the front asked for last is finished, so that the next server finds nothing half done.
+  co_await requests_.Drain(Now() + kDrainWait);
+  co_return ended;
+}
+
+void Server::OnSignal() {
+  NotifySystemd("STOPPING=1");
+  if (std::exchange(stopping_, true)) {
+    front_.Kill();
+  } else {
+    log::Info("serve.draining");
+    front_.Stop();
+  }
+}
+
+Task<void> WatchSignals(async::Signals* signals, Server* server) {
+  for (;;) {
+    co_await signals->Next();
+    server->OnSignal();
+  }
+}
+
+Task<Result<void>> ServeUntilSignal(async::Signals* signals, Server* server) {
+  async::TaskGroup watcher;
+  watcher.Spawn(WatchSignals(signals, server));
+  co_return co_await server->Run();
+}
+
+}  // namespace
+
+int ServeMain(const std::vector<std::string>& args) {
+  log::Configure("runner", log::Level::kInfo);
+  const auto options = ParseOptions(args);
+  if (!options) {
+    std::fprintf(stderr, "cove serve: %s\n", options.error().message().c_str());
+    return 2;
+  }
+  if (options->help) {
+    std::fputs(kServeUsage, stdout);
+    return 0;
+  }
+  umask(0022);
+  signal(SIGPIPE, SIG_IGN);
+  RaiseFileLimit();
+  async::Loop loop;
+  async::Signals signals({SIGTERM, SIGINT, SIGHUP});
+  auto server = Server::Make(*options);
+  if (!server) {
+    std::fprintf(stderr, "cove serve: %s\n", server.error().message().c_str());
+    return 1;
+  }
+  const auto ended = loop.RunUntil(ServeUntilSignal(&signals, server->get()));
+  if (!ended) {
+    std::fprintf(stderr, "cove serve: %s\n", ended.error().message().c_str());
+    return 1;
+  }
+  return 0;
+}
+
+int WorkerMain(const std::vector<std::string>& args) {
+  if (!args.empty() || fcntl(image::kWorkerChannelFd, F_GETFD) < 0) {
+    std::fputs("cove worker: this verb is for `cove serve` itself\n", stderr);
+    return 2;
+  }
+  return image::RunWorker(UniqueFd(image::kWorkerChannelFd));
+}
 
 }  // namespace cove::runner
