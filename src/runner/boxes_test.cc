@@ -1,0 +1,172 @@
+// Goal: boxes live, die and are found again as promised, and nothing of a failed one stays.
+// Method: the real files of a data directory, with a driver whose boxes are sleeping processes.
+#include "runner/boxes.h"
+
+#include "runner/testing.h"
+
+namespace cove::runner {
+namespace {
+
+using proto::runner::BoxState;
+using testing::kA;
+using testing::kB;
+
+class BoxesTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (geteuid() != 0) GTEST_SKIP() << "needs root";
+    data = std::make_unique<testing::TempData>();
+    jobs = std::make_unique<testing::FakeJobs>(data->data());
+    image = data->MakeImage('a');
+    Restart();
+  }
+  // A new runner on what the last one left.
+  void Restart() {
+    boxes.reset();
+    boxes = std::make_unique<Boxes>(
+        Boxes::Deps{driver, data->data(), *jobs,
+                    [this](const proto::runner::BoxExited& e) { exits.push_back(e); }});
+    const auto recovered = loop.RunUntil(boxes->Recover());
+    ASSERT_TRUE(recovered) << recovered.error().message();
+  }
+  Result<Attached> Create(const SandboxId& id) {
+    proto::runner::BoxCreate request;
+    request.id = id;
+    request.image = image;
+    request.hostname = "box";
+    return loop.RunUntil(boxes->Create(request));
+  }
+  async::Loop loop;
+  testing::FakeDriver driver;
+  std::unique_ptr<testing::TempData> data;
+  std::unique_ptr<testing::FakeJobs> jobs;
+  std::vector<proto::runner::BoxExited> exits;
+  std::unique_ptr<Boxes> boxes;
+  ImageId image;
+};
+
+TEST_F(BoxesTest, CreateStartsABoxAndHandsOutItsSockets) {
+  const auto made = Create(kA);
+  ASSERT_TRUE(made) << made.error().message();
+  EXPECT_EQ(made->sockets.size(), proto::runner::kBoxSockets);
+  EXPECT_EQ(made->info.toolbox_socket, data->data().socket_path(kA));
+  EXPECT_TRUE(data->Has("runner/boxes/" + kA.value + "/spec"));
+  EXPECT_TRUE(data->Has("runner/boxes/" + kA.value + "/run"));
+  ASSERT_EQ(boxes->List().size(), 1u);
+  EXPECT_EQ(boxes->List()[0].state, BoxState::kRunning);
+  EXPECT_FALSE(Create(kA));
+}
+
+TEST_F(BoxesTest, AFailedCreateLeavesNothing) {
+  driver.fail_start = true;
+  const auto made = Create(kA);
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().code(), Code::kExhausted);
+  EXPECT_TRUE(boxes->List().empty());
+  EXPECT_FALSE(data->Has("runner/boxes/" + kA.value));
+  EXPECT_TRUE(driver.cgroups.empty());
+}
+
+TEST_F(BoxesTest, StopKeepsTheFilesAndStartRunsThemAgain) {
+  ASSERT_TRUE(Create(kA));
+  ASSERT_TRUE(loop.RunUntil(boxes->Stop(kA, seconds(5))));
+  EXPECT_EQ(driver.kills, 0) << "a box that ends on request needs no SIGKILL";
+  ASSERT_EQ(exits.size(), 1u);
+  EXPECT_EQ(boxes->List()[0].state, BoxState::kStopped);
+  EXPECT_FALSE(data->Has("runner/boxes/" + kA.value + "/run"));
+  EXPECT_TRUE(driver.cgroups.empty());
+  EXPECT_FALSE(loop.RunUntil(boxes->Attach(kA)));
+  const auto again = loop.RunUntil(boxes->Start(kA));
+  ASSERT_TRUE(again) << again.error().message();
+  EXPECT_EQ(driver.specs[0].uid_base, driver.specs[1].uid_base);
+}
+
+TEST_F(BoxesTest, StopKillsWhatDoesNotListen) {
+  driver.ignore_term = true;
+  ASSERT_TRUE(Create(kA));
+  ASSERT_TRUE(loop.RunUntil(boxes->Stop(kA, milliseconds(150))));
+  EXPECT_EQ(driver.kills, 1);
+}
+
+TEST_F(BoxesTest, DeleteRemovesEverythingAndFreesTheSlot) {
+  ASSERT_TRUE(Create(kA));
+  ASSERT_TRUE(Create(kB));
+  EXPECT_NE(driver.specs[0].uid_base, driver.specs[1].uid_base);
+  ASSERT_TRUE(loop.RunUntil(boxes->Delete(kA)));
+  EXPECT_FALSE(data->Has("runner/boxes/" + kA.value));
+  EXPECT_GT(jobs->emptied, 0);
+  EXPECT_EQ(loop.RunUntil(boxes->Delete(kA)).error().code(), Code::kNotFound);
+  ASSERT_TRUE(Create(kA));
+  EXPECT_EQ(driver.specs[0].uid_base, driver.specs[2].uid_base);
+}
+
+Task<Result<void>> StopAndDelete(Boxes* boxes) {
+  async::TaskGroup group;
+  group.Spawn([](Boxes* b) -> Task<void> {
+    const auto stopped = co_await b->Stop(kA, seconds(60));
+    EXPECT_TRUE(stopped);
+  }(boxes));
+  co_await async::Sleep(milliseconds(20));
+  auto deleted = co_await boxes->Delete(kA);
+  co_await group.Join();
+  co_return deleted;
+}
+
+TEST_F(BoxesTest, DeleteDoesNotWaitForTheGraceOfAStop) {
+  driver.ignore_term = true;
+  ASSERT_TRUE(Create(kA));
+  const TimePoint start = Now();
+  ASSERT_TRUE(loop.RunUntil(StopAndDelete(boxes.get())));
+  EXPECT_LT(Now() - start, seconds(5));
+}
+
+TEST_F(BoxesTest, ANewRunnerAdoptsWhatRuns) {
+  ASSERT_TRUE(Create(kA));
+  Restart();
+  EXPECT_EQ(driver.adoptions, 1);
+  ASSERT_EQ(boxes->List().size(), 1u);
+  EXPECT_EQ(boxes->List()[0].state, BoxState::kRunning);
+  ASSERT_TRUE(loop.RunUntil(boxes->Attach(kA)));
+  ASSERT_TRUE(Create(kB));
+  EXPECT_NE(driver.specs[0].uid_base, driver.specs[1].uid_base);
+}
+
+TEST_F(BoxesTest, ANewRunnerFindsTheDeadStopped) {
+  ASSERT_TRUE(Create(kA));
+  const pid_t pid = *driver.pids.begin();
+  boxes.reset();
+  kill(pid, SIGKILL);
+  waitpid(pid, nullptr, 0);
+  driver.pids.clear();
+  Restart();
+  EXPECT_EQ(boxes->List()[0].state, BoxState::kStopped);
+  EXPECT_TRUE(driver.cgroups.empty());
+  ASSERT_TRUE(loop.RunUntil(boxes->Start(kA)));
+}
+
+TEST_F(BoxesTest, ANewRunnerRemovesWhatNobodyOwns) {
+  std::filesystem::create_directories(*data / ("runner/boxes/" + kB.value + "/upper"));
+  std::ofstream(*data / ("run/box-" + kB.value + ".sock")) << "";
+  driver.cgroups.insert(kB);
+  Restart();
+  EXPECT_FALSE(data->Has("runner/boxes/" + kB.value));
+  EXPECT_FALSE(data->Has("run/box-" + kB.value + ".sock"));
+  EXPECT_TRUE(driver.killed_unrecorded.contains(kB));
+  EXPECT_TRUE(driver.cgroups.empty());
+}
+
+TEST_F(BoxesTest, AnImageInUseStays) {
+  const ImageId base = data->MakeImage('b');
+  const ImageId top = data->MakeImage('c', {base});
+  ASSERT_TRUE(Create(kA));
+  EXPECT_EQ(boxes->DeleteImage(image).error().code(), Code::kConflict);
+  EXPECT_EQ(boxes->DeleteImage(base).error().code(), Code::kConflict);
+  ASSERT_TRUE(boxes->DeleteImage(top));
+  ASSERT_TRUE(boxes->DeleteImage(base));
+  EXPECT_EQ(boxes->DeleteImage(base).error().code(), Code::kNotFound);
+  ASSERT_TRUE(loop.RunUntil(boxes->Delete(kA)));
+  EXPECT_TRUE(boxes->DeleteImage(image));
+}
+
+}  // namespace
+}  // namespace cove::runner

@@ -1,0 +1,159 @@
+// Helpers of this room's tests: a data directory that goes away, and a driver whose boxes are
+// sleeping processes.
+#pragma once
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "image/dir.h"
+#include "image/store.h"
+#include "net/socket.h"
+#include "runner/boxes.h"
+
+namespace cove::runner::testing {
+
+class TempData {
+ public:
+  TempData() {
+    std::string name = "/tmp/cove-runner-XXXXXX";
+    EXPECT_NE(mkdtemp(name.data()), nullptr);
+    path_ = name;
+    auto data = DataDir::Open(path_);
+    EXPECT_TRUE(data) << data.error().message();
+    data_.emplace(*std::move(data));
+    EXPECT_TRUE(data_->OpenDirs());
+  }
+  ~TempData() {
+    data_.reset();
+    const UniqueFd tmp(open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    EXPECT_TRUE(image::RemoveTree(tmp.get(), path_.substr(5)));
+  }
+  const DataDir& data() const { return *data_; }
+  bool Has(const std::string& name) const {
+    return std::filesystem::exists(std::filesystem::symlink_status(path_ + "/" + name));
+  }
+  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+  ImageId MakeImage(char digit, std::vector<ImageId> below = {}) const {
+    const ImageId id(std::string(64, digit));
+    auto image = image::NewImage::Begin(data_->images());
+    EXPECT_TRUE(image);
+    EXPECT_TRUE(std::move(*image).Commit(id, std::move(below), 0));
+    return id;
+  }
+
+ private:
+  std::string path_;
+  std::optional<DataDir> data_;
+};
+
+inline uint64_t StartTimeOf(pid_t pid) {
+  std::ifstream in("/proc/" + std::to_string(pid) + "/stat");
+  std::string text((std::istreambuf_iterator<char>(in)), {});
+  std::istringstream rest(text.substr(std::min(text.size(), text.rfind(')') + 2)));
+  std::string field;
+  for (int i = 3; i <= 22; ++i) rest >> field;
+  return field.empty() ? 0 : std::stoull(field);
+}
+
+class FakeDriver : public sandbox::NamespaceDriver {
+ public:
+  ~FakeDriver() override {
+    for (const pid_t pid : pids) kill(pid, SIGKILL);
+    for (const pid_t pid : pids) waitpid(pid, nullptr, 0);
+  }
+
+  Task<Result<sandbox::RunningBox>> Start(sandbox::BoxSpec spec) override {
+    co_await async::Yield();
+    specs.push_back(spec);
+    cgroups.insert(spec.id);
+    if (fail_start) co_return Error(Code::kExhausted, "the data disk is full");
+    const pid_t pid = fork();
+    if (pid == 0) {
+      signal(SIGTERM, ignore_term ? SIG_IGN : SIG_DFL);
+      execl("/bin/sleep", "sleep", "1000", nullptr);
+      _exit(127);
+    }
+    pids.insert(pid);
+    co_return Take(spec.id, pid);
+  }
+  Result<sandbox::RunningBox> Adopt(SandboxId id, pid_t pid, uint64_t start_time) override {
+    if (StartTimeOf(pid) != start_time || kill(pid, 0) != 0) return Error(Code::kGone, "ended");
+    ++adoptions;
+    return Take(id, pid);
+  }
+  Result<void> Kill(const sandbox::RunningBox& box) override {
+    ++kills;
+    kill(box.pid, SIGKILL);
+    return Ok();
+  }
+  Result<void> KillUnrecorded(SandboxId id) override {
+    killed_unrecorded.insert(id);
+    return Ok();
+  }
+  Task<sandbox::BoxExit> WaitExit(const sandbox::RunningBox& box) override {
+    async::FdWatch watch(box.pidfd.get());
+    sandbox::BoxExit exit;
+    const pid_t pid = box.pid;
+    while (waitpid(pid, &exit.status, WNOHANG) == 0)
+      co_await watch.Readable(Now() + milliseconds(50));
+    pids.erase(pid);
+    exit.known = true;
+    co_return exit;
+  }
+  Task<Result<void>> RemoveCgroups(SandboxId id, TimePoint) override {
+    cgroups.erase(id);
+    co_return Ok();
+  }
+  Result<std::vector<SandboxId>> ListCgroups() override {
+    return std::vector<SandboxId>(cgroups.begin(), cgroups.end());
+  }
+  Result<void> Freeze(SandboxId) override { return Ok(); }
+  Result<void> Thaw(SandboxId) override { return Ok(); }
+  Result<uint64_t> OomKills(SandboxId) override { return uint64_t{0}; }
+
+  bool fail_start = false;
+  bool ignore_term = false;
+  int kills = 0;
+  int adoptions = 0;
+  std::set<pid_t> pids;
+  std::set<SandboxId> cgroups;
+  std::set<SandboxId> killed_unrecorded;
+  std::vector<sandbox::BoxSpec> specs;
+
+ private:
+  static sandbox::RunningBox Take(const SandboxId& id, pid_t pid) {
+    sandbox::RunningBox box;
+    box.id = id;
+    box.pid = pid;
+    box.start_time = StartTimeOf(pid);
+    box.pidfd = UniqueFd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+    auto a = net::StreamPair();
+    auto b = net::StreamPair();
+    box.sockets.tcp4 = std::move(a->first);
+    box.sockets.tcp6 = std::move(a->second);
+    box.sockets.dns_udp = std::move(b->first);
+    box.sockets.dns_tcp = std::move(b->second);
+    return box;
+  }
+};
+
+class FakeJobs : public Jobs {
+ public:
+  using Jobs::Jobs;
+  void EmptyTrash() override { ++emptied; }
+  int emptied = 0;
+};
+
+inline const SandboxId kA{"11111111-1111-4111-8111-111111111111"};
+inline const SandboxId kB{"22222222-2222-4222-8222-222222222222"};
+
+}  // namespace cove::runner::testing
