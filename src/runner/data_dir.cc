@@ -52,7 +52,8 @@ Result<void> MakeOrCheck(const std::string& path, Want want) {
 // Whoever can rename what is above the directory owns it; and the front must be able to pass.
 Result<void> CheckParents(const std::string& path) {
   std::string at;
-  for (const std::string_view part : Split(path.substr(0, path.rfind('/')), '/')) {
+  const std::string_view above = std::string_view(path).substr(0, path.rfind('/'));
+  for (const std::string_view part : Split(above, '/')) {
     if (!part.empty()) at += "/" + std::string(part);
     const std::string& here = at.empty() ? std::string("/") : at;
     struct stat st{};
