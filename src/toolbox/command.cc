@@ -1,0 +1,174 @@
+#include "toolbox/command.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "async/fd_watch.h"
+#include "base/text.h"
+
+namespace cove::toolbox {
+namespace {
+
+constexpr size_t kInputQueueMax = 1024 * 1024;
+constexpr milliseconds kBusyPause{20};
+
+// The text of the command, readable by the session's user.
+Result<void> WriteText(const std::string& path, const std::string& text) {
+  const UniqueFd fd(
+      open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
+  if (!fd) return Error::FromErrno("cannot store the command");
+  fchmod(fd.get(), 0644);
+  if (write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
+    return Error::FromErrno("cannot store the command");
+  }
+  return Ok();
+}
+
+// World accessible: the user of the session is another one than ours, and the folder's name is
+// known to nobody else who could reach it.
+Result<void> MakeFifo(const std::string& path) {
+  if (mkfifo(path.c_str(), 0666) != 0 || chmod(path.c_str(), 0666) != 0) {
+    return Error::FromErrno("cannot make a FIFO for the command");
+  }
+  return Ok();
+}
+
+}  // namespace
+
+Command::Command(Shared& shared, std::string stem, uint64_t number,
+                 proto::toolbox::SessionExec request, std::string log_path)
+    : shared_(shared),
+      folder_(std::move(stem)),
+      number_(number),
+      request_(std::move(request)),
+      log_(std::make_shared<CommandLog>(std::move(log_path))),
+      running_(std::in_place, shared) {
+  info_.id = NewUuid();
+  info_.command = request_.command;
+}
+
+Command::~Command() {
+  tasks_.Clear();
+  for (const char kind : {'c', 'i', 'o', 'e'}) unlink(FilePath(kind).c_str());
+  if (out_.fd && !out_.ended) shared_.leftovers.Keep(std::move(out_.fd));
+  if (err_.fd && !err_.ended) shared_.leftovers.Keep(std::move(err_.fd));
+}
+
+std::string Command::FilePath(char kind) const {
+  return folder_ + "/" + kind + std::to_string(number_);
+}
+
+Result<void> Command::OpenOutput(char kind, LogStreamId stream, Output* output) {
+  const std::string path = FilePath(kind);
+  RETURN_IF_ERROR(MakeFifo(path));
+  output->fd.Reset(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  output->hold.Reset(open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+  if (!output->fd || !output->hold) return Error::FromErrno("cannot open a FIFO of the command");
+  output->stream = stream;
+  return Ok();
+}
+
+Result<void> Command::OpenInput() {
+  const std::string path = FilePath('i');
+  if (!request_.async) {
+    if (symlink("/dev/null", path.c_str()) != 0) return Error::FromErrno("cannot make stdin");
+    return Ok();
+  }
+  RETURN_IF_ERROR(MakeFifo(path));
+  // Read and write (fifo(7)): opens without waiting for the shell, and never gets SIGPIPE.
+  input_.Reset(open(path.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
+  if (!input_) return Error::FromErrno("cannot open stdin of the command");
+  return Ok();
+}
+
+Result<void> Command::Prepare() {
+  RETURN_IF_ERROR(WriteText(FilePath('c'), request_.command));
+  RETURN_IF_ERROR(OpenInput());
+  RETURN_IF_ERROR(OpenOutput('o', LogStreamId::kStdout, &out_));
+  RETURN_IF_ERROR(OpenOutput('e', LogStreamId::kStderr, &err_));
+  tasks_.Spawn(Capture(&out_));
+  tasks_.Spawn(Capture(&err_));
+  if (input_) tasks_.Spawn(Feed());
+  return Ok();
+}
+
+Task<void> Command::Capture(Output* output) {
+  async::FdWatch watch(output->fd.get());
+  std::string buffer;
+  for (;;) {
+    buffer.resize(CommandLog::kRecordMax);
+    const ssize_t n = read(output->fd.get(), buffer.data(), buffer.size());
+    if (n > 0) {
+      log_->Append(output->stream, std::string_view(buffer.data(), static_cast<size_t>(n)));
+      // Nobody keeps these bytes any more: the writer is slowed down instead of us kept busy.
+      if (log_->full()) co_await async::Sleep(kBusyPause);
+      co_await async::Yield();
+      continue;
+    }
+    if (n < 0 && errno == EINTR) continue;
+    if (n == 0 || errno != EAGAIN) break;
+    std::string().swap(buffer);
+    if (info_.ended) log_->Rest();
+    co_await watch.Readable();
+  }
+  output->ended = true;
+  changed_.NotifyAll();
+}
+
+Task<void> Command::Feed() {
+  async::FdWatch watch(input_.get());
+  for (;;) {
+    if (input_queue_.empty()) {
+      co_await changed_.Wait();
+      continue;
+    }
+    const ssize_t n = write(input_.get(), input_queue_.data(), input_queue_.size());
+    if (n > 0) {
+      input_queue_.erase(0, static_cast<size_t>(n));
+    } else if (n < 0 && errno == EAGAIN) {
+      co_await watch.Writable();
+    } else if (n < 0 && errno != EINTR) {
+      break;
+    }
+  }
+}
+
+void Command::End(int32_t exit_code) {
+  info_.ended = true;
+  info_.exit_code = exit_code;
+  running_.reset();
+  std::string().swap(input_queue_);
+  log_->Complete();
+  log_->Rest();
+  for (const char kind : {'c', 'i', 'o', 'e'}) unlink(FilePath(kind).c_str());
+}
+
+void Command::EndUnstarted() { End(-1); }
+
+Task<void> Command::Finish(int32_t exit_code) {
+  out_.hold.Reset();
+  err_.hold.Reset();
+  const TimePoint grace_end = Now() + kOutputGrace;
+  while (!(out_.ended && err_.ended) && Now() < grace_end) {
+    co_await changed_.Wait(grace_end);
+  }
+  End(exit_code);
+}
+
+Result<void> Command::Input(std::string data) {
+  if (info_.ended) return Error(Code::kGone, "command " + info_.id + " has ended");
+  if (!request_.async) {
+    return Error(Code::kConflict,
+                 "command " + info_.id + " was not started async: its stdin is at its end");
+  }
+  if (!data.ends_with('\n')) data += '\n';
+  if (input_queue_.size() + data.size() > kInputQueueMax) {
+    return Error(Code::kExhausted, "command " + info_.id + " does not read its input; 1 MiB waits");
+  }
+  if (!request_.suppress_input_echo) log_->Append(LogStreamId::kStdout, data);
+  input_queue_ += data;
+  changed_.NotifyAll();
+  return Ok();
+}
+
+}  // namespace cove::toolbox

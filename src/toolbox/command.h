@@ -1,0 +1,70 @@
+// Command: one command of a session: its FIFOs, its input, its log, how it stands.
+//
+// Its output is captured for as long as anything holds it, also after the command has ended: a
+// server left in the background would otherwise die of SIGPIPE. Thread: loop-confined.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "async/task_group.h"
+#include "toolbox/command_log.h"
+#include "toolbox/operations.h"
+
+namespace cove::toolbox {
+
+class Command {
+ public:
+  // `stem`: the folder of the session's files; `number`: this command's in it.
+  Command(Shared& shared, std::string stem, uint64_t number, proto::toolbox::SessionExec request,
+          std::string log_path);
+  ~Command();
+  Command(const Command&) = delete;
+  Command& operator=(const Command&) = delete;
+
+  uint64_t number() const { return number_; }
+  const proto::toolbox::CommandInfo& info() const { return info_; }
+  bool is_async() const { return request_.async; }
+  const std::shared_ptr<CommandLog>& log() const { return log_; }
+
+  // Makes the files that the shell opens and starts to capture.
+  Result<void> Prepare();
+  // The shell is through with it: waits until what it wrote is in the log, then it has ended.
+  Task<void> Finish(int32_t exit_code);
+  // The same for one that never ran.
+  void EndUnstarted();
+
+  // kGone: it has ended. kConflict: its stdin is at its end. kExhausted: it does not read.
+  Result<void> Input(std::string data);
+
+ private:
+  struct Output {
+    UniqueFd fd;
+    UniqueFd hold;  // a writer of our own, so that the end is not seen before the shell has opened
+    LogStreamId stream = LogStreamId::kStdout;
+    bool ended = false;
+  };
+  std::string FilePath(char kind) const;
+  Result<void> OpenOutput(char kind, LogStreamId stream, Output* output);
+  Result<void> OpenInput();
+  Task<void> Capture(Output* output);
+  Task<void> Feed();
+  void End(int32_t exit_code);
+
+  Shared& shared_;
+  std::string folder_;
+  uint64_t number_;
+  proto::toolbox::SessionExec request_;
+  proto::toolbox::CommandInfo info_;
+  std::shared_ptr<CommandLog> log_;
+  std::optional<RunningMark> running_;
+  Output out_;
+  Output err_;
+  UniqueFd input_;
+  std::string input_queue_;
+  async::Event changed_;
+  async::TaskGroup tasks_;
+};
+
+}  // namespace cove::toolbox

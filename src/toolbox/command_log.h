@@ -1,0 +1,78 @@
+// CommandLog: the output of one session command, kept in a file so that any number of readers can
+// replay it from its start and then follow it, and so that it survives the host's restarts.
+//
+// Format: records of {u8 stream (1 stdout, 2 stderr), u32 length little endian, bytes}; appended
+// only. When the log is over its limit or the disk is full, bytes are dropped, and a line that says
+// how many follows as soon as something can be written again. Thread: loop-confined.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "async/event.h"
+#include "base/result.h"
+#include "base/unique_fd.h"
+
+namespace cove::toolbox {
+
+enum class LogStreamId : uint8_t { kStdout = 1, kStderr = 2 };
+
+class CommandLog {
+ public:
+  static constexpr uint64_t kBytesMax = 64 * 1024 * 1024;
+  static constexpr size_t kRecordMax = 32 * 1024;
+
+  // The file is removed with the last owner.
+  explicit CommandLog(std::string path) : path_(std::move(path)) {}
+  ~CommandLog();
+  CommandLog(const CommandLog&) = delete;
+  CommandLog& operator=(const CommandLog&) = delete;
+
+  void Append(LogStreamId stream, std::string_view bytes);
+  // Nothing more belongs to the command: readers end here, though a process that it left behind
+  // may still append for later readers.
+  void Complete();
+  bool complete() const { return complete_; }
+  uint64_t size() const { return size_; }
+  // Where readers that were there before the end stop.
+  uint64_t end() const { return complete_ ? end_ : size_; }
+  bool full() const { return size_ >= kBytesMax; }
+  // Notified at each append and at the end.
+  async::Event& changed() { return changed_; }
+  // Closes the file until it is needed again: an idle log holds no descriptor.
+  void Rest() { file_.Reset(); }
+  const std::string& path() const { return path_; }
+
+ private:
+  bool Write(LogStreamId stream, std::string_view bytes);
+  std::string path_;
+  UniqueFd file_;
+  uint64_t size_ = 0;
+  uint64_t end_ = 0;
+  uint64_t dropped_ = 0;
+  bool complete_ = false;
+  async::Event changed_;
+};
+
+// Reads the records of a log in order. Owns a share of the log.
+class LogReader {
+ public:
+  explicit LogReader(std::shared_ptr<CommandLog> log)
+      : log_(std::move(log)), late_end_(log_->complete() ? log_->size() : 0) {}
+  struct Record {
+    LogStreamId stream = LogStreamId::kStdout;
+    std::string bytes;  // empty: nothing there yet
+  };
+  Result<Record> Next();
+  bool AtEnd() const { return offset_ >= std::max(log_->end(), late_end_); }
+
+ private:
+  std::shared_ptr<CommandLog> log_;
+  uint64_t late_end_;  // for a reader that comes after the end: all that was there when it came
+  UniqueFd file_;
+  uint64_t offset_ = 0;
+};
+
+}  // namespace cove::toolbox

@@ -1,0 +1,40 @@
+// Confinement: what separates user processes from PID 1, made by the driver before it executed us,
+// handed over as descriptors (see the program's usage in main.cc). Empty in standalone mode.
+#pragma once
+
+#include <linux/filter.h>
+
+#include <vector>
+
+#include "base/unique_fd.h"
+#include "toolbox/accounts.h"
+
+namespace cove::toolbox {
+
+struct Confinement {
+  UniqueFd user_namespace;           // the inner one; all user processes live in it
+  std::vector<sock_filter> seccomp;  // may be empty
+  std::vector<UniqueFd> cgroups;     // cgroup.procs of the workload, one per hierarchy
+  bool standalone = false;           // no namespaces: the identity changes only if we are root
+};
+
+// Which step of becoming a user failed, for the error text.
+enum class Step : int {
+  kNone,
+  kCgroup,
+  kNamespace,
+  kSeccomp,
+  kGroups,
+  kUser,
+  kTerminal,
+  kDescriptors,
+  kFolder,
+  kExec,
+};
+const char* StepText(Step step);
+
+// After fork, in the child: leaves PID 1's world for that of the user. Async-signal-safe. Gives
+// kNone, or what failed with errno set.
+Step BecomeUser(const Confinement& confinement, const Account& account);
+
+}  // namespace cove::toolbox

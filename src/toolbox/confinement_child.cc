@@ -1,0 +1,53 @@
+// Runs between fork and exec (or in a file worker): async-signal-safe calls only.
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "toolbox/confinement.h"
+
+namespace cove::toolbox {
+namespace {
+
+bool JoinCgroups(const Confinement& confinement) {
+  for (const UniqueFd& fd : confinement.cgroups) {
+    if (write(fd.get(), "0", 1) != 1) return false;
+  }
+  return true;
+}
+
+// In the inner namespace we hold CAP_SYS_ADMIN, so no_new_privs is not needed: sudo works.
+bool InstallSeccomp(const std::vector<sock_filter>& filter) {
+  if (filter.empty()) return true;
+  const sock_fprog program{static_cast<unsigned short>(filter.size()),
+                           const_cast<sock_filter*>(filter.data())};
+  return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
+}
+
+}  // namespace
+
+Step BecomeUser(const Confinement& confinement, const Account& account) {
+  if (!JoinCgroups(confinement)) return Step::kCgroup;
+  if (confinement.user_namespace && setns(confinement.user_namespace.get(), CLONE_NEWUSER) != 0) {
+    return Step::kNamespace;
+  }
+  if (!InstallSeccomp(confinement.seccomp)) return Step::kSeccomp;
+  if (confinement.standalone && geteuid() != 0) {
+    errno = EPERM;
+    return account.uid == geteuid() ? Step::kNone : Step::kUser;
+  }
+  // Raw calls: the C library's versions may take locks to tell other threads.
+  if (syscall(SYS_setgroups, account.groups.size(), account.groups.data()) != 0 ||
+      syscall(SYS_setresgid, account.gid, account.gid, account.gid) != 0) {
+    return Step::kGroups;
+  }
+  if (syscall(SYS_setresuid, account.uid, account.uid, account.uid) != 0) return Step::kUser;
+  return Step::kNone;
+}
+
+}  // namespace cove::toolbox

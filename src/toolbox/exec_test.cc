@@ -1,0 +1,207 @@
+// Goal: an exec gives exactly what the command wrote and how it ended, and leaves nothing running
+// that it should not. Method: a standalone toolbox on the host, real shells, over its socket.
+#include "toolbox/testing.h"
+
+namespace cove::toolbox {
+namespace {
+
+class ExecTest : public ToolboxTest {};
+
+TEST_F(ExecTest, KeepsTheTwoStreamsApart) {
+  const ExecOutput o = Shell("echo out; echo err >&2; exit 3");
+  EXPECT_EQ(o.out, "out\n");
+  EXPECT_EQ(o.err, "err\n");
+  EXPECT_EQ(o.status.reason, ExitReason::kExited);
+  EXPECT_EQ(o.status.code, 3);
+}
+
+TEST_F(ExecTest, MergesInTheOrderWritten) {
+  ExecRequest r;
+  r.command = "echo a; echo b >&2; echo c";
+  r.merge_output = true;
+  EXPECT_EQ(Run(r).out, "a\nb\nc\n");
+}
+
+TEST_F(ExecTest, GivesTheEnvironmentOfTheUser) {
+  ASSERT_TRUE(Get(client_->Configure({{"A", "1"}, {"B", "2"}})));
+  ExecRequest r;
+  r.command = "echo $A $B $HOME $PWD $LANG; echo $PATH | cut -d: -f1";
+  r.env = {{"B", "3"}};
+  EXPECT_EQ(Run(r).out, "1 3 " + home_ + " " + home_ + " C.UTF-8\n" + home_ + "/.local/bin\n");
+}
+
+TEST_F(ExecTest, RefusesWhatCanNeverWork) {
+  ExecRequest r;
+  EXPECT_EQ(Get(client_->Exec(r)).error().code(), Code::kInvalid);
+  r.command = "true";
+  r.env = {{"1X", ""}};
+  EXPECT_EQ(Get(client_->Exec(r)).error().code(), Code::kInvalid);
+  r.env = {};
+  r.user = "nobody-of-that-name";
+  EXPECT_EQ(Get(client_->Exec(r)).error().code(), Code::kInvalid);
+}
+
+TEST_F(ExecTest, SaysWhatCouldNotBeStarted) {
+  ExecRequest r;
+  r.argv = {"/no/such/program"};
+  EXPECT_EQ(Run(r).status.reason, ExitReason::kSpawnFailed);
+  r.argv = {"true"};
+  r.cwd = "missing";
+  const ExecOutput o = Run(r);
+  EXPECT_EQ(o.status.reason, ExitReason::kSpawnFailed);
+  EXPECT_NE(o.status.detail.find(home_ + "/missing"), std::string::npos) << o.status.detail;
+}
+
+TEST_F(ExecTest, FindsProgramsByPath) {
+  ExecRequest r;
+  r.argv = {"printf", "%s|", "a b", ""};
+  EXPECT_EQ(Run(r).out, "a b||");
+}
+
+TEST_F(ExecTest, KillsTheGroupAtTheTimeout) {
+  ExecRequest r;
+  r.command = "sleep 100 & echo $!; echo before; sleep 100";
+  r.timeout_ms = 200;
+  const ExecOutput o = Run(r);
+  EXPECT_EQ(o.status.reason, ExitReason::kTimeout);
+  const pid_t child = std::atoi(o.out.c_str());
+  ASSERT_GT(child, 1);
+  EXPECT_TRUE(Eventually([child] { return kill(child, 0) != 0; }));
+}
+
+TEST_F(ExecTest, TellsTheSignal) {
+  const ExecOutput o = Shell("kill -KILL $$");
+  EXPECT_EQ(o.status.reason, ExitReason::kSignaled);
+  EXPECT_EQ(o.status.signal, SIGKILL);
+  EXPECT_EQ(o.status.code, 137);
+}
+
+TEST_F(ExecTest, DoesNotWaitForADaemonAndLetsItLive) {
+  // It keeps stdout and writes to it later: it must neither hang the exec nor die of SIGPIPE.
+  const auto begin = Now();
+  const ExecOutput o = Shell(
+      "(trap 'echo hup >>log' HUP; for i in 1 2 3 4; do sleep 0.2; echo $i; done; echo alive "
+      ">>log) &"
+      "echo started");
+  EXPECT_LT(Now() - begin, milliseconds(700));
+  EXPECT_EQ(o.out, "started\n");
+  EXPECT_TRUE(Eventually([this] { return Slurp(home_ + "/log") == "alive\n"; }));
+}
+
+TEST_F(ExecTest, WaitsForHelpersThatAreAlmostDone) {
+  EXPECT_EQ(Shell("echo x > >(sleep 0.02; cat)").out, "x\n");
+}
+
+TEST_F(ExecTest, PassesMuchOutputUnchanged) {
+  const ExecOutput o =
+      Shell("head -c 5000000 /dev/zero | tr '\\0' x; head -c 3000000 /dev/zero >&2");
+  EXPECT_EQ(o.out.size(), 5000000u);
+  EXPECT_EQ(o.err.size(), 3000000u);
+}
+
+TEST_F(ExecTest, TakesCommandsLongerThanAnArgument) {
+  const std::string filler(300 * 1024, '#');
+  EXPECT_EQ(Shell("echo \"a  b\"\n" + filler + "\necho c").out, "a  b\nc\n");
+}
+
+Task<Result<std::string>> Cat(ToolboxClient* client, std::string input) {
+  ExecRequest r;
+  r.command = "cat";
+  r.stdin_open = true;
+  CO_ASSIGN_OR_RETURN(auto stream, co_await client->Exec(r));
+  CO_RETURN_IF_ERROR(co_await stream->WriteStdin(input));
+  CO_RETURN_IF_ERROR(co_await stream->CloseStdin());
+  std::string out;
+  for (;;) {
+    CO_ASSIGN_OR_RETURN(ExecEvent event, co_await stream->Next());
+    if (event.kind == ExecEvent::Kind::kExited) co_return std::move(out);
+    out += event.data;
+  }
+}
+
+TEST_F(ExecTest, FeedsStdinToItsEnd) {
+  auto out = Get(Cat(client_.get(), "line\n"));
+  ASSERT_TRUE(out) << out.error().message();
+  EXPECT_EQ(*out, "line\n");
+}
+
+Task<Result<pid_t>> StartAndHangUp(ToolboxClient* client) {
+  ExecRequest r;
+  r.command = "echo $$; exec sleep 1000";
+  CO_ASSIGN_OR_RETURN(auto stream, co_await client->Exec(r));
+  CO_ASSIGN_OR_RETURN(ExecEvent event, co_await stream->Next());
+  co_return static_cast<pid_t>(std::atoi(event.data.c_str()));
+}
+
+TEST_F(ExecTest, KillsTheCommandWhenTheHostHangsUp) {
+  auto pid = Get(StartAndHangUp(client_.get()));
+  ASSERT_TRUE(pid);
+  EXPECT_TRUE(Eventually([&pid] { return kill(*pid, 0) != 0; }));
+}
+
+Task<Result<int>> SignalFullPipe(ToolboxClient* client) {
+  ExecRequest r;
+  r.command = "trap 'exit 42' TERM; echo ready; while :; do sleep 0.01; done";
+  r.stdin_open = true;
+  CO_ASSIGN_OR_RETURN(auto stream, co_await client->Exec(r));
+  CO_RETURN_IF_ERROR(co_await stream->Next());
+  CO_RETURN_IF_ERROR(co_await stream->WriteStdin(std::string(200'000, 'x')));  // nobody reads it
+  CO_RETURN_IF_ERROR(co_await stream->Signal(SIGTERM));
+  for (;;) {  // the shell may say on stderr what became of its sleep
+    CO_ASSIGN_OR_RETURN(ExecEvent event, co_await stream->Next());
+    if (event.kind == ExecEvent::Kind::kExited) co_return event.status.code;
+  }
+}
+
+TEST_F(ExecTest, DeliversSignalsThoughStdinIsFull) {
+  auto code = Get(SignalFullPipe(client_.get()));
+  ASSERT_TRUE(code) << code.error().message();
+  EXPECT_EQ(*code, 42);
+}
+
+Task<Result<std::string>> Terminal(ToolboxClient* client) {
+  ExecRequest r;
+  r.command = "test -t 0 && test -t 1 && stty size; read x; stty size; echo got $x; sleep 100";
+  r.pty = true;
+  r.window = {100, 40};
+  CO_ASSIGN_OR_RETURN(auto stream, co_await client->Exec(r));
+  std::string out;
+  bool asked = false;
+  for (;;) {
+    CO_ASSIGN_OR_RETURN(ExecEvent event, co_await stream->Next());
+    if (event.kind == ExecEvent::Kind::kExited) {
+      co_return out + std::to_string(event.status.code);
+    }
+    out += event.data;
+    if (!asked && out.find("40 100") != std::string::npos) {
+      asked = true;
+      CO_RETURN_IF_ERROR(co_await stream->Resize({120, 50}));
+      CO_RETURN_IF_ERROR(co_await stream->WriteStdin("hello\r"));
+    }
+    if (out.find("got hello") != std::string::npos) {
+      CO_RETURN_IF_ERROR(co_await stream->WriteStdin("\x03"));  // ^C
+    }
+  }
+}
+
+TEST_F(ExecTest, GivesATerminalThatResizesAndInterrupts) {
+  auto out = Get(Terminal(client_.get()));
+  ASSERT_TRUE(out) << out.error().message();
+  EXPECT_NE(out->find("50 120"), std::string::npos) << *out;
+  EXPECT_TRUE(out->ends_with("130")) << *out;
+}
+
+TEST_F(ExecTest, CountsWhatRuns) {
+  EXPECT_EQ(Get(client_->Info())->running, 0u);
+  ExecRequest r;
+  r.command = "sleep 1000";
+  {
+    auto stream = Get(client_->Exec(r));
+    ASSERT_TRUE(stream);
+    EXPECT_EQ(Get(client_->Info())->running, 1u);
+  }
+  EXPECT_TRUE(Eventually([this] { return Get(client_->Info())->running == 0; }));
+}
+
+}  // namespace
+}  // namespace cove::toolbox

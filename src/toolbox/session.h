@@ -1,0 +1,65 @@
+// Session: one long-lived shell that runs commands one after the other, so that exports, functions
+// and the working directory last from one to the next. It does not depend on any connection: the
+// host may restart at any moment and find sessions, running commands and logs as they are.
+// Thread: loop-confined.
+#pragma once
+
+#include <deque>
+#include <map>
+
+#include "toolbox/command.h"
+#include "toolbox/session_end.h"
+
+namespace cove::toolbox {
+
+class Session {
+ public:
+  static constexpr size_t kCommandsMax = 1000;  // older ones that have ended are forgotten
+  static constexpr size_t kQueuedMax = 100;
+
+  // `folder` exists and is empty; `log_stem` begins the names of its logs, in a
+  // folder that no user can enter.
+  Session(Shared& shared, std::string id, std::string folder, std::string log_stem);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  Task<Result<void>> Start();
+  // Queues the command. kGone: the shell has ended.
+  Result<std::shared_ptr<Command>> Execute(proto::toolbox::SessionExec request);
+  Result<std::shared_ptr<Command>> Find(const std::string& command) const;
+  proto::toolbox::SessionInfo Info() const;
+  // SIGTERM to all that belongs to the session, kTermGrace, SIGKILL; returns when it is gone.
+  Task<void> Terminate();
+
+ private:
+  void Forget();
+  Task<void> RunCommands();
+  Task<void> ReadStatus();
+  Task<void> AwaitShell();
+  void TakeStatus();
+  Task<int32_t> RunOne(Command* command);
+  Error Ended() const;
+
+  Shared& shared_;
+  std::string id_;
+  std::string folder_;
+  std::string log_stem_;
+  Spawned shell_;
+  UniqueFd control_;  // non-blocking writing end
+  UniqueFd status_;   // non-blocking reading end
+  std::string status_text_;
+  uint64_t finished_number_ = 0;
+  int32_t finished_code_ = 0;
+  bool shell_ended_ = false;
+  bool idle_ = false;  // nothing runs and nothing will
+  int32_t shell_code_ = 0;
+  std::vector<Member> orphans_;  // what outlived the shell in its kernel session
+  uint64_t next_number_ = 1;
+  std::deque<std::shared_ptr<Command>> commands_;  // oldest first
+  std::deque<std::shared_ptr<Command>> queue_;
+  async::Event changed_;
+  async::TaskGroup tasks_;
+};
+
+}  // namespace cove::toolbox

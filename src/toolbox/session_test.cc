@@ -1,0 +1,199 @@
+// Goal: sessions keep their shell's state, their commands survive the host, logs are whole and end
+// on time, and a delete kills what belongs to the session and nothing else.
+// Method: a standalone toolbox, real shells, connections that come and go.
+#include "toolbox/testing.h"
+
+namespace cove::toolbox {
+namespace {
+
+struct Log {
+  std::string out;
+  std::string err;
+  CommandInfo end;
+};
+
+Task<Result<Log>> ReadLog(ToolboxClient* client, std::string command, bool follow) {
+  proto::toolbox::CommandLogs request;
+  request.session = "s";
+  request.command = std::move(command);
+  request.follow = follow;
+  CO_ASSIGN_OR_RETURN(auto stream, co_await client->Logs(std::move(request)));
+  Log log;
+  for (;;) {
+    CO_ASSIGN_OR_RETURN(LogEvent event, co_await stream->Next());
+    switch (event.kind) {
+      case LogEvent::Kind::kStdout:
+        log.out += event.data;
+        break;
+      case LogEvent::Kind::kStderr:
+        log.err += event.data;
+        break;
+      case LogEvent::Kind::kEnd:
+        log.end = event.command;
+        co_return std::move(log);
+    }
+  }
+}
+
+class SessionTest : public ToolboxTest {
+ protected:
+  SessionTest() { EXPECT_TRUE(Get(client_->CreateSession("s"))); }
+  CommandInfo Start(std::string command, bool async = false, bool quiet = false) {
+    SessionExec request;
+    request.session = "s";
+    request.command = std::move(command);
+    request.async = async;
+    request.suppress_input_echo = quiet;
+    auto info = Get(client_->SessionExecute(std::move(request)));
+    EXPECT_TRUE(info) << info.error().message();
+    return info ? *info : CommandInfo{};
+  }
+  Log Follow(const std::string& id) {
+    auto log = Get(ReadLog(client_.get(), id, true));
+    EXPECT_TRUE(log) << log.error().message();
+    return log ? *log : Log{};
+  }
+  Log Execute(std::string command) { return Follow(Start(std::move(command)).id); }
+};
+
+TEST_F(SessionTest, KeepsExportsFunctionsAndFolder) {
+  Execute("export A=1; f() { echo f:$A; }; mkdir d; cd d");
+  const Log log = Execute("f; pwd; echo e >&2; (exit 5)");
+  EXPECT_EQ(log.out, "f:1\n" + home_ + "/d\n");
+  EXPECT_EQ(log.err, "e\n");
+  EXPECT_TRUE(log.end.ended);
+  EXPECT_EQ(log.end.exit_code, 5);
+}
+
+TEST_F(SessionTest, TakesAnyTextAsACommand) {
+  EXPECT_EQ(Execute("printf '%s' \"a'b\"\n\necho \\\nc # x\n\n").out, "a'bc\n");
+  EXPECT_EQ(Execute("if then").end.exit_code, 2);
+  EXPECT_EQ(Execute("cat <<X\nhere\nX").out, "here\n");
+  EXPECT_EQ(Execute("IFS=0123456789; set -u; set -f").end.exit_code, 0);
+  EXPECT_EQ(Execute("echo still").out, "still\n");
+}
+
+TEST_F(SessionTest, ClosesStdinOfSyncCommands) { EXPECT_EQ(Execute("cat; echo end").out, "end\n"); }
+
+TEST_F(SessionTest, RunsCommandsInOrder) {
+  const CommandInfo slow = Start("sleep 0.3; echo one >>order", true);
+  const CommandInfo next = Start("echo two >>order", true);
+  Follow(next.id);
+  EXPECT_EQ(Slurp(home_ + "/order"), "one\ntwo\n");
+  EXPECT_TRUE(Get(client_->GetCommand("s", slow.id))->ended);
+}
+
+TEST_F(SessionTest, RefusesDoubleAndEmptyIds) {
+  EXPECT_EQ(Get(client_->CreateSession("s")).error().code(), Code::kConflict);
+  EXPECT_EQ(Get(client_->CreateSession("")).error().code(), Code::kInvalid);
+  EXPECT_EQ(Get(client_->GetSession("x")).error().code(), Code::kNotFound);
+  EXPECT_EQ(Get(client_->GetCommand("s", "x")).error().code(), Code::kNotFound);
+}
+
+Task<Result<std::string>> FirstOutput(ToolboxClient* client, std::string command) {
+  proto::toolbox::CommandLogs request;
+  request.session = "s";
+  request.command = std::move(command);
+  request.follow = true;
+  CO_ASSIGN_OR_RETURN(auto stream, co_await client->Logs(std::move(request)));
+  CO_ASSIGN_OR_RETURN(LogEvent event, co_await stream->Next());
+  co_return std::move(event.data);
+}
+
+TEST_F(SessionTest, ReplaysTheLogToEveryFollower) {
+  const CommandInfo c = Start("echo 1; sleep 0.3; echo 2 >&2; echo 3", true);
+  EXPECT_EQ(*Get(FirstOutput(client_.get(), c.id)), "1\n");  // and this connection is dropped
+  const Log again = Follow(c.id);
+  EXPECT_EQ(again.out, "1\n3\n");
+  EXPECT_EQ(again.err, "2\n");
+  EXPECT_TRUE(again.end.ended);
+  auto once = Get(ReadLog(client_.get(), c.id, false));
+  EXPECT_EQ(once->out, "1\n3\n");
+}
+
+TEST_F(SessionTest, KeepsALargeLogWhole) {
+  const Log log = Execute("seq 1 400000");
+  EXPECT_EQ(log.out.size(), 2688895u);
+  EXPECT_TRUE(log.out.ends_with("\n400000\n"));
+}
+
+TEST_F(SessionTest, PassesInputAndEchoesIt) {
+  const CommandInfo loud = Start("read x; echo got $x", true);
+  ASSERT_TRUE(Get(client_->SendInput("s", loud.id, "hi")));
+  EXPECT_EQ(Follow(loud.id).out, "hi\ngot hi\n");
+  const CommandInfo quiet = Start("read x; echo got $x", true, true);
+  ASSERT_TRUE(Get(client_->SendInput("s", quiet.id, "hi\n")));
+  EXPECT_EQ(Follow(quiet.id).out, "got hi\n");
+  EXPECT_EQ(Get(client_->SendInput("s", quiet.id, "x")).error().code(), Code::kGone);
+}
+
+TEST_F(SessionTest, EndsWithItsShell) {
+  const Log log = Execute("echo bye; exit 3");
+  EXPECT_EQ(log.out, "bye\n");
+  EXPECT_EQ(log.end.exit_code, 3);
+  SessionExec request;
+  request.session = "s";
+  request.command = "true";
+  EXPECT_EQ(Get(client_->SessionExecute(request)).error().code(), Code::kGone);
+  EXPECT_TRUE(Get(client_->DeleteSession("s")));
+  EXPECT_TRUE(Get(client_->CreateSession("s")));
+}
+
+TEST_F(SessionTest, DoesNotWaitForBackgroundJobs) {
+  const auto begin = Now();
+  EXPECT_EQ(Execute("sleep 100 & echo now").out, "now\n");
+  EXPECT_LT(Now() - begin, milliseconds(900));
+}
+
+TEST_F(SessionTest, DeleteKillsWhatTheShellStartedAndSparesWhatWasDetached) {
+  const CommandInfo c = Start(
+      "echo $$ >shell; (sleep 1000 & echo $! >nohup);"
+      "setsid sleep 1001 & echo $! >detached;"
+      "(setsid -f bash -c 'echo $$ >forked; exec sleep 1002');"
+      "bash -c 'setsid sleep 1003 & echo $! >tool; wait'",
+      true);
+  for (const char* name : {"/shell", "/nohup", "/detached", "/forked", "/tool"}) {
+    ASSERT_TRUE(Eventually([&] { return Slurp(home_ + name).ends_with('\n'); })) << name;
+  }
+  const auto pid = [&](const char* name) { return std::atoi(Slurp(home_ + name).c_str()); };
+  ASSERT_TRUE(Get(client_->DeleteSession("s")));
+  for (const char* name : {"/shell", "/nohup", "/tool"}) EXPECT_NE(kill(pid(name), 0), 0) << name;
+  for (const char* name : {"/detached", "/forked"}) {
+    EXPECT_EQ(kill(pid(name), 0), 0) << name;
+    kill(pid(name), SIGKILL);
+  }
+  EXPECT_EQ(Get(client_->GetSession("s")).error().code(), Code::kNotFound);
+}
+
+TEST_F(SessionTest, DeleteKillsWhatIgnoresSigterm) {
+  Start("trap '' TERM; echo $$ >shell; while :; do sleep 1; done", true);
+  ASSERT_TRUE(Eventually([&] { return Slurp(home_ + "/shell").ends_with('\n'); }));
+  const pid_t pid = std::atoi(Slurp(home_ + "/shell").c_str());
+  ASSERT_TRUE(Get(client_->DeleteSession("s")));
+  EXPECT_NE(kill(pid, 0), 0);
+}
+
+TEST_F(SessionTest, FollowersEndWhenTheSessionIsDeleted) {
+  const CommandInfo c = Start("sleep 1000", true);
+  async::TaskGroup group;
+  std::optional<Result<Log>> log;
+  async::Event done;
+  const auto follow = [](ToolboxClient* client, std::string id, std::optional<Result<Log>>* out,
+                         async::Event* end) -> Task<void> {
+    out->emplace(co_await ReadLog(client, std::move(id), true));
+    end->Set();
+  };
+  group.Spawn(follow(client_.get(), c.id, &log, &done));
+  ASSERT_TRUE(Get(client_->DeleteSession("s")));
+  const auto wait = [](async::Event* end) -> Task<Result<void>> {
+    co_await end->Wait();
+    co_return Ok();
+  };
+  ASSERT_TRUE(Get(wait(&done)));
+  ASSERT_TRUE(*log);
+  EXPECT_TRUE((*log)->end.ended);
+  EXPECT_EQ((*log)->end.exit_code, 143);
+}
+
+}  // namespace
+}  // namespace cove::toolbox
