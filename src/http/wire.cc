@@ -55,7 +55,7 @@ Task<Result<size_t>> WireBody::ReadSome(std::span<char> buffer) {
       auto data = decoder_.Next(&in, buffer.size());
       if (!data) co_return std::move(data).error();
       const size_t size = data->size();
-      std::memcpy(buffer.data(), data->data(), size);
+      std::copy_n(data->data(), size, buffer.data());
       input_->Consume(before - in.size());
       if (size != 0) co_return size;
       continue;
