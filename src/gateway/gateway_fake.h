@@ -91,7 +91,7 @@ class GatewayTest : public ::testing::Test {
     std::vector<UniqueFd> sockets;
     sockets.push_back(*net::ListenTcp(*SocketAddress::FromIp("127.0.0.1", 0)));
     tcp_ = *net::LocalAddress(sockets[0].get());
-    sockets.push_back(*net::ListenTcp(*SocketAddress::FromIp("127.0.0.1", 0)));
+    sockets.push_back(*net::ListenTcp(*SocketAddress::FromIp("::1", tcp_.port())));
     sockets.emplace_back(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     const SocketAddress any = *SocketAddress::FromIp("127.0.0.1", 0);
     ASSERT_EQ(bind(sockets[2].get(), any.get(), any.size), 0);

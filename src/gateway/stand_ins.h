@@ -4,10 +4,13 @@
 // exists only as a key into this table; a connection to it tells the gateway which name was meant.
 // The range is 33.33.0.0/16: programs see ordinary global unicast (198.18.0.0/15, the usual
 // choice for such tricks, is "private" to SSRF guards and to browsers), no public service is known
-// in it, and nothing is ever dialled in it on a stand-in's account. An address follows from the
-// name's hash, so it stays the same after a restart of the front and in a fork of the sandbox,
-// whose programs may have cached it; only a collision moves a name on. Limits: kStandInsMax names;
-// the least recently used one gives way. Thread: loop-confined.
+// in it, and nothing is ever dialled in it on a stand-in's account.
+//
+// An address follows from the name's hash, so it stays the same after a restart of the front and
+// in a fork of the sandbox, whose programs may have cached it; only a collision moves a name on.
+//
+// Limits: kStandInsMax names; the least recently used one gives way.
+// Thread: loop-confined.
 #pragma once
 
 #include <list>
