@@ -19,6 +19,7 @@ struct Api::Impl {
     AddProcessRoutes(routes);
     AddSessionRoutes(routes);
     AddFileRoutes(routes);
+    AddUploadRoutes(routes);
     AddDownloadRoutes(routes);
     AddInsideRoutes(routes);
     AddUnsupportedRoutes(routes);
@@ -35,8 +36,15 @@ bool IsBelow(std::string_view path, std::string_view root) {
   return path.starts_with(root) && (path.size() == root.size() || path[root.size()] == '/');
 }
 
+// Agents outside call models with an API key, given as either kind of client gives its own.
+Result<identity::Caller> AuthenticateModels(const Context& context,
+                                            const http::RequestHead& request) {
+  if (const auto key = request.headers.Get("X-Api-Key")) return context.deps.keys->Verify(*key);
+  return Authenticate(context, request);
+}
+
 Task<void> ServeModels(const Context& context, http::Exchange& exchange) {
-  auto caller = Authenticate(context, exchange.request());
+  auto caller = AuthenticateModels(context, exchange.request());
   if (!caller) {
     co_await SendError(exchange, std::move(caller).error(), Area::kControl);
   } else if (!context.deps.models) {
