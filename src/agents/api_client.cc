@@ -108,21 +108,8 @@ Task<Result<json::Object>> ApiClient::CallForObject(ApiRequest request) {
 
 Task<Result<std::unique_ptr<http::WebSocket>>> ApiClient::OpenWebSocket(std::string path) {
   http::ClientRequest send = MakeRequest("GET", path);
-  send.headers.Set("Connection", "Upgrade");
-  send.headers.Set("Upgrade", "websocket");
-  send.headers.Set("Sec-WebSocket-Version", "13");
-  // 16 bytes in base64. They only keep caches away, so 24 characters of one alphabet will do.
-  send.headers.Set("Sec-WebSocket-Key", RandomHex(11).substr(0, 22).replace(21, 1, "A") + "==");
   send.head_deadline = Now() + seconds(30);
-  auto response = co_await http_.Send(std::move(send));
-  if (!response) co_return Unreachable(std::move(response).error());
-  const int status = (*response)->head().status;
-  if (status != 101) {
-    auto body = co_await http::ReadAll((*response)->body(), kAnswerBytesMax);
-    co_return ErrorOf(status, body ? *body : std::string());
-  }
-  co_return std::make_unique<http::WebSocket>((*response)->TakeStream(),
-                                              http::WebSocket::Role::kClient);
+  co_return co_await http::ConnectWebSocket(http_, std::move(send));
 }
 
 }  // namespace cove::agents

@@ -1,0 +1,102 @@
+#include "cli/cli.h"
+
+#include <algorithm>
+#include <csignal>
+#include <optional>
+
+#include "cli/context.h"
+
+namespace cove::cli {
+
+namespace {
+
+std::vector<Verb> AllVerbs() {
+  std::vector<Verb> out = {CodexVerb(), ExecVerb()};
+  for (auto& list : {SandboxVerbs(), KeyVerbs()}) out.insert(out.end(), list.begin(), list.end());
+  return out;
+}
+
+void PrintHelp(FILE* to) {
+  std::fprintf(to, "usage: cove VERB [OPTIONS]\n\n  %-46s %s\n",
+               "serve [--listen H:P] [--data DIR] [--config F]", "run the server (root)");
+  for (const Verb& verb : AllVerbs()) {
+    const std::string left = std::string(verb.name) + " " + std::string(verb.usage);
+    std::fprintf(to, "  %-46s %s\n", left.c_str(), std::string(verb.summary).c_str());
+  }
+  std::fputs(
+      "\nVerbs that print take --json. Server: COVE_URL (http://127.0.0.1:3986); key: "
+      "COVE_API_KEY,\n"
+      "or as root on the server's machine its own.\n"
+      "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no server answers, 4 key missing or "
+      "refused,\n"
+      "5 no such thing. exec: the command's own, 125 when it could not be run.\n",
+      to);
+}
+
+int Usage(const Verb& verb, const std::string& why) {
+  std::fprintf(stderr, "cove: %s\nusage: cove %s %s\n", why.c_str(), std::string(verb.name).c_str(),
+               std::string(verb.usage).c_str());
+  return 2;
+}
+
+int RunVerb(const Verb& verb, Options options) {
+  auto server = FindServer();
+  if (!server) return Fail(server.error());
+  async::Loop loop;
+  // Before the pool's threads: they inherit which signals are blocked.
+  std::optional<async::Signals> signals;
+  if (verb.signals == WantsSignals::kYes)
+    signals.emplace(std::initializer_list<int>{SIGINT, SIGTERM, SIGHUP});
+  async::ThreadPool resolver(1);
+  http::Client http(resolver);
+  agents::ApiClient api(http, server->url, server->key);
+  Context context{api, std::move(options), signals ? &*signals : nullptr};
+  const int code = loop.RunUntil(verb.run(context));
+  std::fflush(stdout);
+  return code;
+}
+
+}  // namespace
+
+void PrintLine(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fputc('\n', stdout);
+}
+
+void PrintJson(const json::Value& value) { PrintLine(json::Write(value)); }
+
+int CliMain(const std::vector<std::string>& args) {
+  // A reader that goes away (`cove ls | head`) ends us by the write's error, not by a signal.
+  std::signal(SIGPIPE, SIG_IGN);
+  if (args.empty() || args[0] == "help" || args[0] == "--help" || args[0] == "-h") {
+    PrintHelp(args.empty() ? stderr : stdout);
+    return args.empty() ? 2 : 0;
+  }
+  if (args[0] == "version" || args[0] == "--version") {
+    PrintLine("cove " COVE_VERSION);
+    return 0;
+  }
+  const std::vector<Verb> verbs = AllVerbs();
+  auto it =
+      std::find_if(verbs.begin(), verbs.end(), [&](const Verb& v) { return v.name == args[0]; });
+  if (it == verbs.end()) {
+    std::fprintf(stderr, "cove: unknown verb '%s'; see cove help\n", args[0].c_str());
+    return 2;
+  }
+  std::vector<OptionSpec> specs = it->options;
+  specs.push_back({"--json", "", OptionSpec::Takes::kNothing});
+  specs.push_back({"--help", "-h", OptionSpec::Takes::kNothing});
+  auto options = Options::Parse({args.begin() + 1, args.end()}, specs, it->mixed);
+  if (!options) return Usage(*it, options.error().message());
+  if (options->Has("--help")) {
+    PrintLine("usage: cove " + std::string(it->name) + " " + std::string(it->usage));
+    return 0;
+  }
+  const size_t given = options->positional().size();
+  if (given < it->args_min || given > it->args_max) {
+    return Usage(*it, given < it->args_min ? "an argument is missing" : "too many arguments");
+  }
+  return RunVerb(*it, *std::move(options));
+}
+
+}  // namespace cove::cli

@@ -1,0 +1,50 @@
+// Context: what every verb works with. Made once in CliMain; verbs are coroutines on its loop.
+#pragma once
+
+#include <cstdio>
+
+#include "agents/api_client.h"
+#include "async/signals.h"
+#include "cli/connection.h"
+#include "cli/options.h"
+
+namespace cove::cli {
+
+using async::Task;
+
+struct Context {
+  agents::ApiClient& api;
+  Options options;
+  async::Signals* signals = nullptr;  // for verbs that asked for them
+
+  bool json() const { return options.Has("--json"); }
+  const std::vector<std::string>& args() const { return options.positional(); }
+};
+
+// A verb gives the exit code.
+using VerbFn = Task<int> (*)(Context&);
+
+enum class WantsSignals { kNo, kYes };
+
+struct Verb {
+  std::string_view name;
+  std::string_view usage;  // after "cove NAME "
+  std::string_view summary;
+  std::vector<OptionSpec> options;  // --json is added
+  size_t args_min = 0;
+  size_t args_max = 0;
+  VerbFn run = nullptr;
+  WantsSignals signals = WantsSignals::kNo;
+  Options::Mixed mixed = Options::Mixed::kYes;
+};
+
+// One table per file of verbs.
+std::vector<Verb> SandboxVerbs();
+std::vector<Verb> KeyVerbs();
+Verb ExecVerb();
+Verb CodexVerb();
+
+void PrintLine(std::string_view text);
+void PrintJson(const json::Value& value);
+
+}  // namespace cove::cli

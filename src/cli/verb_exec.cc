@@ -1,0 +1,104 @@
+// `cove exec`: a command in a sandbox, its streams apart and its exit code passed on.
+#include <csignal>
+
+#include "agents/remote_command.h"
+#include "async/task_group.h"
+#include "base/text.h"
+#include "cli/context.h"
+
+namespace cove::cli {
+
+namespace {
+
+constexpr int kCouldNotRun = 125;
+constexpr int kInterrupted = 130;
+
+// One argument is a line for the shell; several are one command with its arguments.
+std::string CommandLine(const std::vector<std::string>& args) {
+  if (args.size() == 2) return args[1];
+  std::vector<std::string> words;
+  for (size_t i = 1; i < args.size(); ++i) words.push_back(ShellQuote(args[i]));
+  return Join(words, " ");
+}
+
+Result<std::string> Script(const Context& context) {
+  std::string out;
+  if (context.options.Has("--cwd")) {
+    out += "cd " + ShellQuote(context.options.Get("--cwd")) + " || exit 125\n";
+  }
+  for (const std::string& pair : context.options.All("--env")) {
+    const size_t equals = pair.find('=');
+    if (equals == 0 || equals == std::string::npos) {
+      return Error(Code::kInvalid, "--env takes NAME=VALUE, not '" + pair + "'");
+    }
+    out += "export " + pair.substr(0, equals) + "=" + ShellQuote(pair.substr(equals + 1)) + "\n";
+  }
+  out += CommandLine(context.args());
+  return "bash -c " + ShellQuote(out) + " </dev/null";
+}
+
+struct Running {
+  async::Event ended;
+  Result<int> code{kCouldNotRun};
+  bool interrupted = false;
+};
+
+Task<void> RunIt(agents::ApiClient* api, agents::RemoteCommand command, Running* running) {
+  auto sink = [](agents::LogDemux::Stream stream, std::string_view bytes) {
+    FILE* to = stream == agents::LogDemux::Stream::kStdout ? stdout : stderr;
+    std::fwrite(bytes.data(), 1, bytes.size(), to);
+    std::fflush(to);
+  };
+  running->code = co_await agents::RunRemote(*api, std::move(command), sink);
+  running->ended.Set();
+}
+
+Task<void> WaitForSignal(async::Signals* signals, Running* running) {
+  co_await signals->Next();
+  running->interrupted = true;
+  running->ended.Set();
+}
+
+Task<int> Exec(Context& context) {
+  auto script = Script(context);
+  if (!script) co_return Fail(script.error());
+  agents::RemoteCommand command;
+  command.sandbox = context.args()[0];
+  command.session = "exec-" + RandomHex(6);
+  command.command = *std::move(script);
+  const std::string sandbox = command.sandbox;
+  const std::string session = command.session;
+  Running running;
+  {
+    async::TaskGroup group;
+    group.Spawn(RunIt(&context.api, std::move(command), &running));
+    group.Spawn(WaitForSignal(context.signals, &running));
+    co_await running.ended.Wait();
+  }
+  auto deleted = co_await agents::DeleteSession(context.api, sandbox, session);
+  if (running.interrupted) co_return kInterrupted;
+  if (!running.code) {
+    Fail(running.code.error());
+    co_return kCouldNotRun;
+  }
+  (void)deleted;  // a sandbox that the command itself ended has no session any more
+  co_return *running.code;
+}
+
+}  // namespace
+
+Verb ExecVerb() {
+  Verb verb;
+  verb.name = "exec";
+  verb.usage = "[--cwd DIR] [--env N=V] SANDBOX [--] COMMAND...";
+  verb.summary = "run a command in a sandbox";
+  verb.options = {{"--cwd", "-w"}, {"--env", "-e"}};
+  verb.args_min = 2;
+  verb.args_max = SIZE_MAX;
+  verb.run = &Exec;
+  verb.signals = WantsSignals::kYes;
+  verb.mixed = Options::Mixed::kUntilSecond;
+  return verb;
+}
+
+}  // namespace cove::cli
