@@ -40,20 +40,28 @@ class Resume {
   size_t passed_out_ = 0, passed_err_ = 0;
 };
 
-// Follows the log until the server closes it, which it does when the command has ended, or when
-// it goes away itself; the caller finds out which.
-Task<Result<void>> FollowLog(ApiClient& api, std::string path, Resume& resume) {
+// How the server ended a log that was followed.
+enum class LogEnd { kWhole, kCut };
+constexpr uint16_t kWentAway = 1006;
+
+// Follows the log until its connection ends: kWhole when the server closed it, which it does once
+// the command has ended and everything was sent; kCut when the server itself went away.
+Task<Result<LogEnd>> FollowLog(ApiClient& api, std::string path, Resume& resume) {
   auto socket = co_await api.OpenWebSocket(path + "/logs?follow=true");
   if (!socket) co_return std::move(socket).error();
   resume.Restart();
   LogDemux demux([&resume](LogDemux::Stream s, std::string_view b) { resume.Take(s, b); });
   for (;;) {
     auto message = co_await (*socket)->Receive();
-    if (!message) break;
-    demux.Feed(message->data);
+    if (message) {
+      demux.Feed(message->data);
+      continue;
+    }
+    if (message.error().code() != Code::kClosed) co_return std::move(message).error();
+    if ((*socket)->close_code() == kWentAway) co_return LogEnd::kCut;
+    demux.End();
+    co_return LogEnd::kWhole;
   }
-  demux.End();
-  co_return Ok();
 }
 
 Task<Result<std::optional<int>>> ExitCode(ApiClient& api, std::string path) {
@@ -99,16 +107,17 @@ Task<Result<int>> RunRemote(ApiClient& api, RemoteCommand what, LogDemux::Sink s
   Duration pause = milliseconds(20);
   for (;;) {
     auto followed = co_await FollowLog(api, path, resume);
-    if (followed) give_up = Now() + kReconnectFor;
     if (!followed && !MayComeBack(followed.error())) co_return std::move(followed).error();
     auto code = co_await ExitCode(api, path);
-    if (code && *code) co_return **code;
     if (!code && !MayComeBack(code.error())) co_return std::move(code).error();
+    // Without its whole log a command's code is not given: output would be missing silently.
+    if (followed && *followed == LogEnd::kWhole && code && *code) co_return **code;
+    if (followed) give_up = Now() + kReconnectFor;
     if (Now() > give_up) {
-      co_return Error(Code::kUnavailable,
-                      "the server went away while the command ran; it goes on "
-                      "in the sandbox " +
-                          what.sandbox);
+      std::string text = "the server went away while the command ran; it goes on in the sandbox ";
+      text += what.sandbox;
+      if (!followed) text += " (" + followed.error().message() + ")";
+      co_return Error(Code::kUnavailable, std::move(text));
     }
     co_await async::Sleep(pause);
     pause = std::min<Duration>(pause * 2, seconds(1));
