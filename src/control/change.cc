@@ -14,6 +14,9 @@ Task<Result<Sandbox>> Sandboxes::Impl::RunChange(EntryPtr entry, Edit edit, Info
   if (entry->gone) co_return Error(Code::kNotFound, "the sandbox has been deleted");
   Sandbox next = entry->sandbox;
   CO_RETURN_IF_ERROR(edit(next));
+  if (inform == Inform::kDoor && deps_.door.check) {
+    CO_RETURN_IF_ERROR(deps_.door.check(next.network));
+  }
   next.updated_at = deps_.wall();
   CO_RETURN_IF_ERROR(co_await Save(entry, std::move(next)));
   CO_RETURN_IF_ERROR(co_await deps_.store->Flush());

@@ -89,6 +89,7 @@ Result<Sandbox> Sandboxes::Impl::Draft(const CreateRequest& request,
   s.created_at = s.updated_at = s.last_activity_at = deps_.wall();
 
   RETURN_IF_ERROR(CheckIntervals(s.intervals));
+  if (deps_.door.check) RETURN_IF_ERROR(deps_.door.check(s.network));
   const MachineFacts machine = deps_.machine();
   RETURN_IF_ERROR(CheckResources(s.resources, settings_, machine));
   if (by_name_.contains({s.org, s.name})) {

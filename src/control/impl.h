@@ -71,6 +71,7 @@ class Sandboxes::Impl {
   // recover.cc
   Task<Result<RecoverReport>> Recover();
   void OnBoxExited(const proto::runner::BoxExited& event);
+  void OnDoorBroken(const SandboxId& id);
 
   // timers.cc
   void Run();
@@ -126,9 +127,11 @@ class Sandboxes::Impl {
 
   // --- recover.cc
   Task<Result<void>> AdoptRunning(EntryPtr entry);
+  Task<Result<void>> AdoptHeld(EntryPtr entry);
   Task<void> Resume(EntryPtr entry, std::optional<proto::runner::BoxState> box);
   Task<Result<Sandbox>> ResumeCreate(EntryPtr entry, std::optional<proto::runner::BoxState> box);
   Task<void> RemoveOrphan(SandboxId id);
+  Task<void> RunDoorBroken(EntryPtr entry);
   Task<void> RunExited(EntryPtr entry, proto::runner::BoxExited event);
 
   // --- timers.cc

@@ -47,8 +47,9 @@ class Toolbox {
 
 // The door out. `attach` takes over the sockets of a sandbox that has just started (or was
 // adopted); it serves until `detach`, which closes them all before it returns. `update`: the
-// network settings changed.
+// network settings changed. `check` (may be empty) refuses settings that could not be kept.
 struct Door {
+  std::function<Result<void>(const Network&)> check;
   std::function<Result<void>(const Sandbox&, proto::RunningBox)> attach;
   std::function<void(const SandboxId&)> detach;
   std::function<void(const Sandbox&)> update;

@@ -69,6 +69,10 @@ Task<Result<RecoverReport>> Sandboxes::Impl::Recover() {
 Task<Result<void>> Sandboxes::Impl::AdoptRunning(EntryPtr entry) {
   const Turn turn = co_await entry->turnstile.Enter();
   if (entry->gone || entry->attached) co_return Ok();
+  co_return co_await AdoptHeld(entry);
+}
+
+Task<Result<void>> Sandboxes::Impl::AdoptHeld(EntryPtr entry) {
   auto box = co_await async::WithDeadline(deps_.runner->AttachBox(entry->sandbox.id),
                                           Now() + settings_.start_deadline, "taking it over");
   Result<void> up = Ok();
@@ -153,6 +157,24 @@ Task<void> Sandboxes::Impl::RemoveOrphan(SandboxId id) {
 void Sandboxes::Impl::OnBoxExited(const proto::runner::BoxExited& event) {
   auto it = entries_.find(event.id);
   if (it != entries_.end()) tasks_.Spawn(RunExited(it->second, event));
+}
+
+void Sandboxes::Impl::OnDoorBroken(const SandboxId& id) {
+  auto it = entries_.find(id);
+  if (it != entries_.end()) tasks_.Spawn(RunDoorBroken(it->second));
+}
+
+// A box that has ended breaks its sockets too; its event deals with that.
+Task<void> Sandboxes::Impl::RunDoorBroken(EntryPtr entry) {
+  const Turn turn = co_await entry->turnstile.Enter();
+  if (entry->gone || entry->sandbox.state != State::kStarted || !entry->attached) co_return;
+  log::Warn("sandbox.door_broken", {{"sandbox", entry->sandbox.id.value}});
+  auto box = co_await deps_.runner->AttachBox(entry->sandbox.id);
+  if (!box.ok()) co_return;
+  TakeDown(entry);
+  if (auto up = co_await BringUp(entry, std::move(*box)); !up.ok()) {
+    co_await SaveSeen(entry, With(entry, State::kError, up.error().message()));
+  }
 }
 
 // The end of a box that was being stopped is no news; nor is that of a run before the present one,

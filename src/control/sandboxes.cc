@@ -220,6 +220,7 @@ Task<Result<Snapshot>> Sandboxes::EnsureHostImage(Runner::OnProgress progress) {
   return impl_->EnsureHostImage(std::move(progress));
 }
 void Sandboxes::OnBoxExited(const proto::runner::BoxExited& event) { impl_->OnBoxExited(event); }
+void Sandboxes::OnDoorBroken(const SandboxId& id) { impl_->OnDoorBroken(id); }
 Task<Result<void>> Sandboxes::Flush() { return impl_->Flush(); }
 
 }  // namespace cove::control

@@ -112,6 +112,9 @@ class Sandboxes {
   // To be called for each event of the runner.
   void OnBoxExited(const proto::runner::BoxExited& event);
 
+  // The sandbox's sockets broke and are closed: asks the runner for new ones.
+  void OnDoorBroken(const SandboxId& id);
+
   // Writes what is only in memory (times of activity). For the end.
   Task<Result<void>> Flush();
 

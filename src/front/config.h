@@ -1,0 +1,35 @@
+// Config: what cove.toml says, checked; and the table of its keys, from which the reference page
+// (docs/reference/config.md) is printed.
+//
+// An unknown key, a value of the wrong type or out of bounds is kInvalid and names file, line and
+// key; an unknown key names the nearest known one. Thread: pure functions.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bridge/provider.h"
+#include "control/ports.h"
+#include "log/log.h"
+#include "policy/registries.h"
+
+namespace cove::front {
+
+struct Config {
+  std::string public_url;  // empty: as the client's Host header says
+  log::Level log_level = log::Level::kInfo;
+  control::Settings control;
+  policy::RegistryMode registries = policy::RegistryMode::kHost;
+  std::vector<std::string> allow;  // rules, grammar of policy/rule.h
+  std::vector<bridge::ProviderConfig> providers;
+};
+
+// `name` stands in errors. An empty text gives the defaults.
+Result<Config> ParseConfig(std::string_view text, std::string_view name);
+
+// The reference page, Markdown.
+std::string ConfigReference();
+
+}  // namespace cove::front

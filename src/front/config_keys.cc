@@ -1,0 +1,200 @@
+#include "front/config_keys.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "policy/rule.h"
+
+namespace cove::front {
+namespace {
+
+using Set = std::function<Result<void>(Config&, const ConfigValue&, const std::string&)>;
+
+Error Want(std::string_view what) { return Error(Code::kInvalid, "wants " + std::string(what)); }
+
+Result<std::string> AsText(const ConfigValue& v) {
+  if (const auto* text = std::get_if<std::string>(&v)) return *text;
+  return Want("a text in quotes");
+}
+
+Result<double> AsNumber(const ConfigValue& v, double least, double most) {
+  double number = 0;
+  if (const auto* i = std::get_if<int64_t>(&v)) {
+    number = static_cast<double>(*i);
+  } else if (const auto* d = std::get_if<double>(&v)) {
+    number = *d;
+  } else {
+    return Want("a number");
+  }
+  if (number >= least && number <= most) return number;
+  return Want(fmt::format("a number from {:g} to {:g}", least, most));
+}
+
+// `pick` says where in Config the value belongs.
+template <class Pick>
+Set Number(Pick pick, double least, double most) {
+  return [=](Config& c, const ConfigValue& v, const std::string&) -> Result<void> {
+    ASSIGN_OR_RETURN(pick(c), AsNumber(v, least, most));
+    return Ok();
+  };
+}
+
+template <class Pick>
+Set Whole(Pick pick, double least, double most) {
+  return [=](Config& c, const ConfigValue& v, const std::string&) -> Result<void> {
+    if (!std::holds_alternative<int64_t>(v)) return Want("a whole number");
+    ASSIGN_OR_RETURN(const double number, AsNumber(v, least, most));
+    using T = std::remove_reference_t<decltype(pick(c))>;
+    pick(c) = static_cast<T>(number);
+    return Ok();
+  };
+}
+
+template <class Pick>
+Set Text(Pick pick) {
+  return [=](Config& c, const ConfigValue& v, const std::string&) -> Result<void> {
+    ASSIGN_OR_RETURN(pick(c), AsText(v));
+    return Ok();
+  };
+}
+
+Result<void> SetPublicUrl(Config& c, const ConfigValue& v, const std::string&) {
+  ASSIGN_OR_RETURN(c.public_url, AsText(v));
+  while (c.public_url.ends_with('/')) c.public_url.pop_back();
+  if (c.public_url.empty()) return Ok();
+  const auto url = http::Url::Parse(c.public_url);
+  if (url && (url->scheme == "http" || url->scheme == "https")) return Ok();
+  return Want("a URL, for example \"https://cove.example.com\"");
+}
+
+Result<void> SetLogLevel(Config& c, const ConfigValue& v, const std::string&) {
+  ASSIGN_OR_RETURN(const std::string name, AsText(v));
+  if (name == "debug") {
+    c.log_level = log::Level::kDebug;
+  } else if (name == "info") {
+    c.log_level = log::Level::kInfo;
+  } else if (name == "warn") {
+    c.log_level = log::Level::kWarn;
+  } else if (name == "error") {
+    c.log_level = log::Level::kError;
+  } else {
+    return Want("\"debug\", \"info\", \"warn\" or \"error\"");
+  }
+  return Ok();
+}
+
+Result<void> SetRegistries(Config& c, const ConfigValue& v, const std::string&) {
+  ASSIGN_OR_RETURN(const std::string mode, AsText(v));
+  if (mode == "host") {
+    c.registries = policy::RegistryMode::kHost;
+  } else if (mode == "none") {
+    c.registries = policy::RegistryMode::kNone;
+  } else {
+    return Want("\"host\" or \"none\"");
+  }
+  return Ok();
+}
+
+Result<void> SetAllow(Config& c, const ConfigValue& v, const std::string&) {
+  const auto* list = std::get_if<std::vector<std::string>>(&v);
+  if (list == nullptr) return Want("a list, for example [\"github.com:443\"]");
+  for (const std::string& rule : *list) {
+    RETURN_IF_ERROR(policy::ParseRule(rule, policy::Layer::kServer));
+  }
+  c.allow = *list;
+  return Ok();
+}
+
+bridge::ProviderConfig& ProviderNamed(Config& c, const std::string& name) {
+  for (bridge::ProviderConfig& p : c.providers) {
+    if (p.name == name) return p;
+  }
+  bridge::ProviderConfig& fresh = c.providers.emplace_back();
+  fresh.name = name;
+  for (const bridge::ProviderConfig& known : bridge::DefaultProviders()) {
+    if (known.name == name) fresh = known;
+  }
+  return fresh;
+}
+
+Set ProviderText(std::string bridge::ProviderConfig::* member) {
+  return [=](Config& c, const ConfigValue& v, const std::string& name) -> Result<void> {
+    ASSIGN_OR_RETURN(ProviderNamed(c, name).*member, AsText(v));
+    return Ok();
+  };
+}
+
+constexpr double kYears = 10.0 * 366 * 24 * 60;  // minutes
+
+const ConfigKey kKeys[] = {
+    {"server.public_url", "text", "as the client's Host header says",
+     "Where clients reach this server, if a proxy stands before it.", SetPublicUrl},
+    {"server.log_level", "text", "\"info\"",
+     "The least important lines that are logged: debug, info, warn or error.", SetLogLevel},
+    {"server.target", "text", "\"local\"",
+     "The name of this machine's region: what clients may give as `target`, and what sandboxes see "
+     "as DAYTONA_REGION_ID.",
+     Text([](Config& c) -> auto& { return c.control.target; })},
+    {"defaults.snapshot", "text", "\"host\"",
+     "The snapshot of sandboxes that name none. `host` is this machine's own software, captured.",
+     Text([](Config& c) -> auto& { return c.control.default_snapshot; })},
+    {"defaults.cpu", "number, cores", "1", "CPU of a sandbox that asks for none.",
+     Number([](Config& c) -> auto& { return c.control.defaults.cpu; }, 0.1, 4096)},
+    {"defaults.memory_gib", "number, GiB", "1", "Memory of a sandbox that asks for none.",
+     Number([](Config& c) -> auto& { return c.control.defaults.memory_gib; }, 0.125, 65536)},
+    {"defaults.disk_gib", "number, GiB", "3", "Disk of a sandbox that asks for none.",
+     Number([](Config& c) -> auto& { return c.control.defaults.disk_gib; }, 0.1, 1048576)},
+    {"defaults.auto_stop_minutes", "minutes", "15",
+     "A sandbox that nobody uses and in which no command runs is stopped after this; 0: never.",
+     Whole([](Config& c) -> auto& { return c.control.intervals.auto_stop; }, 0, kYears)},
+    {"defaults.auto_delete_minutes", "minutes", "-1",
+     "A stopped sandbox is deleted after this; 0: as soon as it stops; -1: never.",
+     Whole([](Config& c) -> auto& { return c.control.intervals.auto_delete; }, -1, kYears)},
+    {"defaults.auto_archive_minutes", "minutes", "10080",
+     "What clients are told as the archive interval; sandboxes on one machine stay where they are.",
+     Whole([](Config& c) -> auto& { return c.control.intervals.auto_archive; }, 0, kYears)},
+    {"limits.cpu_max", "number, cores", "what the machine has", "The most one sandbox may ask for.",
+     Number([](Config& c) -> auto& { return c.control.cpu_max; }, 0, 4096)},
+    {"limits.memory_gib_max", "number, GiB", "what the machine has",
+     "The most one sandbox may ask for.",
+     Number([](Config& c) -> auto& { return c.control.memory_gib_max; }, 0, 65536)},
+    {"limits.disk_gib_max", "number, GiB", "what the data disk has",
+     "The most one sandbox may ask for.",
+     Number([](Config& c) -> auto& { return c.control.disk_gib_max; }, 0, 1048576)},
+    {"limits.memory_overcommit", "number", "4",
+     "How much memory may be promised to running sandboxes in all, as a multiple of the machine's.",
+     Number([](Config& c) -> auto& { return c.control.memory_overcommit; }, 0.01, 1000)},
+    {"limits.disk_overcommit", "number", "16",
+     "How much disk may be promised to sandboxes in all, as a multiple of the data disk's size.",
+     Number([](Config& c) -> auto& { return c.control.disk_overcommit; }, 0.01, 1000)},
+    {"limits.pids", "number", "1024", "Processes and threads in one sandbox.",
+     Whole([](Config& c) -> auto& { return c.control.pids; }, 16, 4194304)},
+    {"limits.sandboxes", "number", "10000", "Sandboxes on this machine.",
+     Whole([](Config& c) -> auto& { return c.control.sandboxes_max; }, 1, 100000)},
+    {"policy.registries", "text", "\"host\"",
+     "`host`: sandboxes may reach the package registries that this machine is set up for (npm, "
+     "pip, apt). `none`: they may not.",
+     SetRegistries},
+    {"policy.allow", "list of rules", "[]",
+     "What sandboxes may reach besides, for example [\"github.com:443\", \"*.example.org:443\", "
+     "\"203.0.113.0/24:22\"]. Everything else is denied.",
+     SetAllow},
+    {"ai.providers.NAME.kind", "text", "of openai and anthropic: their own",
+     "The protocol of a model provider: openai or anthropic.",
+     ProviderText(&bridge::ProviderConfig::kind)},
+    {"ai.providers.NAME.base_url", "text", "the public one",
+     "Where it is. For openai with the version (…/v1), for anthropic without.",
+     ProviderText(&bridge::ProviderConfig::base_url)},
+    {"ai.providers.NAME.api_key_env", "text", "OPENAI_API_KEY, ANTHROPIC_API_KEY",
+     "The variable of the server's environment that holds its key. Sandboxes never see the key.",
+     ProviderText(&bridge::ProviderConfig::api_key_env)},
+    {"ai.providers.NAME.api_key_file", "path", "none",
+     "A file that holds the key, readable for the front's user (61800); wins over the variable.",
+     ProviderText(&bridge::ProviderConfig::api_key_file)},
+};
+
+}  // namespace
+
+std::span<const ConfigKey> ConfigKeys() { return kKeys; }
+
+}  // namespace cove::front

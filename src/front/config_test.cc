@@ -1,0 +1,96 @@
+// Goal: a configuration does what it says or is refused with file, line, key and a way out.
+// Method: small texts through the whole reader.
+#include "front/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "front/config_keys.h"
+
+namespace cove::front {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::string ErrorOf(std::string_view text) {
+  auto config = ParseConfig(text, "cove.toml");
+  return config.ok() ? "" : config.error().message();
+}
+
+TEST(ConfigTest, AnEmptyFileGivesTheDefaults) {
+  auto config = ParseConfig("", "cove.toml");
+  ASSERT_TRUE(config.ok());
+  EXPECT_EQ(config->control.intervals.auto_stop, 15);
+  EXPECT_EQ(config->control.default_snapshot, "host");
+  EXPECT_TRUE(config->providers.empty());
+}
+
+TEST(ConfigTest, EveryKindOfKeyIsRead) {
+  auto config = ParseConfig(R"(
+[server]
+public_url = "https://cove.example.com/"
+log_level = "warn"
+[defaults]
+auto_stop_minutes = 0
+cpu = 2
+memory_gib = 0.5
+[limits]
+sandboxes = 3
+[policy]
+registries = "none"
+allow = ["github.com:443", "*.example.org:80,443"]
+[ai.providers.openai]
+base_url = "http://127.0.0.1:4000/v1"
+[ai.providers.local-llm]
+kind = "openai"
+api_key_env = "LOCAL_API_KEY"
+)",
+                            "cove.toml");
+  ASSERT_TRUE(config.ok()) << config.error().message();
+  EXPECT_EQ(config->public_url, "https://cove.example.com");
+  EXPECT_EQ(config->control.intervals.auto_stop, 0);
+  EXPECT_EQ(config->control.defaults.cpu, 2);
+  EXPECT_EQ(config->control.defaults.memory_gib, 0.5);
+  EXPECT_EQ(config->control.sandboxes_max, 3u);
+  EXPECT_EQ(config->registries, policy::RegistryMode::kNone);
+  EXPECT_EQ(config->allow.size(), 2u);
+  ASSERT_EQ(config->providers.size(), 2u);
+  EXPECT_EQ(config->providers[0].kind, "openai") << "what is not said stays as it is by default";
+  EXPECT_EQ(config->providers[1].name, "local-llm");
+}
+
+TEST(ConfigTest, AnUnknownKeyNamesTheNearestOne) {
+  const std::string text = ErrorOf("[defaults]\nauto_stop_minute = 3\n");
+  EXPECT_THAT(text, HasSubstr("cove.toml:2"));
+  EXPECT_THAT(text, HasSubstr("defaults.auto_stop_minute:"));
+  EXPECT_THAT(text, HasSubstr("did you mean defaults.auto_stop_minutes?"));
+  EXPECT_THAT(ErrorOf("[default]\ncpu = 3\n"), HasSubstr("defaults.cpu"));
+  EXPECT_THAT(ErrorOf("[ai.providers.\"Open AI\"]\nkind = \"openai\"\n"), HasSubstr("no such key"));
+}
+
+TEST(ConfigTest, WrongValuesSayWhatWouldDo) {
+  EXPECT_THAT(ErrorOf("[defaults]\ncpu = \"two\"\n"), HasSubstr("wants a number"));
+  EXPECT_THAT(ErrorOf("[defaults]\ncpu = 0\n"), HasSubstr("from 0.1 to 4096"));
+  EXPECT_THAT(ErrorOf("[defaults]\nauto_stop_minutes = 1.5\n"), HasSubstr("whole number"));
+  EXPECT_THAT(ErrorOf("[policy]\nregistries = \"all\"\n"), HasSubstr("\"host\" or \"none\""));
+  EXPECT_THAT(ErrorOf("[policy]\nallow = [\"github.com\"]\n"), HasSubstr("no port"));
+  EXPECT_THAT(ErrorOf("[policy]\nallow = [1]\n"), HasSubstr("cove.toml:2"));
+  EXPECT_THAT(ErrorOf("[server]\npublic_url = \"nowhere\"\n"), HasSubstr("https://"));
+  EXPECT_THAT(ErrorOf("[server\n"), HasSubstr("cove.toml:1"));
+}
+
+TEST(ConfigTest, TheReferencePageIsTheOneThatTheCodePrints) {
+  EXPECT_THAT(ConfigReference(), HasSubstr("## [defaults]"));
+  std::ifstream file(COVE_SOURCE_DIR "/docs/reference/config.md");
+  if (!file) GTEST_SKIP() << "the sources are not here";
+  std::ostringstream text;
+  text << file.rdbuf();
+  EXPECT_EQ(text.str(), ConfigReference())
+      << "run: build/bin/cove front --print-config-reference > docs/reference/config.md";
+}
+
+}  // namespace
+}  // namespace cove::front

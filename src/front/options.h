@@ -1,0 +1,20 @@
+// The command line of `cove front`, which the runner writes. Pure.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace cove::front {
+
+struct Options {
+  std::string data;              // --data DIR
+  int config_fd = -1;            // --config-fd N: the opened configuration file
+  std::string config_name;       // --config-name NAME: for errors
+  bool print_reference = false;  // --print-config-reference: do only that
+};
+
+Result<Options> ParseOptions(const std::vector<std::string>& args);
+
+}  // namespace cove::front

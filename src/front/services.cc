@@ -1,0 +1,202 @@
+#include "front/services.h"
+
+#include "front/rows.h"
+#include "log/log.h"
+
+namespace cove::front {
+namespace {
+
+constexpr int kRunnerFd = 3;
+constexpr seconds kHelloDeadline{10};
+constexpr seconds kFlushPeriod{30};
+
+store::Migrations AllMigrations() {
+  store::Migrations all;
+  for (const store::Migrations* room :
+       {&identity::kMigrations, &control::kMigrations, &bridge::kMigrations}) {
+    all.insert(all.end(), room->begin(), room->end());
+  }
+  return all;
+}
+
+std::string TakeEnv(const char* name) {
+  const char* value = ::getenv(name);
+  std::string out = value == nullptr ? "" : value;
+  ::unsetenv(name);
+  return out;
+}
+
+}  // namespace
+
+Services::Services(Options options, Config config)
+    : options_(std::move(options)),
+      config_(std::move(config)),
+      dir_(options_.data + "/front"),
+      client_(resolver_pool_),
+      runner_(UniqueFd(kRunnerFd)),
+      runner_link_(runner_) {}
+
+Result<std::unique_ptr<Services>> Services::Make(Options options, Config config) {
+  if (const char* url = ::getenv("COVE_STORE"); url != nullptr && *url != '\0') {
+    return Error(Code::kInvalid,
+                 "--store: only the built-in database is supported; leave the option out");
+  }
+  std::unique_ptr<Services> s(new Services(std::move(options), std::move(config)));
+  ASSIGN_OR_RETURN(s->store_, store::OpenSqlite(s->dir_ + "/cove.db", AllMigrations()));
+  ASSIGN_OR_RETURN(s->audit_, audit::Log::Open(s->dir_ + "/audit", s->audit_pool_));
+  ASSIGN_OR_RETURN(s->egress_, Egress::Make(s->config_));
+  bridge::Bridge::Deps deps;
+  deps.store = s->store_.get();
+  deps.client = &s->client_;
+  ASSIGN_OR_RETURN(deps.providers, bridge::LoadProviders(s->config_.providers));
+  s->bridge_ = std::make_unique<bridge::Bridge>(std::move(deps));
+  RETURN_IF_ERROR(s->WireGateway());
+  return s;
+}
+
+// The order matters: sandboxes that run are served by the door before the API answers.
+Task<Result<UniqueFd>> Services::Start() {
+  CO_ASSIGN_OR_RETURN(auto welcome, co_await runner_.WaitHello(Now() + kHelloDeadline));
+  CO_ASSIGN_OR_RETURN(keys_, co_await identity::Keys::Open(*store_));
+  CO_ASSIGN_OR_RETURN(previews_, co_await identity::Previews::Open(*store_));
+  CO_RETURN_IF_ERROR(co_await SeedAdmin());
+  CO_RETURN_IF_ERROR(co_await bridge_->EndAbandoned());
+  CO_RETURN_IF_ERROR(co_await WireControl());
+  WireApi();
+  tasks_.Spawn(FlushForEver());
+  for (const std::string& name : bridge_->ProvidersWithKey()) {
+    log::Info("models.provider_ready", {{"provider", name}});
+  }
+  co_return std::move(welcome.api_listener);
+}
+
+Task<Result<void>> Services::SeedAdmin() {
+  const std::string file = dir_ + "/admin.key";
+  CO_ASSIGN_OR_RETURN(const identity::AdminSeed seed,
+                      co_await keys_->SeedAdmin(TakeEnv("COVE_ADMIN_KEY"), file));
+  if (seed.generated) log::Info("admin_key.made", {{"file", file}});
+  co_return Ok();
+}
+
+Result<void> Services::WireGateway() {
+  gateway::Deps deps;
+  deps.policy = [this](const SandboxId& id) { return egress_->PolicyOf(id); };
+  deps.audit = audit_.get();
+  deps.resolver_pool = &resolver_pool_;
+  deps.model = [this](SandboxId id, http::Exchange& exchange) {
+    return ServeModel(std::move(id), exchange);
+  };
+  deps.on_broken = [this](const SandboxId& id) {
+    if (sandboxes_) sandboxes_->OnDoorBroken(id);
+  };
+  gateway_ = std::make_unique<gateway::Gateway>(std::move(deps));
+  return Ok();
+}
+
+control::Door Services::MakeDoor() {
+  control::Door door;
+  door.check = [this](const control::Network& network) -> Result<void> {
+    RETURN_IF_ERROR(egress_->PolicyFor(network));
+    return Ok();
+  };
+  door.attach = [this](const control::Sandbox& sandbox, proto::RunningBox box) {
+    egress_->Set(sandbox);
+    std::vector<UniqueFd> sockets;
+    sockets.push_back(std::move(box.sockets.tcp4));
+    sockets.push_back(std::move(box.sockets.tcp6));
+    sockets.push_back(std::move(box.sockets.dns_udp));
+    sockets.push_back(std::move(box.sockets.dns_tcp));
+    return gateway_->Attach(sandbox.id, std::move(sockets), box.info.tcp_port);
+  };
+  door.detach = [this](const SandboxId& id) {
+    gateway_->Detach(id);
+    egress_->Forget(id);
+  };
+  door.update = [this](const control::Sandbox& sandbox) { egress_->Set(sandbox); };
+  return door;
+}
+
+Task<Result<void>> Services::WireControl() {
+  control::Deps deps;
+  deps.store = store_.get();
+  deps.runner = &runner_link_;
+  deps.toolbox = &toolbox_link_;
+  deps.previews = previews_.get();
+  deps.door = MakeDoor();
+  deps.machine = [this] { return control::ReadMachineFacts(dir_); };
+  CO_ASSIGN_OR_RETURN(sandboxes_, co_await control::Sandboxes::Open(deps, config_.control));
+  runner_.set_on_exited(
+      [this](const proto::runner::BoxExited& event) { sandboxes_->OnBoxExited(event); });
+  CO_ASSIGN_OR_RETURN(const control::RecoverReport report, co_await sandboxes_->Recover());
+  log::Info("front.recovered", {{"adopted", report.adopted},
+                                {"stopped", report.stopped},
+                                {"finished", report.finished},
+                                {"removed", report.removed}});
+  sandboxes_->Run();
+  co_return Ok();
+}
+
+void Services::WireApi() {
+  api::Deps deps;
+  deps.sandboxes = sandboxes_.get();
+  deps.keys = keys_.get();
+  deps.previews = previews_.get();
+  deps.resolver_pool = &resolver_pool_;
+  deps.models = [this](http::Exchange& exchange, identity::Caller caller) {
+    return ServeModelOutside(exchange, std::move(caller));
+  };
+  deps.audit = [this](api::RowsQuery query) {
+    return AuditRows(*audit_, file_pool_, std::move(query));
+  };
+  deps.usage = [this](api::RowsQuery query) { return UsageRows(bridge_->log(), std::move(query)); };
+  api::Settings settings;
+  settings.public_url = config_.public_url;
+  api_ = std::make_unique<api::Api>(std::move(deps), std::move(settings));
+}
+
+Task<void> Services::Handle(http::Exchange& exchange) {
+  struct Count {
+    size_t& n;
+    explicit Count(size_t& count) : n(count) { ++n; }
+    ~Count() { --n; }
+  } const count(requests_);
+  co_await api_->Handle(exchange);
+}
+
+Task<void> Services::ServeModel(SandboxId sandbox, http::Exchange& exchange) {
+  const auto known = sandboxes_->Find(sandbox);
+  // Detached a moment ago: no answer is right, and the connection is about to be reset.
+  if (!known) co_return;
+  sandboxes_->Touch(sandbox);
+  bridge::Caller caller;
+  caller.org = known->org;
+  caller.sandbox = sandbox;
+  std::string path(exchange.request().RawPath());
+  co_await bridge_->Serve(std::move(caller), exchange, std::move(path));
+}
+
+Task<void> Services::ServeModelOutside(http::Exchange& exchange, identity::Caller caller) {
+  constexpr std::string_view kPrefix = "/ai";
+  bridge::Caller out;
+  out.org = caller.org;
+  out.key_id = caller.key_id;
+  std::string path(exchange.request().RawPath().substr(kPrefix.size()));
+  co_await bridge_->Serve(std::move(out), exchange, std::move(path));
+}
+
+Task<void> Services::FlushForEver() {
+  for (;;) {
+    co_await async::Sleep(kFlushPeriod);
+    if (auto flushed = co_await keys_->FlushUse(); !flushed.ok()) {
+      log::Warn("keys.use_not_saved", {{"error", flushed.error().message()}});
+    }
+  }
+}
+
+Task<void> Services::Flush() {
+  if (sandboxes_) (void)co_await sandboxes_->Flush();
+  if (keys_) (void)co_await keys_->FlushUse();
+  co_await audit_->Flush();
+}
+
+}  // namespace cove::front

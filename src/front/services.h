@@ -1,0 +1,70 @@
+// Services: the wiring of the front. Every component is a member; each is given only what it needs,
+// and the order of the members is the order in which they may rely on each other.
+// Thread: loop-confined.
+#pragma once
+
+#include <optional>
+
+#include "api/api.h"
+#include "bridge/bridge.h"
+#include "control/links.h"
+#include "front/egress.h"
+#include "front/options.h"
+#include "gateway/gateway.h"
+
+namespace cove::front {
+
+class Services {
+ public:
+  // Opens state and files; blocks, before the loop runs.
+  static Result<std::unique_ptr<Services>> Make(Options options, Config config);
+  Services(const Services&) = delete;
+
+  // Everything up to the point where requests can be answered; gives the API's listener.
+  Task<Result<UniqueFd>> Start();
+  // Tells the runner that the API answers.
+  void SendReady() { runner_.SendReady(); }
+  // Answers one request.
+  Task<void> Handle(http::Exchange& exchange);
+  // Returns when the runner is gone.
+  Task<void> WaitRunnerGone() { return runner_.WaitClosed(); }
+  size_t requests() const { return requests_; }
+  // Writes what is only in memory.
+  Task<void> Flush();
+
+ private:
+  Services(Options options, Config config);
+  Task<Result<void>> SeedAdmin();
+  Result<void> WireGateway();
+  Task<Result<void>> WireControl();
+  void WireApi();
+  control::Door MakeDoor();
+  Task<void> FlushForEver();
+  // The model gateway, for a sandbox and for an agent outside.
+  Task<void> ServeModel(SandboxId sandbox, http::Exchange& exchange);
+  Task<void> ServeModelOutside(http::Exchange& exchange, identity::Caller caller);
+
+  const Options options_;
+  const Config config_;
+  const std::string dir_;  // DIR/front
+  async::ThreadPool resolver_pool_{4};
+  async::ThreadPool audit_pool_{1};
+  async::ThreadPool file_pool_{1};
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<audit::Log> audit_;
+  std::unique_ptr<Egress> egress_;
+  std::unique_ptr<identity::Keys> keys_;
+  std::unique_ptr<identity::Previews> previews_;
+  http::Client client_;
+  std::unique_ptr<bridge::Bridge> bridge_;
+  proto::RunnerClient runner_;
+  control::RunnerLink runner_link_;
+  control::ToolboxLink toolbox_link_;
+  std::unique_ptr<gateway::Gateway> gateway_;
+  std::unique_ptr<control::Sandboxes> sandboxes_;
+  std::unique_ptr<api::Api> api_;
+  size_t requests_ = 0;
+  async::TaskGroup tasks_;  // last: its tasks use all the others
+};
+
+}  // namespace cove::front
