@@ -6,6 +6,7 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <tuple>
 
 namespace cove::front {
 namespace {
@@ -69,8 +70,10 @@ Result<std::vector<ConfigItem>> ReadConfigItems(std::string_view text, std::stri
   }
   Flattener flattener(name);
   RETURN_IF_ERROR(flattener.Table(parsed.table(), ""));
-  std::stable_sort(flattener.items.begin(), flattener.items.end(),
-                   [](const auto& a, const auto& b) { return a.line < b.line; });
+  // Items of one line are told apart by their key, so that the order never depends on luck.
+  std::sort(flattener.items.begin(), flattener.items.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.line, a.key) < std::tie(b.line, b.key);
+  });
   return std::move(flattener.items);
 }
 

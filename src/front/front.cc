@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "async/signals.h"
+#include "front/config_file.h"
 #include "front/confine.h"
 #include "front/services.h"
 #include "log/log.h"

@@ -8,6 +8,8 @@
 
 namespace cove::front {
 
+using async::Task;
+
 // Records of the sandbox asked for, or of all.
 Task<Result<json::Array>> AuditRows(audit::Log& log, async::ThreadPool& pool, api::RowsQuery query);
 Task<Result<json::Array>> UsageRows(bridge::CallLog& log, api::RowsQuery query);

@@ -14,6 +14,8 @@
 
 namespace cove::front {
 
+using async::Task;
+
 class Services {
  public:
   // Opens state and files; blocks, before the loop runs.
