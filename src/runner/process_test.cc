@@ -23,7 +23,7 @@ int FakeFront() {
 // Runs before main(): the child is this program with another verb.
 __attribute__((constructor)) void MaybeChild(int argc, char** argv, char**) {
   const std::string_view verb = argc > 1 ? argv[1] : "";
-  if (verb == "front") _exit(FakeFront());
+  if (verb == "front" && argc == 2) _exit(FakeFront());
   if (verb == "worker") _exit(image::RunWorker(UniqueFd(image::kWorkerChannelFd)));
 }
 
