@@ -19,6 +19,7 @@
 #include "runner/front_process.h"
 #include "runner/options.h"
 #include "runner/requests.h"
+#include "sys/cgroup.h"
 
 namespace cove::runner {
 namespace {
@@ -45,6 +46,13 @@ std::string CgroupParent(const std::string& data) {
   image::Sha256 hash;
   hash.Update(data);
   return "cove-" + hash.Hex().substr(0, 12);
+}
+
+// The parent stays while boxes run in it; a server that leaves none behind leaves no cgroup.
+void RemoveEmptyCgroups(const std::string& data) {
+  auto tree = sys::CgroupTree::Open(CgroupParent(data));
+  const auto removed = tree ? tree->RemoveParent() : Result<void>(tree.error());
+  if (!removed) log::Debug("cgroups.stay", {{"why", removed.error().message()}});
 }
 
 std::vector<std::string> Environment() {
@@ -196,6 +204,8 @@ int ServeMain(const std::vector<std::string>& args) {
     return 1;
   }
   const auto ended = loop.RunUntil(ServeUntilSignal(&signals, server->get()));
+  server->reset();
+  RemoveEmptyCgroups(options->data);
   if (!ended) {
     std::fprintf(stderr, "cove serve: %s\n", ended.error().message().c_str());
     return 1;

@@ -26,11 +26,12 @@ std::unique_ptr<Child> Children::Watch(pid_t pid) {
 }
 
 void Children::Reap() {
+  none_left_.Reset();
   for (;;) {
     int status = 0;
     const pid_t pid = waitpid(-1, &status, WNOHANG);
     if (pid < 0 && errno == EINTR) continue;
-    if (pid < 0 && errno == ECHILD) none_left_.NotifyAll();
+    if (pid < 0 && errno == ECHILD) none_left_.Set();
     if (pid <= 0) return;
     const auto it = watched_.find(pid);
     if (it == watched_.end()) continue;

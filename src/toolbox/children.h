@@ -45,7 +45,7 @@ class Children {
   std::unique_ptr<Child> Watch(pid_t pid);
   // Collects all that have ended; call it at each SIGCHLD.
   void Reap();
-  // Notified when the last process has gone.
+  // Set while the last Reap() found no process at all.
   async::Event& none_left() { return none_left_; }
   // kill(-1): everything in the pid namespace but us. REQUIRES: getpid() == 1.
   static void SignalAll(int signal);

@@ -114,6 +114,7 @@ Task<void> WatchShutdown(Server* server, async::Event* end) {
 Task<void> RunUntilEnd(async::Event* end, Children* children) {
   co_await end->Wait();
   Children::SignalAll(SIGTERM);
+  children->Reap();  // with nothing left no SIGCHLD would come to say so
   if (getpid() == 1) co_await children->none_left().Wait(Now() + kShutdownGrace);
 }
 
