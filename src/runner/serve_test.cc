@@ -2,10 +2,11 @@
 // snapshot, survive its own death, delete, and leave nothing.
 // Method: this program started again as `cove serve` and as its front, which plays a script. Needs
 // root and a cove-toolbox beside this program.
+#include "runner/serve.h"
+
 #include "proto/runner_client.h"
 #include "proto/toolbox_client.h"
 #include "runner/front_process.h"
-#include "runner/serve.h"
 #include "runner/testing.h"
 
 namespace cove::runner {
@@ -18,10 +19,10 @@ using testing::kB;
 constexpr const char* kDataVariable = "COVE_TEST_DATA";
 constexpr const char* kScriptVariable = "COVE_TEST_SCRIPT";
 
-#define STEP(expr)                                                               \
-  do {                                                                           \
-    auto step_result = (expr);                                                   \
-    if (!step_result) co_return std::move(step_result).error().Wrap(#expr);      \
+#define STEP(expr)                                                          \
+  do {                                                                      \
+    auto step_result = (expr);                                              \
+    if (!step_result) co_return std::move(step_result).error().Wrap(#expr); \
   } while (0)
 #define CHECK_THAT(expr) \
   if (!(expr)) co_return Error(Code::kInternal, "not true: " #expr)
@@ -32,7 +33,8 @@ Task<Result<std::string>> Exec(std::string socket, std::string command) {
   request.command = std::move(command);
   CO_ASSIGN_OR_RETURN(auto out, co_await toolbox.Run(std::move(request), 1 << 20));
   if (out.status.code != 0) {
-    co_return Error(Code::kInternal, "exit " + std::to_string(out.status.code) + ": " + out.out + out.err);
+    co_return Error(Code::kInternal,
+                    "exit " + std::to_string(out.status.code) + ": " + out.out + out.err);
   }
   co_return std::move(out.out);
 }
@@ -50,9 +52,11 @@ Task<Result<void>> FirstLife(RunnerClient* runner) {
   auto made = co_await runner->CreateBox(Request(kA, image.id));
   if (!made) co_return std::move(made).error().Wrap("create");
   const std::string socket = made->info.toolbox_socket;
-  CO_ASSIGN_OR_RETURN(const auto who, co_await Exec(socket, "id -un; cat /etc/resolv.conf; echo x > kept"));
+  CO_ASSIGN_OR_RETURN(const auto who,
+                      co_await Exec(socket, "id -un; cat /etc/resolv.conf; echo x > kept"));
   CHECK_THAT(who == "daytona\nnameserver 10.0.0.2\n");
-  STEP(co_await Exec(socket, "! ls /home | grep -v daytona; test ! -e /etc/shadow; which cove-serve"));
+  STEP(co_await Exec(socket,
+                     "! ls /home | grep -v daytona; test ! -e /etc/shadow; which cove-serve"));
   STEP(co_await runner->StopBox(kA, seconds(5)));
   STEP(co_await runner->StartBox(kA));
   CO_ASSIGN_OR_RETURN(const auto kept, co_await Exec(socket, "cat kept"));
@@ -96,7 +100,8 @@ int ScriptedFront() {
   const std::string data = std::getenv(kDataVariable);
   const std::string script = std::getenv(kScriptVariable);
   const auto played = loop.RunUntil(Play(&runner, script));
-  std::ofstream(data + "/front/" + script) << (played ? std::string("done") : played.error().message());
+  std::ofstream(data + "/front/" + script)
+      << (played ? std::string("done") : played.error().message());
   runner.SendReady();
   loop.RunUntil(runner.WaitClosed());
   return 0;
@@ -132,7 +137,8 @@ class ServeTest : public ::testing::Test {
     UniqueFd in(ends[1]);
     SpawnRequest request;
     request.args = {"serve", "--listen", "127.0.0.1:0", "--data", path};
-    request.env = {std::string(kDataVariable) + "=" + path, std::string(kScriptVariable) + "=" + script,
+    request.env = {std::string(kDataVariable) + "=" + path,
+                   std::string(kScriptVariable) + "=" + script,
                    "PATH=/usr/sbin:/usr/bin:/sbin:/bin"};
     const UniqueFd stderr_copy(dup(2));
     dup2(in.get(), 2);  // a spawned child has its standard output there, too
