@@ -12,6 +12,14 @@ std::string Text(const json::Object& object, std::string_view key) {
   return json::GetString(object, key).value_or("");
 }
 
+// A provider's error comes as its JSON: its message is what a person wants.
+std::string ErrorText(std::string text) {
+  auto parsed = json::ParseObject(text);
+  if (!parsed) return text;
+  const json::Object* error = json::GetObject(*parsed, "error");
+  return json::GetString(error != nullptr ? *error : *parsed, "message").value_or(text);
+}
+
 void ReadChanges(const json::Object& item, CodexEvent& out) {
   out.kind = Kind::kFilesChanged;
   const json::Array* changes = json::GetArray(item, "changes");
@@ -46,7 +54,7 @@ void ReadItem(const json::Object& item, bool started, CodexEvent& out) {
     out.text = Text(item, "text");
   } else if (type == "error") {
     out.kind = Kind::kError;
-    out.text = Text(item, "message");
+    out.text = ErrorText(Text(item, "message"));
   } else if (type == "mcp_tool_call") {
     out.kind = Kind::kToolEnded;
     out.text = Text(item, "server") + "." + Text(item, "tool");
@@ -70,7 +78,7 @@ std::optional<CodexEvent> ParseCodexEvent(std::string_view line) {
     }
   } else if (type == "error") {
     out.kind = Kind::kError;
-    out.text = Text(event, "message");
+    out.text = ErrorText(Text(event, "message"));
   } else if (type == "turn.completed") {
     out.kind = Kind::kTurnEnded;
     if (const json::Object* usage = json::GetObject(event, "usage")) {
@@ -81,7 +89,7 @@ std::optional<CodexEvent> ParseCodexEvent(std::string_view line) {
   } else if (type == "turn.failed") {
     out.kind = Kind::kTurnFailed;
     if (const json::Object* error = json::GetObject(event, "error")) {
-      out.text = Text(*error, "message");
+      out.text = ErrorText(Text(*error, "message"));
     }
   }
   return out;

@@ -93,9 +93,12 @@ void TurnView::Show(const CodexEvent& event) {
     }
     case Kind::kError:
       print_("  " + style_.Bad("!") + " " + OneLine(Printable(event.text), 400) + "\n");
+      last_error_ = event.text;
       break;
     case Kind::kTurnFailed:
-      print_("\n" + style_.Bad("The turn failed: ") + OneLine(Printable(event.text), 600) + "\n");
+      // Codex says why twice; once is enough.
+      print_("\n" + style_.Bad("The turn failed") +
+             (event.text == last_error_ ? "" : ": " + OneLine(Printable(event.text), 600)) + "\n");
       break;
     case Kind::kOther:
     case Kind::kThreadStarted:

@@ -31,6 +31,7 @@ class TurnView {
   Style style_;
   std::string home_;
   Print print_;
+  std::string last_error_;
 };
 
 // 950 -> "950", 12345 -> "12.3k", 1234567 -> "1.2M".

@@ -55,6 +55,16 @@ TEST(TurnViewTest, NoiseAndUnknownEventsShowNothing) {
   EXPECT_EQ(Show(R"({"type":"item.completed"})"), "");
 }
 
+TEST(TurnViewTest, AProvidersErrorIsShownAsItsMessageAndOnce) {
+  std::string out;
+  TurnView view(Style(Color::kNever), "", [&out](std::string_view text) { out += text; });
+  view.Show(*ParseCodexEvent(
+      R"({"type":"error","message":"{\"error\":{\"message\":\"no key\",\"code\":null}}"})"));
+  view.Show(*ParseCodexEvent(
+      R"({"type":"turn.failed","error":{"message":"{\"error\":{\"message\":\"no key\"}}"}})"));
+  EXPECT_EQ(out, "  ! no key\n\nThe turn failed\n");
+}
+
 TEST(TurnViewTest, UsageIsThatOfTheTurn) {
   std::string out;
   TurnView view(Style(Color::kNever), "", [&out](std::string_view text) { out += text; });
