@@ -250,7 +250,7 @@ struct PathRef {
 };
 
 struct FileInfo {
-  std::string path;  // as asked, or joined to it for entries of a listing
+  std::string path;  // absolute
   std::string name;
   uint64_t size = 0;
   uint32_t mode = 0;  // st_mode

@@ -1,6 +1,7 @@
 // Runs between fork and exec (or in a file worker): async-signal-safe calls only.
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/prctl.h>
@@ -29,6 +30,15 @@ bool InstallSeccomp(const std::vector<sock_filter>& filter) {
   return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
 }
 
+// Entering the namespace gave all capabilities in it, and the kernel takes them away only when a
+// process stops being root, which we never were: capabilities(7). An exec would drop them; a file
+// worker does not execute anything.
+bool DropCapabilities() {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  const __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {};
+  return syscall(SYS_capset, &header, none) == 0;
+}
+
 }  // namespace
 
 Step BecomeUser(const Confinement& confinement, const Account& account) {
@@ -47,7 +57,7 @@ Step BecomeUser(const Confinement& confinement, const Account& account) {
     return Step::kGroups;
   }
   if (syscall(SYS_setresuid, account.uid, account.uid, account.uid) != 0) return Step::kUser;
-  return Step::kNone;
+  return account.uid == 0 || DropCapabilities() ? Step::kNone : Step::kUser;
 }
 
 }  // namespace cove::toolbox

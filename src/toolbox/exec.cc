@@ -61,6 +61,7 @@ Task<void> PumpOutput(Execution* e, UniqueFd* fd, Type type) {
       --e->sending;
       if (!sent) e->broken = true;
       e->output_changed.NotifyAll();
+      co_await async::Yield();  // a fast writer and a fast reader leave room for the others
       continue;
     }
     if (n < 0 && errno == EINTR) continue;

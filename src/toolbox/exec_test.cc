@@ -167,6 +167,7 @@ Task<Result<std::string>> Terminal(ToolboxClient* client) {
   CO_ASSIGN_OR_RETURN(auto stream, co_await client->Exec(r));
   std::string out;
   bool asked = false;
+  bool interrupted = false;
   for (;;) {
     CO_ASSIGN_OR_RETURN(ExecEvent event, co_await stream->Next());
     if (event.kind == ExecEvent::Kind::kExited) {
@@ -178,7 +179,8 @@ Task<Result<std::string>> Terminal(ToolboxClient* client) {
       CO_RETURN_IF_ERROR(co_await stream->Resize({120, 50}));
       CO_RETURN_IF_ERROR(co_await stream->WriteStdin("hello\r"));
     }
-    if (out.find("got hello") != std::string::npos) {
+    if (!interrupted && out.find("got hello") != std::string::npos) {
+      interrupted = true;
       CO_RETURN_IF_ERROR(co_await stream->WriteStdin("\x03"));  // ^C
     }
   }

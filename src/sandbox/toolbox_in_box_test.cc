@@ -1,0 +1,160 @@
+// Goal: the real toolbox does its work as PID 1 of a real box, with the identities and limits that
+// the box promises. Method: the driver's fixture with the cove-toolbox that was built beside us.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <climits>
+#include <filesystem>
+#include <fstream>
+
+#include "async/deadline.h"
+#include "proto/toolbox_client.h"
+#include "sandbox/box_fixture.h"
+
+namespace cove::sandbox {
+namespace {
+
+using proto::toolbox::ExecRequest;
+using proto::toolbox::ToolboxClient;
+
+constexpr long kRssMaxKib = 2048;
+
+class ToolboxInBoxTest : public BoxTest {
+ protected:
+  void SetUp() override {
+    BoxTest::SetUp();
+    if (IsSkipped() || HasFatalFailure()) return;
+    char self[PATH_MAX] = {};
+    (void)!readlink("/proc/self/exe", self, sizeof self - 1);
+    const std::string program = std::filesystem::path(self).parent_path() / "cove-toolbox";
+    auto made = NamespaceDriver::Make({.toolbox_path = program, .cgroup_parent = CgroupParent()});
+    ASSERT_TRUE(made) << made.error().message();
+    driver_ = *std::move(made);
+    StartBox();
+    client_ = std::make_unique<ToolboxClient>(dir_ + "/box.sock");
+  }
+  template <class T>
+  Result<T> Get(Task<Result<T>> task) {
+    return Wait(async::WithDeadline(std::move(task), Now() + seconds(20), "the call"));
+  }
+  std::string Do(std::string command, std::string user = {}, bool pty = false) {
+    ExecRequest request;
+    request.command = std::move(command);
+    request.user = std::move(user);
+    request.merge_output = true;
+    request.pty = pty;
+    auto output = Get(client_->Run(std::move(request)));
+    if (!output) return "error: " + output.error().message();
+    return output->out + output->status.detail;
+  }
+  long RssKib() const {
+    std::ifstream in("/proc/" + std::to_string(box_->pid) + "/status");
+    for (std::string word; in >> word;) {
+      long value = 0;
+      if (word == "VmRSS:" && in >> value) return value;
+    }
+    return -1;
+  }
+  std::unique_ptr<ToolboxClient> client_;
+};
+
+Task<Result<void>> Put(ToolboxClient* client, std::string path, std::string text) {
+  CO_ASSIGN_OR_RETURN(auto writer, co_await client->WriteFile(std::move(path)));
+  (void)co_await writer->Write(text);  // Finish tells the reason
+  co_return co_await writer->Finish();
+}
+
+TEST_F(ToolboxInBoxTest, RunsCommandsAsTheUserInTheWorkload) {
+  auto info = Get(client_->Info());
+  ASSERT_TRUE(info) << info.error().message();
+  EXPECT_EQ(info->user, "daytona");
+  EXPECT_EQ(info->home, "/home/daytona");
+  EXPECT_EQ(Do("id -u; id -g; pwd"), "1000\n1000\n/home/daytona\n");
+  EXPECT_EQ(Do("id -u; touch /etc/x && echo made; pwd", "root"), "0\nmade\n/root\n");
+  EXPECT_EQ(Do("grep -E 'NoNewPrivs|^Seccomp:' /proc/self/status"),
+            "NoNewPrivs:\t0\nSeccomp:\t2\n");
+  EXPECT_EQ(
+      Do("cat /proc/self/cgroup >a; cat /proc/1/cgroup >b; [ \"$(<a)\" != \"$(<b)\" ]; echo $?"),
+      "0\n");
+  EXPECT_EQ(Do("ls /proc/self/fd"), "0\n1\n2\n3\n");  // 3 is ls's own
+}
+
+TEST_F(ToolboxInBoxTest, GivesATerminalOfTheUsersOwn) {
+  EXPECT_EQ(
+      Do("test -t 0 && stat -c %u $(ls -l /proc/self/fd/0 | grep -o '/dev/pts/.*')", {}, true),
+      "1000\r\n");
+}
+
+TEST_F(ToolboxInBoxTest, KeepsSessionsInItsStateFolder) {
+  ASSERT_TRUE(Get(client_->CreateSession("s")));
+  proto::toolbox::SessionExec request;
+  request.session = "s";
+  request.command = "export X=5; cd /tmp";
+  ASSERT_TRUE(Get(client_->SessionExecute(request)));
+  request.command = "echo $X $PWD >/home/daytona/out";
+  request.async = true;
+  ASSERT_TRUE(Get(client_->SessionExecute(request)));
+  std::string text;
+  for (int i = 0; i < 500 && text.empty(); ++i) {
+    text = Do("cat out 2>/dev/null");
+  }
+  EXPECT_EQ(text, "5 /tmp\n");
+  ASSERT_TRUE(Get(client_->DeleteSession("s")));
+}
+
+TEST_F(ToolboxInBoxTest, DoesFilesWithTheUsersRights) {
+  auto put = Get(Put(client_.get(), "d/f", "text"));
+  ASSERT_TRUE(put) << put.error().message();
+  EXPECT_EQ(Do("stat -c '%u %a' d d/f; cat d/f"), "1000 755\n1000 644\ntext");
+  auto denied = Get(Put(client_.get(), "/usr/bin/x", "text"));
+  ASSERT_FALSE(denied);
+  EXPECT_EQ(denied.error().code(), Code::kDenied) << denied.error().message();
+}
+
+TEST_F(ToolboxInBoxTest, CannotBeTouchedFromInside) {
+  EXPECT_EQ(Do("kill -9 1 2>/dev/null; ls /proc/1/fd 2>/dev/null; ls /run/cove-toolbox 2>/dev/null;"
+               "ls /run/cove-toolbox/logs 2>/dev/null; echo end",
+               "root"),
+            "end\n");
+  EXPECT_TRUE(Get(client_->Info()));
+}
+
+TEST_F(ToolboxInBoxTest, SurvivesAForkBombAndAMemoryHog) {
+  ExecRequest bomb;
+  bomb.command = "f() { f | f & }; f; sleep 1";
+  bomb.timeout_ms = 1500;
+  (void)Get(client_->Run(bomb));
+  auto info = Get(client_->Info());
+  ASSERT_TRUE(info) << info.error().message();
+  auto files = Get(client_->ListFiles("/etc"));
+  EXPECT_TRUE(files) << files.error().message();
+}
+
+TEST_F(ToolboxInBoxTest, StaysSmall) {
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(Do("echo x"), "x\n");
+  EXPECT_LT(RssKib(), kRssMaxKib);
+  RecordProperty("rss_kib", static_cast<int>(RssKib()));
+  std::printf("toolbox: %ld KiB resident\n", RssKib());
+}
+
+TEST_F(ToolboxInBoxTest, EndsAtOnceWhenNothingRuns) {
+  const auto begin = Now();
+  ASSERT_TRUE(Get(client_->Shutdown()));
+  Wait(driver_->WaitExit(*box_));
+  box_.reset();
+  EXPECT_LT(Now() - begin, seconds(4));
+}
+
+TEST_F(ToolboxInBoxTest, EndsWhenAsked) {
+  (void)Do("sleep 1000 >/dev/null 2>&1 &");
+  const auto begin = Now();
+  ASSERT_TRUE(Get(client_->Shutdown()));
+  const BoxExit end = Wait(driver_->WaitExit(*box_));
+  box_.reset();
+  EXPECT_TRUE(end.known);
+  EXPECT_EQ(end.status, 0);
+  EXPECT_LT(Now() - begin, seconds(4));
+}
+
+}  // namespace
+}  // namespace cove::sandbox
