@@ -50,7 +50,7 @@ test('a body that is too large is refused before it is read', async () => {
 test('a missing key and a wrong key are told apart from a missing sandbox', async () => {
   checkShape(await cove.api('GET', '/api/sandbox', undefined, { key: null }), 401, /key|token/i);
   checkShape(await cove.api('GET', '/api/sandbox', undefined, { key: 'cove_wrong' }), 401, /key|token/i);
-  checkShape(await cove.api('GET', '/api/sandbox/00000000-0000-4000-8000-000000000000'), 404, /not/i);
+  checkShape(await cove.api('GET', '/api/sandbox/00000000-0000-4000-8000-000000000000'), 404, /no sandbox/);
   checkShape(await cove.api('GET', '/api/no/such/route'), 404, /\w/);
 });
 

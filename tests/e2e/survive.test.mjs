@@ -50,7 +50,7 @@ test('kill -9 of the front during a streamed command: it goes on, and its log is
 test('kill -9 of both: sandboxes go on, are adopted, usable and deletable', async () => {
   const box = await cove.create({ name: 'survivor', env: { KEPT: 'yes' }, labels: { a: 'b' } });
   await cove.exec(box.id, 'echo kept > file; cove-serve --port 8099 -- python3 -m http.server 8099');
-  const before = (await cove.exec(box.id, 'pgrep -f http.server')).result.trim();
+  const before = (await cove.exec(box.id, 'pgrep -f [h]ttp.server')).result.trim();
   const port = cove.port;
   await cove.kill();
   assert.ok(!alive(cove.runnerPid));
@@ -59,7 +59,7 @@ test('kill -9 of both: sandboxes go on, are adopted, usable and deletable', asyn
   assert.deepEqual(list.json.items.map((s) => [s.id, s.state]), [[box.id, 'started']]);
   const got = await cove.api('GET', '/api/sandbox/survivor');
   assert.deepEqual(got.json.labels, { a: 'b' });
-  const r = await cove.exec(box.id, 'cat file; echo $KEPT; pgrep -f http.server; curl -s -o /dev/null -w "%{http_code}" http://127.0.0.1:8099/');
+  const r = await cove.exec(box.id, 'cat file; echo $KEPT; pgrep -f [h]ttp.server; curl -s -o /dev/null -w "%{http_code}" http://127.0.0.1:8099/');
   assert.equal(r.result, `kept\nyes\n${before}\n200`);
   // The door out was handed over too: an unknown name is refused by the new front, at once.
   assert.notEqual((await cove.exec(box.id, 'getent ahosts nowhere.example.com')).exitCode, 0);
