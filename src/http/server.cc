@@ -10,7 +10,8 @@ namespace cove::http {
 namespace internal {
 namespace {
 
-// A client that still sends when it has its answer must get to read it; the time-out bounds this too.
+// A client that still sends when it has its answer must get to read it; the time-out bounds this
+// too.
 constexpr size_t kLingerBytesMax = 64 * 1024 * 1024;
 
 }  // namespace

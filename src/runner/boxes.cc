@@ -100,7 +100,9 @@ Task<Result<Attached>> Boxes::Create(proto::runner::BoxCreate request) {
 }
 
 Task<Result<void>> Boxes::MakeFiles(BoxPtr box) {
-  CO_RETURN_IF_ERROR(sandbox::PrepareBoxDir(deps_.data.box_path(box->spec.id)));
+  const std::string dir_path = deps_.data.box_path(box->spec.id);
+  CO_RETURN_IF_ERROR(sandbox::PrepareBoxDir(dir_path));
+  CO_RETURN_IF_ERROR(sandbox::WriteHosts(dir_path, box->spec.hostname));
   CO_ASSIGN_OR_RETURN(const UniqueFd dir, OpenBoxDir(box->spec.id));
   co_return WriteSpec(dir.get(), box->spec);
 }

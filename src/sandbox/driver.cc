@@ -1,6 +1,7 @@
 #include "sandbox/driver.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -202,6 +203,16 @@ Result<void> PrepareBoxDir(const std::string& box_dir) {
   RETURN_IF_ERROR(MakeOwned(box_dir + "/upper", 0755, 0));
   RETURN_IF_ERROR(MakeOwned(box_dir + "/work", 0700, 0));
   return MakeOwned(box_dir + "/state", 0700, boot::kToolboxUid);
+}
+
+Result<void> WriteHosts(const std::string& box_dir, const std::string& hostname) {
+  const std::string etc = box_dir + "/upper/etc";
+  RETURN_IF_ERROR(MakeOwned(etc, 0755, 0));
+  ASSIGN_OR_RETURN(const UniqueFd file,
+                   sys::Open(etc + "/hosts", O_WRONLY | O_CREAT | O_EXCL, 0644));
+  return sys::WriteFile(etc + "/hosts",
+                        "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n" +
+                            std::string(boot::kAddress4) + " " + hostname + "\n");
 }
 
 Result<std::unique_ptr<NamespaceDriver>> NamespaceDriver::Make(DriverOptions options) {
