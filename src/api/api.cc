@@ -8,7 +8,9 @@ namespace cove::api {
 
 struct Api::Impl {
   Impl(Deps deps, Settings settings)
-      : context{std::move(deps), std::move(settings)}, routes(context), previewer(context) {
+      : context{std::move(deps), std::move(settings), std::make_unique<Ptys>()},
+        routes(context),
+        previewer(context) {
     AddConfigRoutes(routes);
     AddSandboxRoutes(routes);
     AddSandboxSettingsRoutes(routes);
@@ -18,6 +20,7 @@ struct Api::Impl {
     AddRowsRoutes(routes);
     AddProcessRoutes(routes);
     AddSessionRoutes(routes);
+    AddPtyRoutes(routes);
     AddFileRoutes(routes);
     AddUploadRoutes(routes);
     AddDownloadRoutes(routes);

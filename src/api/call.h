@@ -4,6 +4,7 @@
 #include "api/api.h"
 #include "api/errors.h"
 #include "api/hosts.h"
+#include "api/pty.h"
 #include "http/router.h"
 
 namespace cove::api {
@@ -15,6 +16,7 @@ inline constexpr size_t kJsonBytesMax = 1024 * 1024;
 struct Context {
   Deps deps;
   Settings settings;
+  std::unique_ptr<Ptys> ptys;
 };
 
 class Call {
@@ -26,6 +28,7 @@ class Call {
 
   const Deps& deps() const { return context_.deps; }
   const Settings& settings() const { return context_.settings; }
+  Ptys& ptys() const { return *context_.ptys; }
   http::Exchange& exchange() { return exchange_; }
   const http::RequestHead& request() const { return exchange_.request(); }
   const identity::Caller& caller() const { return caller_; }

@@ -1,0 +1,189 @@
+// Goal: calls below /toolbox become the toolbox's operations and its answers the SDK's.
+// Method: the whole Api with a toolbox that answers from a script.
+#include "api/api_fixture_test.h"
+#include "http/websocket.h"
+
+namespace cove::api {
+namespace {
+
+using namespace proto::toolbox;  // NOLINT: the contract under test, in a test
+
+class InsideTest : public ApiTest {
+ protected:
+  InsideTest() { base_ = "/toolbox/" + CreateBox(); }
+  template <class Message>
+  void Answer(Type request, std::vector<FakeToolbox::Reply> replies, Type type,
+              const Message& last) {
+    replies.push_back(FakeToolbox::Of(type, last));
+    inside_->replies[request] = std::move(replies);
+  }
+  template <class Message>
+  Message Asked(size_t index = 0) {
+    return *proto::Decode<Message>(inside_->asked.at(index).body);
+  }
+  std::string base_;
+};
+
+TEST_F(InsideTest, ACommandRunsWithItsFolderAndEnvironment) {
+  Answer(Type::kExec, {FakeToolbox::Of(Type::kStarted, Started{7}), {Type::kStdout, "a\xFF\n"}},
+         Type::kExited, ExitStatus{ExitReason::kExited, 3, 0, ""});
+  const auto answer = Send("POST", base_ + "/process/execute",
+                           R"({"command":"ls","cwd":"/tmp","envs":{"K":"v"},"timeout":2})");
+  ASSERT_EQ(answer->answer.status, 200) << answer->text;
+  EXPECT_EQ(json::GetInt(Json(*answer), "exitCode"), 3);
+  EXPECT_EQ(json::GetString(Json(*answer), "result"), "a\xEF\xBF\xBD\n");
+  const auto request = Asked<ExecRequest>();
+  EXPECT_EQ(request.command, "ls");
+  EXPECT_EQ(request.cwd, "/tmp");
+  EXPECT_EQ(request.timeout_ms, 2000u);
+  EXPECT_TRUE(request.merge_output);
+  EXPECT_EQ(request.env, (EnvList{{"K", "v"}}));
+}
+
+TEST_F(InsideTest, ATimeoutIsA408OfTheDaemon) {
+  Answer(Type::kExec, {FakeToolbox::Of(Type::kStarted, Started{7})}, Type::kExited,
+         ExitStatus{ExitReason::kTimeout, 137, 9, ""});
+  const auto answer =
+      Send("POST", base_ + "/process/execute", R"({"command":"sleep 9","timeout":1})");
+  EXPECT_EQ(answer->answer.status, 408);
+  EXPECT_EQ(json::GetString(Json(*answer), "code"), "PROCESS_EXECUTION_TIMEOUT");
+  EXPECT_EQ(json::GetString(Json(*answer), "source"), "DAYTONA_DAEMON");
+  EXPECT_NE(json::GetString(Json(*answer), "message")->find("timeout"), std::string::npos);
+}
+
+TEST_F(InsideTest, ErrorsOfFilesHaveTheirOwnCodes) {
+  inside_->replies[Type::kFileStat] = {FakeToolbox::Failure(Code::kNotFound, "no such file: x")};
+  const auto answer = Send("GET", base_ + "/files/info?path=x");
+  EXPECT_EQ(answer->answer.status, 404);
+  EXPECT_EQ(json::GetString(Json(*answer), "code"), "FILE_NOT_FOUND");
+  EXPECT_EQ(Send("GET", base_ + "/files/info")->answer.status, 400);
+  EXPECT_EQ(Send("GET", "/toolbox/nobody/files/info?path=x")->answer.status, 404);
+}
+
+TEST_F(InsideTest, AnAsyncCommandAnswersAtOnce) {
+  Answer(Type::kSessionExec, {}, Type::kCommand, CommandInfo{"c1", "true", false, 0});
+  const auto answer =
+      Send("POST", base_ + "/process/session/s/exec", R"({"command":"true","runAsync":true})");
+  EXPECT_EQ(answer->answer.status, 202);
+  EXPECT_EQ(json::GetString(Json(*answer), "cmdId"), "c1");
+  EXPECT_TRUE(Asked<SessionExec>().async);
+}
+
+TEST_F(InsideTest, ASyncCommandGivesBothStreams) {
+  Answer(Type::kSessionExec, {}, Type::kCommand, CommandInfo{"c1", "x", false, 0});
+  Answer(Type::kCommandLogs, {{Type::kStdout, "out"}, {Type::kStderr, "err"}}, Type::kLogEnd,
+         CommandInfo{"c1", "x", true, 4});
+  const auto body = Json(*Send("POST", base_ + "/process/session/s/exec", R"({"command":"x"})"));
+  EXPECT_EQ(json::GetInt(body, "exitCode"), 4);
+  EXPECT_EQ(json::GetString(body, "stdout"), "out");
+  EXPECT_EQ(json::GetString(body, "stderr"), "err");
+  EXPECT_EQ(json::GetString(body, "output"),
+            "\x01\x01\x01out\x02\x02\x02"
+            "err");
+}
+
+TEST_F(InsideTest, ARunningCommandHasNoExitCode) {
+  Answer(Type::kCommandGet, {}, Type::kCommand, CommandInfo{"c1", "x", false, 0});
+  EXPECT_FALSE(Json(*Send("GET", base_ + "/process/session/s/command/c1")).contains("exitCode"));
+}
+
+Task<std::string> ReceiveAll(http::WebSocket* socket) {
+  std::string all;
+  for (;;) {
+    auto message = co_await socket->Receive();
+    if (!message) co_return all;
+    EXPECT_FALSE(message->text);
+    all += message->data;
+  }
+}
+
+Task<void> HandleThenReceive(Api* api, FakeExchange* exchange, std::string* out) {
+  async::TaskGroup group;
+  group.Spawn(api->Handle(*exchange));
+  while (exchange->client == nullptr) co_await async::Sleep(milliseconds(1));
+  http::WebSocket socket(std::move(exchange->client), http::WebSocket::Role::kClient);
+  *out = co_await ReceiveAll(&socket);
+  EXPECT_EQ(socket.close_code(), 1000);
+  co_await group.Join();
+}
+
+TEST_F(InsideTest, AFollowedLogIsCompleteBeforeItsClose) {
+  Answer(Type::kCommandLogs, {{Type::kStdout, "one"}, {Type::kStdout, "two"}}, Type::kLogEnd,
+         CommandInfo{"c1", "x", true, 0});
+  FakeExchange exchange("GET", base_ + "/process/session/s/command/c1/logs?follow=true");
+  exchange.headers().Add("Authorization", "Bearer " + key_);
+  exchange.headers().Add("Connection", "Upgrade");
+  exchange.headers().Add("Upgrade", "websocket");
+  exchange.headers().Add("Sec-WebSocket-Version", "13");
+  exchange.headers().Add("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==");
+  std::string seen;
+  loop_.RunUntil(HandleThenReceive(api_.get(), &exchange, &seen));
+  EXPECT_EQ(exchange.answer.status, 101);
+  EXPECT_FALSE(exchange.answer.headers.Has("Sec-WebSocket-Protocol"));
+  EXPECT_EQ(seen, "\x01\x01\x01onetwo");
+}
+
+TEST_F(InsideTest, AnUploadStreamsEachFileToItsPath) {
+  inside_->replies[Type::kFileWrite] = {FakeToolbox::Of(Type::kOk, Empty{})};
+  FakeExchange exchange("POST", base_ + "/files/bulk-upload",
+                        "--b\r\nContent-Disposition: form-data; name=\"files[0].path\"\r\n\r\n"
+                        "dir/a.txt\r\n--b\r\nContent-Disposition: form-data; "
+                        "name=\"files[0].file\"; filename=\"x\"\r\n\r\nhello\r\n--b--\r\n");
+  exchange.headers().Add("Authorization", "Bearer " + key_);
+  exchange.headers().Add("Content-Type", "multipart/form-data; boundary=b");
+  Handle(exchange);
+  ASSERT_EQ(exchange.answer.status, 200) << exchange.text;
+  EXPECT_EQ(Asked<FileWrite>().path, "dir/a.txt");
+  std::string content;
+  for (const auto& frame : inside_->asked) {
+    if (static_cast<Type>(frame.type) == Type::kData) content += frame.body;
+  }
+  EXPECT_EQ(content, "hello");
+}
+
+TEST_F(InsideTest, ACutUploadNeverFinishesItsFile) {
+  inside_->replies[Type::kFileWrite] = {FakeToolbox::Of(Type::kOk, Empty{})};
+  FakeExchange exchange("POST", base_ + "/files/bulk-upload",
+                        "--b\r\nContent-Disposition: form-data; name=\"files[0].path\"\r\n\r\n"
+                        "a\r\n--b\r\nContent-Disposition: form-data; name=\"files[0].file\"; "
+                        "filename=\"x\"\r\n\r\nhel");
+  exchange.headers().Add("Authorization", "Bearer " + key_);
+  exchange.headers().Add("Content-Type", "multipart/form-data; boundary=b");
+  Handle(exchange);
+  EXPECT_EQ(exchange.answer.status, 400) << exchange.text;
+  for (const auto& frame : inside_->asked) {
+    EXPECT_NE(static_cast<Type>(frame.type), Type::kDataEnd);
+  }
+}
+
+TEST_F(InsideTest, ADownloadNamesEachFileAsItWasAsked) {
+  FileInfo info;
+  info.path = "dir/a.txt";
+  info.name = "a.txt";
+  info.size = 5;
+  info.mode = 0100644;
+  inside_->replies[Type::kFileRead] = {FakeToolbox::Of(Type::kFiles, FileInfos{{info}}),
+                                       {Type::kData, "hello"},
+                                       FakeToolbox::Of(Type::kDataEnd, Empty{})};
+  const auto answer = Send("POST", base_ + "/files/bulk-download", R"({"paths":["dir/a.txt"]})");
+  ASSERT_EQ(answer->answer.status, 200) << answer->text;
+  EXPECT_TRUE(answer->finished);
+  EXPECT_NE(answer->text.find("name=\"file\"; filename=\"dir/a.txt\""), std::string::npos);
+  EXPECT_NE(answer->text.find("Content-Length: 5\r\n\r\nhello\r\n--"), std::string::npos);
+  EXPECT_TRUE(answer->text.ends_with("--\r\n"));
+}
+
+TEST_F(InsideTest, AFileThatBreaksOffBreaksTheAnswer) {
+  FileInfo info;
+  info.size = 10;
+  info.mode = 0100644;
+  inside_->replies[Type::kFileRead] = {FakeToolbox::Of(Type::kFiles, FileInfos{{info}}),
+                                       {Type::kData, "hello"},
+                                       FakeToolbox::Of(Type::kDataEnd, Empty{})};
+  const auto answer = Send("GET", base_ + "/files/download?path=a");
+  EXPECT_EQ(answer->answer.status, 200);
+  EXPECT_FALSE(answer->finished);
+}
+
+}  // namespace
+}  // namespace cove::api
