@@ -71,7 +71,7 @@ for (const user of ['daytona', 'root']) {
     assert.ok(Number(/ms=(\d+)/.exec(r.result)[1]) < 100, r.result);
     const rows = await until('the denial is in the audit log', async () => {
       const list = await cove.api('GET', `/api/audit?sandboxId=${a.id}`);
-      return const mine = (list.json?.items ?? []).filter((x) => x.host === name);
+      const mine = (list.json?.items ?? []).filter((x) => x.host === name);
       return mine.length ? mine : null;
     });
     assert.equal(rows[0].allow, false);
