@@ -21,7 +21,8 @@ class RedirectTest : public GatewayTest {
     Start();
     const std::string setup =
         "{ ip route replace default dev lo src 203.0.113.20 && "
-        "ip addr replace fd00::2/128 dev lo nodad && ip -6 route replace default dev lo src fd00::2 && "
+        "ip addr replace fd00::2/128 dev lo nodad && ip -6 route replace default dev lo src "
+        "fd00::2 && "
         "nft 'add table inet cove_test; "
         "add chain inet cove_test out { type nat hook output priority -100; }; "
         "add rule inet cove_test out ip daddr { 127.0.0.0/8, 203.0.113.0/24 } return; "

@@ -47,7 +47,8 @@ Task<Result<Frame>> SendAndReceive(Channel* a, Channel* b) {
   EXPECT_EQ(pipe(fds), 0);
   const UniqueFd r(fds[0]);
   const UniqueFd w(fds[1]);
-  CO_RETURN_IF_ERROR(co_await a->Send(runner::Type::kReply, runner::BoxRef{SandboxId("x")}, {r.get()}));
+  CO_RETURN_IF_ERROR(
+      co_await a->Send(runner::Type::kReply, runner::BoxRef{SandboxId("x")}, {r.get()}));
   co_return co_await b->Receive();
 }
 

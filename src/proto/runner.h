@@ -24,9 +24,9 @@ namespace cove::proto::runner {
 inline constexpr uint32_t kVersion = 1;
 
 enum class Type : uint16_t {
-  kReply = 1,     // Reply; the answer to every request; may carry descriptors
-  kProgress = 2,  // Progress; a line about a long request, any number before its kReply
-  kHello = 3,     // Hello; runner to front, first message of a channel; carries the API listener
+  kReply = 1,       // Reply; the answer to every request; may carry descriptors
+  kProgress = 2,    // Progress; a line about a long request, any number before its kReply
+  kHello = 3,       // Hello; runner to front, first message of a channel; carries the API listener
   kFrontReady = 4,  // Empty; front to runner, an event: the API answers on the listener
 
   kBoxCreate = 10,    // BoxCreate; makes and starts; kReply carries BoxStarted and listeners
@@ -88,10 +88,10 @@ struct Progress {
 };
 
 struct Limits {
-  uint32_t cpu_millis = 1000;             // 1000 is one core
+  uint32_t cpu_millis = 1000;  // 1000 is one core
   uint64_t memory_bytes = 1ull << 30;
   uint32_t pids = 1024;
-  uint64_t disk_bytes = 0;                // 0: as the data disk allows
+  uint64_t disk_bytes = 0;  // 0: as the data disk allows
   template <class A>
   void Fields(A& a) {
     a(cpu_millis, memory_bytes, pids, disk_bytes);
@@ -170,8 +170,8 @@ struct BoxSnapshot {
 
 struct BoxExited {
   SandboxId id;
-  bool known = false;      // false: it ended while no runner was there to see how
-  int32_t status = 0;      // as wait(2) gives it
+  bool known = false;  // false: it ended while no runner was there to see how
+  int32_t status = 0;  // as wait(2) gives it
   uint64_t oom_kills = 0;
   template <class A>
   void Fields(A& a) {

@@ -77,8 +77,8 @@ struct DriverOptions {
 // Makes upper/, work/ and state/ below `box_dir` (which is made too, 0700) with the owners that
 // Start() expects. Finding them there already is no error.
 Result<void> PrepareBoxDir(const std::string& box_dir);
-// Puts an /etc/hosts into a new box's upper that also knows the box's own name, or sudo complains at
-// every call. REQUIRES: nothing has run in the box yet.
+// Puts an /etc/hosts into a new box's upper that also knows the box's own name, or sudo complains
+// at every call. REQUIRES: nothing has run in the box yet.
 Result<void> WriteHosts(const std::string& box_dir, const std::string& hostname);
 
 class NamespaceDriver {
