@@ -90,6 +90,10 @@ void Jobs::EmptyTrash() {
   tasks_.Spawn(KeepTrashEmpty());
 }
 
+Task<void> Jobs::DrainTrash(TimePoint deadline) {
+  while (emptying_ && Now() < deadline) co_await async::Sleep(milliseconds(10));
+}
+
 Task<void> Jobs::KeepTrashEmpty() {
   while (trash_changed_) {
     trash_changed_ = false;

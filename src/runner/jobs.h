@@ -27,6 +27,8 @@ class Jobs {
                                                           Progress progress);
   // Starts emptying the trash, unless that is under way; then it is looked at again afterwards.
   virtual void EmptyTrash();
+  // Waits while that is under way. What is left at the deadline, the next start removes.
+  Task<void> DrainTrash(TimePoint deadline);
 
  private:
   Task<Result<proto::runner::ImageInfo>> ImageJob(image::Job job, std::string body,

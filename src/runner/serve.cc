@@ -17,6 +17,7 @@
 #include "runner/boxes.h"
 #include "runner/front_env.h"
 #include "runner/front_process.h"
+#include "runner/idmap_check.h"
 #include "runner/options.h"
 #include "runner/requests.h"
 #include "sys/cgroup.h"
@@ -103,6 +104,7 @@ Result<std::unique_ptr<Server>> Server::Make(const Options& options) {
   ASSIGN_OR_RETURN(DataDir data, DataDir::Open(options.data));
   RETURN_IF_ERROR(EnterMountNamespace(data.runner_path()));
   RETURN_IF_ERROR(data.OpenDirs());
+  RETURN_IF_ERROR(CheckIdmap(data.runner_path()));
   sandbox::DriverOptions driver_options;
   driver_options.toolbox_path = ToolboxPath();
   driver_options.cgroup_parent = CgroupParent(data.path());
@@ -153,7 +155,9 @@ Task<Result<void>> Server::Run() {
   CO_RETURN_IF_ERROR(co_await boxes_.Recover());
   auto ended = co_await front_.Run();
   // What the front asked for last is finished, so that the next server finds nothing half done.
-  co_await requests_.Drain(Now() + kDrainWait);
+  const TimePoint deadline = Now() + kDrainWait;
+  co_await requests_.Drain(deadline);
+  co_await jobs_.DrainTrash(deadline);
   co_return ended;
 }
 

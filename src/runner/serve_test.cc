@@ -177,6 +177,7 @@ TEST_F(ServeTest, ASandboxOutlivesTheServerAndADeletedOneLeavesNothing) {
   server.Signal(SIGTERM);
   EXPECT_EQ(loop.RunUntil(server.Wait()), 0);
   EXPECT_EQ(Entries("/runner/boxes"), 0u);
+  EXPECT_EQ(Entries("/runner/trash"), 0u);
   EXPECT_EQ(Entries("/run"), 0u);
   if (std::getenv("COVE_TEST_SHOW_LOG") != nullptr) std::puts(log.c_str());
 }
