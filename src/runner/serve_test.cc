@@ -1,9 +1,10 @@
-// Goal: the whole runner, with real sandboxes of the host's own files: create, work, stop, start,
-// snapshot, survive its own death, delete, and leave nothing.
-// Method: this program started again as `cove serve` and as its front, which plays a script. Needs
-// root and a cove-toolbox beside this program.
+// Goal: the whole runner, with real sandboxes: create, work, stop, start, snapshot, survive its own
+// death, delete, and leave nothing.
+// Method: this program started again as `cove serve` and as its front, which plays a script, on an
+// image of a few of the host's programs. Needs root and a cove-toolbox beside this program.
 #include "runner/serve.h"
 
+#include "image/host_capture.h"
 #include "proto/runner_client.h"
 #include "proto/toolbox_client.h"
 #include "runner/front_process.h"
@@ -48,7 +49,9 @@ proto::runner::BoxCreate Request(const SandboxId& id, const ImageId& image) {
 }
 
 Task<Result<void>> FirstLife(RunnerClient* runner) {
-  CO_ASSIGN_OR_RETURN(const auto image, co_await runner->HostImage());
+  CO_ASSIGN_OR_RETURN(const auto images, co_await runner->ListImages());
+  CHECK_THAT(images.size() == 1);
+  const auto& image = images[0];
   auto made = co_await runner->CreateBox(Request(kA, image.id));
   if (!made) co_return std::move(made).error().Wrap("create");
   const std::string socket = made->info.toolbox_socket;
@@ -56,7 +59,7 @@ Task<Result<void>> FirstLife(RunnerClient* runner) {
                       co_await Exec(socket, "id -un; cat /etc/resolv.conf; echo x > kept"));
   CHECK_THAT(who == "daytona\nnameserver 10.0.0.2\n");
   STEP(co_await Exec(socket,
-                     "! ls /home | grep -v daytona; test ! -e /etc/shadow; which cove-serve"));
+                     "! ls /home | grep -v daytona; test ! -e /etc/shadow; command -v cove-serve"));
   STEP(co_await runner->StopBox(kA, seconds(5)));
   STEP(co_await runner->StartBox(kA));
   CO_ASSIGN_OR_RETURN(const auto kept, co_await Exec(socket, "cat kept"));
@@ -113,6 +116,19 @@ __attribute__((constructor)) void MaybeServe(int argc, char** argv, char**) {
   if (verb == "front" && std::getenv(kScriptVariable) != nullptr) _exit(ScriptedFront());
 }
 
+// A root with a shell and what it needs, for the image to be captured from.
+constexpr const char* kSmallHost = R"SH(set -e
+cd "$1"; mkdir -p usr/bin usr/lib usr/lib64 usr/sbin etc
+ln -s usr/bin bin; ln -s usr/sbin sbin; ln -s usr/lib lib; ln -s usr/lib64 lib64
+for p in bash sh cat id ls grep sleep; do
+  cp -L /usr/bin/$p usr/bin/
+  ldd /usr/bin/$p | grep -o '/[^ ]*' | while read -r lib; do
+    mkdir -p ".$(dirname "$lib")"; [ -e ".$lib" ] || cp -L "$lib" ".$lib"
+  done
+done
+cp /etc/passwd /etc/group etc/; chmod -R go+rX usr
+)SH";
+
 class ServeTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -122,6 +138,17 @@ class ServeTest : public ::testing::Test {
     std::string name = "/var/tmp/cove-serve-XXXXXX";
     ASSERT_NE(mkdtemp(name.data()), nullptr);
     path = name;
+    ASSERT_NO_FATAL_FAILURE(CaptureSmallHost());
+  }
+  void CaptureSmallHost() {
+    auto data = DataDir::Open(path);
+    ASSERT_TRUE(data && data->OpenDirs());
+    const std::string root = path + "/small-host";
+    std::filesystem::create_directory(root);
+    std::ofstream(path + "/make.sh") << kSmallHost;
+    ASSERT_EQ(std::system(("sh " + path + "/make.sh " + root).c_str()), 0);
+    const auto image = image::CaptureHost({root}, data->images(), {});
+    ASSERT_TRUE(image) << image.error().message();
   }
   void TearDown() override {
     if (path.empty()) return;
@@ -179,7 +206,6 @@ TEST_F(ServeTest, ASandboxOutlivesTheServerAndADeletedOneLeavesNothing) {
   EXPECT_EQ(Entries("/runner/boxes"), 0u);
   EXPECT_EQ(Entries("/runner/trash"), 0u);
   EXPECT_EQ(Entries("/run"), 0u);
-  if (std::getenv("COVE_TEST_SHOW_LOG") != nullptr) std::puts(log.c_str());
 }
 
 }  // namespace
