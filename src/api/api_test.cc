@@ -26,7 +26,7 @@ TEST_F(ApiTest, ACreatedSandboxHasEveryFieldThatClientsRequire) {
   const json::Object dto = Json(*answer);
   for (const char* field :
        {"id", "organizationId", "name", "user", "env", "labels", "public", "networkBlockAll",
-        "target", "cpu", "gpu", "memory", "disk", "toolboxProxyUrl", "state"}) {
+        "target", "cpu", "gpu", "memory", "disk", "toolboxProxyUrl", "kvm", "state"}) {
     EXPECT_TRUE(dto.contains(field)) << field;
   }
   EXPECT_EQ(json::GetString(dto, "state"), "started");
@@ -34,6 +34,13 @@ TEST_F(ApiTest, ACreatedSandboxHasEveryFieldThatClientsRequire) {
   EXPECT_EQ(json::GetInt(dto, "cpu"), 1);
   EXPECT_EQ(json::GetString(dto, "toolboxProxyUrl"), "http://127.0.0.1:3986/toolbox");
   EXPECT_EQ(json::GetString(*json::GetObject(dto, "labels"), "code-toolbox-language"), "python");
+}
+
+TEST_F(ApiTest, FractionsAreRoundedUpForClientsThatTakeWholeNumbersOnly) {
+  const auto dto = Json(*Send("POST", "/api/sandbox", R"({"cpu":0.5,"memory":0.25,"disk":1.5})"));
+  EXPECT_EQ(json::GetInt(dto, "cpu"), 1);
+  EXPECT_EQ(json::GetInt(dto, "disk"), 2);
+  EXPECT_EQ(json::GetNumber(*json::GetObject(dto, "limits"), "cpu"), 0.5);
 }
 
 TEST_F(ApiTest, BadCreatesAreRefusedByName) {

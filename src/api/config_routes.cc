@@ -30,7 +30,6 @@ Task<Result<void>> Health(Call& call) {
   json::Object body;
   body["status"] = "ok";
   body["version"] = call.settings().version;
-  body["sandboxes"] = call.deps().sandboxes->size();
   co_return co_await call.Reply(200, body);
 }
 

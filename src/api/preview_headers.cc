@@ -26,6 +26,15 @@ bool IsOurs(const Context& context, const http::RequestHead& request, std::strin
          EqualsIgnoreCase(name, "X-Forwarded-Proto") || EqualsIgnoreCase(name, "X-Forwarded-For");
 }
 
+// "1.2.3.4:80" and "[::1]:80" without the port.
+std::string WithoutPort(const std::string& peer) {
+  const size_t colon = peer.rfind(':');
+  if (colon == std::string::npos) return peer;
+  std::string host = peer.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) return host.substr(1, host.size() - 2);
+  return host.find(':') == std::string::npos ? host : peer;
+}
+
 void CopyUpgrade(const http::Headers& from, http::Headers& to) {
   const auto upgrade = from.Get("Upgrade");
   if (!upgrade || !from.HasToken("Connection", "upgrade")) return;
@@ -55,7 +64,7 @@ http::Headers InsideHeaders(const Context& context, const http::RequestHead& req
   const Origin origin = Origin::Of(request, context.settings.public_url);
   out.Add("X-Forwarded-Host", std::string(request.headers.Get("Host").value_or("")));
   out.Add("X-Forwarded-Proto", origin.scheme);
-  out.Add("X-Forwarded-For", peer);
+  out.Add("X-Forwarded-For", WithoutPort(peer));
   return out;
 }
 

@@ -55,13 +55,23 @@ Task<Result<void>> Execute(Call& call) {
   co_return co_await ReplyOutcome(call, std::move(output), timeout_ms);
 }
 
+// Which TypeScript runtime there is depends on the image.
+constexpr std::string_view kTypeScript = R"(run() {
+if command -v ts-node >/dev/null; then exec ts-node -T -O '{"module":"CommonJS"}' - "$@"
+elif command -v tsx >/dev/null; then exec tsx - "$@"
+elif node --experimental-strip-types -e 0 2>/dev/null; then
+  exec node --experimental-strip-types --input-type=commonjs-typescript - "$@"
+fi
+echo "TypeScript cannot run here: this sandbox has neither ts-node, tsx nor a Node.js from 22.7 on" >&2
+exit 127
+}
+run)";
+
 // The interpreter's command line; the code comes on standard input.
 Result<std::string> Interpreter(std::string_view language) {
   if (language == "python") return std::string("python3 -u -");
   if (language == "javascript") return std::string("node -");
-  if (language == "typescript") {
-    return std::string(R"(ts-node -T -O '{"module":"CommonJS"}' -)");
-  }
+  if (language == "typescript") return std::string(kTypeScript);
   return Error(Code::kInvalid,
                "the field 'language' must be python, javascript or typescript, not '" +
                    std::string(language) + "'");

@@ -74,6 +74,7 @@ std::string UnsupportedInCreate(const json::Object& body) {
     if (Present(body, feature.key)) return std::string(feature.text);
   }
   if (json::GetNumber(body, "gpu").value_or(0) > 0) return "GPUs";
+  if (json::GetBool(body, "kvm").value_or(false)) return "KVM inside a sandbox";
   const auto sandbox_class = json::GetString(body, "sandboxClass");
   if (sandbox_class && *sandbox_class != "container") {
     return "sandboxes of class '" + *sandbox_class + "'";

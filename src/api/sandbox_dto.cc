@@ -11,6 +11,17 @@ json::Value Number(double value) {
   return value;
 }
 
+// The contract's clients take whole cores and GiB only, and fail on anything else: rounded up.
+int64_t Whole(double value) { return static_cast<int64_t>(std::ceil(value)); }
+
+json::Object ExactLimits(const control::Resources& resources) {
+  json::Object out;
+  out["cpu"] = Number(resources.cpu);
+  out["memory"] = Number(resources.memory_gib);
+  out["disk"] = Number(resources.disk_gib);
+  return out;
+}
+
 json::Object TextMap(const std::map<std::string, std::string>& map) {
   json::Object out;
   for (const auto& [key, value] : map) out[key] = value;
@@ -37,10 +48,12 @@ json::Object SandboxDto(const control::Sandbox& sandbox, const Origin& origin) {
   PutIfSet(out, "networkAllowList", sandbox.network.allow_list);
   PutIfSet(out, "domainAllowList", sandbox.network.domain_allow_list);
   out["target"] = sandbox.target;
-  out["cpu"] = Number(sandbox.resources.cpu);
+  out["cpu"] = Whole(sandbox.resources.cpu);
   out["gpu"] = 0;
-  out["memory"] = Number(sandbox.resources.memory_gib);
-  out["disk"] = Number(sandbox.resources.disk_gib);
+  out["memory"] = Whole(sandbox.resources.memory_gib);
+  out["disk"] = Whole(sandbox.resources.disk_gib);
+  out["limits"] = ExactLimits(sandbox.resources);  // Cove's own: with fractions
+  out["kvm"] = false;
   out["state"] = control::StateName(sandbox.state);
   out["desiredState"] = control::DesiredName(sandbox.desired);
   PutIfSet(out, "errorReason", sandbox.error_reason);
