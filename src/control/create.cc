@@ -14,6 +14,12 @@ namespace {
 constexpr double kGib = 1024.0 * 1024 * 1024;
 constexpr seconds kConfigureDeadline{10};
 
+// The time since `*mark`, which moves on to now.
+microseconds Lap(TimePoint* mark) {
+  const TimePoint start = std::exchange(*mark, Now());
+  return std::chrono::duration_cast<microseconds>(*mark - start);
+}
+
 uint64_t BytesOf(double gib) { return static_cast<uint64_t>(std::llround(gib * kGib)); }
 
 }  // namespace
@@ -109,16 +115,21 @@ Result<Sandbox> Sandboxes::Impl::Draft(const CreateRequest& request,
 Task<Result<Sandbox>> Sandboxes::Impl::RunCreate(EntryPtr entry, Turn turn) {
   const Turn held = std::move(turn);
   const Sandbox draft = entry->sandbox;
+  Phases phases;
+  TimePoint mark = Now();
   auto saved = co_await deps_.store->Write(
       [draft](store::Db& db) { return SaveSandbox(db, draft); }, store::Durability::kProcess);
   if (!saved) {
     Remove(entry);
     co_return std::move(saved).error().Wrap("create sandbox " + draft.name);
   }
+  phases.row = Lap(&mark);
   Notify(draft, std::nullopt);
   const Background<void> flushed(tasks_, deps_.store->Flush());
-  Result<void> made = co_await MakeBox(entry);
+  Result<void> made = co_await MakeBox(entry, &phases);
+  Lap(&mark);
   Result<void> durable = co_await flushed.Wait();
+  phases.flush = Lap(&mark);
   if (made.ok() && !durable.ok()) made = std::move(durable);
   if (!made) {
     log::Warn("sandbox.create_failed",
@@ -131,15 +142,24 @@ Task<Result<Sandbox>> Sandboxes::Impl::RunCreate(EntryPtr entry, Turn turn) {
     snapshots_[used->id].last_used_at = deps_.wall();
     used_snapshots_.insert(used->id);
   }
-  log::Info("sandbox.created", {{"sandbox", draft.id.value}, {"snapshot", draft.snapshot}});
+  log::Info("sandbox.created", {{"sandbox", draft.id.value},
+                                {"snapshot", draft.snapshot},
+                                {"row_us", phases.row.count()},
+                                {"box_us", phases.box.count()},
+                                {"toolbox_us", phases.toolbox.count()},
+                                {"flush_wait_us", phases.flush.count()}});
   co_return entry->sandbox;
 }
 
-Task<Result<void>> Sandboxes::Impl::MakeBox(EntryPtr entry) {
+Task<Result<void>> Sandboxes::Impl::MakeBox(EntryPtr entry, Phases* phases) {
+  TimePoint mark = Now();
   auto box = co_await async::WithDeadline(deps_.runner->CreateBox(BoxRequest(entry->sandbox)),
                                           Now() + settings_.start_deadline, "making the sandbox");
+  phases->box = Lap(&mark);
   if (!box) co_return std::move(box).error();
-  co_return co_await BringUp(entry, std::move(*box));
+  auto up = co_await BringUp(entry, std::move(*box));
+  phases->toolbox = Lap(&mark);
+  co_return up;
 }
 
 proto::runner::BoxCreate Sandboxes::Impl::BoxRequest(const Sandbox& sandbox) const {

@@ -97,7 +97,14 @@ class Sandboxes::Impl {
   Result<Sandbox> Draft(const CreateRequest& request, const Snapshot& snapshot) const;
   Task<Result<Snapshot>> SnapshotFor(OrgId org, std::string name);
   Task<Result<Sandbox>> RunCreate(EntryPtr entry, Turn turn);
-  Task<Result<void>> MakeBox(EntryPtr entry);
+  // How long the parts of a create took; logged with it.
+  struct Phases {
+    microseconds row{};
+    microseconds box{};
+    microseconds toolbox{};
+    microseconds flush{};
+  };
+  Task<Result<void>> MakeBox(EntryPtr entry, Phases* phases);
   Task<void> Undo(EntryPtr entry);
   proto::runner::BoxCreate BoxRequest(const Sandbox& sandbox) const;
   // Serves a box that runs: door, environment; the entry is attached then. Undone on failure.
