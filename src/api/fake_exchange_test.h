@@ -1,6 +1,7 @@
 // An exchange without a connection: the request is given, the answer is kept.
 #pragma once
 
+#include "async/event.h"
 #include "http/server.h"
 
 namespace cove::api {
@@ -38,6 +39,9 @@ class FakeExchange final : public http::Exchange, http::BodyReader, http::BodyWr
     co_return std::make_unique<net::SocketStream>(std::move(pair->second));
   }
 
+  async::Task<void> PeerClosed() override { co_await peer_closed.Wait(); }
+
+  async::Event peer_closed;
   http::ResponseHead answer;
   std::string text;
   bool finished = false;

@@ -32,6 +32,7 @@ class FakeToolbox {
   std::map<Type, std::vector<Reply>> replies;
   // Frames that came, in order: the request of a connection and what followed it.
   std::vector<proto::Frame> asked;
+  int open_connections = 0;
   // The socket that kPortConnect hands over; without one the port is closed.
   std::function<UniqueFd()> port;
 
@@ -44,6 +45,11 @@ class FakeToolbox {
     }
   }
   async::Task<void> Serve(std::unique_ptr<proto::Channel> channel) {
+    ++open_connections;
+    co_await Answer(std::move(channel));
+    --open_connections;
+  }
+  async::Task<void> Answer(std::unique_ptr<proto::Channel> channel) {
     auto request = co_await channel->Receive();
     if (!request) co_return;
     const Type type = static_cast<Type>(request->type);

@@ -51,6 +51,23 @@ TEST_F(InsideTest, ATimeoutIsA408OfTheDaemon) {
   EXPECT_NE(json::GetString(Json(*answer), "message")->find("timeout"), std::string::npos);
 }
 
+Task<void> HandleAndHangUp(Api* api, FakeExchange* exchange) {
+  async::TaskGroup group;
+  group.Spawn(api->Handle(*exchange));
+  co_await async::Sleep(milliseconds(20));
+  exchange->peer_closed.Set();
+  co_await group.Join();
+  co_await async::Sleep(milliseconds(20));  // the toolbox sees the end of its connection
+}
+
+TEST_F(InsideTest, ACommandEndsWithItsClient) {
+  inside_->replies[Type::kExec] = {FakeToolbox::Of(Type::kStarted, Started{7})};
+  FakeExchange exchange("POST", base_ + "/process/execute", R"({"command":"sleep 999"})");
+  exchange.headers().Add("Authorization", "Bearer " + key_);
+  loop_.RunUntil(HandleAndHangUp(api_.get(), &exchange));
+  EXPECT_EQ(inside_->open_connections, 0);
+}
+
 TEST_F(InsideTest, ErrorsOfFilesHaveTheirOwnCodes) {
   inside_->replies[Type::kFileStat] = {FakeToolbox::Failure(Code::kNotFound, "no such file: x")};
   const auto answer = Send("GET", base_ + "/files/info?path=x");

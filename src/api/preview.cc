@@ -4,6 +4,7 @@
 #include "api/keep_touching.h"
 #include "api/preview_auth.h"
 #include "api/preview_page.h"
+#include "api/unless_gone.h"
 #include "async/task_group.h"
 
 namespace cove::api {
@@ -98,7 +99,10 @@ Task<void> Previewer::Serve(PreviewHost host, http::Exchange& exchange) {
   }
   async::TaskGroup activity;
   activity.Spawn(KeepTouching(context_.deps.sandboxes, access->sandbox.id));
-  auto done = co_await Forward(&host, &access->sandbox, access->set_cookie, exchange);
+  // A stream that is silent must not outlive its client. Bodies and upgrades read by themselves.
+  auto work = Forward(&host, &access->sandbox, access->set_cookie, exchange);
+  const bool watch = !HasBody(exchange.request()) && !exchange.request().headers.Has("Upgrade");
+  auto done = !watch ? co_await std::move(work) : co_await UnlessGone(exchange, std::move(work));
   if (!done && !exchange.answered()) {
     Fault fault = FaultOf(done.error().code(), Area::kProxy);
     if (done.error().code() == Code::kInvalid) fault.status = 502;  // not the browser's mistake

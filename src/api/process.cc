@@ -1,6 +1,7 @@
 // /toolbox/{sandbox}/process: one command, run to its end.
 #include "api/inside.h"
 #include "api/routes.h"
+#include "api/unless_gone.h"
 #include "api/utf8.h"
 #include "base/text.h"
 
@@ -51,7 +52,8 @@ Task<Result<void>> Execute(Call& call) {
   CO_ASSIGN_OR_RETURN(request.command, RequiredText(body, "command"));
   CO_ASSIGN_OR_RETURN(auto client, OpenToolbox(call));
   const uint32_t timeout_ms = request.timeout_ms;
-  CO_ASSIGN_OR_RETURN(auto output, co_await client.Run(std::move(request), kOutputMax));
+  auto run = client.Run(std::move(request), kOutputMax);
+  CO_ASSIGN_OR_RETURN(auto output, co_await UnlessGone(call.exchange(), std::move(run)));
   co_return co_await ReplyOutcome(call, std::move(output), timeout_ms);
 }
 
@@ -106,8 +108,8 @@ Task<Result<void>> CodeRun(Call& call) {
   for (const std::string& argument : arguments) request.command += " " + ShellQuote(argument);
   CO_ASSIGN_OR_RETURN(auto client, OpenToolbox(call));
   const uint32_t timeout_ms = request.timeout_ms;
-  CO_ASSIGN_OR_RETURN(auto output,
-                      co_await RunWithInput(client, std::move(request), std::move(code)));
+  auto run = RunWithInput(client, std::move(request), std::move(code));
+  CO_ASSIGN_OR_RETURN(auto output, co_await UnlessGone(call.exchange(), std::move(run)));
   co_return co_await ReplyOutcome(call, std::move(output), timeout_ms);
 }
 

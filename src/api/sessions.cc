@@ -2,6 +2,7 @@
 #include "api/inside.h"
 #include "api/log_follow.h"
 #include "api/routes.h"
+#include "api/unless_gone.h"
 #include "api/utf8.h"
 
 namespace cove::api {
@@ -104,7 +105,8 @@ Task<Result<void>> Execute(Call& call) {
   out["cmdId"] = command.id;
   if (!wait) co_return co_await call.Reply(202, out);
   toolbox::CommandLogs follow{call.Param("session"), command.id, true};
-  CO_ASSIGN_OR_RETURN(const Logs logs, co_await ReadLogs(client, std::move(follow)));
+  CO_ASSIGN_OR_RETURN(const Logs logs,
+                      co_await UnlessGone(call.exchange(), ReadLogs(client, std::move(follow))));
   out["exitCode"] = logs.command.exit_code;
   logs.PutInto(out);
   co_return co_await call.Reply(200, out);
