@@ -64,7 +64,7 @@ elif command -v tsx >/dev/null; then exec tsx - "$@"
 elif node --experimental-strip-types -e 0 2>/dev/null; then
   exec node --experimental-strip-types --input-type=commonjs-typescript - "$@"
 fi
-echo "TypeScript cannot run here: this sandbox has neither ts-node, tsx nor a Node.js from 22.7 on" >&2
+echo "no TypeScript in this sandbox: it has neither ts-node, tsx nor Node.js 22.7" >&2
 exit 127
 }
 run)";
