@@ -1,6 +1,7 @@
 #include "front/front.h"
 
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #include <csignal>
@@ -106,6 +107,7 @@ Task<int> Run(Services& services, async::Signals& signals) {
 }  // namespace
 
 int FrontMain(const std::vector<std::string>& args) {
+  ::prctl(PR_SET_NAME, "cove-front");  // it was started through /proc/self/exe
   log::Configure("front", log::Level::kInfo);
   auto options = ParseOptions(args);
   if (!options) return Fail(kExitUsage, options.error());

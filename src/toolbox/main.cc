@@ -85,6 +85,7 @@ Result<Start> ParseArguments(int argc, char** argv) {
 void PrepareProcess() {
   syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
   prctl(PR_SET_DUMPABLE, 0);
+  prctl(PR_SET_NAME, "cove-toolbox");  // it was started from a memory file
   signal(SIGPIPE, SIG_IGN);
   umask(022);
   rlimit files{};
