@@ -30,11 +30,12 @@ TEST(PreviewHost, NamesASignedToken) {
 }
 
 TEST(PreviewHost, RefusesEverythingElse) {
-  for (std::string host : {std::string("localhost"), std::string("127.0.0.1"), std::string(),
-                           std::string("0-") + kId + ".localhost", std::string("3000-") + kId,
-                           std::string("3000-") + kId + ".", std::string("65536-") + kId + ".x",
-                           std::string("03000-") + kId + ".x", std::string("-1-") + kId + ".x",
-                           std::string("3000-short.x"), std::string("3000-../../etc/passwd.x")}) {
+  for (const std::string& host :
+       {std::string("localhost"), std::string("127.0.0.1"), std::string(),
+        std::string("0-") + kId + ".localhost", std::string("3000-") + kId,
+        std::string("3000-") + kId + ".", std::string("65536-") + kId + ".x",
+        std::string("03000-") + kId + ".x", std::string("-1-") + kId + ".x",
+        std::string("3000-short.x"), std::string("3000-../../etc/passwd.x")}) {
     EXPECT_FALSE(ParsePreviewHost(host)) << host;
   }
 }

@@ -21,11 +21,11 @@ Result<uint16_t> PortParam(const Call& call) {
 Task<Result<void>> PreviewUrl(Call& call) {
   CO_ASSIGN_OR_RETURN(const uint16_t port, PortParam(call));
   CO_ASSIGN_OR_RETURN(const Sandbox sandbox, FindSandbox(call));
-  CO_ASSIGN_OR_RETURN(std::string token, call.deps().sandboxes->PreviewToken(sandbox.id));
+  CO_ASSIGN_OR_RETURN(const std::string token, call.deps().sandboxes->PreviewToken(sandbox.id));
   json::Object body;
   body["sandboxId"] = sandbox.id.value;
   body["url"] = call.origin().Preview(port, sandbox.id.value);
-  body["token"] = std::move(token);
+  body["token"] = token;
   co_return co_await call.Reply(200, body);
 }
 

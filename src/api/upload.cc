@@ -70,23 +70,24 @@ struct Stored {
 // The content of a file part to the toolbox. An error is one of the form: nothing more can be read.
 Task<Result<Stored>> StoreFile(Form& form, toolbox::ToolboxClient& client, std::string path) {
   Stored stored;
-  auto writer = co_await client.WriteFile(std::move(path));
-  if (!writer) stored.error = std::move(writer).error();
+  auto opened = co_await client.WriteFile(std::move(path));
+  if (!opened) stored.error = opened.error();
+  toolbox::FileWriter* writer = opened ? opened->get() : nullptr;
   for (;;) {
     CO_ASSIGN_OR_RETURN(const Event event, co_await form.Next());
     if (event != Event::kData) break;
     if (stored.error) continue;
-    auto written = co_await (*writer)->Write(form.data());
+    auto written = co_await writer->Write(form.data());
     if (!written) {
       // The toolbox says why only at the end.
-      auto finished = co_await (*writer)->Finish();
+      auto finished = co_await writer->Finish();
       stored.error = finished ? std::move(written).error() : std::move(finished).error();
       continue;
     }
     stored.bytes += form.data().size();
   }
   if (stored.error) co_return stored;
-  auto finished = co_await (*writer)->Finish();
+  auto finished = co_await writer->Finish();
   if (!finished) stored.error = std::move(finished).error();
   co_return stored;
 }
