@@ -60,9 +60,17 @@ class ControlTest : public ::testing::Test {
     Settle();
     return report.ok() ? *report : RecoverReport{};
   }
-  // Lets everything that can go on go on.
-  void Settle() {
-    loop_.RunUntil([]() -> Task<void> { co_await async::Sleep(milliseconds(15)); }());
+  // Lets everything that can go on go on: until the world has heard nothing new while the store
+  // has answered several times (a slow disk only makes it longer).
+  void Settle() { loop_.RunUntil(WaitQuiet(store_.get(), &world_)); }
+  static Task<void> WaitQuiet(store::Store* store, const FakeWorld* world) {
+    size_t heard = world->log.size();
+    for (int quiet = 0, rounds = 0; quiet < 6 && rounds < 500; ++rounds) {
+      (void)co_await store->Flush();
+      co_await async::Sleep(milliseconds(2));
+      quiet = world->log.size() == heard ? quiet + 1 : 0;
+      heard = world->log.size();
+    }
   }
   // Starts an operation whose end the test does not wait for.
   template <class T>

@@ -3,8 +3,9 @@
 // Concept: a unit of work is a function that gets a Db and returns a Result. Units run one after
 // the other on the store's own thread; the caller's coroutine waits and resumes on its loop. A
 // Write is atomic: it is committed whole when its function returns ok, rolled back when it returns
-// an error. Writes that wait at the same time share one commit. A caller that is cancelled does
-// not stop its unit, so the function owns all it touches (values, never references to the caller).
+// an error. Writes that wait at the same time share one commit; a Read sees what is committed, so
+// one that follows a Write must wait for it. A caller that is cancelled does not stop its unit, so
+// the function owns all it touches (values, never references to the caller).
 //
 //   auto name = co_await store.Read([id](store::Db& db) -> Result<std::string> {
 //     ASSIGN_OR_RETURN(auto rows, db.Query("SELECT name FROM sandbox WHERE id = $1", {id}));

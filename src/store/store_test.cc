@@ -196,6 +196,7 @@ TEST_F(StoreTest, AUnitGoesOnWhenItsCallerIsCancelled) {
     group.Spawn(AddMany(*store, 0, 1, &failures));
     loop_.RunUntil([]() -> async::Task<void> { co_await async::Yield(); }());
   }
+  ASSERT_TRUE(loop_.RunUntil(store->Flush()).ok());
   EXPECT_EQ(Count(*store), 1);
 }
 
