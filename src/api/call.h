@@ -26,6 +26,7 @@ class Call {
       : context_(context), exchange_(exchange), params_(params), caller_(std::move(caller)) {}
   Call(const Call&) = delete;
 
+  const Context& context() const { return context_; }
   const Deps& deps() const { return context_.deps; }
   const Settings& settings() const { return context_.settings; }
   Ptys& ptys() const { return *context_.ptys; }

@@ -124,20 +124,55 @@ Task<void> HandleThenReceive(Api* api, FakeExchange* exchange, std::string* out)
   co_await group.Join();
 }
 
-TEST_F(InsideTest, AFollowedLogIsCompleteBeforeItsClose) {
-  Answer(Type::kCommandLogs, {{Type::kStdout, "one"}, {Type::kStdout, "two"}}, Type::kLogEnd,
-         CommandInfo{"c1", "x", true, 0});
-  FakeExchange exchange("GET", base_ + "/process/session/s/command/c1/logs?follow=true");
+class FollowTest : public InsideTest {
+ protected:
+  FollowTest() {
+    Answer(Type::kCommandLogs, {{Type::kStdout, "one"}, {Type::kStdout, "two"}}, Type::kLogEnd,
+           CommandInfo{"c1", "x", true, 0});
+  }
+  static constexpr char kLogs[] = "/process/session/s/command/c1/logs?follow=true";
+  static void AskUpgrade(FakeExchange& exchange) {
+    exchange.headers().Add("Connection", "Upgrade");
+    exchange.headers().Add("Upgrade", "websocket");
+    exchange.headers().Add("Sec-WebSocket-Version", "13");
+    exchange.headers().Add("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==");
+  }
+  std::string TokenFor(int port) {
+    const std::string path = "/api/sandbox/" + base_.substr(base_.rfind('/') + 1) + "/ports/";
+    return *json::GetString(Json(*Send("GET", path + std::to_string(port) + "/preview-url")),
+                            "token");
+  }
+};
+
+TEST_F(FollowTest, ALogIsCompleteBeforeItsClose) {
+  FakeExchange exchange("GET", base_ + kLogs);
   exchange.headers().Add("Authorization", "Bearer " + key_);
-  exchange.headers().Add("Connection", "Upgrade");
-  exchange.headers().Add("Upgrade", "websocket");
-  exchange.headers().Add("Sec-WebSocket-Version", "13");
-  exchange.headers().Add("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==");
+  AskUpgrade(exchange);
   std::string seen;
   loop_.RunUntil(HandleThenReceive(api_.get(), &exchange, &seen));
   EXPECT_EQ(exchange.answer.status, 101);
   EXPECT_FALSE(exchange.answer.headers.Has("Sec-WebSocket-Protocol"));
   EXPECT_EQ(seen, "\x01\x01\x01onetwo");
+}
+
+TEST_F(FollowTest, ABrowserShowsTheTokenOfPortOne) {
+  FakeExchange exchange("GET", base_ + kLogs + "&DAYTONA_SANDBOX_AUTH_KEY=" + TokenFor(1));
+  exchange.headers().Add("Sec-WebSocket-Protocol", "X-Daytona-SDK-Version~0.216.0");
+  AskUpgrade(exchange);
+  std::string seen;
+  loop_.RunUntil(HandleThenReceive(api_.get(), &exchange, &seen));
+  EXPECT_EQ(exchange.answer.headers.Get("Sec-WebSocket-Protocol"), "X-Daytona-SDK-Version~0.216.0");
+  EXPECT_EQ(seen, "\x01\x01\x01onetwo");
+}
+
+TEST_F(FollowTest, ATokenForAPreviewOpensNoToolbox) {
+  FakeExchange socket("GET", base_ + kLogs + "&DAYTONA_SANDBOX_AUTH_KEY=" + TokenFor(3000));
+  AskUpgrade(socket);
+  Handle(socket);
+  EXPECT_EQ(socket.answer.status, 401);
+  FakeExchange plain("GET", base_ + "/version?DAYTONA_SANDBOX_AUTH_KEY=" + TokenFor(1));
+  Handle(plain);
+  EXPECT_EQ(plain.answer.status, 401);
 }
 
 TEST_F(InsideTest, AnUploadStreamsEachFileToItsPath) {

@@ -1,11 +1,17 @@
 #include "api/preview_auth.h"
 
 #include "base/text.h"
+#include "http/websocket.h"
 
 namespace cove::api {
 namespace {
 
 constexpr std::string_view kCookiePrefix = "daytona-sandbox-auth-";
+
+// Changes with each start, as that of previews does.
+std::string ToolboxGeneration(const control::Sandbox& sandbox) {
+  return sandbox.preview_generation + "/toolbox";
+}
 
 std::string CookieName(const SandboxId& sandbox) {
   return std::string(kCookiePrefix) + sandbox.value;
@@ -31,6 +37,24 @@ bool TokenFits(const Context& context, const control::Sandbox& sandbox, std::str
 }
 
 }  // namespace
+
+std::string ToolboxToken(const Context& context, const control::Sandbox& sandbox) {
+  return context.deps.previews->PlainToken(sandbox.id, ToolboxGeneration(sandbox));
+}
+
+std::optional<identity::Caller> CallerByToolboxToken(const Context& context, std::string_view id,
+                                                     const http::RequestHead& request) {
+  const auto token = request.Query(kPreviewTokenQuery);
+  if (!token || !http::IsWebSocketUpgrade(request)) return std::nullopt;
+  const auto sandbox = context.deps.sandboxes->Find(SandboxId(std::string(id)));
+  if (!sandbox || sandbox->preview_generation.empty()) return std::nullopt;
+  const auto& previews = *context.deps.previews;
+  if (!previews.VerifyPlain(sandbox->id, ToolboxGeneration(*sandbox), *token)) return std::nullopt;
+  identity::Caller caller;
+  caller.org = sandbox->org;
+  caller.key_name = "toolbox token";
+  return caller;
+}
 
 std::string_view CookieValue(std::string_view cookies, std::string_view name) {
   for (const std::string_view item : Split(cookies, ';')) {

@@ -10,6 +10,14 @@ inline constexpr std::string_view kPreviewTokenHeader = "X-Daytona-Preview-Token
 inline constexpr std::string_view kPreviewTokenQuery = "DAYTONA_SANDBOX_AUTH_KEY";
 inline constexpr seconds kPreviewCookieLife{3600};
 
+// Browsers cannot send a key with a WebSocket, so their SDK shows the token that it got for port 1.
+// That token is for the toolbox alone: one that was handed out for a preview opens no shell.
+inline constexpr uint16_t kToolboxTokenPort = 1;
+std::string ToolboxToken(const Context& context, const control::Sandbox& sandbox);
+// The caller that a WebSocket below /toolbox/{id} proves to be by such a token.
+std::optional<identity::Caller> CallerByToolboxToken(const Context& context, std::string_view id,
+                                                     const http::RequestHead& request);
+
 struct PreviewAccess {
   control::Sandbox sandbox;
   // The Set-Cookie that the answer should carry; empty when none is due.

@@ -1,4 +1,5 @@
 // /api/sandbox/{sandbox}/ports/{port}/…: links to a sandbox's ports, plain and signed.
+#include "api/preview_auth.h"
 #include "api/routes.h"
 #include "base/text.h"
 
@@ -21,7 +22,8 @@ Result<uint16_t> PortParam(const Call& call) {
 Task<Result<void>> PreviewUrl(Call& call) {
   CO_ASSIGN_OR_RETURN(const uint16_t port, PortParam(call));
   CO_ASSIGN_OR_RETURN(const Sandbox sandbox, FindSandbox(call));
-  CO_ASSIGN_OR_RETURN(const std::string token, call.deps().sandboxes->PreviewToken(sandbox.id));
+  CO_ASSIGN_OR_RETURN(std::string token, call.deps().sandboxes->PreviewToken(sandbox.id));
+  if (port == kToolboxTokenPort) token = ToolboxToken(call.context(), sandbox);
   json::Object body;
   body["sandboxId"] = sandbox.id.value;
   body["url"] = call.origin().Preview(port, sandbox.id.value);

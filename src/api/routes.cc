@@ -1,6 +1,7 @@
 #include "api/routes.h"
 
 #include "api/keep_touching.h"
+#include "api/preview_auth.h"
 #include "async/task_group.h"
 #include "log/log.h"
 
@@ -47,6 +48,10 @@ Task<void> RunOpenRoute(const Context& context, HandlerFn handler, http::Exchang
 Task<void> RunInsideRoute(const Context& context, HandlerFn handler, Area area,
                           http::Exchange& exchange, const http::PathParams& params) {
   auto caller = Authenticate(context, exchange.request());
+  if (!caller) {
+    auto other = CallerByToolboxToken(context, params["sandbox"], exchange.request());
+    if (other) caller = *std::move(other);
+  }
   if (!caller) {
     co_await SendError(exchange, std::move(caller).error(), Area::kProxy);
     co_return;
