@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# clang-tidy over every source file, two at a time. A file whose text, headers and checks have not
+# clang-tidy over every source file of the product, two at a time (the tests have the sanitizers). A file whose text, headers and checks have not
 # changed since it last passed is not checked again (stamps in build/tidy).
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
@@ -20,4 +20,4 @@ check() {
   rm -f "$stamp.err"
 }
 export -f check
-git ls-files 'src/*.cc' | grep -v '_fuzz\.cc$' | xargs -P "${TIDY_JOBS:-2}" -I{} bash -c 'check "$1" "$2"' _ {} "$headers"
+git ls-files 'src/*.cc' | grep -vE '_(fuzz|test|bench)\.cc$' | xargs -P "${TIDY_JOBS:-2}" -I{} bash -c 'check "$1" "$2"' _ {} "$headers"
