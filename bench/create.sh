@@ -6,6 +6,7 @@ set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
 rounds=${1:-200}
 work=$(mktemp -d /tmp/cove-bench-XXXXXX)
+chmod 711 "$work"  # the front, which is not root, passes through it to the data directory
 pids=()
 cleanup() {
   local p

@@ -7,9 +7,10 @@ npm ci --silent --no-progress || { echo "npm ci failed: is the npm registry reac
 files=("$@")
 [ ${#files[@]} -gt 0 ] || files=(./*.test.mjs)
 # One data directory for all files: the host image and the codex snapshot are made once.
-COVE_TEST_DATA=${COVE_TEST_DATA:-$(mktemp -d /tmp/cove-e2e-XXXXXX)}
-export COVE_TEST_DATA
-trap 'rm -rf "$COVE_TEST_DATA"' EXIT
+work=$(mktemp -d /tmp/cove-e2e-XXXXXX)
+chmod 711 "$work"  # the front, which is not root, passes through it
+trap 'rm -rf "$work"' EXIT
+export COVE_TEST_DATA=${COVE_TEST_DATA:-$work/data}
 # One file at a time: each starts a server of its own on that directory.
 for file in "${files[@]}"; do
   node --test --test-reporter=spec "$file"
