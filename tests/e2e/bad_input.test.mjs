@@ -1,5 +1,7 @@
 // Goal: a bad request gets an error in Daytona's shape that says what to do, and leaves nothing.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import net from 'node:net';
 import { after, before, test } from 'node:test';
 import { Cove } from './lib/cove.mjs';
@@ -62,6 +64,21 @@ test('bytes that are not HTTP get a 400 and a closed connection', async () => {
     s.on('close', () => done(out));
   });
   assert.match(text, /^HTTP\/1\.1 400 /);
+});
+
+test('a full disk refuses a create with what is missing, and works again when there is room', () => {
+  // A file of the free space less what Cove insists on; gone again within the test.
+  const filler = `${cove.data}/filler`;
+  const free = Number(spawnSync('df', ['--output=avail', '-B1', cove.data], { encoding: 'utf8' }).stdout.split('\n')[1]);
+  const filled = spawnSync('fallocate', ['-l', String(free - (512 << 20)), filler], { encoding: 'utf8' });
+  return cove.api('POST', '/api/sandbox', { env: {}, labels: {} })
+    .finally(() => rmSync(filler, { force: true }))
+    .then(async (r) => {
+      assert.equal(filled.status, 0, filled.stderr);
+      checkShape(r, 507, /disk/i);
+      assert.equal(await count(), 0);
+      await cove.remove((await cove.create()).id);
+    });
 });
 
 test('nothing is left of what was refused', async () => {
