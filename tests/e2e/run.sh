@@ -11,6 +11,7 @@ work=$(mktemp -d /tmp/cove-e2e-XXXXXX)
 chmod 711 "$work"  # the front, which is not root, passes through it
 trap 'rm -rf "$work"' EXIT
 export COVE_TEST_DATA=${COVE_TEST_DATA:-$work/data}
+node --test --test-reporter=spec ../model/
 # One file at a time: each starts a server of its own on that directory.
 for file in "${files[@]}"; do
   node --test --test-reporter=spec "$file"
