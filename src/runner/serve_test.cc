@@ -4,6 +4,7 @@
 // image of a few of the host's programs. Needs root and a cove-toolbox beside this program.
 #include "runner/serve.h"
 
+#include "base/sanitizers.h"
 #include "image/host_capture.h"
 #include "proto/runner_client.h"
 #include "proto/toolbox_client.h"
@@ -134,6 +135,8 @@ class ServeTest : public ::testing::Test {
   void SetUp() override {
     const auto self = std::filesystem::read_symlink("/proc/self/exe").parent_path();
     if (geteuid() != 0) GTEST_SKIP() << "needs root";
+    if (kSanitized)
+      GTEST_SKIP() << "a sanitized toolbox is not static; the small host lacks its libraries";
     if (!std::filesystem::exists(self / "cove-toolbox")) GTEST_SKIP() << "needs cove-toolbox";
     std::string name = "/var/tmp/cove-serve-XXXXXX";
     ASSERT_NE(mkdtemp(name.data()), nullptr);

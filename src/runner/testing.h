@@ -76,12 +76,14 @@ class FakeDriver : public sandbox::NamespaceDriver {
     specs.push_back(spec);
     cgroups.insert(spec.id);
     if (fail_start) co_return Error(Code::kExhausted, "the data disk is full");
+    // Set before the fork: the test may signal the child before it has run at all.
+    const auto before = signal(SIGTERM, ignore_term ? SIG_IGN : SIG_DFL);
     const pid_t pid = fork();
     if (pid == 0) {
-      signal(SIGTERM, ignore_term ? SIG_IGN : SIG_DFL);
       execl("/bin/sleep", "sleep", "1000", nullptr);
       _exit(127);
     }
+    signal(SIGTERM, before);
     pids.insert(pid);
     co_return Take(spec.id, pid);
   }
