@@ -16,6 +16,7 @@ enum class Job : uint16_t {
   kCaptureHost = 1,  // CaptureHostJob; no descriptors
   kSnapshot = 2,     // SnapshotJob; descriptors: the upper directory, the images directory
   kEmptyTrash = 3,   // Empty; descriptor: the trash directory
+  kReclaim = 4,      // ReclaimJob; descriptor: the file that gives memory back when written to
   kProgress = 10,    // ProgressLine
   kDone = 11,        // JobDone
 };
@@ -36,6 +37,14 @@ struct SnapshotJob {
   template <class A>
   void Fields(A& a) {
     a(below);
+  }
+};
+
+struct ReclaimJob {
+  std::string text;
+  template <class A>
+  void Fields(A& a) {
+    a(text);
   }
 };
 

@@ -59,6 +59,19 @@ Result<ImageInfo> DoEmptyTrash(const proto::Frame& frame) {
   return ImageInfo();
 }
 
+// The kernel works for as long as the write takes, and gives up when we are killed. That it found
+// less than was asked for (EAGAIN) is no failure: memory without swap cannot go anywhere.
+Result<ImageInfo> DoReclaim(const proto::Frame& frame) {
+  ASSIGN_OR_RETURN(const auto job, proto::Decode<ReclaimJob>(frame.body));
+  if (frame.fds.size() != 1) return Error(Code::kInternal, "reclaiming takes one file");
+  RETURN_IF_ERROR(EnterEmptyRoot());
+  RETURN_IF_ERROR(KeepCapabilities({}));
+  if (write(frame.fds[0].get(), job.text.data(), job.text.size()) < 0 && errno != EAGAIN) {
+    return Error::FromErrno("give the memory of a paused sandbox back");
+  }
+  return ImageInfo();
+}
+
 Result<ImageInfo> Do(const proto::Frame& frame, const Progress& progress) {
   switch (static_cast<Job>(frame.type)) {
     case Job::kCaptureHost:
@@ -67,6 +80,8 @@ Result<ImageInfo> Do(const proto::Frame& frame, const Progress& progress) {
       return DoSnapshot(frame, progress);
     case Job::kEmptyTrash:
       return DoEmptyTrash(frame);
+    case Job::kReclaim:
+      return DoReclaim(frame);
     default:
       return Error(Code::kInternal, "unknown job");
   }

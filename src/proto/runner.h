@@ -37,10 +37,14 @@ enum class Type : uint16_t {
   kBoxAttach = 15,    // BoxRef; kReply as kBoxCreate: the listeners of one that runs already
   kBoxSnapshot = 16,  // BoxSnapshot; the box must be stopped; kReply carries ImageInfo
   kBoxExited = 17,    // BoxExited; event
+  kBoxPause = 18,     // BoxRef; replies once nothing in it runs; paused already: fine
+  kBoxResume = 19,    // BoxRef; running already: fine
 
   kImageHost = 20,    // Empty; captures the host image if it is new; kReply carries ImageInfo
   kImageList = 21,    // Empty; kReply carries ImageList
   kImageDelete = 22,  // ImageRef; kConflict while a box or image uses it
+
+  kBoxOom = 31,  // BoxOom; event: the kernel killed processes of a running box
 };
 
 struct Empty {
@@ -139,16 +143,18 @@ struct BoxStarted {
   }
 };
 
-enum class BoxState : uint8_t { kRunning = 1, kStopped = 2 };
+// A paused one has its sockets and can be attached, stopped and deleted like one that runs.
+enum class BoxState : uint8_t { kRunning = 1, kStopped = 2, kPaused = 3 };
 
 struct BoxInfo {
   SandboxId id;
   ImageId image;
   BoxState state = BoxState::kStopped;
   Limits limits;
+  uint64_t oom_kills = 0;  // in this run
   template <class A>
   void Fields(A& a) {
-    a(id, image, state, limits);
+    a(id, image, state, limits, oom_kills);
   }
 };
 
@@ -176,6 +182,15 @@ struct BoxExited {
   template <class A>
   void Fields(A& a) {
     a(id, known, status, oom_kills);
+  }
+};
+
+struct BoxOom {
+  SandboxId id;
+  uint64_t kills = 0;  // in this run, these included
+  template <class A>
+  void Fields(A& a) {
+    a(id, kills);
   }
 };
 

@@ -104,6 +104,18 @@ Task<Result<void>> RunnerClient::DeleteBox(SandboxId id) {
   co_return Ok();
 }
 
+Task<Result<void>> RunnerClient::PauseBox(SandboxId id) {
+  const std::string body = Encode(runner::BoxRef{std::move(id)});
+  CO_RETURN_IF_ERROR(co_await Call(Type::kBoxPause, body));
+  co_return Ok();
+}
+
+Task<Result<void>> RunnerClient::ResumeBox(SandboxId id) {
+  const std::string body = Encode(runner::BoxRef{std::move(id)});
+  CO_RETURN_IF_ERROR(co_await Call(Type::kBoxResume, body));
+  co_return Ok();
+}
+
 Task<Result<std::vector<runner::BoxInfo>>> RunnerClient::ListBoxes() {
   CO_ASSIGN_OR_RETURN(const Answer answer, co_await Call(Type::kBoxList, std::string()));
   CO_ASSIGN_OR_RETURN(auto list, Only(Decode<runner::BoxList>(answer.body), answer.fds));
@@ -187,6 +199,11 @@ Result<void> RunnerClient::OnFrame(Frame frame) {
       } else {
         early_exits_.push_back(std::move(event));
       }
+      return Ok();
+    }
+    case Type::kBoxOom: {
+      ASSIGN_OR_RETURN(const auto event, Decode<runner::BoxOom>(frame.body));
+      if (on_oom_) on_oom_(event);
       return Ok();
     }
     default:

@@ -39,6 +39,7 @@ class RunnerClient {
  public:
   using OnProgress = std::function<void(std::string_view line)>;
   using OnExited = std::function<void(const runner::BoxExited&)>;
+  using OnOom = std::function<void(const runner::BoxOom&)>;
 
   explicit RunnerClient(UniqueFd channel);
   ~RunnerClient();
@@ -58,12 +59,16 @@ class RunnerClient {
 
   // Called on the loop, at once, for each event. Events before this is set are kept for it.
   void set_on_exited(OnExited callback);
+  // The same; events before this is set are dropped, as ListBoxes() tells the count.
+  void set_on_oom(OnOom callback) { on_oom_ = std::move(callback); }
 
   Task<Result<RunningBox>> CreateBox(runner::BoxCreate request);
   Task<Result<RunningBox>> StartBox(SandboxId id);
   Task<Result<RunningBox>> AttachBox(SandboxId id);
   Task<Result<void>> StopBox(SandboxId id, milliseconds grace);
   Task<Result<void>> DeleteBox(SandboxId id);
+  Task<Result<void>> PauseBox(SandboxId id);
+  Task<Result<void>> ResumeBox(SandboxId id);
   Task<Result<std::vector<runner::BoxInfo>>> ListBoxes();
   Task<Result<runner::ImageInfo>> SnapshotBox(SandboxId id, OnProgress on_progress = {});
   Task<Result<runner::ImageInfo>> HostImage(OnProgress on_progress = {});
@@ -96,6 +101,7 @@ class RunnerClient {
   std::optional<Welcome> welcome_;
   async::Event welcomed_;
   OnExited on_exited_;
+  OnOom on_oom_;
   std::vector<runner::BoxExited> early_exits_;
   std::string broken_;  // why, once it is
   async::Event closed_;

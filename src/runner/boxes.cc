@@ -125,6 +125,7 @@ Task<Result<void>> Boxes::Run(BoxPtr box) {
     co_return std::move(started).error();
   }
   box->running.emplace(*std::move(started));
+  box->oom_kills = 0;
   box->ended.Reset();
   watches_.Spawn(Watch(box));
   BoxRunRecord record;
@@ -146,7 +147,12 @@ Task<Result<void>> Boxes::Run(BoxPtr box) {
 
 // Lives as long as the box runs, and leaves nothing of its run behind.
 Task<void> Boxes::Watch(BoxPtr box) {
-  const sandbox::BoxExit exit = co_await deps_.driver.WaitExit(*box->running);
+  sandbox::BoxExit exit;
+  {
+    async::TaskGroup oom;
+    oom.Spawn(WatchOom(box));
+    exit = co_await deps_.driver.WaitExit(*box->running);
+  }
   proto::runner::BoxExited event;
   event.id = box->spec.id;
   event.known = exit.known;
@@ -154,6 +160,8 @@ Task<void> Boxes::Watch(BoxPtr box) {
   event.oom_kills = exit.oom_kills;
   // Every copy of the listeners goes, or the network namespace would stay.
   box->running.reset();
+  box->paused = false;
+  box->reclaim.Clear();
   co_await ClearRuntime(box->spec.id);
   log::Info("box.ended", {{"sandbox", event.id.value},
                           {"status", event.known ? event.status : -1},
@@ -199,6 +207,10 @@ Task<Result<void>> Boxes::Stop(SandboxId id, milliseconds grace) {
   CO_ASSIGN_OR_RETURN(BoxPtr box, Find(id));
   const auto mine = co_await box->turn.Take();
   if (box->running && grace.count() > 0 && !box->deleting) {
+    // Frozen it could not hear the request.
+    if (auto thawed = Thaw(box); !thawed) {
+      log::Warn("box.not_thawed", {{"sandbox", id.value}, {"why", thawed.error().message()}});
+    }
     // PID 1 takes it as a request to end everything inside in good order.
     syscall(SYS_pidfd_send_signal, box->running->pidfd.get(), SIGTERM, nullptr, 0);
     const TimePoint until = Now() + grace;
@@ -265,8 +277,11 @@ std::vector<proto::runner::BoxInfo> Boxes::List() const {
     info.id = id;
     info.image = box->spec.image;
     info.limits = box->spec.limits;
-    info.state =
-        box->running ? proto::runner::BoxState::kRunning : proto::runner::BoxState::kStopped;
+    info.oom_kills = box->oom_kills;
+    if (box->running) {
+      info.state =
+          box->paused ? proto::runner::BoxState::kPaused : proto::runner::BoxState::kRunning;
+    }
     out.push_back(std::move(info));
   }
   return out;

@@ -36,6 +36,8 @@ class Boxes {
     Jobs& jobs;
     // Called for every box that ends, before the operation that ended it replies.
     std::function<void(const proto::runner::BoxExited&)> on_exited;
+    // Called when the kernel has killed processes of a box for want of memory.
+    std::function<void(const proto::runner::BoxOom&)> on_oom;
   };
   explicit Boxes(Deps deps);
   ~Boxes();
@@ -49,6 +51,9 @@ class Boxes {
   Task<Result<Attached>> Attach(SandboxId id);
   Task<Result<void>> Stop(SandboxId id, milliseconds grace);
   Task<Result<void>> Delete(SandboxId id);
+  // Replies once nothing in it runs; its file cache goes behind.
+  Task<Result<void>> Pause(SandboxId id);
+  Task<Result<void>> Resume(SandboxId id);
   Task<Result<proto::runner::ImageInfo>> Snapshot(SandboxId id, Jobs::Progress progress);
   std::vector<proto::runner::BoxInfo> List() const;
 
@@ -61,7 +66,10 @@ class Boxes {
     std::optional<sandbox::RunningBox> running;
     async::Event ended;  // set while it does not run
     bool deleting = false;
+    bool paused = false;
+    uint64_t oom_kills = 0;  // in this run
     Turn turn;
+    async::TaskGroup reclaim;  // while it is paused
   };
   using BoxPtr = std::shared_ptr<Box>;
 
@@ -72,6 +80,8 @@ class Boxes {
   Task<Result<void>> MakeFiles(BoxPtr box);
   Task<Result<void>> Run(BoxPtr box);
   Task<void> Watch(BoxPtr box);
+  Task<void> WatchOom(BoxPtr box);
+  Result<void> Thaw(const BoxPtr& box);
   Task<Result<void>> Kill(BoxPtr box);
   Task<void> ClearRuntime(SandboxId id);
   void Trash(const SandboxId& id);

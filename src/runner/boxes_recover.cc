@@ -50,6 +50,9 @@ Task<void> Boxes::RecoverBox(std::string name) {
     auto adopted = deps_.driver.Adopt(id, run->pid, run->start_time);
     if (adopted) {
       box->running.emplace(*std::move(adopted));
+      const auto paused = deps_.driver.IsPaused(id);
+      box->paused = paused.ok() && *paused;
+      if (const auto kills = deps_.driver.OomKills(id)) box->oom_kills = *kills;
       box->ended.Reset();
       watches_.Spawn(Watch(box));
       log::Info("box.adopted", {{"sandbox", id.value}, {"pid", run->pid}});

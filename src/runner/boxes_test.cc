@@ -25,7 +25,8 @@ class BoxesTest : public ::testing::Test {
     boxes.reset();
     boxes = std::make_unique<Boxes>(
         Boxes::Deps{driver, data->data(), *jobs,
-                    [this](const proto::runner::BoxExited& e) { exits.push_back(e); }});
+                    [this](const proto::runner::BoxExited& e) { exits.push_back(e); },
+                    [this](const proto::runner::BoxOom& e) { ooms.push_back(e); }});
     const auto recovered = loop.RunUntil(boxes->Recover());
     ASSERT_TRUE(recovered) << recovered.error().message();
   }
@@ -36,11 +37,13 @@ class BoxesTest : public ::testing::Test {
     request.hostname = "box";
     return loop.RunUntil(boxes->Create(request));
   }
+  static Task<void> Pass() { co_await async::Sleep(milliseconds(1)); }
   async::Loop loop;
   testing::FakeDriver driver;
   std::unique_ptr<testing::TempData> data;
   std::unique_ptr<testing::FakeJobs> jobs;
   std::vector<proto::runner::BoxExited> exits;
+  std::vector<proto::runner::BoxOom> ooms;
   std::unique_ptr<Boxes> boxes;
   ImageId image;
 };
@@ -55,6 +58,47 @@ TEST_F(BoxesTest, CreateStartsABoxAndHandsOutItsSockets) {
   ASSERT_EQ(boxes->List().size(), 1u);
   EXPECT_EQ(boxes->List()[0].state, BoxState::kRunning);
   EXPECT_FALSE(Create(kA));
+}
+
+TEST_F(BoxesTest, PausesResumesAndFindsAPausedOneAgain) {
+  ASSERT_TRUE(Create(kA));
+  EXPECT_EQ(loop.RunUntil(boxes->Pause(kB)).error().code(), Code::kNotFound);
+  ASSERT_TRUE(loop.RunUntil(boxes->Pause(kA)));
+  ASSERT_TRUE(loop.RunUntil(boxes->Pause(kA))) << "again";
+  loop.RunUntil(Pass());
+  EXPECT_EQ(jobs->reclaims, 1);
+  EXPECT_EQ(boxes->List()[0].state, BoxState::kPaused);
+  EXPECT_TRUE(loop.RunUntil(boxes->Attach(kA)));
+  Restart();
+  EXPECT_EQ(boxes->List()[0].state, BoxState::kPaused);
+  ASSERT_TRUE(loop.RunUntil(boxes->Resume(kA)));
+  EXPECT_EQ(boxes->List()[0].state, BoxState::kRunning);
+  EXPECT_TRUE(driver.frozen.empty());
+}
+
+TEST_F(BoxesTest, APausedBoxEndsInOrderAndOneThatCannotBePausedRunsOn) {
+  ASSERT_TRUE(Create(kA));
+  driver.fail_pause = true;
+  EXPECT_FALSE(loop.RunUntil(boxes->Pause(kA)));
+  EXPECT_EQ(boxes->List()[0].state, BoxState::kRunning);
+  driver.fail_pause = false;
+  ASSERT_TRUE(loop.RunUntil(boxes->Pause(kA)));
+  ASSERT_TRUE(loop.RunUntil(boxes->Stop(kA, seconds(5))));
+  EXPECT_EQ(driver.kills, 0) << "it was thawed and asked to end";
+  EXPECT_EQ(boxes->List()[0].state, BoxState::kStopped);
+  EXPECT_FALSE(loop.RunUntil(boxes->Pause(kA)));
+  EXPECT_FALSE(loop.RunUntil(boxes->Resume(kA)));
+}
+
+TEST_F(BoxesTest, TellsOfWhatTheKernelKilledForWantOfMemory) {
+  ASSERT_TRUE(Create(kA));
+  driver.oom_kills = 2;
+  ASSERT_EQ(eventfd_write(driver.oom_event, 1), 0);
+  for (int i = 0; i < 5000 && ooms.empty(); ++i) loop.RunUntil(Pass());
+  ASSERT_EQ(ooms.size(), 1u);
+  EXPECT_EQ(ooms[0].id, kA);
+  EXPECT_EQ(ooms[0].kills, 2u);
+  EXPECT_EQ(boxes->List()[0].oom_kills, 2u);
 }
 
 TEST_F(BoxesTest, AFailedCreateLeavesNothing) {

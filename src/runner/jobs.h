@@ -25,6 +25,8 @@ class Jobs {
   virtual Task<Result<proto::runner::ImageInfo>> Snapshot(UniqueFd upper,
                                                           std::vector<ImageId> below,
                                                           Progress progress);
+  // Writes `text` to `file` and waits for the kernel, which may take its time. Cancelling ends it.
+  virtual Task<void> Reclaim(UniqueFd file, std::string text);
   // Starts emptying the trash, unless that is under way; then it is looked at again afterwards.
   virtual void EmptyTrash();
   // Waits while that is under way. What is left at the deadline, the next start removes.

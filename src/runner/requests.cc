@@ -59,6 +59,8 @@ Task<Result<Requests::Answer>> Requests::Do(std::shared_ptr<FrontLink> link, Typ
     case Type::kBoxAttach:
     case Type::kBoxStop:
     case Type::kBoxDelete:
+    case Type::kBoxPause:
+    case Type::kBoxResume:
     case Type::kBoxList:
       return DoBox(type, std::move(body));
     default:
@@ -91,6 +93,14 @@ Task<Result<Requests::Answer>> Requests::DoBox(Type type, std::string body) {
   CO_RETURN_IF_ERROR(CheckSandboxId(request.id));
   if (type == Type::kBoxDelete) {
     CO_RETURN_IF_ERROR(co_await boxes_.Delete(request.id));
+    co_return std::move(answer);
+  }
+  if (type == Type::kBoxPause) {
+    CO_RETURN_IF_ERROR(co_await boxes_.Pause(request.id));
+    co_return std::move(answer);
+  }
+  if (type == Type::kBoxResume) {
+    CO_RETURN_IF_ERROR(co_await boxes_.Resume(request.id));
     co_return std::move(answer);
   }
   // Two statements: no conditional operator over awaited calls.

@@ -125,6 +125,9 @@ Server::Server(const Options& options, DataDir data,
       boxes_({*driver_, data_, jobs_,
               [this](const proto::runner::BoxExited& event) {
                 front_.SendEvent(proto::runner::Type::kBoxExited, event);
+              },
+              [this](const proto::runner::BoxOom& event) {
+                front_.SendEvent(proto::runner::Type::kBoxOom, event);
               }}),
       requests_(boxes_, jobs_, data_),
       front_(FrontSettings(options)) {}

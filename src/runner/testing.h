@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -118,11 +119,31 @@ class FakeDriver : public sandbox::NamespaceDriver {
   Result<std::vector<SandboxId>> ListCgroups() override {
     return std::vector<SandboxId>(cgroups.begin(), cgroups.end());
   }
-  Result<void> Freeze(SandboxId) override { return Ok(); }
-  Result<void> Thaw(SandboxId) override { return Ok(); }
-  Result<uint64_t> OomKills(SandboxId) override { return uint64_t{0}; }
+  Task<Result<void>> Pause(SandboxId id) override {
+    co_await async::Yield();
+    if (fail_pause) co_return Error(Code::kTimeout, "a process does not stop");
+    frozen.insert(id);
+    for (const pid_t pid : pids) kill(pid, SIGSTOP);
+    co_return Ok();
+  }
+  Result<void> Resume(SandboxId id) override {
+    frozen.erase(id);
+    for (const pid_t pid : pids) kill(pid, SIGCONT);
+    return Ok();
+  }
+  Result<bool> IsPaused(SandboxId id) override { return frozen.contains(id); }
+  Result<sys::CgroupTree::Reclaim> OpenReclaim(SandboxId) override {
+    sys::CgroupTree::Reclaim out;
+    out.text = "all";
+    return out;
+  }
+  Result<uint64_t> OomKills(SandboxId) override { return oom_kills; }
 
   bool fail_start = false;
+  bool fail_pause = false;
+  uint64_t oom_kills = 0;
+  int oom_event = -1;  // the writing end of the last box's
+  std::set<SandboxId> frozen;
   bool ignore_term = false;
   int kills = 0;
   int adoptions = 0;
@@ -132,12 +153,14 @@ class FakeDriver : public sandbox::NamespaceDriver {
   std::vector<sandbox::BoxSpec> specs;
 
  private:
-  static sandbox::RunningBox Take(const SandboxId& id, pid_t pid) {
+  sandbox::RunningBox Take(const SandboxId& id, pid_t pid) {
     sandbox::RunningBox box;
     box.id = id;
     box.pid = pid;
     box.start_time = StartTimeOf(pid);
     box.pidfd = UniqueFd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+    oom_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    box.oom_event = UniqueFd(oom_event);
     auto a = net::StreamPair();
     auto b = net::StreamPair();
     box.sockets.tcp4 = std::move(a->first);
@@ -152,7 +175,12 @@ class FakeJobs : public Jobs {
  public:
   using Jobs::Jobs;
   void EmptyTrash() override { ++emptied; }
+  Task<void> Reclaim(UniqueFd, std::string) override {
+    ++reclaims;
+    co_await async::Sleep(seconds(3600));  // until it is cancelled
+  }
   int emptied = 0;
+  int reclaims = 0;
 };
 
 inline const SandboxId kA{"11111111-1111-4111-8111-111111111111"};

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <memory>
 #include <optional>
@@ -44,6 +45,11 @@ class BoxTest : public ::testing::Test {
 
   static std::string Layer();
   std::string BoxDir() const { return dir_ + "/box"; }
+  std::string MemoryCgroupDir() const {
+    const std::string v1 = "/sys/fs/cgroup/memory/" + CgroupParent() + "/" + id_.value;
+    return access(v1.c_str(), F_OK) == 0 ? v1
+                                         : "/sys/fs/cgroup/" + CgroupParent() + "/" + id_.value;
+  }
   std::string CgroupParent() const { return "cove-test-" + std::to_string(getpid()); }
 
   async::Loop loop_;

@@ -26,6 +26,8 @@ namespace {
 namespace boot = proto::boot;
 using sys::CgroupPart;
 
+// Processes stop at their next return to user mode; one that the disk holds up takes longer.
+constexpr auto kFreezeLimit = seconds(5);
 constexpr auto kRemoveRetryFirst = milliseconds(1);
 constexpr auto kRemoveRetryMax = milliseconds(50);
 
@@ -170,8 +172,31 @@ class Driver final : public NamespaceDriver {
     return ids;
   }
 
-  Result<void> Freeze(SandboxId id) override { return kit_.cgroups.Freeze(id.value); }
-  Result<void> Thaw(SandboxId id) override { return kit_.cgroups.Thaw(id.value); }
+  Task<Result<void>> Pause(SandboxId id) override {
+    CO_RETURN_IF_ERROR(kit_.cgroups.Freeze(id.value));
+    const TimePoint deadline = Now() + kFreezeLimit;
+    for (Duration wait = kRemoveRetryFirst;; wait = std::min<Duration>(wait * 2, kRemoveRetryMax)) {
+      auto frozen = kit_.cgroups.IsFrozen(id.value);
+      if (frozen.ok() && *frozen) break;
+      if (!frozen.ok() || Now() >= deadline) {
+        (void)kit_.cgroups.Thaw(id.value);
+        if (!frozen.ok()) co_return std::move(frozen).error();
+        co_return Error(Code::kTimeout,
+                        "a process of the sandbox cannot be stopped (it waits for a disk or "
+                        "another device); try again");
+      }
+      co_await async::Sleep(wait);
+    }
+    co_return kit_.cgroups.SetSwap(id.value, sys::CgroupTree::Swap::kAllowed);
+  }
+  Result<void> Resume(SandboxId id) override {
+    RETURN_IF_ERROR(kit_.cgroups.SetSwap(id.value, sys::CgroupTree::Swap::kForbidden));
+    return kit_.cgroups.Thaw(id.value);
+  }
+  Result<bool> IsPaused(SandboxId id) override { return kit_.cgroups.IsFrozen(id.value); }
+  Result<sys::CgroupTree::Reclaim> OpenReclaim(SandboxId id) override {
+    return kit_.cgroups.OpenReclaim(id.value);
+  }
   Result<uint64_t> OomKills(SandboxId id) override { return kit_.cgroups.OomKills(id.value); }
 
  private:

@@ -28,6 +28,7 @@
 #include "base/strong_id.h"
 #include "base/unique_fd.h"
 #include "proto/runner.h"
+#include "sys/cgroup.h"
 
 namespace cove::sandbox {
 
@@ -113,8 +114,14 @@ class NamespaceDriver {
   // Ids of all boxes that have cgroups, running or not: what a restarted runner looks for.
   virtual Result<std::vector<SandboxId>> ListCgroups() = 0;
 
-  virtual Result<void> Freeze(SandboxId id) = 0;
-  virtual Result<void> Thaw(SandboxId id) = 0;
+  // Returns once every process of the box stands still. kTimeout: one that waits for a device does
+  // not; the box runs on then. Paused already: fine.
+  virtual Task<Result<void>> Pause(SandboxId id) = 0;
+  // Not paused: fine.
+  virtual Result<void> Resume(SandboxId id) = 0;
+  virtual Result<bool> IsPaused(SandboxId id) = 0;
+  // What gives the memory of a paused box back; see sys::CgroupTree::OpenReclaim().
+  virtual Result<sys::CgroupTree::Reclaim> OpenReclaim(SandboxId id) = 0;
   // Processes of the workload that the kernel killed for want of memory.
   virtual Result<uint64_t> OomKills(SandboxId id) = 0;
 };

@@ -11,6 +11,8 @@
 
 #include "async/task_group.h"
 #include "sandbox/box_fixture.h"
+#include "sys/oom_count.h"
+#include "sys/small_file.h"
 
 namespace cove::sandbox {
 namespace {
@@ -69,7 +71,7 @@ TEST_F(DriverTest, ReportsHowABoxEndedAndLeavesNothingBehind) {
 
 TEST_F(DriverTest, EndsABoxOfWhichNoRecordWasKept) {
   StartBox();
-  ASSERT_TRUE(driver_->Freeze(id_));
+  ASSERT_TRUE(Wait(driver_->Pause(id_)));
   auto killed = driver_->KillUnrecorded(id_);
   EXPECT_TRUE(killed) << killed.error().message();
   EXPECT_TRUE(Wait(driver_->WaitExit(*box_)).known);
@@ -80,17 +82,44 @@ TEST_F(DriverTest, EndsABoxOfWhichNoRecordWasKept) {
 
 TEST_F(DriverTest, KillsABoxThatIsFrozen) {
   StartBox();
-  ASSERT_TRUE(driver_->Freeze(id_));
+  ASSERT_TRUE(Wait(driver_->Pause(id_)));
   ASSERT_TRUE(driver_->Kill(*box_));
   EXPECT_TRUE(Wait(driver_->WaitExit(*box_)).known);
   box_.reset();
 }
 
-TEST_F(DriverTest, FreezesAndThaws) {
+TEST_F(DriverTest, APausedBoxStandsStillAndGivesItsFileCacheBack) {
   StartBox();
-  ASSERT_TRUE(driver_->Freeze(id_));
-  ASSERT_TRUE(driver_->Thaw(id_));
-  EXPECT_EQ(Output(1000, "echo on"), "on\n");
+  Output(1000,
+         "head -c 67108864 /dev/zero > ~/big; sync; cat ~/big > /dev/null; "
+         "(while :; do echo x >> ~/alive; sleep 0.01; done) > /dev/null 2>&1 &");
+  const auto cache = [this] {
+    const std::string dir = MemoryCgroupDir();
+    auto text = sys::ReadFile(dir + "/memory.stat");
+    EXPECT_TRUE(text) << dir;
+    const auto v1 = sys::CounterIn(*text, "total_cache");
+    return v1 != 0 ? v1 : sys::CounterIn(*text, "file");
+  };
+  ASSERT_GE(cache(), 60u << 20);
+  ASSERT_TRUE(Wait(driver_->Pause(id_)));
+  EXPECT_TRUE(*driver_->IsPaused(id_));
+  ASSERT_TRUE(Wait(driver_->Pause(id_))) << "again";
+  struct stat before{};
+  struct stat after{};
+  const std::string alive = BoxDir() + "/upper/home/daytona/alive";
+  ASSERT_EQ(stat(alive.c_str(), &before), 0);
+  auto reclaim = driver_->OpenReclaim(id_);
+  ASSERT_TRUE(reclaim) << reclaim.error().message();
+  (void)!write(reclaim->file.get(), reclaim->text.data(), reclaim->text.size());
+  EXPECT_LT(cache(), 8u << 20);
+  ASSERT_EQ(stat(alive.c_str(), &after), 0);
+  EXPECT_EQ(before.st_size, after.st_size) << "something ran";
+  ASSERT_TRUE(driver_->Resume(id_));
+  EXPECT_FALSE(*driver_->IsPaused(id_));
+  EXPECT_EQ(Output(1000,
+                   "wc -c < ~/big; n=$(wc -c < ~/alive); while [ $(wc -c < ~/alive) = $n ]; "
+                   "do sleep 0.01; done"),
+            "67108864\n");
 }
 
 TEST_F(DriverTest, KeepsFilesFromOneRunToTheNext) {

@@ -9,6 +9,7 @@
 #include <array>
 
 #include "base/text.h"
+#include "sys/oom_count.h"
 #include "sys/small_file.h"
 
 namespace cove::sys {
@@ -21,15 +22,6 @@ constexpr std::array kParts = {CgroupPart::kWork, CgroupPart::kToolbox, CgroupPa
 Result<void> WriteIfThere(const std::string& path, const std::string& text) {
   if (access(path.c_str(), F_OK) != 0) return Ok();
   return WriteFile(path, text);
-}
-
-uint64_t FieldOf(std::string_view text, std::string_view name) {
-  for (std::string_view line : Split(text, '\n')) {
-    if (line.starts_with(name) && line.size() > name.size() && line[name.size()] == ' ') {
-      return ParseInt<uint64_t>(Trim(line.substr(name.size()))).value_or(0);
-    }
-  }
-  return 0;
 }
 
 }  // namespace
@@ -246,12 +238,46 @@ Result<void> CgroupTree::Thaw(const std::string& box) const {
   return done;
 }
 
-Result<uint64_t> CgroupTree::OomKills(const std::string& box) const {
+Result<bool> CgroupTree::IsFrozen(const std::string& box) const {
+  const CgroupHierarchy& h = *Find("freezer");
+  const std::string dir = Path(h, box, CgroupPart::kBoth);
+  auto text = ReadFile(dir + (h.v2 ? "/cgroup.events" : "/freezer.state"));
+  if (!text && text.error().code() == Code::kNotFound) return false;
+  if (!text) return std::move(text).error();
+  return h.v2 ? CounterIn(*text, "frozen") == 1 : Trim(*text) == "FROZEN";
+}
+
+Result<CgroupTree::Reclaim> CgroupTree::OpenReclaim(const std::string& box) const {
+  const CgroupHierarchy& h = *Find("memory");
+  const std::string dir = Path(h, box, CgroupPart::kBoth);
+  Reclaim out;
+  if (!h.v2) {
+    ASSIGN_OR_RETURN(out.file, sys::Open(dir + "/memory.force_empty", O_WRONLY));
+    out.text = "0";
+    return out;
+  }
+  ASSIGN_OR_RETURN(const std::string used, ReadFile(dir + "/memory.current"));
+  ASSIGN_OR_RETURN(out.file, sys::Open(dir + "/memory.reclaim", O_WRONLY));
+  out.text = Trim(used);
+  return out;
+}
+
+Result<void> CgroupTree::SetSwap(const std::string& box, Swap swap) const {
+  const CgroupHierarchy& h = *Find("memory");
+  if (!h.v2) return Ok();  // there the limit of memory and swap together holds it
+  const std::string dir = Path(h, box, CgroupPart::kWork);
+  return WriteIfThere(dir + "/memory.swap.max", swap == Swap::kAllowed ? "max" : "0");
+}
+
+Result<UniqueFd> CgroupTree::OpenOomCounter(const std::string& box) const {
   const CgroupHierarchy& h = *Find("memory");
   const std::string dir = Path(h, box, CgroupPart::kWork);
-  ASSIGN_OR_RETURN(const std::string text,
-                   ReadFile(dir + (h.v2 ? "/memory.events" : "/memory.oom_control")));
-  return FieldOf(text, "oom_kill");
+  return sys::Open(dir + (h.v2 ? "/memory.events" : "/memory.oom_control"), O_RDONLY);
+}
+
+Result<uint64_t> CgroupTree::OomKills(const std::string& box) const {
+  ASSIGN_OR_RETURN(const UniqueFd counter, OpenOomCounter(box));
+  return ReadOomKills(counter.get());
 }
 
 Result<UniqueFd> CgroupTree::OpenOomEvent(const std::string& box) const {

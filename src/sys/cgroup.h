@@ -59,10 +59,25 @@ class CgroupTree {
   // Who is in a part now, as this process's pid namespace numbers them. Nothing there: nobody.
   Result<std::vector<pid_t>> Processes(const std::string& box, CgroupPart part) const;
 
+  // Asks for it; the last process stops a moment later: see IsFrozen().
   Result<void> Freeze(const std::string& box) const;
   // Nothing there: fine.
   Result<void> Thaw(const std::string& box) const;
+  // Every process of both parts stands still. Nothing there: false.
+  Result<bool> IsFrozen(const std::string& box) const;
+  // What gives a box's memory back when `text` is written to `file` in one call, which may take
+  // long: file cache, and where `Swap::kAllowed` and the machine has swap, all of it.
+  struct Reclaim {
+    UniqueFd file;
+    std::string text;
+  };
+  Result<Reclaim> OpenReclaim(const std::string& box) const;
+  // Whether the workload's memory may go to swap; only v2 can tell it apart from the limit.
+  enum class Swap { kForbidden, kAllowed };
+  Result<void> SetSwap(const std::string& box, Swap swap) const;
   Result<uint64_t> OomKills(const std::string& box) const;
+  // The file that OomKills() reads, for ReadOomKills() of those who may not open it themselves.
+  Result<UniqueFd> OpenOomCounter(const std::string& box) const;
   // v1: an eventfd that is readable after an out-of-memory event of `work`; v2: memory.events,
   // which then reports POLLPRI.
   Result<UniqueFd> OpenOomEvent(const std::string& box) const;

@@ -1,0 +1,19 @@
+// How many processes of a memory cgroup the kernel has killed for want of memory, read from an open
+// memory.events (v2) or memory.oom_control (v1), as often as wanted. Apart from sys/cgroup.h for
+// the toolbox, which is handed the descriptor and knows nothing else of cgroups.
+// Source: Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst. Thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace cove::sys {
+
+Result<uint64_t> ReadOomKills(int fd);
+
+// The number after `name` in a text of lines "NAME NUMBER"; 0 when there is none.
+uint64_t CounterIn(std::string_view text, std::string_view name);
+
+}  // namespace cove::sys
