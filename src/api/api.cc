@@ -16,6 +16,7 @@ struct Api::Impl {
     AddSandboxSettingsRoutes(routes);
     AddPreviewUrlRoutes(routes);
     AddSnapshotRoutes(routes);
+    AddWarmPoolRoutes(routes);
     AddKeyRoutes(routes);
     AddRowsRoutes(routes);
     AddProcessRoutes(routes);

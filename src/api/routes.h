@@ -36,6 +36,7 @@ void AddSandboxRoutes(Routes& routes);
 void AddSandboxSettingsRoutes(Routes& routes);
 void AddPreviewUrlRoutes(Routes& routes);
 void AddSnapshotRoutes(Routes& routes);
+void AddWarmPoolRoutes(Routes& routes);
 void AddKeyRoutes(Routes& routes);
 void AddRowsRoutes(Routes& routes);
 void AddUnsupportedRoutes(Routes& routes);

@@ -21,7 +21,6 @@ constexpr char kMetrics[] = "the telemetry of a sandbox";
 constexpr char kBuildLogs[] = "image builds";
 constexpr char kVolumes[] = "volumes";
 constexpr char kSecrets[] = "secrets";
-constexpr char kWarmPools[] = "warm pools";
 constexpr char kRegistries[] = "container registries";
 constexpr char kOrganizations[] = "more than one organisation";
 constexpr char kRegions[] = "more than one region";
@@ -74,7 +73,6 @@ void AddUnsupportedRoutes(Routes& routes) {
   routes.Add("GET", "/api/snapshots/{snapshot}/build-logs-url", &Refuse<kBuildLogs>);
   RefuseTree<kVolumes>(routes, "/api/volumes");
   RefuseTree<kSecrets>(routes, "/api/secret");
-  RefuseTree<kWarmPools>(routes, "/api/warm-pools");
   RefuseTree<kRegistries>(routes, "/api/docker-registry");
   RefuseTree<kOrganizations>(routes, "/api/organizations");
   RefuseTree<kRegions>(routes, "/api/regions");

@@ -26,26 +26,47 @@ uint64_t BytesOf(double gib) { return static_cast<uint64_t>(std::llround(gib * k
 
 Task<Result<Sandbox>> Sandboxes::Impl::Create(CreateRequest request) {
   CO_RETURN_IF_ERROR(CheckCreate(request));
-  if (!request.target.empty() && request.target != settings_.target) {
-    co_return Error(Code::kNotFound, "there is no target '" + request.target +
-                                         "' here: leave it out or use '" + settings_.target + "'");
+  CO_RETURN_IF_ERROR(CheckTarget(request.target));
+  // Looked for again after each wait: of two requests with one key only one may come through.
+  Result<Snapshot> snapshot = Error(Code::kInternal, "not looked up");
+  for (;;) {
+    if (const EntryPtr first = WithKey(request)) {
+      const Turn turn = co_await first->turnstile.Enter();
+      if (!first->gone) co_return first->sandbox;
+    } else if (snapshot.ok()) {
+      break;
+    } else {
+      snapshot = co_await SnapshotFor(request.org, request.snapshot);
+      if (!snapshot) co_return std::move(snapshot).error();
+    }
   }
-  while (!request.idempotency_key.empty()) {
-    auto known = by_idempotency_key_.find({request.org, request.idempotency_key});
-    if (known == by_idempotency_key_.end()) break;
-    const EntryPtr first = entries_.at(known->second);
-    const Turn turn = co_await first->turnstile.Enter();
-    if (!first->gone) co_return first->sandbox;
-  }
-  CO_ASSIGN_OR_RETURN(const Snapshot snapshot, co_await SnapshotFor(request.org, request.snapshot));
   // From here to the entry in the map nothing waits: the name and what was promised are ours.
-  CO_ASSIGN_OR_RETURN(Sandbox draft, Draft(request, snapshot));
+  CO_ASSIGN_OR_RETURN(Sandbox draft, Draft(request, *snapshot));
+  auto ready = pool_.Take(BoxRequest(draft));
+  if (ready) draft.id = ready->info.id;
+  if (request.name.empty()) draft.name = draft.id.value;
   auto entry = std::make_shared<Entry>();
   entry->sandbox = std::move(draft);
+  pool_.NoteRequest();
+  if (!ready) PoolGivesWay(WantedBy(BoxRequest(entry->sandbox)));
   Insert(entry);
   Turn turn = co_await entry->turnstile.Enter();
-  const Background<Sandbox> work(tasks_, RunCreate(entry, std::move(turn)));
+  Task<Result<Sandbox>> task = ready ? RunClaim(entry, std::move(turn), *std::move(ready))
+                                     : RunCreate(entry, std::move(turn));
+  const Background<Sandbox> work(tasks_, std::move(task));
   co_return co_await work.Wait();
+}
+
+Result<void> Sandboxes::Impl::CheckTarget(const std::string& target) const {
+  if (target.empty() || target == settings_.target) return Ok();
+  return Error(Code::kNotFound, "there is no target '" + target + "' here: leave it out or use '" +
+                                    settings_.target + "'");
+}
+
+Sandboxes::Impl::EntryPtr Sandboxes::Impl::WithKey(const CreateRequest& request) const {
+  if (request.idempotency_key.empty()) return nullptr;
+  const auto known = by_idempotency_key_.find({request.org, request.idempotency_key});
+  return known == by_idempotency_key_.end() ? nullptr : entries_.at(known->second);
 }
 
 Task<Result<Snapshot>> Sandboxes::Impl::SnapshotFor(OrgId org, std::string name) {
@@ -71,7 +92,7 @@ Result<Sandbox> Sandboxes::Impl::Draft(const CreateRequest& request,
   Sandbox s;
   s.id = SandboxId(NewUuid());
   s.org = request.org;
-  s.name = request.name.empty() ? s.id.value : request.name;
+  s.name = request.name;  // empty: its id, once that is known
   s.snapshot = snapshot.name;
   s.image = snapshot.image;
   s.user = request.user.empty() ? "daytona" : request.user;
@@ -117,8 +138,7 @@ Task<Result<Sandbox>> Sandboxes::Impl::RunCreate(EntryPtr entry, Turn turn) {
   const Sandbox draft = entry->sandbox;
   Phases phases;
   TimePoint mark = Now();
-  auto saved = co_await deps_.store->Write(
-      [draft](store::Db& db) { return SaveSandbox(db, draft); }, store::Durability::kProcess);
+  auto saved = co_await WriteRow(draft, store::Durability::kProcess);
   if (!saved) {
     Remove(entry);
     co_return std::move(saved).error().Wrap("create sandbox " + draft.name);
@@ -138,10 +158,7 @@ Task<Result<Sandbox>> Sandboxes::Impl::RunCreate(EntryPtr entry, Turn turn) {
     co_return std::move(made).error().Wrap("create sandbox " + draft.name);
   }
   co_await SaveSeen(entry, With(entry, State::kStarted));
-  if (const Snapshot* used = FindSnapshot(draft.org, draft.snapshot)) {
-    snapshots_[used->id].last_used_at = deps_.wall();
-    used_snapshots_.insert(used->id);
-  }
+  NoteUse(draft);
   log::Info("sandbox.created", {{"sandbox", draft.id.value},
                                 {"snapshot", draft.snapshot},
                                 {"row_us", phases.row.count()},
@@ -149,6 +166,54 @@ Task<Result<Sandbox>> Sandboxes::Impl::RunCreate(EntryPtr entry, Turn turn) {
                                 {"toolbox_us", phases.toolbox.count()},
                                 {"flush_wait_us", phases.flush.count()}});
   co_return entry->sandbox;
+}
+
+void Sandboxes::Impl::NoteUse(const Sandbox& sandbox) {
+  if (const Snapshot* used = FindSnapshot(sandbox.org, sandbox.snapshot)) {
+    snapshots_[used->id].last_used_at = deps_.wall();
+    used_snapshots_.insert(used->id);
+  }
+}
+
+// The box runs already, so one row that says "started" is enough: if it is all that a killed front
+// leaves, the next one adopts the box, which opens its door and sets its environment. Until the
+// row is durable nobody knows the sandbox; without it the box is removed at the next start.
+Task<Result<Sandbox>> Sandboxes::Impl::RunClaim(EntryPtr entry, Turn turn, proto::RunningBox box) {
+  const Turn held = std::move(turn);
+  const Sandbox draft = entry->sandbox;
+  const Sandbox started = With(entry, State::kStarted);
+  TimePoint mark = Now();
+  const Background<void> saved(tasks_, WriteRow(started, store::Durability::kMachine));
+  Result<void> up = co_await BringUp(entry, std::move(box));
+  const microseconds toolbox = Lap(&mark);
+  Result<void> durable = co_await saved.Wait();
+  const microseconds row = Lap(&mark);
+  if (durable) Notify(draft, std::nullopt);
+  if (durable && !up) up = co_await ClaimedBoxFailed(entry, std::move(up).error());
+  if (!durable) up = std::move(durable);
+  if (!up) {
+    co_await Undo(entry);
+    co_return std::move(up).error().Wrap("create sandbox " + draft.name);
+  }
+  if (entry->sandbox.state == State::kCreating) Adopt(entry, started);
+  NoteUse(draft);
+  log::Info("sandbox.claimed", {{"sandbox", draft.id.value},
+                                {"snapshot", draft.snapshot},
+                                {"toolbox_us", toolbox.count()},
+                                {"row_wait_us", row.count()}});
+  co_return entry->sandbox;
+}
+
+// It ended since it was made: it is made anew, as if there had been none.
+Task<Result<void>> Sandboxes::Impl::ClaimedBoxFailed(EntryPtr entry, Error why) {
+  log::Warn("pool.claim_failed", {{"sandbox", entry->sandbox.id.value}, {"error", why.message()}});
+  CO_RETURN_IF_ERROR(co_await Save(entry, With(entry, State::kCreating)));
+  auto deleted = co_await deps_.runner->DeleteBox(entry->sandbox.id);
+  if (!deleted.ok() && deleted.error().code() != Code::kNotFound) co_return deleted;
+  Phases phases;
+  CO_RETURN_IF_ERROR(co_await MakeBox(entry, &phases));
+  co_await SaveSeen(entry, With(entry, State::kStarted));
+  co_return Ok();
 }
 
 Task<Result<void>> Sandboxes::Impl::MakeBox(EntryPtr entry, Phases* phases) {
@@ -166,7 +231,7 @@ proto::runner::BoxCreate Sandboxes::Impl::BoxRequest(const Sandbox& sandbox) con
   proto::runner::BoxCreate request;
   request.id = sandbox.id;
   request.image = sandbox.image;
-  request.hostname = HostnameFor(sandbox.name, sandbox.id);
+  request.hostname = sandbox.id.value;  // not the name: a box may be older than its sandbox
   request.limits.cpu_millis = static_cast<uint32_t>(std::lround(sandbox.resources.cpu * 1000));
   request.limits.memory_bytes = BytesOf(sandbox.resources.memory_gib);
   request.limits.disk_bytes = BytesOf(sandbox.resources.disk_gib);

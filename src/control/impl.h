@@ -6,6 +6,7 @@
 //   change.cc     labels, intervals, network, visibility
 //   snapshots.cc  snapshots and the host image
 //   recover.cc    after a restart; boxes that end by themselves
+//   warm_pools.cc which boxes are made ahead
 //   timers.cc     auto-stop, auto-delete, ttl, times of activity
 //
 // Every operation: enter the entry's turnstile; look at what is; save what is wanted; do it; save
@@ -18,6 +19,7 @@
 
 #include "control/admission.h"
 #include "control/background.h"
+#include "control/pool.h"
 #include "control/sandboxes.h"
 #include "control/turnstile.h"
 
@@ -35,7 +37,8 @@ class Sandboxes::Impl {
   };
   using EntryPtr = std::shared_ptr<Entry>;
 
-  Impl(Deps deps, Settings settings) : deps_(std::move(deps)), settings_(std::move(settings)) {}
+  Impl(Deps deps, Settings settings)
+      : deps_(std::move(deps)), settings_(std::move(settings)), pool_(PoolDeps()) {}
 
   // sandboxes.cc
   Task<Result<void>> Load();
@@ -68,6 +71,14 @@ class Sandboxes::Impl {
   Task<Result<void>> DeleteSnapshot(OrgId org, std::string id);
   Task<Result<Snapshot>> EnsureHostImage(Runner::OnProgress progress);
 
+  // warm_pools.cc
+  std::vector<WarmPool> ListWarmPools(const OrgId& org) const;
+  Task<Result<WarmPool>> CreateWarmPool(OrgId org, std::string snapshot, size_t size,
+                                        std::string target);
+  Task<Result<WarmPool>> ResizeWarmPool(OrgId org, std::string id, size_t size);
+  Task<Result<void>> DeleteWarmPool(OrgId org, std::string id);
+  Task<void> ClosePool();
+
   // recover.cc
   Task<Result<RecoverReport>> Recover();
   void OnBoxExited(const proto::runner::BoxExited& event);
@@ -84,6 +95,7 @@ class Sandboxes::Impl {
   void Remove(const EntryPtr& entry);
   // Writes `next` and then makes it what is in memory. For what must be written before it is done.
   Task<Result<void>> Save(EntryPtr entry, Sandbox next);
+  Task<Result<void>> WriteRow(Sandbox row, store::Durability durability);
   // The same for what has been seen: memory takes it even if the row cannot be written, which is
   // logged; the next front finds out by itself.
   Task<void> SaveSeen(EntryPtr entry, Sandbox next);
@@ -96,7 +108,12 @@ class Sandboxes::Impl {
   // --- create.cc
   Result<Sandbox> Draft(const CreateRequest& request, const Snapshot& snapshot) const;
   Task<Result<Snapshot>> SnapshotFor(OrgId org, std::string name);
+  Result<void> CheckTarget(const std::string& target) const;
+  EntryPtr WithKey(const CreateRequest& request) const;
   Task<Result<Sandbox>> RunCreate(EntryPtr entry, Turn turn);
+  Task<Result<Sandbox>> RunClaim(EntryPtr entry, Turn turn, proto::RunningBox box);
+  Task<Result<void>> ClaimedBoxFailed(EntryPtr entry, Error why);
+  void NoteUse(const Sandbox& sandbox);
   // How long the parts of a create took; logged with it.
   struct Phases {
     microseconds row{};
@@ -132,6 +149,19 @@ class Sandboxes::Impl {
   const Snapshot* FindSnapshot(const OrgId& org, std::string_view id_or_name) const;
   bool ImageInUse(const ImageId& image) const;
 
+  // --- warm_pools.cc
+  Pool::Deps PoolDeps();
+  static Wanted WantedBy(const proto::runner::BoxCreate& request);
+  Promised PromisedWithPool() const;
+  // For what was just admitted: pooled boxes that would hold too much beside it go.
+  void PoolGivesWay(const Wanted& wanted);
+  std::optional<proto::runner::BoxCreate> PoolModel(const OrgId& org,
+                                                    const std::string& snapshot) const;
+  // Tells the pool what to keep; after each change of snapshots and pools.
+  void ArrangePool();
+  WarmPool Seen(WarmPool pool) const;
+  Task<Result<WarmPool>> SaveWarmPoolRow(WarmPool pool);
+
   // --- recover.cc
   Task<Result<void>> AdoptRunning(EntryPtr entry);
   Task<Result<void>> AdoptHeld(EntryPtr entry);
@@ -156,13 +186,15 @@ class Sandboxes::Impl {
   std::unordered_map<SandboxId, EntryPtr> entries_;
   std::map<std::pair<OrgId, std::string>, SandboxId> by_name_;
   std::map<std::pair<OrgId, std::string>, SandboxId> by_idempotency_key_;
-  std::map<std::string, Snapshot> snapshots_;  // by id
+  std::map<std::string, Snapshot> snapshots_;   // by id
+  std::map<std::string, WarmPool> warm_pools_;  // by id
   std::vector<std::weak_ptr<Listener>> listeners_;
   std::optional<Background<Snapshot>> host_capture_;
   std::vector<Runner::OnProgress> host_progress_;
   std::unordered_set<std::string> used_snapshots_;  // their last_used_at is newer than the row
   std::unordered_set<SandboxId> timed_;             // those that a timer acts on right now
-  async::TaskGroup tasks_;                          // last: its tasks use all the others
+  Pool pool_;
+  async::TaskGroup tasks_;  // last: its tasks use all the others
 };
 
 }  // namespace cove::control

@@ -50,6 +50,8 @@ Task<Result<Sandbox>> Sandboxes::Impl::StartHeld(EntryPtr entry) {
   wanted.sandboxes = 0;
   wanted.memory_gib = entry->sandbox.resources.memory_gib;
   CO_RETURN_IF_ERROR(Admit(wanted, PromisedNow(), settings_, deps_.machine()));
+  pool_.NoteRequest();
+  PoolGivesWay(wanted);
   Sandbox next = With(entry, State::kStarting, Desired::kStarted);
   next.preview_generation = RandomHex(16);
   CO_RETURN_IF_ERROR(co_await Save(entry, std::move(next)));

@@ -77,6 +77,7 @@ struct Settings {
   // How much may be promised in all, as a multiple of what the machine has.
   double memory_overcommit = 4;
   double disk_overcommit = 16;
+  size_t pool_size = 0;  // boxes of the default snapshot that are kept ready
   uint32_t pids = 1024;  // processes and threads in one sandbox
   size_t sandboxes_max = 10000;
   milliseconds stop_grace{5000};

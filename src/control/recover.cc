@@ -157,6 +157,7 @@ Task<void> Sandboxes::Impl::RemoveOrphan(SandboxId id) {
 void Sandboxes::Impl::OnBoxExited(const proto::runner::BoxExited& event) {
   auto it = entries_.find(event.id);
   if (it != entries_.end()) tasks_.Spawn(RunExited(it->second, event));
+  pool_.OnExited(event.id);
 }
 
 void Sandboxes::Impl::OnDoorBroken(const SandboxId& id) {

@@ -55,6 +55,16 @@ CREATE TABLE snapshot (
   last_used_at INTEGER,
   UNIQUE (org, name)
 ) STRICT;
+)sql"},
+                                       {"control", 2, R"sql(
+CREATE TABLE warm_pool (
+  id TEXT PRIMARY KEY,
+  org TEXT NOT NULL,
+  snapshot TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL
+) STRICT;
 )sql"}};
 
 namespace {
@@ -259,6 +269,35 @@ Result<std::vector<Snapshot>> LoadSnapshots(store::Db& db) {
                "disk_gib, source_sandbox, created_at, updated_at, last_used_at FROM snapshot"));
   std::vector<Snapshot> out;
   for (const store::Row& row : rows) out.push_back(SnapshotOf(row));
+  return out;
+}
+
+Result<void> SaveWarmPool(store::Db& db, const WarmPool& p) {
+  return Done(
+      db.Run("INSERT INTO warm_pool (id, org, snapshot, size, created_at, updated_at) VALUES ($1, "
+             "$2, $3, $4, $5, $6) ON CONFLICT (id) DO UPDATE SET size = $4, updated_at = $6",
+             {p.id, p.org, p.snapshot, static_cast<int64_t>(p.size), p.created_at, p.updated_at}));
+}
+
+Result<void> DeleteWarmPoolRow(store::Db& db, const std::string& id) {
+  return Done(db.Run("DELETE FROM warm_pool WHERE id = $1", {id}));
+}
+
+Result<std::vector<WarmPool>> LoadWarmPools(store::Db& db) {
+  ASSIGN_OR_RETURN(
+      store::Rows rows,
+      db.Query("SELECT id, org, snapshot, size, created_at, updated_at FROM warm_pool"));
+  std::vector<WarmPool> out;
+  for (const store::Row& row : rows) {
+    Columns c(row);
+    WarmPool& p = out.emplace_back();
+    p.id = c.Text();
+    p.org = OrgId(c.Text());
+    p.snapshot = c.Text();
+    p.size = static_cast<size_t>(c.Int());
+    p.created_at = c.Time();
+    p.updated_at = c.Time();
+  }
   return out;
 }
 

@@ -13,6 +13,10 @@ Result<void> DeleteSandboxRow(store::Db& db, const SandboxId& id);
 Result<void> SaveActivity(store::Db& db, const SandboxId& id, WallTime last_activity_at);
 Result<std::vector<Sandbox>> LoadSandboxes(store::Db& db);
 
+Result<void> SaveWarmPool(store::Db& db, const WarmPool& pool);
+Result<void> DeleteWarmPoolRow(store::Db& db, const std::string& id);
+Result<std::vector<WarmPool>> LoadWarmPools(store::Db& db);
+
 Result<void> SaveSnapshot(store::Db& db, const Snapshot& snapshot);
 Result<void> DeleteSnapshotRow(store::Db& db, const std::string& id);
 Result<std::vector<Snapshot>> LoadSnapshots(store::Db& db);

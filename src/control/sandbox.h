@@ -153,6 +153,22 @@ struct ListPage {
 enum class SnapshotState { kCreating, kActive, kError };
 std::string_view SnapshotStateName(SnapshotState state);  // the API's words
 
+// Boxes of a snapshot that are made ahead, so that creates find one ready.
+struct WarmPool {
+  std::string id;  // a UUID
+  OrgId org;
+  std::string snapshot;  // its name
+  size_t size = 0;       // how many are to be ready
+  WallTime created_at;
+  WallTime updated_at;
+  // As it is now, not in the row.
+  std::string target;
+  size_t ready = 0;
+  Resources resources;
+  std::string error_reason;
+};
+inline constexpr size_t kWarmPoolMax = 1000;
+
 inline constexpr std::string_view kHostSnapshot = "host";
 
 struct Snapshot {

@@ -15,6 +15,9 @@ Task<Result<void>> Sandboxes::Impl::Load() {
   if (!sandboxes) co_return std::move(sandboxes).error().Wrap("read the sandboxes");
   auto snapshots = co_await deps_.store->Read([](store::Db& db) { return LoadSnapshots(db); });
   if (!snapshots) co_return std::move(snapshots).error().Wrap("read the snapshots");
+  auto pools = co_await deps_.store->Read([](store::Db& db) { return LoadWarmPools(db); });
+  if (!pools) co_return std::move(pools).error().Wrap("read the warm pools");
+  for (WarmPool& pool : *pools) warm_pools_.emplace(pool.id, std::move(pool));
   for (Sandbox& sandbox : *sandboxes) {
     auto entry = std::make_shared<Entry>();
     entry->sandbox = std::move(sandbox);
@@ -119,17 +122,20 @@ void Sandboxes::Impl::Adopt(const EntryPtr& entry, Sandbox next) {
   if (from != entry->sandbox.state) Notify(entry->sandbox, from);
 }
 
+Task<Result<void>> Sandboxes::Impl::WriteRow(Sandbox row, store::Durability durability) {
+  co_return co_await deps_.store->Write([row](store::Db& db) { return SaveSandbox(db, row); },
+                                        durability);
+}
+
 Task<Result<void>> Sandboxes::Impl::Save(EntryPtr entry, Sandbox next) {
-  auto saved = co_await deps_.store->Write([next](store::Db& db) { return SaveSandbox(db, next); },
-                                           store::Durability::kProcess);
+  auto saved = co_await WriteRow(next, store::Durability::kProcess);
   if (!saved) co_return std::move(saved).error().Wrap("save sandbox " + next.id.value);
   Adopt(entry, std::move(next));
   co_return Ok();
 }
 
 Task<void> Sandboxes::Impl::SaveSeen(EntryPtr entry, Sandbox next) {
-  auto saved = co_await deps_.store->Write([next](store::Db& db) { return SaveSandbox(db, next); },
-                                           store::Durability::kProcess);
+  auto saved = co_await WriteRow(next, store::Durability::kProcess);
   if (!saved.ok()) {
     log::Error("sandbox.save_failed",
                {{"sandbox", next.id.value}, {"error", saved.error().message()}});
@@ -219,6 +225,20 @@ Task<Result<void>> Sandboxes::DeleteSnapshot(OrgId org, std::string id) {
 Task<Result<Snapshot>> Sandboxes::EnsureHostImage(Runner::OnProgress progress) {
   return impl_->EnsureHostImage(std::move(progress));
 }
+std::vector<WarmPool> Sandboxes::ListWarmPools(const OrgId& org) const {
+  return impl_->ListWarmPools(org);
+}
+Task<Result<WarmPool>> Sandboxes::CreateWarmPool(OrgId org, std::string snapshot, size_t size,
+                                                 std::string target) {
+  return impl_->CreateWarmPool(std::move(org), std::move(snapshot), size, std::move(target));
+}
+Task<Result<WarmPool>> Sandboxes::ResizeWarmPool(OrgId org, std::string id, size_t size) {
+  return impl_->ResizeWarmPool(std::move(org), std::move(id), size);
+}
+Task<Result<void>> Sandboxes::DeleteWarmPool(OrgId org, std::string id) {
+  return impl_->DeleteWarmPool(std::move(org), std::move(id));
+}
+Task<void> Sandboxes::ClosePool() { return impl_->ClosePool(); }
 void Sandboxes::OnBoxExited(const proto::runner::BoxExited& event) { impl_->OnBoxExited(event); }
 void Sandboxes::OnDoorBroken(const SandboxId& id) { impl_->OnDoorBroken(id); }
 Task<Result<void>> Sandboxes::Flush() { return impl_->Flush(); }

@@ -108,6 +108,16 @@ class Sandboxes {
   // Captures the host as the built-in snapshot `host` if that has not been done, and waits.
   Task<Result<Snapshot>> EnsureHostImage(Runner::OnProgress progress = {});
 
+  // --- warm pools
+  // Oldest first.
+  std::vector<WarmPool> ListWarmPools(const OrgId& org) const;
+  Task<Result<WarmPool>> CreateWarmPool(OrgId org, std::string snapshot, size_t size,
+                                        std::string target);
+  Task<Result<WarmPool>> ResizeWarmPool(OrgId org, std::string id, size_t size);
+  Task<Result<void>> DeleteWarmPool(OrgId org, std::string id);
+  // Deletes the boxes that are ready and makes no more. For the end.
+  Task<void> ClosePool();
+
   // --- events
   // To be called for each event of the runner.
   void OnBoxExited(const proto::runner::BoxExited& event);

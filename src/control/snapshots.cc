@@ -45,11 +45,13 @@ Task<Result<void>> Sandboxes::Impl::SaveSnapshotRow(Snapshot row) {
   auto saved = co_await deps_.store->Write([row](store::Db& db) { return SaveSnapshot(db, row); });
   if (!saved) co_return std::move(saved).error().Wrap("save snapshot " + row.name);
   snapshots_[row.id] = std::move(row);
+  ArrangePool();
   co_return Ok();
 }
 
 Task<Result<void>> Sandboxes::Impl::DropSnapshotRow(std::string id) {
   snapshots_.erase(id);
+  ArrangePool();
   co_return co_await deps_.store->Write([id](store::Db& db) { return DeleteSnapshotRow(db, id); });
 }
 

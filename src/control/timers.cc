@@ -16,6 +16,8 @@ bool IsDue(WallTime since, int minutes, WallTime now) {
 }  // namespace
 
 void Sandboxes::Impl::Run() {
+  pool_.Run();
+  ArrangePool();
   tasks_.Spawn(CheckForEver());
   tasks_.Spawn([](Impl* self) -> Task<void> {
     auto host = co_await self->EnsureHostImage({});

@@ -168,17 +168,4 @@ Result<void> CheckCreate(const CreateRequest& request) {
   return CheckNetwork(request.network);
 }
 
-std::string HostnameFor(std::string_view name, const SandboxId& id) {
-  std::string out;
-  for (char c : ToLower(name)) {
-    if (out.size() == 63) break;
-    if (IsAlnum(c))
-      out.push_back(c);
-    else if (!out.empty() && out.back() != '-')
-      out.push_back('-');
-  }
-  while (!out.empty() && out.back() == '-') out.pop_back();
-  return out.empty() ? "sandbox-" + id.value.substr(0, 8) : out;
-}
-
 }  // namespace cove::control

@@ -22,7 +22,4 @@ Result<void> CheckResources(const Resources& wanted, const Settings& settings,
 // All of a request but its resources and what it refers to.
 Result<void> CheckCreate(const CreateRequest& request);
 
-// A valid host name ([a-z0-9-]{1,63}) that resembles `name`.
-std::string HostnameFor(std::string_view name, const SandboxId& id);
-
 }  // namespace cove::control

@@ -171,6 +171,10 @@ const ConfigKey kKeys[] = {
      Whole([](Config& c) -> auto& { return c.control.pids; }, 16, 4194304)},
     {"limits.sandboxes", "number", "10000", "Sandboxes on this machine.",
      Whole([](Config& c) -> auto& { return c.control.sandboxes_max; }, 1, 100000)},
+    {"pool.size", "number", "0",
+     "Boxes of `defaults.snapshot` that are kept ready, so that a create that asks for the default "
+     "resources finds one. Each holds its memory and disk limits until it is needed elsewhere.",
+     Whole([](Config& c) -> auto& { return c.control.pool_size; }, 0, control::kWarmPoolMax)},
     {"policy.registries", "text", "\"host\"",
      "`host`: sandboxes may reach the package registries that this machine is set up for (npm, "
      "pip, apt). `none`: they may not.",

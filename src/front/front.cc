@@ -99,6 +99,7 @@ Task<int> Run(Services& services, async::Signals& signals) {
     co_await async::Sleep(milliseconds(20));
   }
   connections.Clear();
+  if (in_order) co_await services.ClosePool();
   co_await services.Flush();
   log::Info("front.ended", {{"in_order", in_order}});
   co_return in_order ? 0 : kExitFailed;

@@ -31,6 +31,8 @@ class Services {
   // Returns when the runner is gone.
   Task<void> WaitRunnerGone() { return runner_.WaitClosed(); }
   size_t requests() const { return requests_; }
+  // Deletes what was made ahead.
+  Task<void> ClosePool() { return sandboxes_->ClosePool(); }
   // Writes what is only in memory.
   Task<void> Flush();
 
