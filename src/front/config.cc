@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
 #include <optional>
 
+#include "base/nearest.h"
 #include "base/text.h"
 #include "front/config_keys.h"
 
@@ -34,29 +34,10 @@ std::optional<std::string> Match(std::string_view pattern, std::string_view key)
   return name;
 }
 
-// Levenshtein's distance.
-size_t Distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), 0);
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t above = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1] ? 1 : 0)});
-      diagonal = above;
-    }
-  }
-  return row[b.size()];
-}
-
-std::string_view Nearest(std::string_view key) {
-  const auto keys = ConfigKeys();
-  return std::min_element(keys.begin(), keys.end(),
-                          [&](const auto& a, const auto& b) {
-                            return Distance(a.key, key) < Distance(b.key, key);
-                          })
-      ->key;
+std::string_view NearestKey(std::string_view key) {
+  std::vector<std::string_view> known;
+  for (const ConfigKey& k : ConfigKeys()) known.push_back(k.key);
+  return Nearest(key, known);
 }
 
 Result<void> Apply(Config& config, const ConfigItem& item) {
@@ -65,7 +46,26 @@ Result<void> Apply(Config& config, const ConfigItem& item) {
     if (name) return key.set(config, item.value, *name);
   }
   return Error(Code::kInvalid,
-               fmt::format("there is no such key; did you mean {}?", Nearest(item.key)));
+               fmt::format("there is no such key; did you mean {}?", NearestKey(item.key)));
+}
+
+// The table [policy] is a policy document with two keys more.
+Result<void> ReadPolicy(Config& config, std::string_view text, std::string_view name) {
+  ASSIGN_OR_RETURN(const policy::Node file, policy::NodeFromToml(text, name));
+  for (const policy::NodeEntry& entry : file.entries) {
+    if (entry.key != "policy") continue;
+    policy::Node standard = entry.value;
+    for (const policy::NodeEntry& inner : entry.value.entries) {
+      if (inner.key != "ceiling") continue;
+      ASSIGN_OR_RETURN(auto ceiling, policy::ReadDocument(inner.value, policy::Layer::kServer));
+      config.ceiling = std::make_shared<policy::Document>(std::move(ceiling));
+    }
+    std::erase_if(standard.entries, [](const policy::NodeEntry& e) {
+      return e.key == "ceiling" || e.key == "registries";
+    });
+    ASSIGN_OR_RETURN(config.standard, policy::ReadDocument(standard, policy::Layer::kServer));
+  }
+  return Ok();
 }
 
 }  // namespace
@@ -73,6 +73,7 @@ Result<void> Apply(Config& config, const ConfigItem& item) {
 Result<Config> ParseConfig(std::string_view text, std::string_view name) {
   ASSIGN_OR_RETURN(const auto items, ReadConfigItems(text, name));
   Config config;
+  RETURN_IF_ERROR(ReadPolicy(config, text, name));
   for (const ConfigItem& item : items) {
     if (auto applied = Apply(config, item); !applied) {
       return std::move(applied).error().Wrap(fmt::format("{}:{}: {}", name, item.line, item.key));
@@ -100,6 +101,9 @@ std::string ConfigReference() {
     out += fmt::format("| `{}` | {} | {} | {} |\n", full.substr(full.rfind('.') + 1), key.type,
                        key.default_value, key.text);
   }
+  out +=
+      "\nThe table `[policy]` also holds the server's egress policy and `[policy.ceiling]` what "
+      "nobody may widen: see [policy.md](policy.md).\n";
   return out;
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "bridge/provider.h"
 #include "control/ports.h"
 #include "log/log.h"
+#include "policy/document.h"
 #include "policy/registries.h"
 
 namespace cove::front {
@@ -22,7 +24,8 @@ struct Config {
   log::Level log_level = log::Level::kInfo;
   control::Settings control;
   policy::RegistryMode registries = policy::RegistryMode::kHost;
-  std::vector<std::string> allow;  // rules, grammar of policy/rule.h
+  policy::Document standard;  // what [policy] says sandboxes may reach, besides the registries
+  std::shared_ptr<const policy::Document> ceiling;  // [policy.ceiling]; null: none
   std::vector<bridge::ProviderConfig> providers;
 };
 

@@ -45,6 +45,7 @@ Result<ConfigValue> Flattener::ValueOf(const toml::node& node, const std::string
 Result<void> Flattener::Table(const toml::table& table, const std::string& prefix) {
   for (const auto& [name, node] : table) {
     const std::string key = prefix + std::string(name.str());
+    if (prefix == "policy." && key != "policy.registries") continue;
     if (const auto* inner = node.as_table()) {
       RETURN_IF_ERROR(Table(*inner, key + "."));
       continue;

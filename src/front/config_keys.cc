@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
-#include "policy/rule.h"
+#include "policy/registries.h"
 
 namespace cove::front {
 namespace {
@@ -95,16 +95,6 @@ Result<void> SetRegistries(Config& c, const ConfigValue& v, const std::string&) 
   return Ok();
 }
 
-Result<void> SetAllow(Config& c, const ConfigValue& v, const std::string&) {
-  const auto* list = std::get_if<std::vector<std::string>>(&v);
-  if (list == nullptr) return Want("a list, for example [\"github.com:443\"]");
-  for (const std::string& rule : *list) {
-    RETURN_IF_ERROR(policy::ParseRule(rule, policy::Layer::kServer));
-  }
-  c.allow = *list;
-  return Ok();
-}
-
 bridge::ProviderConfig& ProviderNamed(Config& c, const std::string& name) {
   for (bridge::ProviderConfig& p : c.providers) {
     if (p.name == name) return p;
@@ -179,10 +169,6 @@ const ConfigKey kKeys[] = {
      "`host`: sandboxes may reach the package registries that this machine is set up for (npm, "
      "pip, apt). `none`: they may not.",
      SetRegistries},
-    {"policy.allow", "list of rules", "[]",
-     "What sandboxes may reach besides, for example [\"github.com:443\", \"*.example.org:443\", "
-     "\"203.0.113.0/24:22\"]. Everything else is denied.",
-     SetAllow},
     {"ai.providers.NAME.kind", "text", "of openai and anthropic: their own",
      "The protocol of a model provider: openai or anthropic.",
      ProviderText(&bridge::ProviderConfig::kind)},

@@ -56,7 +56,7 @@ api_key_env = "LOCAL_API_KEY"
   EXPECT_EQ(config->control.defaults.memory_gib, 0.5);
   EXPECT_EQ(config->control.sandboxes_max, 3u);
   EXPECT_EQ(config->registries, policy::RegistryMode::kNone);
-  EXPECT_EQ(config->allow.size(), 2u);
+  EXPECT_EQ(config->standard.rules.size(), 2u);
   ASSERT_EQ(config->providers.size(), 2u);
   EXPECT_EQ(config->providers[0].kind, "openai") << "what is not said stays as it is by default";
   EXPECT_EQ(config->providers[1].name, "local-llm");
@@ -76,7 +76,9 @@ TEST(ConfigTest, WrongValuesSayWhatWouldDo) {
   EXPECT_THAT(ErrorOf("[defaults]\ncpu = 0\n"), HasSubstr("from 0.1 to 4096"));
   EXPECT_THAT(ErrorOf("[defaults]\nauto_stop_minutes = 1.5\n"), HasSubstr("whole number"));
   EXPECT_THAT(ErrorOf("[policy]\nregistries = \"all\"\n"), HasSubstr("\"host\" or \"none\""));
-  EXPECT_THAT(ErrorOf("[policy]\nallow = [\"github.com\"]\n"), HasSubstr("no port"));
+  EXPECT_THAT(ErrorOf("[policy]\nallow = [\"git*.com\"]\n"), HasSubstr("cove.toml:2"));
+  EXPECT_THAT(ErrorOf("[policy]\nalow = [\"github.com\"]\n"), HasSubstr("did you mean 'allow'?"));
+  EXPECT_THAT(ErrorOf("[policy.ceiling]\nresolve_to = 1\n"), HasSubstr("cove.toml:2"));
   EXPECT_THAT(ErrorOf("[policy]\nallow = [1]\n"), HasSubstr("cove.toml:2"));
   EXPECT_THAT(ErrorOf("[server]\npublic_url = \"nowhere\"\n"), HasSubstr("https://"));
   EXPECT_THAT(ErrorOf("[server\n"), HasSubstr("cove.toml:1"));

@@ -1,64 +1,62 @@
 #include "front/egress.h"
 
-#include <numeric>
-
 #include "base/text.h"
 #include "log/log.h"
 
 namespace cove::front {
 namespace {
 
-constexpr std::string_view kWebPorts = ":80,443";
+using policy::Document;
+using policy::Layer;
 
-// "All ports" has no spelling in the grammar, on purpose; only the API's address lists mean it.
-Result<policy::Rule> AnyPortRule(std::string_view cidr) {
-  const size_t slash = cidr.find('/');
-  std::string spelled(cidr);
-  if (cidr.find(':') != std::string_view::npos && slash != std::string_view::npos) {
-    spelled = "[" + std::string(cidr.substr(0, slash)) + "]" + std::string(cidr.substr(slash));
+// `suffix` is what the API's lists leave unsaid.
+Result<void> AddList(Document& document, std::string_view list, std::string_view suffix) {
+  for (const std::string_view part : Split(list, ',')) {
+    if (Trim(part).empty()) continue;
+    ASSIGN_OR_RETURN(auto rule, policy::ParseRule(std::string(Trim(part)) + std::string(suffix),
+                                                  Layer::kSandbox));
+    document.rules.push_back(std::move(rule));
   }
-  ASSIGN_OR_RETURN(policy::Rule rule, policy::ParseRule(spelled + ":1", policy::Layer::kSandbox));
-  rule.text = spelled;
-  rule.ports.resize(65535);
-  std::iota(rule.ports.begin(), rule.ports.end(), uint16_t{1});
-  return rule;
+  return Ok();
+}
+
+// The API writes IPv6 networks without brackets, which a port needs.
+std::string Bracketed(std::string_view list) {
+  std::vector<std::string> out;
+  for (const std::string_view part : Split(list, ',')) {
+    const std::string_view cidr = Trim(part);
+    const size_t slash = cidr.find('/');
+    const bool v6 = cidr.find(':') != std::string_view::npos && slash != std::string_view::npos;
+    out.push_back(v6 ? "[" + std::string(cidr.substr(0, slash)) + "]" +
+                           std::string(cidr.substr(slash))
+                     : std::string(cidr));
+  }
+  return Join(out, ",");
 }
 
 }  // namespace
 
 Result<std::unique_ptr<Egress>> Egress::Make(const Config& config) {
-  std::vector<policy::Rule> rules;
+  auto standard = std::make_shared<Document>(config.standard);
   if (config.registries == policy::RegistryMode::kHost) {
     for (const std::string& text : policy::RegistryRules(policy::ReadRegistryFiles("/", {}))) {
-      ASSIGN_OR_RETURN(auto rule, policy::ParseRule(text, policy::Layer::kRegistries));
-      rules.push_back(std::move(rule));
+      ASSIGN_OR_RETURN(auto rule, policy::ParseRule(text, Layer::kRegistries));
+      standard->rules.push_back(std::move(rule));
     }
   }
-  for (const std::string& text : config.allow) {
-    ASSIGN_OR_RETURN(auto rule, policy::ParseRule(text, policy::Layer::kServer));
-    rules.push_back(std::move(rule));
-  }
   std::unique_ptr<Egress> egress(new Egress);
-  ASSIGN_OR_RETURN(egress->server_, policy::Policy::Make(std::move(rules)));
+  egress->server_ = {Layer::kServer, config.ceiling, std::move(standard)};
   return egress;
 }
 
 Result<Egress::PolicyPtr> Egress::PolicyFor(const control::Network& network) const {
-  if (network.block_all) return PolicyPtr(std::make_shared<policy::Policy>());
-  std::vector<policy::Rule> rules;
-  for (std::string_view part : Split(network.domain_allow_list, ',')) {
-    if (Trim(part).empty()) continue;
-    ASSIGN_OR_RETURN(auto rule, policy::ParseRule(std::string(Trim(part)) + std::string(kWebPorts),
-                                                  policy::Layer::kSandbox));
-    rules.push_back(std::move(rule));
+  auto own = std::make_shared<Document>();
+  if (!network.block_all) {
+    RETURN_IF_ERROR(AddList(*own, network.domain_allow_list, ""));
+    RETURN_IF_ERROR(AddList(*own, Bracketed(network.allow_list), ":*"));
+    if (own->rules.empty()) return policy::Policy::Make({server_});
   }
-  for (std::string_view part : Split(network.allow_list, ',')) {
-    if (Trim(part).empty()) continue;
-    ASSIGN_OR_RETURN(auto rule, AnyPortRule(Trim(part)));
-    rules.push_back(std::move(rule));
-  }
-  if (rules.empty()) return server_;
-  return policy::Policy::Make(std::move(rules));
+  return policy::Policy::Make({server_, {Layer::kSandbox, nullptr, std::move(own)}});
 }
 
 void Egress::Set(const control::Sandbox& sandbox) {

@@ -1,9 +1,10 @@
 // Egress: which policy holds for which sandbox.
 //
-// Concept: the server's policy (the machine's registries and `policy.allow`) holds for a sandbox
-// that has no lists of its own. A sandbox with an allow list may reach exactly what that says:
-// names on ports 80 and 443, address ranges on every port. One that blocks all reaches nothing. The
-// model gateway is no matter of policy: it is always there. Thread: loop-confined.
+// Concept: the server's default (the machine's registries and what [policy] says) holds for a
+// sandbox that has no lists of its own. A sandbox with an allow list may reach what that says
+// (names on ports 80 and 443, address ranges on every port) as far as the server's ceiling allows.
+// One that blocks all reaches nothing. The model gateway is no matter of policy: it is always
+// there. Thread: loop-confined.
 #pragma once
 
 #include <unordered_map>
@@ -30,7 +31,7 @@ class Egress {
   PolicyPtr PolicyOf(const SandboxId& id) const;
 
  private:
-  PolicyPtr server_;
+  policy::LayerPolicy server_;
   std::unordered_map<SandboxId, PolicyPtr> policies_;
 };
 

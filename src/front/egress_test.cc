@@ -15,7 +15,7 @@ class EgressTest : public ::testing::Test {
   EgressTest() {
     Config config;
     config.registries = policy::RegistryMode::kNone;
-    config.allow = {"pypi.org:443"};
+    config.standard.rules = {*policy::ParseRule("pypi.org:443", policy::Layer::kServer)};
     egress_ = *Egress::Make(config);
   }
   Egress::PolicyPtr With(const control::Network& network) {

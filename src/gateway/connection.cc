@@ -67,7 +67,7 @@ class Connection {
             std::string detail = {});
   // An unread protocol is let through only to a looked-up name, on a port that is not the web's.
   bool MayBeOpaque() const {
-    return stand_in_ && by_stand_in_.allow && port() != kHttpPort && port() != kHttpsPort;
+    return stand_in_ && by_stand_in_.allow && !by_stand_in_.by_request && port() != kHttpPort && port() != kHttpsPort;
   }
   uint16_t port() const { return destination_.port; }
 
@@ -131,9 +131,9 @@ void Connection::FindStandIn() {
   stand_in_ = box_.stand_ins.NameOf(destination_.address);
   if (stand_in_ || !StandIns::InRange(destination_.address)) return;
   for (const policy::Rule& rule : policy_->rules()) {
-    if (rule.kind != policy::Rule::Kind::kExact) continue;
-    if (StandIns::FirstChoice(rule.host) == destination_.address) {
-      stand_in_ = rule.host;
+    if (rule.network || rule.host.kind != policy::HostPattern::Kind::kExact) continue;
+    if (StandIns::FirstChoice(rule.host.host) == destination_.address) {
+      stand_in_ = rule.host.host;
       return;
     }
   }
@@ -232,7 +232,7 @@ Task<void> Connection::Tls() {
          stand_in_ ? "looked up as " + *stand_in_ : std::string());
     co_return;
   }
-  const Decision decision = policy_->Evaluate(name.host, port());
+  const Decision decision = policy_->EvaluateTunnel(name.host, port());
   if (!decision.allow) {
     Deny(decision.reason, "tls", name.host, decision);
     co_return;
@@ -242,7 +242,7 @@ Task<void> Connection::Tls() {
   Dialled dialled = co_await DialName(box_, policy_, name.host, port());
   const auto still_allowed = [this, host = name.host] {
     const auto policy = box_.Policy();
-    return policy != nullptr && policy->Evaluate(host, port()).allow;
+    return policy != nullptr && policy->EvaluateTunnel(host, port()).allow;
   };
   co_await Pump(ledger, std::move(dialled), still_allowed);
 }
@@ -260,7 +260,7 @@ Task<void> Connection::Opaque() {
   Dialled dialled = co_await DialName(box_, policy_, host, port());
   const auto still_allowed = [this, host] {
     const auto policy = box_.Policy();
-    return policy != nullptr && policy->Evaluate(host, port()).allow;
+    return policy != nullptr && policy->EvaluateTunnel(host, port()).allow;
   };
   co_await Pump(ledger, std::move(dialled), still_allowed);
 }

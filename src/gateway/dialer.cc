@@ -63,7 +63,7 @@ Task<Dialled> DialName(const Box& box, std::shared_ptr<const policy::Policy> pol
     if (!ip || address.port() != port) continue;
     const policy::Address plain = ToPolicyAddress(address);
     const policy::AddressClass kind = policy::Classify(plain, *local);
-    if (policy->MayDial(plain, port, kind)) {
+    if (policy->MayDial(host, plain, port, kind)) {
       checked.push_back(address);
     } else {
       refused += (refused.empty() ? "" : ", ") + plain.ToString() + " is " +

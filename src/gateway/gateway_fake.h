@@ -72,6 +72,13 @@ class GatewayTest : public ::testing::Test {
     policy_ = *policy::Policy::Parse(rules, policy::Layer::kServer);
   }
 
+  void SetDocument(std::string_view toml) {
+    auto document = policy::ParseToml(toml, "test", policy::Layer::kServer);
+    ASSERT_TRUE(document) << document.error().message();
+    policy_ = policy::Policy::Make({{policy::Layer::kServer, nullptr,
+                                     std::make_shared<policy::Document>(*std::move(document))}});
+  }
+
   static Task<Result<std::vector<SocketAddress>>> Resolve(GatewayTest* t, std::string host,
                                                           uint16_t port) {
     t->resolved_.push_back(host);

@@ -155,6 +155,34 @@ TEST_F(GatewayTest, OnlyCheckedAddressesAreDialled) {
   EXPECT_EQ(Rows().back().address, kServerIp);
 }
 
+TEST_F(GatewayTest, APrivateAddressIsDialledOnlyForTheNameTheOperatorNamed) {
+  SetDocument(
+      "allow=\"allowed.test\"\n[[rule]]\nallow=\"mirror.test\"\n"
+      "resolves_to=[\"127.0.0.0/8\",\"10.0.0.0/8\"]\n");
+  Start();
+  answers_ = {"127.0.0.1", "10.0.0.1"};
+  GoTo("allowed.test", 443);
+  EXPECT_TRUE(loop_.RunUntil(Say(tcp_, Hello("allowed.test"), After::kKeepOpen)).reset);
+  EXPECT_EQ(Rows().back().reason, "address_not_public");
+  answers_ = {"127.0.0.1"};
+  GoTo("mirror.test", 443);
+  EXPECT_TRUE(loop_.RunUntil(Say(tcp_, Hello("mirror.test"), After::kKeepOpen)).reset);
+  EXPECT_EQ(Rows().back().reason, "address_not_public");
+}
+
+TEST_F(GatewayTest, WhereOnlySomeRequestsAreAllowedAnUnreadableConnectionIsNot) {
+  SetDocument("[[rule]]\nallow=\"allowed.test:*\"\nmethods=[\"GET\"]\n");
+  Start();
+  for (const uint16_t port : {443, 2222}) {
+    GoTo("allowed.test", port);
+    EXPECT_TRUE(loop_.RunUntil(Say(tcp_, Hello("allowed.test"), After::kKeepOpen)).reset);
+    EXPECT_EQ(Rows().back().reason, "needs_inspection");
+  }
+  EXPECT_TRUE(loop_.RunUntil(Say(tcp_, "SSH-2.0-x\r\n", After::kKeepOpen)).reset);
+  EXPECT_FALSE(Rows().back().allow);
+  EXPECT_TRUE(resolved_.empty());
+}
+
 TEST_F(GatewayTest, FailuresToResolveOrDialAreResets) {
   Start();
   GoTo("allowed.test", 443);

@@ -109,6 +109,7 @@ HttpForward::Verdict HttpForward::Judge(const http::RequestHead& request) const 
   Verdict out;
   out.host = asked.host;
   out.target = asked.target;
+  out.what = request.method + " " + asked.target.substr(0, asked.target.find('?'));
   out.decision.reason = asked.reason;
   if (asked.reason != Reason::kAllowed) return out;
   if (origin_.stand_in && *origin_.stand_in != asked.host) {
@@ -132,7 +133,7 @@ HttpForward::Verdict HttpForward::Judge(const http::RequestHead& request) const 
     out.decision.reason = Reason::kPolicyUnavailable;
     return out;
   }
-  out.decision = policy->Evaluate(asked.host, port);
+  out.decision = policy->EvaluateRequest(asked.host, port, request.method, asked.target);
   return out;
 }
 
@@ -162,7 +163,7 @@ Task<void> HttpForward::Refuse(http::Exchange& exchange, const Verdict& verdict)
   record.claimed = origin_.destination.ToString();
   record.rule = verdict.decision.rule;
   record.layer = policy::LayerName(verdict.decision.layer);
-  record.detail = exchange.request().method;
+  record.detail = verdict.what;
   if (verdict.decision.reason == Reason::kNameMismatch && origin_.stand_in) {
     record.detail += ", looked up as " + *origin_.stand_in;
   }
@@ -171,7 +172,9 @@ Task<void> HttpForward::Refuse(http::Exchange& exchange, const Verdict& verdict)
 }
 
 Task<bool> HttpForward::OpenLedger(const Verdict& verdict) {
-  if (ledger_ != nullptr && ledger_host_ == verdict.host) co_return true;
+  // Where a rule is about requests, each one is a decision of its own.
+  const bool shared = !verdict.decision.by_request && ledger_host_ == verdict.host;
+  if (ledger_ != nullptr && shared) co_return true;
   SettleLedger();
   auto ledger = std::make_unique<Ledger>(*box_.deps.audit);
   audit::Record record;
@@ -183,6 +186,7 @@ Task<bool> HttpForward::OpenLedger(const Verdict& verdict) {
   record.rule = verdict.decision.rule;
   record.layer = policy::LayerName(verdict.decision.layer);
   record.reason = policy::ReasonName(verdict.decision.reason);
+  if (verdict.decision.by_request) record.detail = verdict.what;
   const auto opened = co_await ledger->Open(std::move(record));
   if (!opened) {
     log::Error("gateway.audit_failed", {{"error", opened.error().message()}});

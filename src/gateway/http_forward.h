@@ -32,6 +32,7 @@ class HttpForward {
     policy::Decision decision;
     std::string host;
     std::string target;
+    std::string what;  // method and path, for the audit; the query may hold secrets
   };
   Task<void> Handle(http::Exchange& exchange);
   Verdict Judge(const http::RequestHead& request) const;

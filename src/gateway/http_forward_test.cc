@@ -114,6 +114,36 @@ TEST_F(HttpForwardTest, ASecondRequestOnTheSameConnectionIsJudgedByItself) {
   EXPECT_EQ(allowed, 2u);
 }
 
+TEST_F(HttpForwardTest, RulesAboutRequestsHoldForEachOne) {
+  SetDocument("[[rule]]\nallow=\"allowed.test\"\nmethods=[\"GET\"]\npaths=[\"/org/**\"]\n");
+  Start();
+  GoTo("allowed.test", 80);
+  const std::string answer =
+      Send(Get("allowed.test", "/org/1") + Get("allowed.test", "/org/2?token=s3cret") +
+           Get("allowed.test", "/org/%2e%2e/other?token=s3cret"));
+  EXPECT_THAT(answer, HasSubstr("you asked /org/1"));
+  EXPECT_THAT(answer, HasSubstr("you asked /org/2?token=s3cret"));
+  EXPECT_THAT(answer, HasSubstr(R"("reason":"bad_path")"));
+  EXPECT_EQ(seen_.heads.size(), 2u);
+  std::vector<std::string> decided;
+  for (const auto& row : Rows()) {
+    if (row.kind == audit::Kind::kDecision) decided.push_back(row.detail);
+  }
+  // One decision a request, with what was asked and without what may be secret.
+  EXPECT_EQ(decided,
+            (std::vector<std::string>{"GET /org/1", "GET /org/2", "GET /org/%2e%2e/other"}));
+}
+
+TEST_F(HttpForwardTest, AMethodThatNoRuleNamesIsRefused) {
+  SetDocument("[[rule]]\nallow=\"allowed.test\"\nmethods=[\"GET\"]\n");
+  Start();
+  GoTo("allowed.test", 80);
+  const std::string answer =
+      Send("DELETE /x HTTP/1.1\r\nHost: allowed.test\r\nConnection: close\r\n\r\n");
+  EXPECT_THAT(answer, HasSubstr(R"("reason":"request_not_allowed")"));
+  EXPECT_TRUE(seen_.heads.empty());
+}
+
 TEST_F(HttpForwardTest, TheLookedUpNameBindsTheHost) {
   SetRules({"allowed.test:80", "second.test:80"});
   Start();

@@ -1,12 +1,16 @@
 #include "policy/name_lists.h"
 
+#include <libpsl.h>
+
 #include <algorithm>
 #include <array>
+#include <string>
 
 namespace cove::policy {
 namespace {
 
-// Hosting where the next label belongs to whoever asks first.
+// Hosting where the next label belongs to whoever asks first, and which the Public Suffix List does
+// not (or did not always) name.
 constexpr auto kHosting = std::to_array<std::string_view>({
     "amazonaws.com",
     "appspot.com",
@@ -58,12 +62,6 @@ constexpr auto kHosting = std::to_array<std::string_view>({
     "workers.dev",
 });
 
-// Second labels under a two-letter country that registries sell below: co.uk, com.au.
-constexpr auto kCountrySeconds = std::to_array<std::string_view>({
-    "ac",  "co", "com", "edu", "gob", "go",  "gov", "gv",  "id",  "info",
-    "ltd", "me", "mil", "ne",  "net", "nom", "or",  "org", "plc", "sch",
-});
-
 constexpr auto kDohHosts = std::to_array<std::string_view>({
     "8888.google",
     "chrome.cloudflare-dns.com",
@@ -105,11 +103,8 @@ bool Holds(auto& list, std::string_view item) {
 }  // namespace
 
 bool IsPublicSuffix(std::string_view suffix) {
-  const size_t dot = suffix.find('.');
-  if (dot == std::string_view::npos) return true;  // a top-level domain
-  if (Holds(kHosting, suffix)) return true;
-  const std::string_view rest = suffix.substr(dot + 1);
-  return rest.size() == 2 && Holds(kCountrySeconds, suffix.substr(0, dot));
+  const std::string name(suffix);
+  return psl_is_public_suffix(psl_builtin(), name.c_str()) != 0 || Holds(kHosting, suffix);
 }
 
 bool IsDnsOverHttpsHost(std::string_view host) { return Holds(kDohHosts, host); }

@@ -1,4 +1,4 @@
-// Two small built-in lists that keep wide rules from meaning more than their author thinks.
+// Two lists that keep wide rules from meaning more than their author thinks.
 // Thread: pure functions over canonical host names.
 #pragma once
 
@@ -7,7 +7,8 @@
 namespace cove::policy {
 
 // Whether anybody can get a name directly below `suffix` ("com", "co.uk", "github.io"): a
-// wildcard there would allow strangers. A known sample of the Public Suffix List, not all of it.
+// wildcard there would allow strangers. The Public Suffix List as the system has it, with its
+// private part, and a few hosts more.
 bool IsPublicSuffix(std::string_view suffix);
 
 // Well-known public DNS-over-HTTPS resolvers: a wildcard never covers them.

@@ -1,39 +1,28 @@
 #include "policy/policy.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "policy/host_name.h"
-#include "policy/name_lists.h"
 
 namespace cove::policy {
 namespace {
 
-Decision Allow(const Rule& rule) { return {true, Reason::kAllowed, rule.text, rule.layer}; }
-Decision Deny(Reason reason) { return {false, reason, {}, Layer::kNone}; }
+Decision Deny(Reason reason) { return {false, reason, {}, Layer::kNone, false}; }
 
-// A wildcard never means a DoH resolver, which would hide every name behind one.
-bool Covers(const Rule& rule, std::string_view host) {
-  if (!rule.MatchesHost(host)) return false;
-  return rule.kind == Rule::Kind::kExact || !IsDnsOverHttpsHost(host);
-}
-
-Decision Judge(const std::vector<Rule>& rules, std::string_view text,
-               std::optional<uint16_t> port) {
-  const auto host = CanonicalHost(text);
-  if (!host) return Deny(Reason::kBadName);
-  Decision nearest = Deny(Reason::kNoRule);
-  for (const Rule& rule : rules) {
-    if (!rule.MatchesHost(*host)) continue;
-    if (!Covers(rule, *host)) {
-      if (nearest.reason == Reason::kNoRule) {
-        nearest = {false, Reason::kDnsOverHttps, rule.text, rule.layer};
-      }
-      continue;
-    }
-    if (!port || rule.MatchesPort(*port)) return Allow(rule);
-    nearest = {false, Reason::kPortNotAllowed, rule.text, rule.layer};
+Decision ToDecision(const Answer& answer, Layer layer) {
+  Decision out;
+  out.allow = answer.kind != Answer::Kind::kDeny;
+  out.reason = answer.reason;
+  out.by_request = answer.kind == Answer::Kind::kByRequest ||
+                   (answer.rule != nullptr && answer.rule->ByRequest());
+  out.layer = answer.rule != nullptr ? answer.rule->layer : layer;
+  if (answer.rule != nullptr) {
+    out.rule = answer.rule->text;
+  } else if (out.allow) {
+    out.rule = "default allow";
   }
-  return nearest;
+  return out;
 }
 
 // What an address rule may open beyond public addresses.
@@ -42,46 +31,154 @@ bool MayBeGranted(AddressClass kind) {
          kind == AddressClass::kCgnat || kind == AddressClass::kOnLink;
 }
 
+bool IsOperators(Layer layer) { return layer == Layer::kServer || layer == Layer::kRegistries; }
+
+bool AnyContains(const std::vector<Prefix>& networks, const Address& address) {
+  return std::any_of(networks.begin(), networks.end(),
+                     [&](const Prefix& network) { return network.Contains(address); });
+}
+
+const std::vector<Rule>& NoRules() {
+  static const std::vector<Rule> none;
+  return none;
+}
+
 }  // namespace
 
-Result<std::shared_ptr<const Policy>> Policy::Make(std::vector<Rule> rules) {
-  if (rules.size() > kRulesMax) {
-    return Error(Code::kInvalid, "a policy may have at most 4096 rules");
-  }
+std::shared_ptr<const Policy> Policy::Make(std::vector<LayerPolicy> layers) {
   auto policy = std::make_shared<Policy>();
-  policy->rules_ = std::move(rules);
-  return std::shared_ptr<const Policy>(std::move(policy));
+  for (const LayerPolicy& layer : layers) {
+    if (layer.standard != nullptr) policy->standard_ = layer;
+  }
+  policy->layers_ = std::move(layers);
+  return policy;
 }
 
 Result<std::shared_ptr<const Policy>> Policy::Parse(std::span<const std::string> texts,
                                                     Layer layer) {
-  std::vector<Rule> rules;
+  auto document = std::make_shared<Document>();
   for (const std::string& text : texts) {
     ASSIGN_OR_RETURN(Rule rule, ParseRule(text, layer));
-    rules.push_back(std::move(rule));
+    document->rules.push_back(std::move(rule));
   }
-  return Make(std::move(rules));
+  return Make({{layer, nullptr, std::move(document)}});
 }
 
-Decision Policy::Evaluate(std::string_view host, uint16_t port) const {
-  return Judge(rules_, host, port);
+const std::vector<Rule>& Policy::rules() const {
+  return standard_.standard == nullptr ? NoRules() : standard_.standard->rules;
 }
 
-Decision Policy::EvaluateName(std::string_view host) const {
-  return Judge(rules_, host, std::nullopt);
+Decision Policy::Judge(const Question& question) const {
+  if (standard_.standard == nullptr) return Deny(Reason::kNoRule);
+  Decision out = ToDecision(Ask(*standard_.standard, question), standard_.layer);
+  if (!out.allow) return out;
+  for (const LayerPolicy& layer : layers_) {
+    if (layer.ceiling == nullptr) continue;
+    const Answer answer = Ask(*layer.ceiling, question);
+    if (answer.kind == Answer::Kind::kDeny) {
+      Decision cut = ToDecision(answer, layer.layer);
+      cut.layer = layer.layer;
+      // What the ceiling says by itself is clear; that it does not name the host is not.
+      if (cut.reason != Reason::kRuleDenies) cut.reason = Reason::kAboveCeiling;
+      return cut;
+    }
+    out.by_request |= answer.kind == Answer::Kind::kByRequest;
+  }
+  return out;
+}
+
+Decision Policy::EvaluateName(std::string_view text) const {
+  const auto host = CanonicalHost(text);
+  if (!host) return Deny(Reason::kBadName);
+  Question question;
+  question.host = *host;
+  return Judge(question);
+}
+
+Decision Policy::Evaluate(std::string_view text, uint16_t port) const {
+  const auto host = CanonicalHost(text);
+  if (!host) return Deny(Reason::kBadName);
+  Question question;
+  question.host = *host;
+  question.port = port;
+  return Judge(question);
+}
+
+Decision Policy::EvaluateTunnel(std::string_view text, uint16_t port) const {
+  Decision out = Evaluate(text, port);
+  if (!out.allow || !out.by_request) return out;
+  out.allow = false;
+  out.reason = Reason::kNeedsInspection;
+  return out;
+}
+
+Decision Policy::EvaluateRequest(std::string_view text, uint16_t port, std::string_view method,
+                                 std::string_view target) const {
+  const auto host = CanonicalHost(text);
+  if (!host) return Deny(Reason::kBadName);
+  if (method.empty()) return Deny(Reason::kRequestNotAllowed);
+  const auto path = RequestPath::Parse(target);
+  Question question;
+  question.host = *host;
+  question.port = port;
+  question.method = method;
+  question.path = path ? &*path : nullptr;
+  return Judge(question);
+}
+
+bool Policy::OperatorNames(const Address& address, uint16_t port) const {
+  const auto names = [&](const std::shared_ptr<const Document>& document) {
+    if (document == nullptr) return false;
+    return std::any_of(document->rules.begin(), document->rules.end(), [&](const Rule& rule) {
+      return rule.effect == Effect::kAllow && rule.network && rule.network->Contains(address) &&
+             rule.ports.Contains(port);
+    });
+  };
+  return std::any_of(layers_.begin(), layers_.end(), [&](const LayerPolicy& layer) {
+    return IsOperators(layer.layer) && (names(layer.ceiling) || names(layer.standard));
+  });
 }
 
 Decision Policy::EvaluateAddress(const Address& address, uint16_t port, AddressClass kind) const {
-  for (const Rule& rule : rules_) {
-    if (rule.kind != Rule::Kind::kNetwork || !rule.network.Contains(address)) continue;
-    if (!MayBeGranted(kind)) return Deny(Reason::kAddressNotPublic);
-    if (rule.MatchesPort(port)) return Allow(rule);
-  }
-  return Deny(Reason::kNoName);
+  Question question;
+  question.address = &address;
+  question.port = port;
+  Decision out = Judge(question);
+  // "No rule names the host" would mislead where there is no name.
+  if (!out.allow && out.reason == Reason::kNoRule) out.reason = Reason::kNoName;
+  if (!out.allow) return out;
+  const bool open =
+      kind == AddressClass::kPublic || (MayBeGranted(kind) && OperatorNames(address, port));
+  if (!open) return Deny(Reason::kAddressNotPublic);
+  return out;
 }
 
-bool Policy::MayDial(const Address& address, uint16_t port, AddressClass kind) const {
-  return kind == AddressClass::kPublic || EvaluateAddress(address, port, kind).allow;
+bool Policy::MayDial(std::string_view host, const Address& address, uint16_t port,
+                     AddressClass kind) const {
+  // A range that a rule denies stays closed whatever leads there.
+  const auto denies = [&](const std::shared_ptr<const Document>& document) {
+    if (document == nullptr) return false;
+    return std::any_of(document->rules.begin(), document->rules.end(), [&](const Rule& rule) {
+      return rule.effect == Effect::kDeny && rule.network && rule.network->Contains(address) &&
+             rule.ports.Contains(port);
+    });
+  };
+  if (denies(standard_.standard)) return false;
+  for (const LayerPolicy& layer : layers_) {
+    if (denies(layer.ceiling)) return false;
+  }
+  if (kind == AddressClass::kPublic) return true;
+  if (!MayBeGranted(kind)) return false;
+  const auto grants = [&](const std::shared_ptr<const Document>& document) {
+    if (document == nullptr) return false;
+    return std::any_of(document->rules.begin(), document->rules.end(), [&](const Rule& rule) {
+      return rule.effect == Effect::kAllow && rule.MatchesHost(host) && rule.ports.Contains(port) &&
+             AnyContains(rule.resolves_to, address);
+    });
+  };
+  return std::any_of(layers_.begin(), layers_.end(), [&](const LayerPolicy& layer) {
+    return IsOperators(layer.layer) && (grants(layer.ceiling) || grants(layer.standard));
+  });
 }
 
 }  // namespace cove::policy

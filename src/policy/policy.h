@@ -1,9 +1,18 @@
-// What one sandbox may reach: default deny, and rules that allow.
+// What one sandbox may reach, by all the layers that have a say.
 //
-// Concept: a Policy is an immutable value that the gateway holds by shared_ptr while it judges one
-// thing, so a change of policy is a swap of the pointer and no reader sees half of one. Names are
-// judged before anything is resolved.
-// Thread: immutable after Make; pure functions.
+// Concept: each layer (server, organisation, template, sandbox) may have a *default*, which is
+// what its sandboxes may reach unless a lower layer has a default of its own, and a *ceiling*,
+// which is what may ever be allowed below it. So the innermost default is judged, and then every
+// ceiling: a denial by any of them stands, and nobody widens past an administrator.
+//
+// A Policy is an immutable value that the gateway holds by shared_ptr while it judges one thing,
+// so a change is a swap of the pointer and no reader sees half of one. Names are judged before
+// anything is resolved.
+//
+// Judged in steps, as much as is known: EvaluateName when DNS asks, Evaluate at a connection,
+// EvaluateRequest at each HTTP request; EvaluateTunnel at one whose bytes are opaque. Where rules
+// speak of methods or paths a connection may be allowed only to have its requests judged:
+// Decision::by_request. Thread: immutable after Make; pure functions.
 #pragma once
 
 #include <memory>
@@ -11,43 +20,66 @@
 #include <string>
 #include <vector>
 
+#include "policy/document.h"
+#include "policy/judge.h"
 #include "policy/reason.h"
-#include "policy/rule.h"
 
 namespace cove::policy {
-
-inline constexpr size_t kRulesMax = 4096;
 
 struct Decision {
   bool allow = false;
   Reason reason = Reason::kNoRule;
-  std::string rule;  // the rule that allowed, or that came nearest
+  std::string rule;  // the rule that decided, or that came nearest
   Layer layer = Layer::kNone;
+  // Allowed as far as is known; each request has to be judged by EvaluateRequest.
+  bool by_request = false;
+};
+
+// What one layer says; either may be absent.
+struct LayerPolicy {
+  Layer layer = Layer::kNone;
+  std::shared_ptr<const Document> ceiling;
+  std::shared_ptr<const Document> standard;
 };
 
 class Policy {
  public:
   // Denies everything.
   Policy() = default;
-  // Strict: one bad rule refuses the whole, so a typo never widens or narrows a policy silently.
-  static Result<std::shared_ptr<const Policy>> Make(std::vector<Rule> rules);
+  // `layers` from the outermost to the innermost. Without any default everything is denied.
+  static std::shared_ptr<const Policy> Make(std::vector<LayerPolicy> layers);
+  // One default of rules in the short form, no ceilings.
   static Result<std::shared_ptr<const Policy>> Parse(std::span<const std::string> rules,
                                                      Layer layer);
 
-  // May a connection to this name and port be made? `host` may be in any spelling.
-  Decision Evaluate(std::string_view host, uint16_t port) const;
-  // Could any port of this name be allowed? What DNS answers by.
+  // Could any port of this name be allowed? What DNS answers by. `host` may be in any spelling.
   Decision EvaluateName(std::string_view host) const;
-  // May this address itself be dialled on this port? Only address rules say so, and none of them
-  // reaches loopback, link-local, metadata, own, multicast or disguised addresses.
+  // May a connection to this name and port be made whose bytes nobody judges? Where rules speak of
+  // methods or paths it may not: kNeedsInspection.
+  Decision EvaluateTunnel(std::string_view host, uint16_t port) const;
+  // May a connection to this name and port be made, as far as that alone says?
+  Decision Evaluate(std::string_view host, uint16_t port) const;
+  // May this request be sent on such a connection? by_request then says that its method or path
+  // mattered. `target` is the request target's origin form.
+  Decision EvaluateRequest(std::string_view host, uint16_t port, std::string_view method,
+                           std::string_view target) const;
+  // May this address itself be dialled on this port? Only address rules and a default of allow say
+  // so; loopback, link-local, metadata, own, multicast and disguised addresses never are, and
+  // private ones only where the server's own policy names the range.
   Decision EvaluateAddress(const Address& address, uint16_t port, AddressClass kind) const;
-  // May this address be dialled for a name that is allowed already?
-  bool MayDial(const Address& address, uint16_t port, AddressClass kind) const;
+  // May this address be dialled for a name (canonical) that is allowed already?
+  bool MayDial(std::string_view host, const Address& address, uint16_t port,
+               AddressClass kind) const;
 
-  const std::vector<Rule>& rules() const { return rules_; }
+  // The rules of the default that holds.
+  const std::vector<Rule>& rules() const;
 
  private:
-  std::vector<Rule> rules_;
+  Decision Judge(const Question& question) const;
+  bool OperatorNames(const Address& address, uint16_t port) const;
+
+  std::vector<LayerPolicy> layers_;
+  LayerPolicy standard_;  // the innermost default
 };
 
 }  // namespace cove::policy

@@ -13,6 +13,11 @@ enum class Reason : uint8_t {
   kModelGateway,        // the built-in name of the model gateway
   kNoRule,              // no rule names the host
   kPortNotAllowed,      // the host is named, the port is not
+  kRuleDenies,          // a rule denies it
+  kAboveCeiling,        // an outer layer's ceiling does not allow it
+  kRequestNotAllowed,   // the host is allowed, this method or path is not
+  kBadPath,             // a rule speaks of paths, and this one has no single reading
+  kNeedsInspection,     // rules speak of methods or paths, which TLS hides from the gateway
   kBadName,             // not a host name in the one accepted form
   kDnsOverHttps,        // a public DoH resolver under a wildcard: needs a rule of its own
   kPolicyUnavailable,   // the policy could not be read

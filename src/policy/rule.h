@@ -1,48 +1,71 @@
-// One egress rule: who may be reached, on which ports.
+// One egress rule: whom it is about, and whether that may be reached.
 //
-// Grammar (the text in configuration and API is this, nothing else):
-//   rule  = host ":" ports | cidr ":" ports
-//   host  = name | "*." name          the wildcard means any depth below name, never name itself
-//   cidr  = "203.0.113.0/24" | "[2001:db8::]/32"
-//   ports = number *("," number)      1 to 65535
-// Refused: a rule without ports, wildcards elsewhere ("*", "a.*", "*a.b", "a.*.b"), a wildcard
-// below a public suffix ("*.com", "*.co.uk", "*.github.io"), IP addresses as names.
-// An address rule allows a connection to the address itself, whatever is spoken on it; it is also
-// what lets an allowed name resolve to a private address.
+// Rules have no order: where an allowing and a denying rule both match, the denying one wins. A
+// rule is about a name (judged before anything is resolved) or about a range of addresses. One
+// with methods or paths is about single HTTP requests; the gateway judges those one by one.
+//
+// The short form, one text:
+//   rule = host [":" ports] | cidr ":" ports
+//   host as HostPattern::Parse takes it; without ports it means 80 and 443
+//   cidr = "203.0.113.0/24" | "[2001:db8::]/32"
+// The long form is a table of a policy document (document.h).
+//
+// A range of addresses allows connections that go to such an address by number, whatever is spoken
+// on them; as a denial it also holds for what a name resolves to.
 // Thread: values.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "policy/address.h"
+#include "policy/host_pattern.h"
+#include "policy/ports.h"
+#include "policy/request_path.h"
 
 namespace cove::policy {
 
-// Where a rule comes from, for audit and for people.
-enum class Layer : uint8_t { kNone, kRegistries, kServer, kOrganization, kSandbox, kBuiltIn };
+// Where a rule comes from, for audit and for people; from the outermost to the innermost.
+enum class Layer : uint8_t {
+  kNone,
+  kRegistries,  // part of the server's default: what this machine's own package managers use
+  kServer,
+  kOrganization,
+  kTemplate,
+  kSandbox,
+  kBuiltIn,
+};
 std::string_view LayerName(Layer layer);
 
-inline constexpr size_t kPortsPerRuleMax = 64;
+enum class Effect : uint8_t { kAllow, kDeny };
 
 struct Rule {
-  enum class Kind : uint8_t { kExact, kBelow, kNetwork };
-  std::string text;  // canonical spelling
+  Effect effect = Effect::kAllow;
   Layer layer = Layer::kNone;
-  Kind kind = Kind::kExact;
-  std::string host;  // canonical; without "*."
-  Prefix network;    // kNetwork only
-  std::vector<uint16_t> ports;
+  HostPattern host;               // when there is no network
+  std::optional<Prefix> network;  // else
+  PortSet ports;
+  std::vector<std::string> methods;  // empty: any
+  std::vector<PathPattern> paths;    // empty: any
+  // Private ranges that names of this rule may resolve to: an operator's to say.
+  std::vector<Prefix> resolves_to;
+  std::string text;  // canonical spelling, for people and the audit
 
-  // `host` is in canonical form.
-  bool MatchesHost(std::string_view host) const;
-  bool MatchesPort(uint16_t port) const;
+  // About requests, not connections.
+  bool ByRequest() const { return !methods.empty() || !paths.empty(); }
+  // `name` is in canonical form.
+  bool MatchesHost(std::string_view name) const { return !network && host.Matches(name); }
 };
 
-// kInvalid says what is wrong with which rule.
+// The short form. kInvalid says what is wrong with which rule.
 Result<Rule> ParseRule(std::string_view text, Layer layer);
+// Sets `text` from the rest; for rules built otherwise.
+void Spell(Rule& rule);
+// "203.0.113.0/24" or "[2001:db8::]/32", also without brackets.
+Result<Prefix> ParseNetwork(std::string_view text);
 
 }  // namespace cove::policy

@@ -1,0 +1,13 @@
+// "Did you mean …?": the known word with the fewest changed letters (Levenshtein's distance).
+// Thread: pure.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+namespace cove {
+
+// REQUIRES: `known` is not empty.
+std::string_view Nearest(std::string_view word, std::span<const std::string_view> known);
+
+}  // namespace cove

@@ -1,0 +1,210 @@
+#include "policy/document.h"
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <iterator>
+#include <span>
+#include <utility>
+
+#include "base/nearest.h"
+#include "base/text.h"
+#include "policy/presets.h"
+
+namespace cove::policy {
+namespace {
+
+constexpr size_t kListMax = 1024;
+constexpr size_t kMethodBytesMax = 32;
+
+using Names = std::span<const std::string_view>;
+constexpr auto kDocumentKeys =
+    std::to_array<std::string_view>({"default", "presets", "allow", "deny", "rule"});
+constexpr auto kRuleKeys =
+    std::to_array<std::string_view>({"allow", "deny", "ports", "methods", "paths", "resolves_to"});
+
+Result<void> CheckKeys(const Node& table, Names known) {
+  for (const auto& [key, node] : table.entries) {
+    if (std::find(known.begin(), known.end(), key) != known.end()) continue;
+    return node.Wrong("there is no key '" + key + "' here; did you mean '" +
+                      std::string(Nearest(key, known)) + "'?");
+  }
+  return Ok();
+}
+
+const Node* Entry(const Node& table, std::string_view key) {
+  for (const auto& [name, node] : table.entries) {
+    if (name == key) return &node;
+  }
+  return nullptr;
+}
+
+// One text or a list of them, never none: an empty list would mean everything to one reader and
+// nothing to the next.
+using TakeText = std::function<Result<void>(const Node& item)>;
+Result<void> EachText(const Node& node, const TakeText& take) {
+  const std::span<const Node> items =
+      node.kind == Node::Kind::kList ? std::span(node.items) : std::span(&node, 1);
+  if (items.empty()) return node.Wrong("the list is empty; leave the key out");
+  if (items.size() > kListMax) return node.Wrong("over 1024 entries");
+  for (const Node& item : items) {
+    if (item.kind != Node::Kind::kText) return item.Wrong("a text in quotes is expected");
+    if (auto taken = take(item); !taken) return std::move(taken).error().Wrap(item.where);
+  }
+  return Ok();
+}
+
+Result<PortSet> ReadPorts(const Node& node) {
+  PortSet ports;
+  const std::span<const Node> items =
+      node.kind == Node::Kind::kList ? std::span(node.items) : std::span(&node, 1);
+  for (const Node& item : items) {
+    std::string text = item.text;
+    if (item.kind == Node::Kind::kInteger) text = std::to_string(item.number);
+    auto one = PortSet::Parse(text);
+    if (!one) return item.Wrong(one.error().message());
+    ports.Add(*one);
+  }
+  if (ports.empty()) return node.Wrong("the list is empty; leave the key out for 80 and 443");
+  return ports;
+}
+
+bool IsMethod(std::string_view text) {
+  return !text.empty() && text.size() <= kMethodBytesMax &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+}
+
+class Reader {
+ public:
+  explicit Reader(Layer layer) : layer_(layer) {}
+
+  Result<Document> Read(const Node& node) {
+    if (node.kind != Node::Kind::kTable) return node.Wrong("a policy is a table");
+    RETURN_IF_ERROR(CheckKeys(node, kDocumentKeys));
+    if (const Node* value = Entry(node, "default")) RETURN_IF_ERROR(ReadDefault(*value));
+    if (const Node* list = Entry(node, "presets")) RETURN_IF_ERROR(ReadPresets(*list));
+    if (const Node* list = Entry(node, "allow")) {
+      RETURN_IF_ERROR(ReadTargets(*list, Effect::kAllow, out_.rules));
+    }
+    if (const Node* list = Entry(node, "deny")) {
+      RETURN_IF_ERROR(ReadTargets(*list, Effect::kDeny, out_.rules));
+    }
+    if (const Node* rules = Entry(node, "rule")) RETURN_IF_ERROR(ReadRules(*rules));
+    if (out_.rules.size() > kRulesMax) return node.Wrong("over 4096 rules");
+    return std::move(out_);
+  }
+
+ private:
+  Result<void> ReadDefault(const Node& node) {
+    if (node.kind != Node::Kind::kText || (node.text != "deny" && node.text != "allow")) {
+      return node.Wrong("default is \"deny\" or \"allow\"");
+    }
+    out_.standard = node.text == "allow" ? Effect::kAllow : Effect::kDeny;
+    return Ok();
+  }
+
+  Result<void> ReadPresets(const Node& node) {
+    return EachText(node, [this](const Node& item) -> Result<void> {
+      ASSIGN_OR_RETURN(auto rules, PresetRules(item.text, layer_));
+      std::move(rules.begin(), rules.end(), std::back_inserter(out_.rules));
+      return Ok();
+    });
+  }
+
+  Result<void> ReadTargets(const Node& node, Effect effect, std::vector<Rule>& into) {
+    return EachText(node, [&](const Node& item) -> Result<void> {
+      ASSIGN_OR_RETURN(Rule rule, ParseRule(item.text, layer_));
+      rule.effect = effect;
+      Spell(rule);
+      into.push_back(std::move(rule));
+      return Ok();
+    });
+  }
+
+  Result<void> ReadRules(const Node& node) {
+    if (node.kind != Node::Kind::kList) return node.Wrong("rules are tables: [[rule]]");
+    for (const Node& rule : node.items) RETURN_IF_ERROR(ReadRule(rule));
+    return Ok();
+  }
+
+  Result<void> ReadRule(const Node& node) {
+    if (node.kind != Node::Kind::kTable) return node.Wrong("a rule is a table");
+    RETURN_IF_ERROR(CheckKeys(node, kRuleKeys));
+    const Node* allow = Entry(node, "allow");
+    const Node* deny = Entry(node, "deny");
+    if ((allow == nullptr) == (deny == nullptr)) {
+      return node.Wrong("a rule has either 'allow' or 'deny': hosts or networks");
+    }
+    std::vector<Rule> rules;
+    RETURN_IF_ERROR(deny == nullptr ? ReadTargets(*allow, Effect::kAllow, rules)
+                                    : ReadTargets(*deny, Effect::kDeny, rules));
+    Rule detail;
+    RETURN_IF_ERROR(ReadDetail(node, detail));
+    const Node* ports = Entry(node, "ports");
+    for (Rule& rule : rules) {
+      if (rule.network && (detail.ByRequest() || !detail.resolves_to.empty())) {
+        return node.Wrong("methods, paths and resolves_to go with names, not with networks");
+      }
+      rule.methods = detail.methods;
+      rule.paths = detail.paths;
+      rule.resolves_to = detail.resolves_to;
+      if (ports != nullptr) {
+        ASSIGN_OR_RETURN(rule.ports, ReadPorts(*ports));
+      }
+      Spell(rule);
+      out_.rules.push_back(std::move(rule));
+    }
+    return Ok();
+  }
+
+  Result<void> ReadDetail(const Node& node, Rule& rule) const {
+    if (const Node* methods = Entry(node, "methods")) {
+      RETURN_IF_ERROR(EachText(*methods, [&](const Node& item) -> Result<void> {
+        if (!IsMethod(item.text)) {
+          return Error(Code::kInvalid,
+                       "methods are in capitals: \"GET\"; leave the key out for all");
+        }
+        rule.methods.push_back(item.text);
+        return Ok();
+      }));
+    }
+    if (const Node* paths = Entry(node, "paths")) {
+      RETURN_IF_ERROR(EachText(*paths, [&](const Node& item) -> Result<void> {
+        ASSIGN_OR_RETURN(PathPattern path, PathPattern::Parse(item.text));
+        rule.paths.push_back(std::move(path));
+        return Ok();
+      }));
+    }
+    if (const Node* networks = Entry(node, "resolves_to")) {
+      if (layer_ != Layer::kServer) {
+        return networks->Wrong("only the server's own policy may say resolves_to");
+      }
+      RETURN_IF_ERROR(EachText(*networks, [&](const Node& item) -> Result<void> {
+        ASSIGN_OR_RETURN(const Prefix network, ParseNetwork(item.text));
+        rule.resolves_to.push_back(network);
+        return Ok();
+      }));
+    }
+    return Ok();
+  }
+
+  Layer layer_;
+  Document out_;
+};
+
+}  // namespace
+
+Result<Document> ReadDocument(const Node& node, Layer layer) { return Reader(layer).Read(node); }
+
+Result<Document> ParseToml(std::string_view text, std::string_view name, Layer layer) {
+  ASSIGN_OR_RETURN(const Node node, NodeFromToml(text, name));
+  return ReadDocument(node, layer);
+}
+
+Result<Document> ParseJson(std::string_view text, Layer layer) {
+  if (text.size() > kDocumentBytesMax) return Error(Code::kTooLarge, "over 1 MiB is no policy");
+  ASSIGN_OR_RETURN(const json::Value value, json::Parse(text));
+  return ReadDocument(NodeFromJson(value), layer);
+}
+
+}  // namespace cove::policy

@@ -1,0 +1,94 @@
+// Goal: a document means what it says, and one that says it wrongly is refused at its place.
+// Method: documents in both notations; mistakes with the words the reader needs.
+#include "policy/document.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace cove::policy {
+namespace {
+
+using testing::HasSubstr;
+
+std::vector<std::string> RulesOf(const Result<Document>& document) {
+  std::vector<std::string> out;
+  EXPECT_TRUE(document) << (document ? "" : document.error().message());
+  if (!document) return out;
+  for (const Rule& rule : document->rules) out.push_back(rule.text);
+  return out;
+}
+
+std::string ErrorOf(std::string_view toml, Layer layer = Layer::kSandbox) {
+  const auto document = ParseToml(toml, "p.toml", layer);
+  return document ? "accepted" : document.error().message();
+}
+
+constexpr std::string_view kToml = R"(
+default = "deny"
+presets = ["npm"]
+allow = ["example.org", "10.1.0.0/16:22"]
+deny = "ads.example.org:*"
+[[rule]]
+allow = ["api.example.org", "**.b.test"]
+ports = [443, "8000-8001"]
+methods = ["GET", "HEAD"]
+paths = ["/public/**"]
+)";
+constexpr std::string_view kJson = R"({"default": "deny", "presets": ["npm"],
+  "allow": ["example.org", "10.1.0.0/16:22"], "deny": "ads.example.org:*",
+  "rule": [{"allow": ["api.example.org", "**.b.test"], "ports": [443, "8000-8001"],
+            "methods": ["GET", "HEAD"], "paths": ["/public/**"]}]})";
+
+TEST(DocumentTest, TomlAndJsonMeanTheSame) {
+  const std::vector<std::string> want = {"registry.npmjs.org:443",
+                                         "example.org:80,443",
+                                         "10.1.0.0/16:22",
+                                         "deny ads.example.org:*",
+                                         "api.example.org:443,8000-8001 GET,HEAD /public/**",
+                                         "**.b.test:443,8000-8001 GET,HEAD /public/**"};
+  EXPECT_EQ(RulesOf(ParseToml(kToml, "p.toml", Layer::kSandbox)), want);
+  EXPECT_EQ(RulesOf(ParseJson(kJson, Layer::kSandbox)), want);
+}
+
+TEST(DocumentTest, AnEmptyOneDeniesEverything) {
+  const auto document = ParseToml("", "p.toml", Layer::kServer);
+  ASSERT_TRUE(document);
+  EXPECT_EQ(document->standard, Effect::kDeny);
+  EXPECT_TRUE(document->rules.empty());
+}
+
+TEST(DocumentTest, EveryMistakeNamesItsPlaceAndTheWayOut) {
+  EXPECT_THAT(ErrorOf("alow = [\"a.test\"]"),
+              HasSubstr("p.toml:1:8: there is no key 'alow' here; did you mean 'allow'?"));
+  EXPECT_THAT(ErrorOf("default = \"Allow\""), HasSubstr("\"deny\" or \"allow\""));
+  EXPECT_THAT(ErrorOf("default = true"), HasSubstr("\"deny\" or \"allow\""));
+  EXPECT_THAT(ErrorOf("allow = []"), HasSubstr("leave the key out"));
+  EXPECT_THAT(ErrorOf("allow = [1]"), HasSubstr("a text in quotes"));
+  EXPECT_THAT(ErrorOf("\nallow = [\n\"git*.com\"]"), HasSubstr("p.toml:3:1"));
+  EXPECT_THAT(ErrorOf("allow = \"*.com\""), HasSubstr("name the hosts you mean"));
+  EXPECT_THAT(ErrorOf("presets = [\"nmp\"]"), HasSubstr("there are openai"));
+  EXPECT_THAT(ErrorOf("rule = 1"), HasSubstr("[[rule]]"));
+  EXPECT_THAT(ErrorOf("[[rule]]\nports = [1]"), HasSubstr("either 'allow' or 'deny'"));
+  EXPECT_THAT(ErrorOf("[[rule]]\nallow = \"a.b\"\ndeny = \"a.b\""), HasSubstr("either"));
+  EXPECT_THAT(ErrorOf("[[rule]]\nallow = \"a.b\"\nports = [0]"), HasSubstr("is no port"));
+  EXPECT_THAT(ErrorOf("[[rule]]\nallow = \"a.b\"\nports = []"), HasSubstr("leave the key out"));
+  EXPECT_THAT(ErrorOf("[[rule]]\nallow = \"a.b\"\nmethods = [\"get\"]"), HasSubstr("capitals"));
+  EXPECT_THAT(ErrorOf("[[rule]]\nallow = \"a.b\"\npaths = [\"x\"]"), HasSubstr("start with '/'"));
+  EXPECT_THAT(ErrorOf("[[rule]]\nallow = \"10.0.0.0/8:1\"\nmethods = [\"GET\"]"),
+              HasSubstr("go with names"));
+  EXPECT_THAT(ErrorOf("[[rule]]\nallow = \"a.b\"\nresolves_to = [\"10.0.0.0/8\"]"),
+              HasSubstr("only the server's"));
+  EXPECT_EQ(ErrorOf("[[rule]]\nallow = \"a.b\"\nresolves_to = [\"10.0.0.0/8\"]", Layer::kServer),
+            "accepted");
+  EXPECT_THAT(ErrorOf("allow = \"a\nb\""), HasSubstr("p.toml:1"));
+  const auto json = ParseJson(R"({"rule": [{"allow": "a.b", "port": 1}]})", Layer::kSandbox);
+  ASSERT_FALSE(json);
+  EXPECT_THAT(json.error().message(), HasSubstr("/rule/0/port: there is no key 'port'"));
+}
+
+TEST(DocumentTest, ANameWithANulIsRefused) {
+  EXPECT_FALSE(ParseJson(R"({"allow": ["allowed.test\u0000.evil.test"]})", Layer::kSandbox));
+}
+
+}  // namespace
+}  // namespace cove::policy

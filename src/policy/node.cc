@@ -1,0 +1,86 @@
+#include "policy/node.h"
+
+#define TOML_EXCEPTIONS 0
+#define TOML_ENABLE_FORMATTERS 0
+#include <toml++/toml.h>
+
+namespace cove::policy {
+namespace {
+
+std::string Place(std::string_view name, const toml::source_position& at) {
+  return std::string(name) + ":" + std::to_string(at.line) + ":" + std::to_string(at.column);
+}
+
+Node FromToml(const toml::node& from, std::string_view name) {
+  Node node;
+  node.where = Place(name, from.source().begin);
+  if (const auto* text = from.as_string()) {
+    node.kind = Node::Kind::kText;
+    node.text = text->get();
+  } else if (const auto* number = from.as_integer()) {
+    node.kind = Node::Kind::kInteger;
+    node.number = number->get();
+  } else if (const auto* flag = from.as_boolean()) {
+    node.kind = Node::Kind::kBoolean;
+    node.flag = flag->get();
+  } else if (const auto* list = from.as_array()) {
+    node.kind = Node::Kind::kList;
+    for (const toml::node& item : *list) node.items.push_back(FromToml(item, name));
+  } else if (const auto* table = from.as_table()) {
+    node.kind = Node::Kind::kTable;
+    for (const auto& [key, value] : *table) {
+      node.entries.push_back({std::string(key.str()), FromToml(value, name)});
+    }
+  }
+  return node;
+}
+
+Node FromJson(const json::Value& from, const std::string& where) {
+  Node node;
+  node.where = where.empty() ? "/" : where;
+  if (from.is_string()) {
+    node.kind = Node::Kind::kText;
+    // A NUL inside must not end the text that is judged.
+    node.text.assign(from.get_string().data(), from.get_string().size());
+  } else if (from.is_int64()) {
+    node.kind = Node::Kind::kInteger;
+    node.number = from.get_int64();
+  } else if (from.is_bool()) {
+    node.kind = Node::Kind::kBoolean;
+    node.flag = from.get_bool();
+  } else if (from.is_array()) {
+    node.kind = Node::Kind::kList;
+    for (const json::Value& item : from.get_array()) {
+      node.items.push_back(FromJson(item, where + "/" + std::to_string(node.items.size())));
+    }
+  } else if (from.is_object()) {
+    node.kind = Node::Kind::kTable;
+    for (const auto& entry : from.get_object()) {
+      const std::string key(entry.key());
+      node.entries.push_back({key, FromJson(entry.value(), where + "/" + key)});
+    }
+  }
+  return node;
+}
+
+}  // namespace
+
+Error Node::Wrong(std::string_view why) const {
+  return {Code::kInvalid, where + ": " + std::string(why)};
+}
+
+Result<Node> NodeFromToml(std::string_view text, std::string_view name) {
+  if (text.size() > kDocumentBytesMax) {
+    return Error(Code::kTooLarge, std::string(name) + ": over 1 MiB is no policy");
+  }
+  const toml::parse_result parsed = toml::parse(text);
+  if (!parsed) {
+    return Error(Code::kInvalid, Place(name, parsed.error().source().begin) + ": " +
+                                     std::string(parsed.error().description()));
+  }
+  return FromToml(parsed.table(), name);
+}
+
+Node NodeFromJson(const json::Value& value) { return FromJson(value, ""); }
+
+}  // namespace cove::policy

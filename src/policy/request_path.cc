@@ -1,0 +1,144 @@
+#include "policy/request_path.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/text.h"
+
+namespace cove::policy {
+namespace {
+
+Error Bad(std::string_view why) {
+  return {Code::kInvalid, "the path cannot be judged: " + std::string(why)};
+}
+
+int HexValue(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+bool IsUnreserved(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+         c == '.' || c == '_' || c == '~';
+}
+
+bool IsControl(unsigned char c) { return c < 0x20 || c == 0x7f; }
+
+// One escape at text[i], appended in its canonical form.
+Result<void> TakeEscape(std::string_view text, size_t i, std::string& out) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  const int high = i + 2 < text.size() ? HexValue(text[i + 1]) : -1;
+  const int low = i + 2 < text.size() ? HexValue(text[i + 2]) : -1;
+  if (high < 0 || low < 0) return Bad("a '%' without two hexadecimal digits");
+  const char c = static_cast<char>(high * 16 + low);
+  if (IsControl(static_cast<unsigned char>(c))) return Bad("an escaped control character");
+  if (c == '\\') return Bad("a backslash");
+  if (IsUnreserved(c)) {
+    out += c;
+  } else {
+    out += '%';
+    out += kDigits[static_cast<size_t>(high)];
+    out += kDigits[static_cast<size_t>(low)];
+  }
+  return Ok();
+}
+
+// "..;x" is ".." to servers that know path parameters.
+bool IsDots(std::string_view segment) {
+  segment = segment.substr(0, segment.find(';'));
+  return segment == "." || segment == "..";
+}
+
+// In the canonical form, so that "%25%34%31" counts as well.
+bool HasEscapedEscape(std::string_view segment) {
+  for (size_t at = segment.find("%25"); at != std::string_view::npos;
+       at = segment.find("%25", at + 3)) {
+    const std::string_view next = segment.substr(at + 3, 2);
+    if (next.size() == 2 && HexValue(next[0]) >= 0 && HexValue(next[1]) >= 0) return true;
+  }
+  return false;
+}
+
+Result<void> CheckSegment(std::string_view segment) {
+  if (HasEscapedEscape(segment)) return Bad("an escape of an escape");
+  if (IsDots(segment)) return Bad("a '.' or '..' segment");
+  while (true) {
+    const size_t slash = segment.find("%2F");
+    if (IsDots(segment.substr(0, slash))) return Bad("a '.' or '..' beside an escaped slash");
+    if (slash == std::string_view::npos) return Ok();
+    segment.remove_prefix(slash + 3);
+  }
+}
+
+// `text` matches `pattern`, which holds at most one '*'.
+bool MatchesSegment(std::string_view pattern, std::string_view text) {
+  const size_t star = pattern.find('*');
+  if (star == std::string_view::npos) return pattern == text;
+  const std::string_view head = pattern.substr(0, star);
+  const std::string_view tail = pattern.substr(star + 1);
+  return text.size() >= head.size() + tail.size() && text.starts_with(head) && text.ends_with(tail);
+}
+
+}  // namespace
+
+Result<RequestPath> RequestPath::Parse(std::string_view target) {
+  if (target.size() > kPathBytesMax) return Bad("it is over 8 KiB");
+  RequestPath path;
+  const size_t mark = target.find('?');
+  if (mark != std::string_view::npos) path.query = target.substr(mark + 1);
+  const std::string_view text = target.substr(0, mark);
+  if (!text.starts_with('/')) return Bad("it does not start with '/'");
+  std::string segment;
+  for (size_t i = 1; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '/') {
+      if (segment.empty()) return Bad("an empty segment");
+      path.segments.push_back(std::exchange(segment, {}));
+    } else if (c == '%') {
+      RETURN_IF_ERROR(TakeEscape(text, i, segment));
+      i += 2;
+    } else if (c == '\\' || c == '#' || c == ' ' || IsControl(static_cast<unsigned char>(c)) ||
+               static_cast<unsigned char>(c) >= 0x80) {
+      return Bad("a character that has to be escaped");
+    } else {
+      segment += c;
+    }
+  }
+  path.segments.push_back(std::move(segment));
+  for (const std::string& s : path.segments) RETURN_IF_ERROR(CheckSegment(s));
+  return path;
+}
+
+Result<PathPattern> PathPattern::Parse(std::string_view text) {
+  PathPattern pattern;
+  ASSIGN_OR_RETURN(RequestPath path, RequestPath::Parse(text));
+  pattern.has_query_ = text.find('?') != std::string_view::npos;
+  pattern.query_ = std::move(path.query);
+  pattern.rest_ = path.segments.back() == "**";
+  if (pattern.rest_) path.segments.pop_back();
+  pattern.segments_ = std::move(path.segments);
+  for (const std::string& segment : pattern.segments_) {
+    if (std::count(segment.begin(), segment.end(), '*') > 1) {
+      return Error(Code::kInvalid,
+                   "a segment may hold one '*'; '**' stands only at the end: /org/**");
+    }
+  }
+  for (const std::string& segment : pattern.segments_) pattern.text_ += "/" + segment;
+  if (pattern.rest_) pattern.text_ += "/**";
+  if (pattern.has_query_) pattern.text_ += "?" + pattern.query_;
+  return pattern;
+}
+
+bool PathPattern::Matches(const RequestPath& path) const {
+  if (has_query_ && query_ != path.query) return false;
+  const size_t own = segments_.size();
+  if (rest_ ? path.segments.size() <= own : path.segments.size() != own) return false;
+  for (size_t i = 0; i < own; ++i) {
+    if (!MatchesSegment(segments_[i], path.segments[i])) return false;
+  }
+  return true;
+}
+
+}  // namespace cove::policy
