@@ -69,17 +69,9 @@ Result<void> SetPublicUrl(Config& c, const ConfigValue& v, const std::string&) {
 
 Result<void> SetLogLevel(Config& c, const ConfigValue& v, const std::string&) {
   ASSIGN_OR_RETURN(const std::string name, AsText(v));
-  if (name == "debug") {
-    c.log_level = log::Level::kDebug;
-  } else if (name == "info") {
-    c.log_level = log::Level::kInfo;
-  } else if (name == "warn") {
-    c.log_level = log::Level::kWarn;
-  } else if (name == "error") {
-    c.log_level = log::Level::kError;
-  } else {
-    return Want("\"debug\", \"info\", \"warn\" or \"error\"");
-  }
+  const auto level = log::ParseLevel(name);
+  if (!level) return Want("\"debug\", \"info\", \"warn\" or \"error\"");
+  c.log_level = *level;
   return Ok();
 }
 

@@ -118,7 +118,7 @@ int FrontMain(const std::vector<std::string>& args) {
   }
   auto config = LoadConfig(*options);
   if (!config) return Fail(kExitUsage, config.error());
-  log::Configure("front", config->log_level);
+  log::Configure("front", options->log_level.value_or(config->log_level));
   ::umask(0077);
   ::signal(SIGPIPE, SIG_IGN);
   if (auto confined = Confine(); !confined) return Fail(kExitFailed, confined.error());

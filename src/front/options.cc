@@ -17,6 +17,8 @@ Result<Options> ParseOptions(const std::vector<std::string>& args) {
       out.data = value;
     } else if (args[i] == "--config-name") {
       out.config_name = value;
+    } else if (args[i] == "--log-level" && log::ParseLevel(value)) {
+      out.log_level = log::ParseLevel(value);
     } else if (const auto fd = ParseInt<int>(value); args[i] == "--config-fd" && fd) {
       out.config_fd = *fd;
     } else {

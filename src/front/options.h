@@ -1,18 +1,21 @@
 // The command line of `cove front`, which the runner writes. Pure.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "log/log.h"
 
 namespace cove::front {
 
 struct Options {
-  std::string data;              // --data DIR
-  int config_fd = -1;            // --config-fd N: the opened configuration file
-  std::string config_name;       // --config-name NAME: for errors
-  bool print_reference = false;  // --print-config-reference: do only that
+  std::string data;                     // --data DIR
+  int config_fd = -1;                   // --config-fd N: the opened configuration file
+  std::string config_name;              // --config-name NAME: for errors
+  std::optional<log::Level> log_level;  // --log-level LEVEL: instead of the configuration's
+  bool print_reference = false;         // --print-config-reference: do only that
 };
 
 Result<Options> ParseOptions(const std::vector<std::string>& args);

@@ -46,6 +46,13 @@ void AppendQuoted(fmt::memory_buffer& out, std::string_view text) {
 
 }  // namespace
 
+std::optional<Level> ParseLevel(std::string_view name) {
+  for (const Level level : {Level::kDebug, Level::kInfo, Level::kWarn, Level::kError}) {
+    if (LevelName(level) == name) return level;
+  }
+  return std::nullopt;
+}
+
 void Configure(std::string_view program, Level level) {
   const size_t n = program.copy(program_name, sizeof program_name - 1);
   program_name[n] = '\0';

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -13,6 +14,9 @@
 namespace cove::log {
 
 enum class Level { kDebug, kInfo, kWarn, kError };
+
+// "debug", "info", "warn" or "error".
+std::optional<Level> ParseLevel(std::string_view name);
 
 struct Field {
   std::string_view key;

@@ -1,6 +1,7 @@
 #include "runner/options.h"
 
 #include "base/text.h"
+#include "log/log.h"
 
 namespace cove::runner {
 namespace {
@@ -31,16 +32,18 @@ Result<Options> ParseOptions(const std::vector<std::string>& args) {
       out.help = true;
       continue;
     }
-    std::string* target = name.starts_with("--listen")   ? &out.listen_text
-                          : name.starts_with("--data")   ? &out.data
-                          : name.starts_with("--config") ? &out.config
-                          : name.starts_with("--store")  ? &out.store
-                                                         : nullptr;
     const size_t equals = name.find('=');
     const std::string bare = name.substr(0, equals);
-    const bool known =
-        bare == "--listen" || bare == "--data" || bare == "--config" || bare == "--store";
-    if (target == nullptr || !known) {
+    const std::pair<std::string_view, std::string*> known[] = {{"--listen", &out.listen_text},
+                                                               {"--data", &out.data},
+                                                               {"--config", &out.config},
+                                                               {"--store", &out.store},
+                                                               {"--log-level", &out.log_level}};
+    std::string* target = nullptr;
+    for (const auto& [option, place] : known) {
+      if (bare == option) target = place;
+    }
+    if (target == nullptr) {
       return Error(Code::kInvalid, "unknown option '" + name + "'\n" + kServeUsage);
     }
     if (equals != std::string::npos) {
@@ -54,6 +57,10 @@ Result<Options> ParseOptions(const std::vector<std::string>& args) {
   ASSIGN_OR_RETURN(out.listen, ParseListen(out.listen_text));
   if (!out.data.starts_with('/')) {
     return Error(Code::kInvalid, "--data wants an absolute path, not '" + out.data + "'");
+  }
+  if (!out.log_level.empty() && !log::ParseLevel(out.log_level)) {
+    return Error(Code::kInvalid,
+                 "--log-level wants debug, info, warn or error, not '" + out.log_level + "'");
   }
   while (out.data.size() > 1 && out.data.ends_with('/')) out.data.pop_back();
   return out;

@@ -13,17 +13,20 @@ struct Options {
   net::SocketAddress listen;
   std::string listen_text = "127.0.0.1:3986";
   std::string data = "/var/lib/cove";
-  std::string config;  // path; empty: none
-  std::string store;   // URL for the front; empty: its default
+  std::string config;     // path; empty: none
+  std::string store;      // URL for the front; empty: its default
+  std::string log_level;  // empty: info, and the front as its configuration says
   bool help = false;
 };
 
 inline constexpr const char* kServeUsage =
     "usage: cove serve [--listen HOST:PORT] [--data DIR] [--config FILE] [--store URL]\n"
+    "                  [--log-level LEVEL]\n"
     "  --listen  where the API, previews and the dashboard are served (127.0.0.1:3986)\n"
     "  --data    where everything is kept (/var/lib/cove)\n"
     "  --config  cove.toml\n"
-    "  --store   database URL; default: a file below --data\n";
+    "  --store   database URL; default: a file below --data\n"
+    "  --log-level  debug, info, warn or error; stands above server.log_level of cove.toml\n";
 
 // kInvalid, naming the word that is wrong.
 Result<Options> ParseOptions(const std::vector<std::string>& args);

@@ -138,6 +138,9 @@ FrontProcess::Settings Server::FrontSettings(const Options& options) {
   if (config_) {
     out.args.insert(out.args.end(), {"--config-fd", "4", "--config-name", options.config});
   }
+  if (!options.log_level.empty()) {
+    out.args.insert(out.args.end(), {"--log-level", options.log_level});
+  }
   out.env = FrontEnvironment(Environment(), options.store);
   out.listener = listener_.get();
   out.config_fd = config_.get();
@@ -200,6 +203,7 @@ int ServeMain(const std::vector<std::string>& args) {
     std::fputs(kServeUsage, stdout);
     return 0;
   }
+  log::Configure("runner", log::ParseLevel(options->log_level).value_or(log::Level::kInfo));
   umask(0022);
   signal(SIGPIPE, SIG_IGN);
   RaiseFileLimit();

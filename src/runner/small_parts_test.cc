@@ -52,6 +52,8 @@ TEST(OptionsTest, ReadsBothSpellingsAndRefusesTheRest) {
   EXPECT_FALSE(ParseOptions({"--listener=1.2.3.4:5"}));
   EXPECT_FALSE(ParseOptions({"--listen", "host.example:80"}));
   EXPECT_FALSE(ParseOptions({"extra"}));
+  EXPECT_EQ(ParseOptions({"--log-level=debug"})->log_level, "debug");
+  EXPECT_FALSE(ParseOptions({"--log-level", "loud"}));
 }
 
 TEST(FrontEnvTest, KeepsKeysAndDropsTheRest) {

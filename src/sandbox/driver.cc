@@ -13,10 +13,12 @@
 #include <map>
 
 #include "async/fd_watch.h"
+#include "log/log.h"
 #include "proto/boot.h"
 #include "sandbox/launch.h"
 #include "sandbox/rules.h"
 #include "sandbox/seccomp_profile.h"
+#include "sys/cgroup_moves.h"
 #include "sys/process.h"
 #include "sys/small_file.h"
 
@@ -246,6 +248,11 @@ Result<std::unique_ptr<NamespaceDriver>> NamespaceDriver::Make(DriverOptions opt
   ASSIGN_OR_RETURN(const std::string program, DefaultSeccompProgram());
   ASSIGN_OR_RETURN(kit.seccomp, sys::SealedBytes("cove-seccomp", program));
   ASSIGN_OR_RETURN(kit.cgroups, sys::CgroupTree::Open(std::move(options.cgroup_parent)));
+  if (auto quick = sys::FavorCgroupMoves()) {
+    kit.quick_moves = *std::move(quick);
+  } else {
+    log::Warn("cgroups.slow_moves", {{"why", quick.error().message()}});
+  }
   kit.routes = sys::LoopbackOnlyNetwork(boot::kAddress4, boot::kAddress6);
   kit.rules = BoxRules();
   return std::unique_ptr<NamespaceDriver>(std::make_unique<Driver>(std::move(kit)));

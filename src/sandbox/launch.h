@@ -19,6 +19,7 @@ struct LaunchKit {
   sys::NetlinkBatch routes;
   sys::NetlinkBatch rules;
   sys::CgroupTree cgroups;
+  UniqueFd quick_moves;  // sys/cgroup_moves.h; none: moves are slow
 };
 
 class Launch {
