@@ -21,7 +21,7 @@
 
 namespace cove::proto::runner {
 
-inline constexpr uint32_t kVersion = 1;
+inline constexpr uint32_t kVersion = 2;
 
 enum class Type : uint16_t {
   kReply = 1,       // Reply; the answer to every request; may carry descriptors
@@ -44,7 +44,9 @@ enum class Type : uint16_t {
   kImageList = 21,    // Empty; kReply carries ImageList
   kImageDelete = 22,  // ImageRef; kConflict while a box or image uses it
 
-  kBoxOom = 31,  // BoxOom; event: the kernel killed processes of a running box
+  kBoxResize = 30,  // BoxResize; a running or stopped one; kept in its record before it applies
+  kBoxOom = 31,     // BoxOom; event: the kernel killed processes of a running box
+  kMachine = 32,    // Empty; kReply carries Machine
 };
 
 struct Empty {
@@ -95,10 +97,11 @@ struct Limits {
   uint32_t cpu_millis = 1000;  // 1000 is one core
   uint64_t memory_bytes = 1ull << 30;
   uint32_t pids = 1024;
-  uint64_t disk_bytes = 0;  // 0: as the data disk allows
+  uint64_t disk_bytes = 0;   // 0: as the data disk allows
+  uint32_t io_weight = 100;  // 1 to 10000, beside the other boxes; where the kernel can
   template <class A>
   void Fields(A& a) {
-    a(cpu_millis, memory_bytes, pids, disk_bytes);
+    a(cpu_millis, memory_bytes, pids, disk_bytes, io_weight);
   }
 };
 
@@ -110,6 +113,17 @@ struct BoxCreate {
   template <class A>
   void Fields(A& a) {
     a(id, image, limits, hostname);
+  }
+};
+
+// All limits anew. kConflict, saying how much it uses, when it holds more than it would be allowed;
+// it keeps the old ones then.
+struct BoxResize {
+  SandboxId id;
+  Limits limits;
+  template <class A>
+  void Fields(A& a) {
+    a(id, limits);
   }
 };
 
@@ -191,6 +205,24 @@ struct BoxOom {
   template <class A>
   void Fields(A& a) {
     a(id, kills);
+  }
+};
+
+// What the machine has for boxes, which the front cannot see by itself.
+struct Machine {
+  std::string disk_scheme;            // what enforces disk_bytes: as `cove doctor` names it
+  uint64_t disk_bytes = 0;            // of the file system that boxes write to
+  uint64_t disk_available_bytes = 0;  // of it, now
+  uint64_t host_disk_bytes = 0;       // of the data directory's own, where images are
+  uint64_t host_available_bytes = 0;  // of it, now
+  uint64_t host_reserve_bytes = 0;    // what must stay free there
+  uint32_t box_slots = 0;             // boxes (ranges of uids) that could still be made
+  uint32_t files_left = 0;            // boxes that the runner's file descriptors allow still
+  uint32_t pids_left = 0;             // processes and threads that the kernel allows still
+  template <class A>
+  void Fields(A& a) {
+    a(disk_scheme, disk_bytes, disk_available_bytes, host_disk_bytes, host_available_bytes,
+      host_reserve_bytes, box_slots, files_left, pids_left);
   }
 };
 

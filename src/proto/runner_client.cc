@@ -129,6 +129,17 @@ Task<Result<runner::ImageInfo>> RunnerClient::SnapshotBox(SandboxId id, OnProgre
   co_return Only(Decode<runner::ImageInfo>(answer.body), answer.fds);
 }
 
+Task<Result<void>> RunnerClient::ResizeBox(SandboxId id, runner::Limits limits) {
+  const std::string body = Encode(runner::BoxResize{std::move(id), limits});
+  CO_RETURN_IF_ERROR(co_await Call(Type::kBoxResize, body));
+  co_return Ok();
+}
+
+Task<Result<runner::Machine>> RunnerClient::Machine() {
+  CO_ASSIGN_OR_RETURN(const Answer answer, co_await Call(Type::kMachine, std::string()));
+  co_return Only(Decode<runner::Machine>(answer.body), answer.fds);
+}
+
 Task<Result<runner::ImageInfo>> RunnerClient::HostImage(OnProgress on_progress) {
   CO_ASSIGN_OR_RETURN(const Answer answer,
                       co_await Call(Type::kImageHost, std::string(), std::move(on_progress)));

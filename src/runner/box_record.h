@@ -15,7 +15,7 @@
 namespace cove::runner {
 
 struct BoxSpecRecord {
-  uint32_t version = 1;
+  uint32_t version = 2;
   SandboxId id;
   ImageId image;
   proto::runner::Limits limits;

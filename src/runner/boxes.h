@@ -54,6 +54,8 @@ class Boxes {
   // Replies once nothing in it runs; its file cache goes behind.
   Task<Result<void>> Pause(SandboxId id);
   Task<Result<void>> Resume(SandboxId id);
+  // All limits anew; kept on disk before they apply. On an error the old ones hold.
+  Task<Result<void>> Resize(SandboxId id, proto::runner::Limits limits);
   Task<Result<proto::runner::ImageInfo>> Snapshot(SandboxId id, Jobs::Progress progress);
   std::vector<proto::runner::BoxInfo> List() const;
 
@@ -76,6 +78,7 @@ class Boxes {
   Result<BoxPtr> Find(const SandboxId& id) const;
   Result<UniqueFd> OpenBoxDir(const SandboxId& id) const;
   Result<uint32_t> FreeSlot() const;
+  Result<void> Apply(const Box& box, const proto::runner::Limits& limits);
   Result<Attached> AttachTo(const Box& box) const;
   Task<Result<void>> MakeFiles(BoxPtr box);
   Task<Result<void>> Run(BoxPtr box);

@@ -55,6 +55,8 @@ Task<void> Boxes::RecoverBox(std::string name) {
       if (const auto kills = deps_.driver.OomKills(id)) box->oom_kills = *kills;
       box->ended.Reset();
       watches_.Spawn(Watch(box));
+      // A change of them may have been cut short.
+      LogFailure("box.limits_stay", id, Apply(*box, box->spec.limits));
       log::Info("box.adopted", {{"sandbox", id.value}, {"pid", run->pid}});
       co_return;
     }

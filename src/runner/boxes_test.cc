@@ -199,6 +199,33 @@ TEST_F(BoxesTest, ANewRunnerRemovesWhatNobodyOwns) {
   EXPECT_TRUE(driver.cgroups.empty());
 }
 
+TEST_F(BoxesTest, NewLimitsHoldNowAndForTheNextRunner) {
+  ASSERT_TRUE(Create(kA));
+  proto::runner::Limits limits;
+  limits.memory_bytes = 2ull << 30;
+  limits.io_weight = 300;
+  const auto resized = loop.RunUntil(boxes->Resize(kA, limits));
+  ASSERT_TRUE(resized) << resized.error().message();
+  EXPECT_EQ(driver.resized.memory_bytes, 2ull << 30);
+  driver.resized = {};
+  Restart();
+  EXPECT_EQ(driver.resized.io_weight, 300u) << "applied again: the last runner may have died first";
+  EXPECT_EQ(boxes->List()[0].limits.memory_bytes, 2ull << 30);
+  EXPECT_EQ(loop.RunUntil(boxes->Resize(kB, limits)).error().code(), Code::kNotFound);
+}
+
+TEST_F(BoxesTest, LimitsThatCannotHoldChangeNothing) {
+  ASSERT_TRUE(Create(kA));
+  const uint64_t before = boxes->List()[0].limits.memory_bytes;
+  driver.memory_held = 512ull << 20;
+  proto::runner::Limits limits;
+  limits.memory_bytes = 64ull << 20;
+  EXPECT_EQ(loop.RunUntil(boxes->Resize(kA, limits)).error().code(), Code::kConflict);
+  EXPECT_EQ(driver.resized.memory_bytes, before);
+  Restart();
+  EXPECT_EQ(boxes->List()[0].limits.memory_bytes, before);
+}
+
 TEST_F(BoxesTest, AnImageInUseStays) {
   const ImageId base = data->MakeImage('b');
   const ImageId top = data->MakeImage('c', {base});

@@ -13,6 +13,8 @@ constexpr uint64_t kMemoryMin = 16ull << 20;
 constexpr uint64_t kMemoryMax = 64ull << 40;
 constexpr uint32_t kPidsMin = 8;
 constexpr uint32_t kPidsMax = 4'000'000;
+constexpr uint32_t kIoWeightMax = 10'000;
+constexpr uint64_t kDiskMin = 16ull << 20;
 constexpr uint64_t kDiskMax = 1ull << 50;
 
 Error Invalid(std::string text) { return {Code::kInvalid, std::move(text)}; }
@@ -45,6 +47,12 @@ Result<void> CheckLimits(const proto::runner::Limits& limits) {
   }
   if (limits.pids < kPidsMin || limits.pids > kPidsMax) {
     return Invalid("the limit of processes must be between 8 and 4000000");
+  }
+  if (limits.io_weight < 1 || limits.io_weight > kIoWeightMax) {
+    return Invalid("the io weight must be between 1 and 10000");
+  }
+  if (limits.disk_bytes != 0 && limits.disk_bytes < kDiskMin) {
+    return Invalid("the disk limit must be at least 16 MiB");
   }
   if (limits.disk_bytes > kDiskMax) return Invalid("the disk limit must be at most 1 PiB");
   return Ok();

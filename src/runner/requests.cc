@@ -62,6 +62,7 @@ Task<Result<Requests::Answer>> Requests::Do(std::shared_ptr<FrontLink> link, Typ
     case Type::kBoxPause:
     case Type::kBoxResume:
     case Type::kBoxList:
+    case Type::kBoxResize:
       return DoBox(type, std::move(body));
     default:
       return DoImage(std::move(link), type, number, std::move(body));
@@ -87,6 +88,13 @@ Task<Result<Requests::Answer>> Requests::DoBox(Type type, std::string body) {
     CO_RETURN_IF_ERROR(CheckSandboxId(request.id));
     const milliseconds grace(std::min(request.grace_ms, kGraceMax));
     CO_RETURN_IF_ERROR(co_await boxes_.Stop(request.id, grace));
+    co_return std::move(answer);
+  }
+  if (type == Type::kBoxResize) {
+    CO_ASSIGN_OR_RETURN(auto request, Decode<pr::BoxResize>(body));
+    CO_RETURN_IF_ERROR(CheckSandboxId(request.id));
+    CO_RETURN_IF_ERROR(CheckLimits(request.limits));
+    CO_RETURN_IF_ERROR(co_await boxes_.Resize(request.id, request.limits));
     co_return std::move(answer);
   }
   CO_ASSIGN_OR_RETURN(auto request, Decode<pr::BoxRef>(body));

@@ -119,6 +119,11 @@ class FakeDriver : public sandbox::NamespaceDriver {
   Result<std::vector<SandboxId>> ListCgroups() override {
     return std::vector<SandboxId>(cgroups.begin(), cgroups.end());
   }
+  Result<void> Resize(SandboxId, const proto::runner::Limits& limits) override {
+    if (limits.memory_bytes < memory_held) return Error(Code::kConflict, "it holds more memory");
+    resized = limits;
+    return Ok();
+  }
   Task<Result<void>> Pause(SandboxId id) override {
     co_await async::Yield();
     if (fail_pause) co_return Error(Code::kTimeout, "a process does not stop");
@@ -145,6 +150,8 @@ class FakeDriver : public sandbox::NamespaceDriver {
   int oom_event = -1;  // the writing end of the last box's
   std::set<SandboxId> frozen;
   bool ignore_term = false;
+  uint64_t memory_held = 0;
+  proto::runner::Limits resized;
   int kills = 0;
   int adoptions = 0;
   std::set<pid_t> pids;

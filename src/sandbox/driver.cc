@@ -174,6 +174,9 @@ class Driver final : public NamespaceDriver {
     return ids;
   }
 
+  Result<void> Resize(SandboxId id, const proto::runner::Limits& limits) override {
+    return kit_.cgroups.SetLimits(id.value, CgroupPart::kWork, WorkLimits(limits));
+  }
   Task<Result<void>> Pause(SandboxId id) override {
     CO_RETURN_IF_ERROR(kit_.cgroups.Freeze(id.value));
     const TimePoint deadline = Now() + kFreezeLimit;

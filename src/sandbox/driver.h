@@ -114,6 +114,10 @@ class NamespaceDriver {
   // Ids of all boxes that have cgroups, running or not: what a restarted runner looks for.
   virtual Result<std::vector<SandboxId>> ListCgroups() = 0;
 
+  // New limits for a running box: cpu, memory, pids and io weight. kConflict: it holds more memory
+  // than that, and nothing has changed.
+  virtual Result<void> Resize(SandboxId id, const proto::runner::Limits& limits) = 0;
+
   // Returns once every process of the box stands still. kTimeout: one that waits for a device does
   // not; the box runs on then. Paused already: fine.
   virtual Task<Result<void>> Pause(SandboxId id) = 0;

@@ -37,6 +37,13 @@ constexpr auto kStartLimit = seconds(30);
 
 }  // namespace
 
+sys::CgroupLimits WorkLimits(const proto::runner::Limits& limits) {
+  return {.cpu_millis = limits.cpu_millis,
+          .memory_bytes = limits.memory_bytes,
+          .pids = limits.pids,
+          .io_weight = limits.io_weight};
+}
+
 Launch::~Launch() {
   if (done_) return;
   if (listener_) unlink(spec_.socket_path.c_str());
@@ -113,10 +120,7 @@ Result<void> Launch::MakeCgroups() {
   const sys::CgroupTree& tree = kit_.cgroups;
   RETURN_IF_ERROR(tree.Create(id));
   RETURN_IF_ERROR(tree.SetLimits(id, CgroupPart::kToolbox, kToolboxLimits));
-  const sys::CgroupLimits work = {.cpu_millis = spec_.limits.cpu_millis,
-                                  .memory_bytes = spec_.limits.memory_bytes,
-                                  .pids = spec_.limits.pids};
-  RETURN_IF_ERROR(tree.SetLimits(id, CgroupPart::kWork, work));
+  RETURN_IF_ERROR(tree.SetLimits(id, CgroupPart::kWork, WorkLimits(spec_.limits)));
   ASSIGN_OR_RETURN(procs_, tree.OpenProcs(id, CgroupPart::kWork));
   ASSIGN_OR_RETURN(clone_cgroup_, tree.OpenForClone(id, CgroupPart::kToolbox));
   ASSIGN_OR_RETURN(box_.oom_event, tree.OpenOomEvent(id));

@@ -22,6 +22,9 @@ struct LaunchKit {
   UniqueFd quick_moves;  // sys/cgroup_moves.h; none: moves are slow
 };
 
+// The limits of the workload's cgroup; disk limits are another's business.
+sys::CgroupLimits WorkLimits(const proto::runner::Limits& limits);
+
 class Launch {
  public:
   // `kit` must outlive it.

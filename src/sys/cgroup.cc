@@ -16,13 +16,8 @@ namespace cove::sys {
 namespace {
 
 constexpr std::array<std::string_view, 4> kNeeded = {"cpu", "memory", "pids", "freezer"};
+constexpr std::array<std::string_view, 5> kUsed = {"cpu", "memory", "pids", "freezer", "io"};
 constexpr std::array kParts = {CgroupPart::kWork, CgroupPart::kToolbox, CgroupPart::kBoth};
-
-// A v1 memory file that the kernel may have been built without.
-Result<void> WriteIfThere(const std::string& path, const std::string& text) {
-  if (access(path.c_str(), F_OK) != 0) return Ok();
-  return WriteFile(path, text);
-}
 
 }  // namespace
 
@@ -44,9 +39,11 @@ std::vector<CgroupHierarchy> ParseCgroupMounts(std::string_view mountinfo,
       if (left.size() < 5 || right.size() < 3 || right[0] != (v2 ? "cgroup2" : "cgroup")) continue;
       CgroupHierarchy h{.mount = std::string(left[4]), .v2 = v2, .controllers = {}};
       const auto carried = v2 ? Split(Trim(v2_controllers), ' ') : Split(right[2], ',');
-      for (std::string_view name : kNeeded) {
+      for (std::string_view name : kUsed) {
+        // v1 calls it by another name.
+        const std::string_view here = !v2 && name == "io" ? "blkio" : name;
         // Every v2 cgroup can be frozen; there is no controller of that name.
-        const bool has = std::find(carried.begin(), carried.end(), name) != carried.end() ||
+        const bool has = std::find(carried.begin(), carried.end(), here) != carried.end() ||
                          (v2 && name == "freezer" && !h.controllers.empty());
         if (!has || std::find(taken.begin(), taken.end(), name) != taken.end()) continue;
         taken.push_back(name);
@@ -56,6 +53,13 @@ std::vector<CgroupHierarchy> ParseCgroupMounts(std::string_view mountinfo,
     }
   }
   return found;
+}
+
+void DropIdleIo(std::vector<CgroupHierarchy>& hierarchies, bool bfq) {
+  for (CgroupHierarchy& h : hierarchies) {
+    if (!h.v2 && !bfq) std::erase(h.controllers, "io");
+  }
+  std::erase_if(hierarchies, [](const CgroupHierarchy& h) { return h.controllers.empty(); });
 }
 
 const CgroupHierarchy* CgroupTree::Find(std::string_view controller) const {
@@ -74,6 +78,17 @@ std::string CgroupTree::Path(const CgroupHierarchy& h, const std::string& box,
 }
 
 namespace {
+
+bool AnyDiskHasBfq() {
+  DIR* dir = opendir("/sys/block");
+  bool found = false;
+  while (const dirent* entry = dir != nullptr && !found ? readdir(dir) : nullptr) {
+    const auto text = ReadFile("/sys/block/" + std::string(entry->d_name) + "/queue/scheduler");
+    found = text && text->find("[bfq]") != std::string::npos;
+  }
+  if (dir != nullptr) closedir(dir);
+  return found;
+}
 
 // v2 gives controllers to children only when the parent says so.
 Result<void> Delegate(const CgroupHierarchy& h, const std::string& dir) {
@@ -104,6 +119,7 @@ Result<CgroupTree> CgroupTree::Open(std::string parent) {
     if (text) v2 = std::move(*text);
   }
   tree.hierarchies_ = ParseCgroupMounts(mountinfo, v2);
+  DropIdleIo(tree.hierarchies_, AnyDiskHasBfq());
   for (std::string_view name : kNeeded) {
     if (tree.Find(name) == nullptr) {
       return Error(Code::kUnavailable,
@@ -126,60 +142,6 @@ Result<void> CgroupTree::Create(const std::string& box) const {
     RETURN_IF_ERROR(Delegate(h, Path(h, box, CgroupPart::kBoth)));
     RETURN_IF_ERROR(MakeDir(Path(h, box, CgroupPart::kToolbox), 0755));
     RETURN_IF_ERROR(MakeDir(Path(h, box, CgroupPart::kWork), 0755));
-  }
-  return Ok();
-}
-
-namespace {
-
-Result<void> LimitMemoryV1(const std::string& dir, uint64_t bytes) {
-  const std::string text = std::to_string(bytes);
-  // memory <= memory+swap must hold at every moment, so which goes first depends on whether the
-  // limit grows or shrinks.
-  const bool swap = access((dir + "/memory.memsw.limit_in_bytes").c_str(), F_OK) == 0;
-  if (!WriteFile(dir + "/memory.limit_in_bytes", text) && swap) {
-    RETURN_IF_ERROR(WriteFile(dir + "/memory.memsw.limit_in_bytes", text));
-    RETURN_IF_ERROR(WriteFile(dir + "/memory.limit_in_bytes", text));
-  } else if (swap) {
-    RETURN_IF_ERROR(WriteFile(dir + "/memory.memsw.limit_in_bytes", text));
-  } else {
-    RETURN_IF_ERROR(WriteFile(dir + "/memory.limit_in_bytes", text));
-  }
-  // TCP buffers are not charged to the memory limit of v1.
-  return WriteIfThere(dir + "/memory.kmem.tcp.limit_in_bytes", std::to_string(bytes / 4));
-}
-
-Result<void> LimitMemory(const CgroupHierarchy& h, const std::string& dir, uint64_t bytes) {
-  if (!h.v2) return LimitMemoryV1(dir, bytes);
-  RETURN_IF_ERROR(WriteFile(dir + "/memory.max", std::to_string(bytes)));
-  return WriteIfThere(dir + "/memory.swap.max", "0");
-}
-
-Result<void> LimitCpu(const CgroupHierarchy& h, const std::string& dir, uint32_t millis) {
-  constexpr uint32_t kPeriodUs = 100'000;
-  // The kernel takes no quota below 1 ms.
-  const uint32_t quota = std::max<uint32_t>(millis * (kPeriodUs / 1000), 1000);
-  if (h.v2) {
-    return WriteFile(dir + "/cpu.max", std::to_string(quota) + " " + std::to_string(kPeriodUs));
-  }
-  return WriteFile(dir + "/cpu.cfs_quota_us", std::to_string(quota));
-}
-
-}  // namespace
-
-Result<void> CgroupTree::SetLimits(const std::string& box, CgroupPart part,
-                                   const CgroupLimits& limits) const {
-  if (limits.cpu_millis != 0) {
-    const CgroupHierarchy& h = *Find("cpu");
-    RETURN_IF_ERROR(LimitCpu(h, Path(h, box, part), limits.cpu_millis));
-  }
-  if (limits.memory_bytes != 0) {
-    const CgroupHierarchy& h = *Find("memory");
-    RETURN_IF_ERROR(LimitMemory(h, Path(h, box, part), limits.memory_bytes));
-  }
-  if (limits.pids != 0) {
-    const std::string dir = Path(*Find("pids"), box, part);
-    RETURN_IF_ERROR(WriteFile(dir + "/pids.max", std::to_string(limits.pids)));
   }
   return Ok();
 }
@@ -266,7 +228,7 @@ Result<void> CgroupTree::SetSwap(const std::string& box, Swap swap) const {
   const CgroupHierarchy& h = *Find("memory");
   if (!h.v2) return Ok();  // there the limit of memory and swap together holds it
   const std::string dir = Path(h, box, CgroupPart::kWork);
-  return WriteIfThere(dir + "/memory.swap.max", swap == Swap::kAllowed ? "max" : "0");
+  return WriteFileIfThere(dir + "/memory.swap.max", swap == Swap::kAllowed ? "max" : "0");
 }
 
 Result<UniqueFd> CgroupTree::OpenOomCounter(const std::string& box) const {

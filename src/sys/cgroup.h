@@ -22,7 +22,7 @@ namespace cove::sys {
 struct CgroupHierarchy {
   std::string mount;  // where it is mounted
   bool v2 = false;
-  std::vector<std::string> controllers;  // those of cpu, memory, pids, freezer that it carries
+  std::vector<std::string> controllers;  // those of cpu, memory, pids, freezer, io that it carries
   bool Has(std::string_view controller) const;
 };
 
@@ -30,12 +30,17 @@ struct CgroupLimits {
   uint32_t cpu_millis = 0;    // 1000 is one core; 0: no limit
   uint64_t memory_bytes = 0;  // without swap; 0: no limit
   uint32_t pids = 0;          // 0: no limit
+  uint32_t io_weight = 0;     // 1 to 10000, 100 is usual; 0: as it is. Nothing where there is no io
 };
 
 // From the text of /proc/self/mountinfo and, for v2, `v2_controllers` (cgroup.controllers).
 // Separate from Open() for tests.
 std::vector<CgroupHierarchy> ParseCgroupMounts(std::string_view mountinfo,
                                                std::string_view v2_controllers);
+
+// The weights of v1's blkio work only under the scheduler BFQ; where no disk has it (`bfq` false) a
+// hierarchy for them alone would only cost time.
+void DropIdleIo(std::vector<CgroupHierarchy>& hierarchies, bool bfq);
 
 enum class CgroupPart { kBoth, kToolbox, kWork };
 
@@ -47,7 +52,11 @@ class CgroupTree {
 
   // Makes the cgroups of a box; leftovers of an earlier run of it are used as they are.
   Result<void> Create(const std::string& box) const;
+  // Of a running box too. kConflict: it holds more memory than that; nothing is killed for it.
   Result<void> SetLimits(const std::string& box, CgroupPart part, const CgroupLimits& limits) const;
+  // What the workload holds that the kernel cannot take back by dropping file cache: a limit below
+  // that would kill.
+  Result<uint64_t> MemoryHeld(const std::string& box) const;
   // cgroup.procs of one part in each hierarchy, for writing. Whoever holds them may move itself in
   // by writing "0", because the kernel asks who opened the file.
   Result<std::vector<UniqueFd>> OpenProcs(const std::string& box, CgroupPart part) const;
@@ -89,6 +98,8 @@ class CgroupTree {
   Result<void> RemoveParent() const;
 
   size_t hierarchies() const { return hierarchies_.size(); }
+  // Whether a controller is there; all but io always are.
+  bool Has(std::string_view controller) const { return Find(controller) != nullptr; }
 
  private:
   const CgroupHierarchy* Find(std::string_view controller) const;

@@ -3,6 +3,7 @@
 #include "sys/cgroup.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -35,6 +36,30 @@ TEST(CgroupMountsTest, PrefersWhatVersion1CarriesInTheHybridLayout) {
   EXPECT_EQ(found[0].mount, "/sys/fs/cgroup/cpu,cpuacct");
   EXPECT_TRUE(found[3].v2);
   EXPECT_EQ(found[3].controllers, std::vector<std::string>{"pids"});
+}
+
+TEST(CgroupMountsTest, FindsVersion1WithSeveralControllersInOneHierarchy) {
+  auto found = ParseCgroupMounts(
+      "32 30 0:28 / /cg/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n"
+      "33 30 0:29 / /cg/memory rw - cgroup cgroup rw,memory\n"
+      "34 30 0:30 / /cg/blkio rw - cgroup cgroup rw,blkio\n"
+      "35 30 0:31 / /cg/pids,freezer rw - cgroup cgroup rw,pids,freezer\n",
+      "");
+  ASSERT_EQ(found.size(), 4u);
+  EXPECT_EQ(found[2].controllers, std::vector<std::string>{"io"});
+  EXPECT_TRUE(found[3].Has("freezer"));
+  DropIdleIo(found, true);
+  EXPECT_EQ(found.size(), 4u);
+  DropIdleIo(found, false);
+  EXPECT_EQ(found.size(), 3u) << "weights nobody obeys cost nothing";
+}
+
+TEST(CgroupMountsTest, Version2CarriesTheWeightsWithTheRest) {
+  auto found = ParseCgroupMounts("30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
+                                 "cpuset cpu io memory pids\n");
+  DropIdleIo(found, false);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_TRUE(found[0].Has("io"));
 }
 
 TEST(CgroupMountsTest, IgnoresOtherLines) {
@@ -70,6 +95,40 @@ TEST_F(CgroupTreeTest, MakesLimitsAndRemovesABox) {
   EXPECT_TRUE(*tree_.Remove("a"));
   EXPECT_TRUE(*tree_.Remove("a")) << "nothing there";
   EXPECT_TRUE(tree_.List()->empty());
+}
+
+// Holds so much memory in the workload's group until it is killed.
+pid_t HoldMemory(const CgroupTree& tree, const std::string& box, size_t bytes) {
+  auto procs = tree.OpenProcs(box, CgroupPart::kWork);
+  const pid_t pid = fork();
+  if (pid != 0) return pid;
+  for (const UniqueFd& fd : *procs) {
+    if (write(fd.get(), "0", 1) != 1) _exit(1);
+  }
+  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+  if (memory == MAP_FAILED) _exit(2);
+  while (true) pause();
+}
+
+TEST_F(CgroupTreeTest, RefusesAMemoryLimitBelowWhatIsHeldAndKillsNobody) {
+  constexpr uint64_t kMiB = 1 << 20;
+  ASSERT_TRUE(tree_.Create("c"));
+  ASSERT_TRUE(tree_.SetLimits("c", CgroupPart::kWork, {.memory_bytes = 256 * kMiB}));
+  const pid_t pid = HoldMemory(tree_, "c", 64 * kMiB);
+  for (int i = 0; i < 2000 && *tree_.MemoryHeld("c") < 64 * kMiB; ++i) usleep(1000);
+  ASSERT_GE(*tree_.MemoryHeld("c"), 64 * kMiB);
+  const auto refused = tree_.SetLimits("c", CgroupPart::kWork, {.memory_bytes = 32 * kMiB});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), Code::kConflict) << refused.error().message();
+  for (const uint64_t limit : {128 * kMiB, 512 * kMiB}) {
+    EXPECT_TRUE(tree_.SetLimits("c", CgroupPart::kWork, {.memory_bytes = limit}));
+  }
+  EXPECT_EQ(waitpid(pid, nullptr, WNOHANG), 0) << "it still lives";
+  EXPECT_EQ(*tree_.OomKills("c"), 0u);
+  kill(pid, SIGKILL);
+  waitpid(pid, nullptr, 0);
+  EXPECT_TRUE(*tree_.Remove("c"));
 }
 
 TEST_F(CgroupTreeTest, LetsTheHolderOfTheDescriptorsMoveItselfIn) {

@@ -39,6 +39,11 @@ Result<void> WriteFile(const std::string& path, std::string_view text) {
   return Ok();
 }
 
+Result<void> WriteFileIfThere(const std::string& path, std::string_view text) {
+  if (access(path.c_str(), F_OK) != 0) return Ok();
+  return WriteFile(path, text);
+}
+
 Result<void> MakeDir(const std::string& path, unsigned mode) {
   if (mkdir(path.c_str(), mode) != 0 && errno != EEXIST) {
     return Error::FromErrno("cannot make the directory " + path);

@@ -13,6 +13,8 @@ Result<UniqueFd> Open(const std::string& path, int flags, unsigned mode = 0);
 Result<std::string> ReadFile(const std::string& path);
 // One write(2); the file must be there.
 Result<void> WriteFile(const std::string& path, std::string_view text);
+// Nothing happens when it is not there: what the kernel may have been built without.
+Result<void> WriteFileIfThere(const std::string& path, std::string_view text);
 // An existing directory is no error; its mode is left alone then.
 Result<void> MakeDir(const std::string& path, unsigned mode);
 // An executable memory file with the bytes of `path`, sealed against every change. Nobody without

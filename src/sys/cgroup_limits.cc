@@ -1,0 +1,102 @@
+// Limits of a part of a box, set anew or changed while it runs.
+#include <algorithm>
+
+#include "base/text.h"
+#include "sys/cgroup.h"
+#include "sys/oom_count.h"
+#include "sys/small_file.h"
+
+namespace cove::sys {
+namespace {
+
+// File cache goes when the limit shrinks; the rest stays, and v2 would kill for it.
+Result<uint64_t> Held(const CgroupHierarchy& h, const std::string& dir) {
+  ASSIGN_OR_RETURN(const std::string stat, ReadFile(dir + "/memory.stat"));
+  return CounterIn(stat, h.v2 ? "anon" : "rss") + CounterIn(stat, "shmem");
+}
+
+Error HoldsMore(uint64_t held, uint64_t limit) {
+  return {Code::kConflict, "its programs hold " + std::to_string(held >> 20) +
+                               " MiB of memory, more than the new limit of " +
+                               std::to_string(limit >> 20) + " MiB; end some first"};
+}
+
+// memory <= memory+swap must hold at every moment, so which goes first depends on whether the limit
+// grows or shrinks.
+Result<void> LimitMemoryV1(const std::string& dir, uint64_t bytes) {
+  const std::string text = std::to_string(bytes);
+  const std::string memory = dir + "/memory.limit_in_bytes";
+  const std::string with_swap = dir + "/memory.memsw.limit_in_bytes";
+  ASSIGN_OR_RETURN(const std::string before, ReadFile(memory));
+  if (ParseInt<uint64_t>(Trim(before)).value_or(UINT64_MAX) < bytes) {
+    RETURN_IF_ERROR(WriteFileIfThere(with_swap, text));
+    RETURN_IF_ERROR(WriteFile(memory, text));
+  } else {
+    RETURN_IF_ERROR(WriteFile(memory, text));
+    RETURN_IF_ERROR(WriteFileIfThere(with_swap, text));
+  }
+  // TCP buffers are not charged to the memory limit of v1.
+  return WriteFileIfThere(dir + "/memory.kmem.tcp.limit_in_bytes", std::to_string(bytes / 4));
+}
+
+Result<void> LimitMemory(const CgroupHierarchy& h, const std::string& dir, uint64_t bytes) {
+  ASSIGN_OR_RETURN(const uint64_t held, Held(h, dir));
+  if (held > bytes) return HoldsMore(held, bytes);
+  if (h.v2) {
+    RETURN_IF_ERROR(WriteFile(dir + "/memory.max", std::to_string(bytes)));
+    return WriteFileIfThere(dir + "/memory.swap.max", "0");
+  }
+  auto done = LimitMemoryV1(dir, bytes);
+  // What it holds grew meanwhile, or is kernel memory.
+  if (!done && done.error().sys_errno() == EBUSY) return HoldsMore(held, bytes);
+  return done;
+}
+
+Result<void> LimitCpu(const CgroupHierarchy& h, const std::string& dir, uint32_t millis) {
+  constexpr uint32_t kPeriodUs = 100'000;
+  // The kernel takes no quota below 1 ms.
+  const uint32_t quota = std::max<uint32_t>(millis * (kPeriodUs / 1000), 1000);
+  if (h.v2) {
+    return WriteFile(dir + "/cpu.max", std::to_string(quota) + " " + std::to_string(kPeriodUs));
+  }
+  return WriteFile(dir + "/cpu.cfs_quota_us", std::to_string(quota));
+}
+
+// io.weight is iocost's, 1 to 10000; BFQ's goes to 1000. Either, both or none may be there.
+Result<void> WeighIo(const CgroupHierarchy& h, const std::string& dir, uint32_t weight) {
+  const std::string bfq = std::to_string(std::clamp<uint32_t>(weight, 1, 1000));
+  if (!h.v2) return WriteFileIfThere(dir + "/blkio.bfq.weight", bfq);
+  RETURN_IF_ERROR(WriteFileIfThere(dir + "/io.weight", std::to_string(weight)));
+  return WriteFileIfThere(dir + "/io.bfq.weight", bfq);
+}
+
+}  // namespace
+
+Result<void> CgroupTree::SetLimits(const std::string& box, CgroupPart part,
+                                   const CgroupLimits& limits) const {
+  // First what may be refused.
+  if (limits.memory_bytes != 0) {
+    const CgroupHierarchy& h = *Find("memory");
+    RETURN_IF_ERROR(LimitMemory(h, Path(h, box, part), limits.memory_bytes));
+  }
+  if (limits.cpu_millis != 0) {
+    const CgroupHierarchy& h = *Find("cpu");
+    RETURN_IF_ERROR(LimitCpu(h, Path(h, box, part), limits.cpu_millis));
+  }
+  if (limits.pids != 0) {
+    const std::string dir = Path(*Find("pids"), box, part);
+    RETURN_IF_ERROR(WriteFile(dir + "/pids.max", std::to_string(limits.pids)));
+  }
+  const CgroupHierarchy* io = Find("io");
+  if (limits.io_weight != 0 && io != nullptr) {
+    RETURN_IF_ERROR(WeighIo(*io, Path(*io, box, part), limits.io_weight));
+  }
+  return Ok();
+}
+
+Result<uint64_t> CgroupTree::MemoryHeld(const std::string& box) const {
+  const CgroupHierarchy& h = *Find("memory");
+  return Held(h, Path(h, box, CgroupPart::kWork));
+}
+
+}  // namespace cove::sys
