@@ -2,6 +2,8 @@
 // Thread: loop-confined.
 #pragma once
 
+#include <optional>
+
 #include "gateway/deps.h"
 #include "gateway/stand_ins.h"
 #include "gateway/throttle.h"
@@ -9,7 +11,9 @@
 namespace cove::gateway {
 
 struct Box {
-  Box(const Deps& d, SandboxId i, uint16_t port) : deps(d), id(std::move(i)), tcp_port(port) {}
+  Box(const Deps& d, SandboxId i, uint16_t port) : deps(d), id(std::move(i)), tcp_port(port) {
+    if (deps.authority != nullptr) certificates.emplace(*deps.authority, id.value);
+  }
 
   const Deps& deps;
   const SandboxId id;
@@ -18,6 +22,7 @@ struct Box {
   RowFilter rows;
   RateLimit dns_rate{1000, 2000};
   size_t connections = 0;
+  std::optional<SandboxCertificates> certificates;  // none: TLS is not opened
 
   std::shared_ptr<const policy::Policy> Policy() const { return deps.policy(id); }
   // Records a denial soon; nobody waits for it, because nothing follows from it. `key`: see

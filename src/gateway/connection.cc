@@ -57,6 +57,7 @@ class Connection {
   Task<Heard> ReadFirstBytes();
   Task<void> Tls();
   Task<void> Http();
+  Task<void> Inspect(std::string host, Decision decision);
   Task<void> Opaque();
   Task<void> ToAddress(Decision decision);
   Task<void> Pump(Ledger& ledger, Dialled dialled, StillAllowed still_allowed);
@@ -67,7 +68,8 @@ class Connection {
             std::string detail = {});
   // An unread protocol is let through only to a looked-up name, on a port that is not the web's.
   bool MayBeOpaque() const {
-    return stand_in_ && by_stand_in_.allow && !by_stand_in_.by_request && port() != kHttpPort && port() != kHttpsPort;
+    return stand_in_ && by_stand_in_.allow && !by_stand_in_.by_request && !by_stand_in_.inspect &&
+           port() != kHttpPort && port() != kHttpsPort;
   }
   uint16_t port() const { return destination_.port; }
 
@@ -232,9 +234,13 @@ Task<void> Connection::Tls() {
          stand_in_ ? "looked up as " + *stand_in_ : std::string());
     co_return;
   }
-  const Decision decision = policy_->EvaluateTunnel(name.host, port());
-  if (!decision.allow) {
-    Deny(decision.reason, "tls", name.host, decision);
+  const Decision decision = policy_->Evaluate(name.host, port());
+  if (decision.allow && decision.inspect) {
+    co_await Inspect(name.host, decision);
+    co_return;
+  }
+  if (const Decision tunnel = policy_->EvaluateTunnel(name.host, port()); !tunnel.allow) {
+    Deny(tunnel.reason, "tls", name.host, tunnel);
     co_return;
   }
   Ledger ledger(*box_.deps.audit);
@@ -248,9 +254,36 @@ Task<void> Connection::Tls() {
 }
 
 Task<void> Connection::Http() {
-  HttpForward forward(box_, {stand_in_, destination_});
+  HttpForward forward(box_, {HttpOrigin::Scheme::kHttp, stand_in_, destination_}, counters_);
   socket_->set_read_timeout({});
-  co_await forward.Serve(std::move(socket_), first_.TakeBytes());
+  co_await forward.Serve(
+      std::make_unique<ClientStream>(std::move(socket_), first_.TakeBytes(), &counters_));
+}
+
+// TLS ends here and begins anew towards the server, whose certificate is verified; in between,
+// requests are judged one by one. The name in the hello binds them all.
+Task<void> Connection::Inspect(std::string host, Decision decision) {
+  if (!box_.certificates) {
+    decision.reason = Reason::kNeedsInspection;
+    Deny(decision.reason, "tls", std::move(host), decision);
+    co_return;
+  }
+  auto context = box_.certificates->ContextFor(host);
+  if (!context) {
+    log::Error("gateway.certificate_failed", {{"error", context.error().message()}});
+    Deny(Reason::kNeedsInspection, "tls", std::move(host), decision, context.error().message());
+    co_return;
+  }
+  socket_->set_read_timeout({});
+  auto client = std::make_unique<ClientStream>(std::move(socket_), first_.TakeBytes(), &counters_);
+  auto opened = co_await net::TlsAccept(*std::move(context), std::move(client),
+                                        Now() + box_.deps.limits.hello_timeout);
+  if (!opened) {
+    Deny(Reason::kClientDistrusts, "tls", std::move(host), decision, opened.error().message());
+    co_return;
+  }
+  HttpForward forward(box_, {HttpOrigin::Scheme::kHttps, std::move(host), destination_}, counters_);
+  co_await forward.Serve(*std::move(opened));
 }
 
 Task<void> Connection::Opaque() {

@@ -9,6 +9,7 @@
 #include "async/offload.h"
 #include "audit/log.h"
 #include "base/strong_id.h"
+#include "gateway/authority.h"
 #include "gateway/destination.h"
 #include "http/server.h"
 #include "policy/policy.h"
@@ -43,6 +44,10 @@ struct Deps {
   // For getaddrinfo: not the audit's pool, names can take long.
   async::ThreadPool* resolver_pool = nullptr;
   Resolver resolver;  // empty: net::Resolve on resolver_pool
+  // Signs what sandboxes are shown where TLS is opened; null: it never is.
+  const Authority* authority = nullptr;
+  // Trust towards the servers behind such connections. Set where `authority` is.
+  std::shared_ptr<net::TlsContext> upstream_tls;
   // Answers requests to http://models.cove. The exchange lives until the task ends.
   std::function<Task<void>(SandboxId, http::Exchange&)> model;
   // A listening socket of the sandbox broke and was closed: ask the runner for new ones, then

@@ -63,21 +63,20 @@ Task<void> ServeAndTell(http::Server& server, net::StreamPtr stream, std::string
 
 }  // namespace
 
-HttpForward::HttpForward(Box& box, HttpOrigin origin)
+HttpForward::HttpForward(Box& box, HttpOrigin origin, const Counters& counters)
     : box_(box),
       origin_(std::move(origin)),
+      counters_(counters),
       client_(*box.deps.resolver_pool, nullptr, ClientLimitsFor(box.deps.limits)) {
   client_.set_dialer([this](http::Url url, TimePoint) { return Dial(std::move(url)); });
 }
 
-Task<void> HttpForward::Serve(std::unique_ptr<net::SocketStream> client, std::string read_ahead) {
+Task<void> HttpForward::Serve(net::StreamPtr client) {
   http::Server server([this](http::Exchange& exchange) { return Handle(exchange); });
-  auto stream =
-      std::make_unique<ClientStream>(std::move(client), std::move(read_ahead), &counters_);
   async::Event done;
   {
     async::TaskGroup group;
-    group.Spawn(ServeAndTell(server, std::move(stream), box_.id.value, &done));
+    group.Spawn(ServeAndTell(server, std::move(client), box_.id.value, &done));
     while (!co_await done.Wait(Now() + box_.deps.limits.policy_check_interval)) {
       if (ledger_ == nullptr || StillAllowed(ledger_host_)) continue;
       ledger_->set_outcome(Reason::kRevoked);
@@ -105,14 +104,14 @@ bool HttpForward::StillAllowed(const std::string& host) const {
 
 HttpForward::Verdict HttpForward::Judge(const http::RequestHead& request) const {
   const uint16_t port = origin_.destination.port;
-  const RequestTarget asked = ReadRequestTarget(request);
+  const RequestTarget asked = ReadRequestTarget(request, https() ? "https" : "http");
   Verdict out;
   out.host = asked.host;
   out.target = asked.target;
   out.what = request.method + " " + asked.target.substr(0, asked.target.find('?'));
   out.decision.reason = asked.reason;
   if (asked.reason != Reason::kAllowed) return out;
-  if (origin_.stand_in && *origin_.stand_in != asked.host) {
+  if (origin_.name && *origin_.name != asked.host) {
     out.decision.reason = Reason::kNameMismatch;
     return out;
   }
@@ -120,7 +119,7 @@ HttpForward::Verdict HttpForward::Judge(const http::RequestHead& request) const 
     out.decision.reason = Reason::kPortMismatch;
     return out;
   }
-  if (asked.host == kModelHost) {
+  if (asked.host == kModelHost && !https()) {
     const bool right = port == kModelPort && box_.deps.model != nullptr;
     out.decision = {right,
                     right ? Reason::kModelGateway : Reason::kPortNotAllowed,
@@ -157,15 +156,15 @@ Task<void> HttpForward::Handle(http::Exchange& exchange) {
 
 Task<void> HttpForward::Refuse(http::Exchange& exchange, const Verdict& verdict) {
   audit::Record record;
-  record.channel = "http";
+  record.channel = https() ? "https" : "http";
   record.host = verdict.host;
   record.port = origin_.destination.port;
   record.claimed = origin_.destination.ToString();
   record.rule = verdict.decision.rule;
   record.layer = policy::LayerName(verdict.decision.layer);
   record.detail = verdict.what;
-  if (verdict.decision.reason == Reason::kNameMismatch && origin_.stand_in) {
-    record.detail += ", looked up as " + *origin_.stand_in;
+  if (verdict.decision.reason == Reason::kNameMismatch && origin_.name) {
+    record.detail += ", looked up as " + *origin_.name;
   }
   box_.Denied(std::move(record), verdict.decision.reason);
   co_await Answer(exchange, verdict.decision.reason, verdict.host, origin_.destination.port);
@@ -179,7 +178,7 @@ Task<bool> HttpForward::OpenLedger(const Verdict& verdict) {
   auto ledger = std::make_unique<Ledger>(*box_.deps.audit);
   audit::Record record;
   record.sandbox = box_.id;
-  record.channel = verdict.host == kModelHost ? "model" : "http";
+  record.channel = verdict.host == kModelHost ? "model" : https() ? "https" : "http";
   record.host = verdict.host;
   record.port = origin_.destination.port;
   record.claimed = origin_.destination.ToString();
@@ -211,14 +210,16 @@ Task<Result<net::StreamPtr>> HttpForward::Dial(http::Url url) {
     co_return Error(Code::kUnavailable, dialled.detail);
   }
   if (ledger_ != nullptr) ledger_->set_address(dialled.address);
-  co_return net::StreamPtr(std::move(dialled.stream));
+  if (!https()) co_return net::StreamPtr(std::move(dialled.stream));
+  co_return co_await net::TlsConnect(box_.deps.upstream_tls, std::move(dialled.stream), url.host,
+                                     Now() + box_.deps.limits.dial_timeout);
 }
 
 Task<void> HttpForward::Forward(http::Exchange& exchange, const Verdict& verdict) {
   const http::RequestHead& in = exchange.request();
   http::ClientRequest request;
   request.method = in.method;
-  request.url.scheme = "http";
+  request.url.scheme = https() ? "https" : "http";
   request.url.host = verdict.host;
   request.url.port = origin_.destination.port;
   request.url.target = verdict.target;

@@ -1,4 +1,4 @@
-// Plain HTTP from a sandbox, request by request.
+// HTTP from a sandbox, plain or out of TLS that the gateway opened, request by request.
 //
 // Concept: the connection ends here: each request is parsed, its Host judged, and sent on as a new
 // request built from what was understood; so neither a second request on the same connection
@@ -18,14 +18,17 @@ namespace cove::gateway {
 
 // Where the connection was going, as far as is known.
 struct HttpOrigin {
-  std::optional<std::string> stand_in;  // the name it was looked up by
+  enum class Scheme { kHttp, kHttps };
+  Scheme scheme = Scheme::kHttp;
+  std::optional<std::string> name;  // that it was looked up by, or that TLS was asked for
   Destination destination;
 };
 
 class HttpForward {
  public:
-  HttpForward(Box& box, HttpOrigin origin);
-  Task<void> Serve(std::unique_ptr<net::SocketStream> client, std::string read_ahead);
+  // `counters` is what `client` counts on; both must outlive it.
+  HttpForward(Box& box, HttpOrigin origin, const Counters& counters);
+  Task<void> Serve(net::StreamPtr client);
 
  private:
   struct Verdict {
@@ -44,10 +47,11 @@ class HttpForward {
   Task<Result<net::StreamPtr>> Dial(http::Url url);
   bool StillAllowed(const std::string& host) const;
   void SettleLedger();
+  bool https() const { return origin_.scheme == HttpOrigin::Scheme::kHttps; }
 
   Box& box_;
   const HttpOrigin origin_;
-  Counters counters_;
+  const Counters& counters_;
   Counters settled_;
   std::unique_ptr<Ledger> ledger_;
   std::string ledger_host_;

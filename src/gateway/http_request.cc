@@ -76,7 +76,7 @@ http::Headers Filter(const http::Headers& in, std::initializer_list<std::string_
 
 }  // namespace
 
-RequestTarget ReadRequestTarget(const http::RequestHead& request) {
+RequestTarget ReadRequestTarget(const http::RequestHead& request, std::string_view scheme) {
   RequestTarget out;
   if (request.method == "CONNECT") {
     out.reason = Reason::kMethodNotSupported;
@@ -98,9 +98,9 @@ RequestTarget ReadRequestTarget(const http::RequestHead& request) {
   out.host = authority.host;
   out.port = authority.port;
   out.target = request.target;
-  constexpr std::string_view kScheme = "http://";
-  if (EqualsIgnoreCase(request.target.substr(0, kScheme.size()), kScheme)) {
-    const std::string rest = request.target.substr(kScheme.size());
+  const std::string absolute = std::string(scheme) + "://";
+  if (EqualsIgnoreCase(request.target.substr(0, absolute.size()), absolute)) {
+    const std::string rest = request.target.substr(absolute.size());
     const size_t end = rest.find_first_of("/?");
     const Authority other = ReadAuthority(std::string_view(rest).substr(0, end));
     if (other.reason != Reason::kAllowed || other.host != out.host || other.port != out.port) {

@@ -1,4 +1,4 @@
-// What a plain HTTP request asks for, read strictly, and which of its fields travel on.
+// What an HTTP request asks for, read strictly, and which of its fields travel on.
 // Sources: RFC 9110 sections 7.1, 7.2, 7.6.1; RFC 9112 section 3.2. Thread: pure functions.
 #pragma once
 
@@ -16,7 +16,8 @@ struct RequestTarget {
   std::optional<uint16_t> port;                      // when the authority gave one
   std::string target;                                // origin form: "/path?query" or "*"
 };
-RequestTarget ReadRequestTarget(const http::RequestHead& request);
+// `scheme` is that of the connection: "http" or "https".
+RequestTarget ReadRequestTarget(const http::RequestHead& request, std::string_view scheme);
 
 // The one upgrade that is passed on (RFC 6455 section 4.1).
 bool AsksForWebSocket(const http::RequestHead& request);

@@ -89,7 +89,7 @@ RequestTarget Read(std::string target, http::Headers headers, std::string method
   head.method = std::move(method);
   head.target = std::move(target);
   head.headers = std::move(headers);
-  return ReadRequestTarget(head);
+  return ReadRequestTarget(head, "http");
 }
 
 TEST(HttpRequestTest, ReadsOneHostOrRefuses) {

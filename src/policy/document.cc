@@ -20,8 +20,8 @@ constexpr size_t kMethodBytesMax = 32;
 using Names = std::span<const std::string_view>;
 constexpr auto kDocumentKeys =
     std::to_array<std::string_view>({"default", "presets", "allow", "deny", "rule"});
-constexpr auto kRuleKeys =
-    std::to_array<std::string_view>({"allow", "deny", "ports", "methods", "paths", "resolves_to"});
+constexpr auto kRuleKeys = std::to_array<std::string_view>(
+    {"allow", "deny", "ports", "methods", "paths", "inspect", "resolves_to"});
 
 Result<void> CheckKeys(const Node& table, Names known) {
   for (const auto& [key, node] : table.entries) {
@@ -142,9 +142,10 @@ class Reader {
     RETURN_IF_ERROR(ReadDetail(node, detail));
     const Node* ports = Entry(node, "ports");
     for (Rule& rule : rules) {
-      if (rule.network && (detail.ByRequest() || !detail.resolves_to.empty())) {
-        return node.Wrong("methods, paths and resolves_to go with names, not with networks");
+      if (rule.network && (detail.ByRequest() || detail.inspect || !detail.resolves_to.empty())) {
+        return node.Wrong("methods, paths, inspect and resolves_to go with names, not networks");
       }
+      rule.inspect = detail.inspect;
       rule.methods = detail.methods;
       rule.paths = detail.paths;
       rule.resolves_to = detail.resolves_to;
@@ -158,6 +159,10 @@ class Reader {
   }
 
   Result<void> ReadDetail(const Node& node, Rule& rule) const {
+    if (const Node* inspect = Entry(node, "inspect")) {
+      if (inspect->kind != Node::Kind::kBoolean) return inspect->Wrong("inspect is true or false");
+      rule.inspect = inspect->flag;
+    }
     if (const Node* methods = Entry(node, "methods")) {
       RETURN_IF_ERROR(EachText(*methods, [&](const Node& item) -> Result<void> {
         if (!IsMethod(item.text)) {

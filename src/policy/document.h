@@ -10,6 +10,7 @@
 //   ports = [443, "8000-8100"]       # instead of ports in those texts
 //   methods = ["GET", "HEAD"]
 //   paths = ["/public/**"]
+//   inspect = true                   # open TLS to these hosts, so that requests can be judged
 //   resolves_to = ["10.0.0.0/8"]     # only in the server's own policy
 //
 // An unknown key, a wrong type, an empty list or a bad rule is an error that names the place and

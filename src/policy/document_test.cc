@@ -75,7 +75,7 @@ TEST(DocumentTest, EveryMistakeNamesItsPlaceAndTheWayOut) {
   EXPECT_THAT(ErrorOf("[[rule]]\nallow = \"a.b\"\nmethods = [\"get\"]"), HasSubstr("capitals"));
   EXPECT_THAT(ErrorOf("[[rule]]\nallow = \"a.b\"\npaths = [\"x\"]"), HasSubstr("start with '/'"));
   EXPECT_THAT(ErrorOf("[[rule]]\nallow = \"10.0.0.0/8:1\"\nmethods = [\"GET\"]"),
-              HasSubstr("go with names"));
+              HasSubstr("go with names, not networks"));
   EXPECT_THAT(ErrorOf("[[rule]]\nallow = \"a.b\"\nresolves_to = [\"10.0.0.0/8\"]"),
               HasSubstr("only the server's"));
   EXPECT_EQ(ErrorOf("[[rule]]\nallow = \"a.b\"\nresolves_to = [\"10.0.0.0/8\"]", Layer::kServer),

@@ -70,8 +70,10 @@ Answer Ask(const Document& document, const Question& q) {
   Answer nearest;
   Fit nearest_fit = Fit::kNo;
   bool perhaps_denied = false;
+  bool inspect = false;
   for (const Rule& rule : document.rules) {
     const Fit fit = FitOf(rule, q);
+    inspect |= rule.inspect && fit >= Fit::kOther;
     if (rule.effect == Effect::kDeny) {
       if (fit == Fit::kYes && DeniesAll(rule, q)) {
         return {Answer::Kind::kDeny, Reason::kRuleDenies, &rule};
@@ -92,6 +94,7 @@ Answer Ask(const Document& document, const Question& q) {
   }
   if (allowed.kind == Answer::Kind::kDeny) return nearest;
   if (perhaps_denied) allowed.kind = Answer::Kind::kByRequest;
+  allowed.inspect = inspect;
   return allowed;
 }
 

@@ -25,6 +25,7 @@ struct Answer {
   Kind kind = Kind::kDeny;
   Reason reason = Reason::kNoRule;
   const Rule* rule = nullptr;  // that decided or came nearest; null: the default did
+  bool inspect = false;        // a rule about this connection wants TLS opened
 };
 
 Answer Ask(const Document& document, const Question& question);

@@ -16,6 +16,7 @@ Decision ToDecision(const Answer& answer, Layer layer) {
   out.reason = answer.reason;
   out.by_request = answer.kind == Answer::Kind::kByRequest ||
                    (answer.rule != nullptr && answer.rule->ByRequest());
+  out.inspect = answer.inspect;
   out.layer = answer.rule != nullptr ? answer.rule->layer : layer;
   if (answer.rule != nullptr) {
     out.rule = answer.rule->text;
@@ -83,6 +84,7 @@ Decision Policy::Judge(const Question& question) const {
       return cut;
     }
     out.by_request |= answer.kind == Answer::Kind::kByRequest;
+    out.inspect |= answer.inspect;
   }
   return out;
 }
@@ -106,7 +108,7 @@ Decision Policy::Evaluate(std::string_view text, uint16_t port) const {
 
 Decision Policy::EvaluateTunnel(std::string_view text, uint16_t port) const {
   Decision out = Evaluate(text, port);
-  if (!out.allow || !out.by_request) return out;
+  if (!out.allow || (!out.by_request && !out.inspect)) return out;
   out.allow = false;
   out.reason = Reason::kNeedsInspection;
   return out;

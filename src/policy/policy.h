@@ -33,6 +33,8 @@ struct Decision {
   Layer layer = Layer::kNone;
   // Allowed as far as is known; each request has to be judged by EvaluateRequest.
   bool by_request = false;
+  // Allowed; if it is TLS, the gateway is to open it.
+  bool inspect = false;
 };
 
 // What one layer says; either may be absent.
@@ -55,7 +57,7 @@ class Policy {
   // Could any port of this name be allowed? What DNS answers by. `host` may be in any spelling.
   Decision EvaluateName(std::string_view host) const;
   // May a connection to this name and port be made whose bytes nobody judges? Where rules speak of
-  // methods or paths it may not: kNeedsInspection.
+  // methods or paths, or want to look inside, it may not: kNeedsInspection.
   Decision EvaluateTunnel(std::string_view host, uint16_t port) const;
   // May a connection to this name and port be made, as far as that alone says?
   Decision Evaluate(std::string_view host, uint16_t port) const;

@@ -26,7 +26,10 @@ constexpr std::array kEntries = {
     Entry{Reason::kBadPath, "bad_path",
           "Rules limit the paths of this host, and this path can be read in more ways than one."},
     Entry{Reason::kNeedsInspection, "needs_inspection",
-          "Rules limit the methods or paths of this host, which TLS hides from the gateway."},
+          "Rules limit the methods or paths of this host, which TLS hides: add inspect = true."},
+    Entry{Reason::kClientDistrusts, "client_distrusts",
+          "The gateway opens TLS to this host, and the client does not trust the sandbox's own "
+          "authority; see the trust variables in the guide."},
     Entry{Reason::kBadName, "bad_name", "That is not a host name: letters, digits, '-' and '.'."},
     Entry{Reason::kDnsOverHttps, "dns_over_https",
           "A public DNS-over-HTTPS resolver needs a rule with its exact name."},

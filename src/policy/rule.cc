@@ -94,6 +94,7 @@ void Spell(Rule& rule) {
   rule.text += ":" + rule.ports.ToString();
   if (!rule.methods.empty()) rule.text += " " + Join(rule.methods, ",");
   for (const PathPattern& path : rule.paths) rule.text += " " + path.text();
+  if (rule.inspect) rule.text += " inspect";
 }
 
 Result<Rule> ParseRule(std::string_view text, Layer layer) {

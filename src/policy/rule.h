@@ -51,6 +51,7 @@ struct Rule {
   PortSet ports;
   std::vector<std::string> methods;  // empty: any
   std::vector<PathPattern> paths;    // empty: any
+  bool inspect = false;              // open TLS, so that requests can be judged
   // Private ranges that names of this rule may resolve to: an operator's to say.
   std::vector<Prefix> resolves_to;
   std::string text;  // canonical spelling, for people and the audit
