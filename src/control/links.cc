@@ -24,7 +24,7 @@ Task<Result<proto::runner::ImageInfo>> RunnerLink::SnapshotBox(SandboxId id) {
   return client_.SnapshotBox(std::move(id));
 }
 Task<Result<proto::runner::ImageInfo>> RunnerLink::HostImage(OnProgress on_progress) {
-  return client_.HostImage(std::move(on_progress));
+  return client_.HostImage(trust_, std::move(on_progress));
 }
 Task<Result<std::vector<proto::runner::ImageInfo>>> RunnerLink::ListImages() {
   return client_.ListImages();

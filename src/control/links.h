@@ -8,6 +8,8 @@ namespace cove::control {
 class RunnerLink final : public Runner {
  public:
   explicit RunnerLink(proto::RunnerClient& client) : client_(client) {}
+  // PEM certificates that host images trust besides the host's own.
+  void set_trust(std::string pem) { trust_ = std::move(pem); }
   Task<Result<proto::RunningBox>> CreateBox(proto::runner::BoxCreate request) override;
   Task<Result<proto::RunningBox>> StartBox(SandboxId id) override;
   Task<Result<proto::RunningBox>> AttachBox(SandboxId id) override;
@@ -21,6 +23,7 @@ class RunnerLink final : public Runner {
 
  private:
   proto::RunnerClient& client_;
+  std::string trust_;
 };
 
 class ToolboxLink final : public Toolbox {

@@ -45,6 +45,8 @@ Result<std::unique_ptr<Services>> Services::Make(Options options, Config config)
   ASSIGN_OR_RETURN(s->store_, store::OpenSqlite(s->dir_ + "/cove.db", AllMigrations()));
   ASSIGN_OR_RETURN(s->audit_, audit::Log::Open(s->dir_ + "/audit", s->audit_pool_));
   ASSIGN_OR_RETURN(s->egress_, Egress::Make(s->config_));
+  ASSIGN_OR_RETURN(s->authority_, gateway::Authority::Open(s->dir_));
+  s->runner_link_.set_trust(s->authority_->root_pem());
   bridge::Bridge::Deps deps;
   deps.store = s->store_.get();
   deps.client = &s->client_;
@@ -86,6 +88,8 @@ Result<void> Services::WireGateway() {
   deps.model = [this](SandboxId id, http::Exchange& exchange) {
     return ServeModel(std::move(id), exchange);
   };
+  deps.authority = authority_.get();
+  ASSIGN_OR_RETURN(deps.upstream_tls, net::TlsContext::MakeClient());
   deps.on_broken = [this](const SandboxId& id) {
     if (sandboxes_) sandboxes_->OnDoorBroken(id);
   };

@@ -64,6 +64,7 @@ class Services {
   proto::RunnerClient runner_;
   control::RunnerLink runner_link_;
   control::ToolboxLink toolbox_link_;
+  std::unique_ptr<gateway::Authority> authority_;
   std::unique_ptr<gateway::Gateway> gateway_;
   std::unique_ptr<control::Sandboxes> sandboxes_;
   std::unique_ptr<api::Api> api_;

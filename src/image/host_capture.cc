@@ -17,14 +17,15 @@ namespace {
 
 constexpr std::string_view kRecipe = "host image 1\n";  // changes when the rules here change
 constexpr size_t kSettingsMax = 1024 * 1024;
+constexpr size_t kBundleMax = 4 << 20;
 constexpr uint64_t kProgressEvery = 20000;
 
 // One walk over all parts, in a fixed order. With a target it also makes the image; without, it
 // only computes the id. Both run the same code, so the id always names what was made.
 class Capture {
  public:
-  Capture(int source, int target, const Progress& progress)
-      : source_(source), target_(target), progress_(progress) {
+  Capture(int source, int target, const std::string& trust, const Progress& progress)
+      : source_(source), target_(target), trust_(trust), progress_(progress) {
     hash_.Update(kRecipe);
   }
 
@@ -46,6 +47,7 @@ class Capture {
   Result<void> CopyFile(int from, int to, const std::string& name, const struct stat& st);
   Result<void> Put(const GuestFile& file);
   Result<void> PutSkel();
+  Result<void> PutTrust();
   // The image's directory at `path` below the root, made with its missing parents.
   Result<UniqueFd> TargetDir(const std::string& path);
   void Record(std::string_view path, const struct stat& st, std::string_view content);
@@ -53,6 +55,7 @@ class Capture {
 
   int source_;
   int target_;
+  const std::string& trust_;
   const Progress& progress_;
   Sha256 hash_;
   uint64_t bytes_ = 0;
@@ -112,6 +115,7 @@ Result<std::string> Capture::Run() {
   }
   RETURN_IF_ERROR(PutSkel());
   for (const GuestFile& file : HelperFiles()) RETURN_IF_ERROR(Put(file));
+  RETURN_IF_ERROR(PutTrust());
   return hash_.Hex();
 }
 
@@ -280,6 +284,21 @@ Result<void> Capture::PutSkel() {
   return Ok();
 }
 
+// The bundle is what programs read; the file by itself is what a later update-ca-certificates
+// finds.
+Result<void> Capture::PutTrust() {
+  if (trust_.empty()) return Ok();
+  std::string bundle;
+  if (const auto dir = OpenBelow(source_, "etc/ssl/certs"); dir) {
+    ASSIGN_OR_RETURN(bundle, ReadWholeFile(dir->get(), "ca-certificates.crt", kBundleMax));
+  }
+  using Kind = GuestFile::Kind;
+  RETURN_IF_ERROR(
+      Put({"etc/ssl/certs/ca-certificates.crt", Kind::kRegular, 0644, 0, 0, bundle + trust_}));
+  return Put(
+      {"usr/local/share/ca-certificates/cove-sandboxes.crt", Kind::kRegular, 0644, 0, 0, trust_});
+}
+
 Result<UniqueFd> Capture::TargetDir(const std::string& path) {
   UniqueFd dir(openat(target_, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!dir) return Error::FromErrno("open the image");
@@ -300,13 +319,13 @@ Result<proto::runner::ImageInfo> CaptureHost(const HostSource& source, int image
                                              const Progress& progress) {
   ASSIGN_OR_RETURN(const UniqueFd root, OpenDirPath(source.root));
   {
-    Capture look(root.get(), -1, progress);
+    Capture look(root.get(), -1, source.trust, progress);
     auto id = look.Run();
     if (!id) return std::move(id).error().Wrap("look at the host's files");
     if (auto known = ReadImage(images_dir, ImageId(*id)); known) return *std::move(known);
   }
   ASSIGN_OR_RETURN(NewImage image, NewImage::Begin(images_dir));
-  Capture make(root.get(), image.root(), progress);
+  Capture make(root.get(), image.root(), source.trust, progress);
   auto id = make.Run();
   if (!id) return std::move(id).error().Wrap("capture the host image");
   if (progress) progress("the host image is complete");

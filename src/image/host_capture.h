@@ -23,6 +23,8 @@ namespace cove::image {
 
 struct HostSource {
   std::string root = "/";  // tests capture a tree of their own
+  // PEM certificates that the image trusts besides the host's own, or nothing.
+  std::string trust;
 };
 
 // Captures into images_dir/<id> if it is not there yet. `images_dir` is an open directory that is

@@ -39,6 +39,19 @@ struct FakeHost {
   testing::TempDir images;
 };
 
+TEST(HostCaptureTest, TrustsWhatItIsToldToBesidesTheHosts) {
+  FakeHost host;
+  host.root.File("etc/ssl/certs/ca-certificates.crt", "host's own\n");
+  const auto plain = host.Capture();
+  const auto info = CaptureHost({host.root.path(), "ours\n"}, host.images.fd(), {});
+  ASSERT_TRUE(plain && info) << (info ? "" : info.error().message());
+  EXPECT_NE(plain->id, info->id);
+  const std::string at = info->id.value + "/root/";
+  EXPECT_EQ(host.images.Read(at + "etc/ssl/certs/ca-certificates.crt"), "host's own\nours\n");
+  EXPECT_EQ(host.images.Read(at + "usr/local/share/ca-certificates/cove-sandboxes.crt"), "ours\n");
+  EXPECT_EQ(CaptureHost({host.root.path(), "ours\n"}, host.images.fd(), {})->id, info->id);
+}
+
 TEST(HostCaptureTest, TakesUsrByHardLinkWithModesAndLinks) {
   FakeHost host;
   const auto info = host.Capture();

@@ -26,9 +26,10 @@ inline constexpr int kWorkerChannelFd = 3;
 struct CaptureHostJob {
   std::string runner_dir;  // its bind mount onto itself is taken off in the worker's namespace,
                            // because a hard link may not cross mounts
+  std::string trust;       // see HostSource
   template <class A>
   void Fields(A& a) {
-    a(runner_dir);
+    a(runner_dir, trust);
   }
 };
 

@@ -39,7 +39,9 @@ Result<ImageInfo> DoCapture(const proto::Frame& frame, const Progress& progress)
   ASSIGN_OR_RETURN(const auto job, proto::Decode<CaptureHostJob>(frame.body));
   ASSIGN_OR_RETURN(const UniqueFd images, OpenImagesUnbound(job.runner_dir));
   RETURN_IF_ERROR(KeepCapabilities(kFileCapabilities));
-  return CaptureHost({}, images.get(), progress);
+  HostSource source;
+  source.trust = job.trust;
+  return CaptureHost(source, images.get(), progress);
 }
 
 Result<ImageInfo> DoSnapshot(const proto::Frame& frame, const Progress& progress) {

@@ -40,7 +40,7 @@ enum class Type : uint16_t {
   kBoxPause = 18,     // BoxRef; replies once nothing in it runs; paused already: fine
   kBoxResume = 19,    // BoxRef; running already: fine
 
-  kImageHost = 20,    // Empty; captures the host image if it is new; kReply carries ImageInfo
+  kImageHost = 20,    // ImageHost; captures the host image if it is new; kReply carries ImageInfo
   kImageList = 21,    // Empty; kReply carries ImageList
   kImageDelete = 22,  // ImageRef; kConflict while a box or image uses it
 
@@ -241,6 +241,15 @@ struct ImageList {
   template <class A>
   void Fields(A& a) {
     a(images);
+  }
+};
+
+inline constexpr size_t kTrustBytesMax = 16 * 1024;
+struct ImageHost {
+  std::string trust;  // PEM certificates that the image trusts besides the host's; may be empty
+  template <class A>
+  void Fields(A& a) {
+    a(trust);
   }
 };
 

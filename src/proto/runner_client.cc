@@ -140,9 +140,10 @@ Task<Result<runner::Machine>> RunnerClient::Machine() {
   co_return Only(Decode<runner::Machine>(answer.body), answer.fds);
 }
 
-Task<Result<runner::ImageInfo>> RunnerClient::HostImage(OnProgress on_progress) {
+Task<Result<runner::ImageInfo>> RunnerClient::HostImage(std::string trust, OnProgress on_progress) {
+  const std::string body = Encode(runner::ImageHost{std::move(trust)});
   CO_ASSIGN_OR_RETURN(const Answer answer,
-                      co_await Call(Type::kImageHost, std::string(), std::move(on_progress)));
+                      co_await Call(Type::kImageHost, body, std::move(on_progress)));
   co_return Only(Decode<runner::ImageInfo>(answer.body), answer.fds);
 }
 

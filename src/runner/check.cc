@@ -58,6 +58,18 @@ Result<void> CheckLimits(const proto::runner::Limits& limits) {
   return Ok();
 }
 
+Result<void> CheckTrust(const std::string& pem) {
+  if (pem.size() > proto::runner::kTrustBytesMax) {
+    return Error(Code::kInvalid, "trust: over 16 KiB of certificates");
+  }
+  for (const char c : pem) {
+    if (c != '\n' && (c < ' ' || c > '~')) {
+      return Error(Code::kInvalid, "trust: certificates in PEM are expected");
+    }
+  }
+  return Ok();
+}
+
 Result<void> CheckCreate(const proto::runner::BoxCreate& request) {
   RETURN_IF_ERROR(CheckSandboxId(request.id));
   RETURN_IF_ERROR(CheckImageId(request.image));

@@ -11,6 +11,8 @@ namespace cove::runner {
 Result<void> CheckSandboxId(const SandboxId& id);
 Result<void> CheckImageId(const ImageId& id);
 Result<void> CheckLimits(const proto::runner::Limits& limits);
+// Short, and of the characters of PEM alone: it becomes part of a file, unread.
+Result<void> CheckTrust(const std::string& pem);
 Result<void> CheckCreate(const proto::runner::BoxCreate& request);
 
 }  // namespace cove::runner

@@ -69,9 +69,10 @@ Task<Result<ImageInfo>> Jobs::ImageJob(Job job, std::string body, std::vector<in
   co_return result;
 }
 
-Task<Result<ImageInfo>> Jobs::CaptureHost(Progress progress) {
+Task<Result<ImageInfo>> Jobs::CaptureHost(std::string trust, Progress progress) {
   const auto mine = co_await image_turn_.Take();
-  const std::string body = proto::Encode(image::CaptureHostJob{data_.runner_path()});
+  const std::string body =
+      proto::Encode(image::CaptureHostJob{data_.runner_path(), std::move(trust)});
   co_return co_await ImageJob(Job::kCaptureHost, body, {}, std::move(progress));
 }
 

@@ -21,7 +21,7 @@ class Jobs {
   explicit Jobs(const DataDir& data) : data_(data) {}
   virtual ~Jobs() = default;
 
-  virtual Task<Result<proto::runner::ImageInfo>> CaptureHost(Progress progress);
+  virtual Task<Result<proto::runner::ImageInfo>> CaptureHost(std::string trust, Progress progress);
   virtual Task<Result<proto::runner::ImageInfo>> Snapshot(UniqueFd upper,
                                                           std::vector<ImageId> below,
                                                           Progress progress);
