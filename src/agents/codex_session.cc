@@ -125,21 +125,23 @@ Task<Result<TurnResult>> CodexSession::RunTurn(std::string prompt) {
       }
     }
   };
-  Result<int> code = 0;
+  Result<RemoteExit> exit{RemoteExit{}};
   {
     async::TaskGroup watching;
     watching.Spawn(WatchPorts());
-    code = co_await RunRemote(api_, std::move(command), sink);
+    exit = co_await RunRemote(api_, std::move(command), sink);
   }
-  if (!code) co_return std::move(code).error();
+  if (!exit) co_return std::move(exit).error();
   if (!partial_line_.empty()) OnStdout("\n");
   co_await ShowNewPorts();
   if (usage_after_) {
     view_.ShowUsage(usage_, *usage_after_, Now() - begun);
     usage_ = *usage_after_;
   } else if (!failed_) {
-    co_return Error(Code::kInternal, "Codex ended with exit code " + std::to_string(*code) +
-                                         " before the turn did: " + Printable(Trim(last_stderr_)));
+    std::string text = "Codex ended with exit code " + std::to_string(exit->code);
+    if (!exit->reason.empty()) text += " (" + Printable(exit->reason) + ")";
+    text += " before the turn did: " + Printable(Trim(last_stderr_));
+    co_return Error(Code::kInternal, std::move(text));
   }
   auto stopped = co_await StopTurn();
   if (!stopped) co_return std::move(stopped).error();

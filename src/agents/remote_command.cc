@@ -64,14 +64,17 @@ Task<Result<LogEnd>> FollowLog(ApiClient& api, std::string path, Resume& resume)
   }
 }
 
-Task<Result<std::optional<int>>> ExitCode(ApiClient& api, std::string path) {
+Task<Result<std::optional<RemoteExit>>> ExitOf(ApiClient& api, std::string path) {
   ApiRequest request;
   request.path = std::move(path);
   auto info = co_await api.CallForObject(std::move(request));
   if (!info) co_return std::move(info).error();
   auto code = json::GetInt(*info, "exitCode");
-  if (!code) co_return std::optional<int>();
-  co_return std::optional<int>(static_cast<int>(*code));
+  if (!code) co_return std::optional<RemoteExit>();
+  RemoteExit out;
+  out.code = static_cast<int>(*code);
+  out.reason = json::GetString(*info, "exitReason").value_or("");
+  co_return std::optional<RemoteExit>(std::move(out));
 }
 
 // Worth another try while the server may be starting again.
@@ -82,7 +85,7 @@ bool MayComeBack(const Error& error) {
 
 }  // namespace
 
-Task<Result<int>> RunRemote(ApiClient& api, RemoteCommand what, LogDemux::Sink sink) {
+Task<Result<RemoteExit>> RunRemote(ApiClient& api, RemoteCommand what, LogDemux::Sink sink) {
   const std::string sessions = SessionPath(what.sandbox);
   ApiRequest create;
   create.method = "POST";
@@ -108,10 +111,10 @@ Task<Result<int>> RunRemote(ApiClient& api, RemoteCommand what, LogDemux::Sink s
   for (;;) {
     auto followed = co_await FollowLog(api, path, resume);
     if (!followed && !MayComeBack(followed.error())) co_return std::move(followed).error();
-    auto code = co_await ExitCode(api, path);
-    if (!code && !MayComeBack(code.error())) co_return std::move(code).error();
+    auto exit = co_await ExitOf(api, path);
+    if (!exit && !MayComeBack(exit.error())) co_return std::move(exit).error();
     // Without its whole log a command's code is not given: output would be missing silently.
-    if (followed && *followed == LogEnd::kWhole && code && *code) co_return **code;
+    if (followed && *followed == LogEnd::kWhole && exit && *exit) co_return **exit;
     if (followed) give_up = Now() + kReconnectFor;
     if (Now() > give_up) {
       std::string text = "the server went away while the command ran; it goes on in the sandbox ";
@@ -153,11 +156,12 @@ Task<Result<void>> RunStep(ApiClient& api, std::string sandbox, std::string what
   // A shell of its own: a script that exits must not end the session.
   remote.command = "bash -c " + ShellQuote(command) + " </dev/null";
   const std::string session = remote.session;
-  auto code = co_await RunRemote(api, std::move(remote), take);
+  auto exit = co_await RunRemote(api, std::move(remote), take);
   auto deleted = co_await DeleteSession(api, sandbox, session);
-  if (!code) co_return std::move(code).error().Wrap(what);
-  if (*code != 0) {
-    std::string text = what + " failed with exit code " + std::to_string(*code);
+  if (!exit) co_return std::move(exit).error().Wrap(what);
+  if (exit->code != 0) {
+    std::string text = what + " failed with exit code " + std::to_string(exit->code);
+    if (!exit->reason.empty()) text += ": " + exit->reason;
     for (const std::string& line : last) text += "\n    " + line;
     if (!partial.empty()) text += "\n    " + partial;
     co_return Error(Code::kInternal, std::move(text));

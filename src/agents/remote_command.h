@@ -19,8 +19,13 @@ struct RemoteCommand {
   std::string command;  // for the session's shell
 };
 
-// The command's exit code. The session stays: what it left running goes on.
-Task<Result<int>> RunRemote(ApiClient& api, RemoteCommand what, LogDemux::Sink sink);
+struct RemoteExit {
+  int code = 0;
+  std::string reason;  // what the code does not tell, for people; else empty
+};
+
+// How the command ended. The session stays: what it left running goes on.
+Task<Result<RemoteExit>> RunRemote(ApiClient& api, RemoteCommand what, LogDemux::Sink sink);
 
 // Ends the session and what its shell still runs.
 Task<Result<void>> DeleteSession(ApiClient& api, std::string sandbox, std::string session);

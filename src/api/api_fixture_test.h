@@ -24,6 +24,8 @@ class FakeRunner final : public control::Runner, public control::Toolbox {
   Task<Result<proto::RunningBox>> AttachBox(SandboxId id) override { co_return Running(id); }
   Task<Result<void>> StopBox(SandboxId, milliseconds) override { co_return Ok(); }
   Task<Result<void>> DeleteBox(SandboxId) override { co_return Ok(); }
+  Task<Result<void>> PauseBox(SandboxId) override { co_return Ok(); }
+  Task<Result<void>> ResumeBox(SandboxId) override { co_return Ok(); }
   Task<Result<std::vector<proto::runner::BoxInfo>>> ListBoxes() override {
     co_return std::vector<proto::runner::BoxInfo>();
   }
@@ -35,6 +37,8 @@ class FakeRunner final : public control::Runner, public control::Toolbox {
   Task<Result<void>> DeleteImage(ImageId) override { co_return Ok(); }
   Task<Result<void>> Configure(std::string, proto::toolbox::EnvList) override { co_return Ok(); }
   Task<Result<uint32_t>> Running(std::string) override { co_return 0u; }
+  Task<Result<void>> StopClocks(std::string) override { co_return Ok(); }
+  Task<Result<void>> StartClocks(std::string) override { co_return Ok(); }
 
   std::string socket;
 

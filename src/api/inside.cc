@@ -1,5 +1,7 @@
 #include "api/inside.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 
 namespace cove::api {
@@ -17,6 +19,13 @@ std::string LogMarker::Mark(Stream stream, std::string_view data) {
   last_ = stream;
   out += data;
   return out;
+}
+
+std::string CloseReason(std::string_view text) {
+  constexpr size_t kReasonMax = 123;
+  size_t size = std::min(text.size(), kReasonMax);
+  while (size < text.size() && size > 0 && (text[size] & 0xC0) == 0x80) --size;
+  return std::string(text.substr(0, size));
 }
 
 std::string VersionSubprotocol(const http::RequestHead& request) {

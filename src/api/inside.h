@@ -24,6 +24,9 @@ class LogMarker {
   Stream last_ = Stream::kNone;
 };
 
+// What of a text fits into a close frame (RFC 6455, 5.5.1), cut between characters.
+std::string CloseReason(std::string_view text);
+
 // The subprotocol to select for a client that sends what a header would say as one (browsers
 // cannot set headers): its version token; empty when it offered none.
 std::string VersionSubprotocol(const http::RequestHead& request);

@@ -9,9 +9,10 @@ namespace cove::api {
 // Well below the shortest auto-stop interval of one minute.
 inline constexpr seconds kTouchPeriod{20};
 
-inline async::Task<void> KeepTouching(control::Sandboxes* sandboxes, SandboxId id) {
+inline async::Task<void> KeepTouching(control::Sandboxes* sandboxes, SandboxId id,
+                                      control::Activity activity) {
   for (;;) {
-    sandboxes->Touch(id);
+    sandboxes->Touch(id, activity);
     co_await async::Sleep(kTouchPeriod);
   }
 }

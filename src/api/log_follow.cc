@@ -10,6 +10,8 @@ namespace {
 struct Follow {
   std::unique_ptr<toolbox::LogStream> stream;
   std::unique_ptr<http::WebSocket> socket;
+  control::Sandboxes* sandboxes = nullptr;
+  SandboxId sandbox;
   async::Event done;
 };
 
@@ -20,7 +22,8 @@ Task<void> SendLog(Follow* follow) {
     auto event = co_await follow->stream->Next();
     if (!event) {
       // The sandbox went away in the middle; the client must not take this for the whole log.
-      (void)co_await follow->socket->Close(1011, "the log ended early");
+      const Error why = co_await follow->sandboxes->Explain(follow->sandbox, event.error());
+      (void)co_await follow->socket->Close(1011, CloseReason(why.message()));
       break;
     }
     if (event->kind == Kind::kEnd) {
@@ -51,7 +54,10 @@ Task<Result<void>> FollowLogs(Call& call) {
                     "returned");
   }
   CO_ASSIGN_OR_RETURN(auto client, OpenToolbox(call));
+  CO_ASSIGN_OR_RETURN(const control::Sandbox sandbox, FindSandbox(call));
   Follow follow;
+  follow.sandboxes = call.deps().sandboxes;
+  follow.sandbox = sandbox.id;
   toolbox::CommandLogs request{call.Param("session"), call.Param("command"), true};
   CO_ASSIGN_OR_RETURN(follow.stream, co_await client.Logs(std::move(request)));
   CO_ASSIGN_OR_RETURN(follow.socket, co_await http::AcceptWebSocket(

@@ -92,18 +92,22 @@ Task<void> Previewer::Serve(PreviewHost host, http::Exchange& exchange) {
                               access.error().message());
     co_return;
   }
-  if (auto socket = context_.deps.sandboxes->ToolboxFor(access->sandbox.id); !socket) {
+  const SandboxId id = access->sandbox.id;
+  auto resumed = co_await context_.deps.sandboxes->ResumeForUse(id);
+  auto socket = resumed ? context_.deps.sandboxes->ToolboxFor(id) : resumed.error();
+  if (!socket) {
     co_await SendPreviewError(exchange, FaultOf(socket.error().code(), Area::kProxy),
                               socket.error().message());
     co_return;
   }
   async::TaskGroup activity;
-  activity.Spawn(KeepTouching(context_.deps.sandboxes, access->sandbox.id));
+  activity.Spawn(KeepTouching(context_.deps.sandboxes, id, control::Activity::kPreview));
   // A stream that is silent must not outlive its client. Bodies and upgrades read by themselves.
   auto work = Forward(&host, &access->sandbox, access->set_cookie, exchange);
   const bool watch = !HasBody(exchange.request()) && !exchange.request().headers.Has("Upgrade");
   auto done = !watch ? co_await std::move(work) : co_await UnlessGone(exchange, std::move(work));
   if (!done && !exchange.answered()) {
+    done = co_await context_.deps.sandboxes->Explain(id, std::move(done).error());
     Fault fault = FaultOf(done.error().code(), Area::kProxy);
     if (done.error().code() == Code::kInvalid) fault.status = 502;  // not the browser's mistake
     co_await SendPreviewError(exchange, fault, Explain(done.error(), host.port));

@@ -1,4 +1,5 @@
 // /toolbox/{sandbox}/process: one command, run to its end.
+#include "api/exit_reason.h"
 #include "api/inside.h"
 #include "api/routes.h"
 #include "api/unless_gone.h"
@@ -43,6 +44,8 @@ Task<Result<void>> ReplyOutcome(Call& call, toolbox::ExecOutput output, uint32_t
   json::Object body;
   body["exitCode"] = output.status.code;
   body["result"] = LossyUtf8(output.out);
+  CO_ASSIGN_OR_RETURN(const control::Sandbox sandbox, FindSandbox(call));
+  PutExitReason(body, sandbox, output.status);
   co_return co_await call.Reply(200, body);
 }
 

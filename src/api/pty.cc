@@ -44,7 +44,10 @@ void Pty::End(ExitStatus status) {
 Task<void> Pty::Read() {
   for (;;) {
     auto event = co_await shell_->Next();
-    if (!event) break;
+    if (!event) {
+      broken_ = event.error().message();
+      break;
+    }
     if (event->kind == ExecEvent::Kind::kExited) {
       End(std::move(event->status));
       co_return;

@@ -39,6 +39,8 @@ class Pty {
       : info_(std::move(info)), shell_(std::move(shell)) {}
 
   const PtyInfo& info() const { return info_; }
+  // Why the way to the shell broke, when it did; else empty.
+  const std::string& broken() const { return broken_; }
   // How it ended; nothing while it runs.
   const std::optional<proto::toolbox::ExitStatus>& ended() const { return ended_; }
   // A viewer is registered from here until Leave(), and outlives that time.
@@ -62,6 +64,7 @@ class Pty {
   // Shared with calls that are under way: the stream's end is what kills the shell.
   std::shared_ptr<proto::toolbox::ExecStream> shell_;
   std::optional<proto::toolbox::ExitStatus> ended_;
+  std::string broken_;
   std::set<Viewer*> viewers_;
   async::Event over_;
 };

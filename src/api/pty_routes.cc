@@ -3,6 +3,7 @@
 // To the client: text {"type":"control","status":"connected"} first, then the output as binary
 // messages; at the end {"status":"exited","exitCode":n} when the client offered to read it, and a
 // close whose reason says the same.
+#include "api/exit_reason.h"
 #include "api/inside.h"
 #include "api/pty.h"
 #include "api/routes.h"
@@ -13,6 +14,7 @@ namespace cove::api {
 namespace {
 
 constexpr uint16_t kSideMax = 1000;  // columns and rows
+constexpr size_t kCloseWhyMax = 60;
 constexpr std::string_view kExitControl = "X-Daytona-Pty-Exit-Control";
 constexpr std::string_view kEnvsPrefix = "X-Daytona-Pty-Envs~";
 
@@ -97,15 +99,24 @@ struct Attachment {
   std::unique_ptr<http::WebSocket> socket;
   bool exit_control = false;
   Pty::Viewer viewer;
+  control::Sandboxes* sandboxes = nullptr;
+  control::Sandbox sandbox;
   async::Event done;
 };
 
+Task<std::string> WhyEnded(Attachment* attachment) {
+  const Pty& pty = *attachment->pty;
+  if (pty.broken().empty()) co_return ExitReasonText(attachment->sandbox, *pty.ended());
+  const Error broken(Code::kClosed, pty.broken());
+  co_return (co_await attachment->sandboxes->Explain(attachment->sandbox.id, broken)).message();
+}
+
 Task<void> SendExit(Attachment* attachment) {
   const toolbox::ExitStatus status = *attachment->pty->ended();
+  std::string why = co_await WhyEnded(attachment);
   json::Object reason;
   reason["exitCode"] = status.code;
-  // A close frame's reason holds 123 bytes.
-  if (!status.detail.empty()) reason["exitReason"] = status.detail.substr(0, 60);
+  if (!why.empty()) reason["exitReason"] = why;
   if (attachment->exit_control) {
     json::Object control = reason;
     control["type"] = "control";
@@ -113,6 +124,8 @@ Task<void> SendExit(Attachment* attachment) {
     const std::string text = json::Write(control);
     if (!co_await attachment->socket->SendText(text)) co_return;
   }
+  // A close frame's reason holds 123 bytes; it must stay JSON.
+  if (!why.empty()) reason["exitReason"] = CloseReason(why).substr(0, kCloseWhyMax);
   (void)co_await attachment->socket->Close(status.code == 0 ? 1000 : 1011, json::Write(reason));
 }
 
@@ -146,6 +159,8 @@ Task<void> TakeKeys(Attachment* attachment) {
 
 Task<Result<void>> Attach(Call& call, std::shared_ptr<Pty> pty) {
   Attachment attachment;
+  attachment.sandboxes = call.deps().sandboxes;
+  CO_ASSIGN_OR_RETURN(attachment.sandbox, FindSandbox(call));
   attachment.pty = std::move(pty);
   const auto offered = OfferedSubprotocols(call.request());
   std::string selected;
@@ -270,10 +285,11 @@ void AddPtyRoutes(Routes& routes) {
   const std::string one = all + "/{pty}";
   routes.AddInside("POST", all, &Create, Area::kProcess);
   routes.AddInside("GET", all, &List, Area::kProcess);
-  routes.AddInside("GET", all + "/create-connect", &CreateConnect, Area::kProcess);
+  routes.AddInside("GET", all + "/create-connect", &CreateConnect, Area::kProcess,
+                   control::Activity::kTerminal);
   routes.AddInside("GET", one, &Get, Area::kProcess);
   routes.AddInside("DELETE", one, &Delete, Area::kProcess);
-  routes.AddInside("GET", one + "/connect", &Connect, Area::kProcess);
+  routes.AddInside("GET", one + "/connect", &Connect, Area::kProcess, control::Activity::kTerminal);
   routes.AddInside("POST", one + "/resize", &Resize, Area::kProcess);
 }
 

@@ -45,8 +45,22 @@ Task<void> RunOpenRoute(const Context& context, HandlerFn handler, http::Exchang
   co_await Finish(exchange, std::move(result), Area::kControl);
 }
 
-Task<void> RunInsideRoute(const Context& context, HandlerFn handler, Area area,
-                          http::Exchange& exchange, const http::PathParams& params) {
+struct InsideRoute {
+  HandlerFn handler;
+  Area area;
+  control::Activity activity;
+};
+
+Task<Result<void>> RunInside(InsideRoute route, control::Sandboxes* sandboxes, SandboxId id,
+                             Call* call) {
+  CO_RETURN_IF_ERROR(co_await sandboxes->ResumeForUse(id));
+  Result<void> result = co_await route.handler(*call);
+  if (result) co_return Ok();
+  co_return co_await sandboxes->Explain(id, std::move(result).error());
+}
+
+Task<void> RunInsideRoute(const Context& context, InsideRoute route, http::Exchange& exchange,
+                          const http::PathParams& params) {
   auto caller = Authenticate(context, exchange.request());
   if (!caller) {
     auto other = CallerByToolboxToken(context, params["sandbox"], exchange.request());
@@ -63,9 +77,9 @@ Task<void> RunInsideRoute(const Context& context, HandlerFn handler, Area area,
     co_return;
   }
   async::TaskGroup activity;
-  activity.Spawn(KeepTouching(context.deps.sandboxes, sandbox->id));
-  Result<void> result = co_await handler(call);
-  co_await Finish(exchange, std::move(result), area);
+  activity.Spawn(KeepTouching(context.deps.sandboxes, sandbox->id, route.activity));
+  Result<void> result = co_await RunInside(route, context.deps.sandboxes, sandbox->id, &call);
+  co_await Finish(exchange, std::move(result), route.area);
 }
 
 }  // namespace
@@ -87,11 +101,12 @@ void Routes::AddOpen(std::string method, std::string pattern, HandlerFn handler)
       });
 }
 
-void Routes::AddInside(std::string method, std::string pattern, HandlerFn handler, Area area) {
+void Routes::AddInside(std::string method, std::string pattern, HandlerFn handler, Area area,
+                       control::Activity activity) {
   router_.Add(std::move(method), "/toolbox/{sandbox}" + pattern,
-              [context = &context_, handler, area](http::Exchange& exchange,
-                                                   const http::PathParams& params) {
-                return RunInsideRoute(*context, handler, area, exchange, params);
+              [context = &context_, route = InsideRoute{handler, area, activity}](
+                  http::Exchange& exchange, const http::PathParams& params) {
+                return RunInsideRoute(*context, route, exchange, params);
               });
 }
 

@@ -18,9 +18,11 @@ class Routes {
            Area area = Area::kControl);
   // A handler that anyone may call.
   void AddOpen(std::string method, std::string pattern, HandlerFn handler);
-  // The same below /toolbox/{sandbox}: the sandbox must be the caller's, and counts as used for
-  // as long as the handler runs.
-  void AddInside(std::string method, std::string pattern, HandlerFn handler, Area area);
+  // The same below /toolbox/{sandbox}: the sandbox must be the caller's, and counts as used, by
+  // `activity`, for as long as the handler runs.
+  // A paused one is resumed first, where that is set.
+  void AddInside(std::string method, std::string pattern, HandlerFn handler, Area area,
+                 control::Activity activity = control::Activity::kApi);
 
   // Answers in any case: 404 and 405 in Daytona's shape too.
   Task<void> Dispatch(http::Exchange& exchange) const;

@@ -64,6 +64,7 @@ json::Object SandboxDto(const control::Sandbox& sandbox, const Origin& origin) {
   out["autoArchiveInterval"] = sandbox.intervals.auto_archive;
   out["autoDeleteInterval"] = sandbox.intervals.auto_delete;
   if (const auto end = sandbox.auto_destroy_at()) out["autoDestroyAt"] = FormatIso(*end);
+  out["oomKills"] = sandbox.oom_kills;  // Cove's own: since its last start
   out["volumes"] = json::Array();
   out["createdAt"] = FormatIso(sandbox.created_at);
   out["updatedAt"] = FormatIso(sandbox.updated_at);

@@ -70,7 +70,7 @@ Task<Result<void>> SetPublic(Call& call) {
 
 Task<Result<void>> RefreshActivity(Call& call) {
   CO_ASSIGN_OR_RETURN(const Sandbox found, FindSandbox(call));
-  call.deps().sandboxes->Touch(found.id);
+  call.deps().sandboxes->Touch(found.id, control::Activity::kAsked);
   co_return co_await call.ReplyEmpty(201);
 }
 

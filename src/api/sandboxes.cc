@@ -98,6 +98,12 @@ Task<Result<void>> Stop(Call& call) {
   co_return co_await ReplySandbox(call, sandbox);
 }
 
+Task<Result<void>> Pause(Call& call) {
+  CO_ASSIGN_OR_RETURN(const Sandbox found, FindSandbox(call));
+  CO_ASSIGN_OR_RETURN(const Sandbox sandbox, co_await call.deps().sandboxes->Pause(found.id));
+  co_return co_await ReplySandbox(call, sandbox);
+}
+
 Task<Result<void>> Delete(Call& call) {
   CO_ASSIGN_OR_RETURN(const Sandbox found, FindSandbox(call));
   CO_ASSIGN_OR_RETURN(const Sandbox sandbox, co_await call.deps().sandboxes->Delete(found.id));
@@ -123,6 +129,7 @@ void AddSandboxRoutes(Routes& routes) {
   routes.Add("DELETE", "/api/sandbox/{sandbox}", &Delete, kDelete);
   routes.Add("POST", "/api/sandbox/{sandbox}/start", &Start, kWrite);
   routes.Add("POST", "/api/sandbox/{sandbox}/stop", &Stop, kWrite);
+  routes.Add("POST", "/api/sandbox/{sandbox}/pause", &Pause, kWrite);
   routes.Add("POST", "/api/sandbox/{sandbox}/recover", &Recover, kWrite);
   routes.Add("POST", "/api/sandbox/{sandbox}/snapshot", &TakeSnapshot, kWrite);
 }

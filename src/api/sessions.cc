@@ -1,4 +1,5 @@
 // /toolbox/{sandbox}/process/session: long-lived shells and the commands in them.
+#include "api/exit_reason.h"
 #include "api/inside.h"
 #include "api/log_follow.h"
 #include "api/routes.h"
@@ -10,18 +11,19 @@ namespace {
 
 constexpr size_t kLogMax = 32 * 1024 * 1024;  // what one answer may hold; following has no limit
 
-json::Object CommandDto(const toolbox::CommandInfo& command) {
+json::Object CommandDto(const control::Sandbox& sandbox, const toolbox::CommandInfo& command) {
   json::Object out;
   out["id"] = command.id;
   out["command"] = LossyUtf8(command.command);
   // Absent while it runs: clients poll for it to appear.
   if (command.ended) out["exitCode"] = command.exit_code;
+  PutExitReason(out, sandbox, command);
   return out;
 }
 
-json::Object SessionDto(const toolbox::SessionInfo& session) {
+json::Object SessionDto(const control::Sandbox& sandbox, const toolbox::SessionInfo& session) {
   json::Array commands;
-  for (const auto& command : session.commands) commands.push_back(CommandDto(command));
+  for (const auto& command : session.commands) commands.push_back(CommandDto(sandbox, command));
   json::Object out;
   out["sessionId"] = session.id;
   out["commands"] = std::move(commands);
@@ -71,15 +73,17 @@ Task<Result<void>> Create(Call& call) {
 Task<Result<void>> List(Call& call) {
   CO_ASSIGN_OR_RETURN(auto client, OpenToolbox(call));
   CO_ASSIGN_OR_RETURN(const auto sessions, co_await client.ListSessions());
+  CO_ASSIGN_OR_RETURN(const control::Sandbox sandbox, FindSandbox(call));
   json::Array out;
-  for (const auto& session : sessions) out.push_back(SessionDto(session));
+  for (const auto& session : sessions) out.push_back(SessionDto(sandbox, session));
   co_return co_await call.Reply(200, out);
 }
 
 Task<Result<void>> Get(Call& call) {
   CO_ASSIGN_OR_RETURN(auto client, OpenToolbox(call));
   CO_ASSIGN_OR_RETURN(const auto session, co_await client.GetSession(call.Param("session")));
-  co_return co_await call.Reply(200, SessionDto(session));
+  CO_ASSIGN_OR_RETURN(const control::Sandbox sandbox, FindSandbox(call));
+  co_return co_await call.Reply(200, SessionDto(sandbox, session));
 }
 
 Task<Result<void>> Delete(Call& call) {
@@ -108,6 +112,8 @@ Task<Result<void>> Execute(Call& call) {
   CO_ASSIGN_OR_RETURN(const Logs logs,
                       co_await UnlessGone(call.exchange(), ReadLogs(client, std::move(follow))));
   out["exitCode"] = logs.command.exit_code;
+  CO_ASSIGN_OR_RETURN(const control::Sandbox sandbox, FindSandbox(call));
+  PutExitReason(out, sandbox, logs.command);
   logs.PutInto(out);
   co_return co_await call.Reply(200, out);
 }
@@ -116,7 +122,8 @@ Task<Result<void>> GetCommand(Call& call) {
   CO_ASSIGN_OR_RETURN(auto client, OpenToolbox(call));
   CO_ASSIGN_OR_RETURN(const auto command,
                       co_await client.GetCommand(call.Param("session"), call.Param("command")));
-  co_return co_await call.Reply(200, CommandDto(command));
+  CO_ASSIGN_OR_RETURN(const control::Sandbox sandbox, FindSandbox(call));
+  co_return co_await call.Reply(200, CommandDto(sandbox, command));
 }
 
 Task<Result<void>> Input(Call& call) {

@@ -1,4 +1,4 @@
-// UnlessGone(exchange, work): the work's result, or kClosed as soon as the client hangs up, in
+// UnlessGone(exchange, work): the work's result, or kGone as soon as the client hangs up, in
 // which case the work is cancelled. For work that may take long and writes nothing meanwhile;
 // without it a command whose client went away would run on, and keep its sandbox from stopping.
 // REQUIRES: the request's body is read to its end. Thread: loop-confined.
@@ -24,7 +24,7 @@ async::Task<Result<T>> UnlessGone(http::Exchange& exchange, async::Task<Result<T
   group.Spawn(async::internal::StoreResult<T>(std::move(work), &out, &over));
   group.Spawn(internal::NotePeerClosed(&exchange, &over));
   co_await over.Wait();
-  if (!out) co_return Error(Code::kClosed, "the client went away");
+  if (!out) co_return Error(Code::kGone, "the client went away");
   co_return std::move(*out);
 }
 

@@ -10,7 +10,6 @@ Task<Result<void>> Refuse(Call& call) {
   return call.ReplyUnsupported(kWhat);
 }
 
-constexpr char kPause[] = "pausing a sandbox";
 constexpr char kArchive[] = "archiving a sandbox (stop it instead; its files stay)";
 constexpr char kResize[] = "resizing a sandbox";
 constexpr char kFork[] = "forking a sandbox (take a snapshot and create from it instead)";
@@ -56,7 +55,6 @@ void RefuseTree(Routes& routes, const std::string& root) {
 
 void AddUnsupportedRoutes(Routes& routes) {
   const std::string box = "/api/sandbox/{sandbox}";
-  routes.Add("POST", box + "/pause", &Refuse<kPause>);
   routes.Add("POST", box + "/archive", &Refuse<kArchive>);
   routes.Add("POST", box + "/resize", &Refuse<kResize>);
   routes.Add("POST", box + "/fork", &Refuse<kFork>);

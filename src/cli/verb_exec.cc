@@ -2,6 +2,7 @@
 #include <csignal>
 
 #include "agents/remote_command.h"
+#include "agents/terminal.h"
 #include "async/task_group.h"
 #include "base/text.h"
 #include "cli/context.h"
@@ -39,7 +40,7 @@ Result<std::string> Script(const Context& context) {
 
 struct Running {
   async::Event ended;
-  Result<int> code{kCouldNotRun};
+  Result<agents::RemoteExit> exit{agents::RemoteExit{}};
   bool interrupted = false;
 };
 
@@ -49,7 +50,7 @@ Task<void> RunIt(agents::ApiClient* api, agents::RemoteCommand command, Running*
     std::fwrite(bytes.data(), 1, bytes.size(), to);
     std::fflush(to);
   };
-  running->code = co_await agents::RunRemote(*api, std::move(command), sink);
+  running->exit = co_await agents::RunRemote(*api, std::move(command), sink);
   running->ended.Set();
 }
 
@@ -77,12 +78,15 @@ Task<int> Exec(Context& context) {
   }
   auto deleted = co_await agents::DeleteSession(context.api, sandbox, session);
   if (running.interrupted) co_return kInterrupted;
-  if (!running.code) {
-    Fail(running.code.error());
+  if (!running.exit) {
+    Fail(running.exit.error());
     co_return kCouldNotRun;
   }
   (void)deleted;  // a sandbox that the command itself ended has no session any more
-  co_return *running.code;
+  if (!running.exit->reason.empty()) {
+    std::fprintf(stderr, "cove: %s\n", agents::Printable(running.exit->reason).c_str());
+  }
+  co_return running.exit->code;
 }
 
 }  // namespace

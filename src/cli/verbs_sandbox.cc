@@ -1,4 +1,4 @@
-// The verbs about sandboxes: create, ls, info, start, stop, rm, preview.
+// The verbs about sandboxes: create, ls, info, start, stop, pause, rm, preview.
 #include "agents/codex_snapshot.h"
 #include "agents/terminal.h"
 #include "base/text.h"
@@ -147,6 +147,7 @@ Task<int> Start(Context& context) { return ForEach(context, "POST", "/start"); }
 Task<int> Stop(Context& context) {
   return ForEach(context, "POST", context.options.Has("--force") ? "/stop?force=true" : "/stop");
 }
+Task<int> Pause(Context& context) { return ForEach(context, "POST", "/pause"); }
 Task<int> Remove(Context& context) { return ForEach(context, "DELETE", ""); }
 
 Task<int> Preview(Context& context) {
@@ -194,7 +195,8 @@ std::vector<Verb> SandboxVerbs() {
   return {create,
           Make("ls", "", "list the sandboxes", &List, 0, 0),
           Make("info", "SANDBOX", "everything about one", &Info, 1, 1),
-          Make("start", "SANDBOX...", "start stopped ones", &Start, 1, SIZE_MAX),
+          Make("start", "SANDBOX...", "start stopped or paused ones", &Start, 1, SIZE_MAX),
+          Make("pause", "SANDBOX...", "freeze; start goes on where they were", &Pause, 1, SIZE_MAX),
           stop,
           Make("rm", "SANDBOX...", "delete, files and all", &Remove, 1, SIZE_MAX),
           Make("preview", "SANDBOX PORT", "a link to a port inside", &Preview, 2, 2)};

@@ -34,13 +34,15 @@ Task<Result<Sandbox>> Sandboxes::SetLabels(SandboxId id, Labels labels) {
 }
 
 Task<Result<Sandbox>> Sandboxes::SetIntervals(SandboxId id, IntervalsPatch patch) {
-  Impl::Edit edit = [patch](Sandbox& s) {
+  const WallTime now = impl_->WallNow();
+  Impl::Edit edit = [patch, now](Sandbox& s) {
     Intervals& i = s.intervals;
     i.auto_stop = patch.auto_stop.value_or(i.auto_stop);
     i.auto_pause = patch.auto_pause.value_or(i.auto_pause);
     i.auto_archive = patch.auto_archive.value_or(i.auto_archive);
     i.auto_delete = patch.auto_delete.value_or(i.auto_delete);
     i.ttl = patch.ttl.value_or(i.ttl);
+    if (patch.ttl) s.ttl_since = now;
     return CheckIntervals(i);
   };
   co_return co_await impl_->Change(id, std::move(edit), Impl::Inform::kNobody);

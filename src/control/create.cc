@@ -107,6 +107,9 @@ Result<Sandbox> Sandboxes::Impl::Draft(const CreateRequest& request,
   if (request.memory_gib) s.resources.memory_gib = *request.memory_gib;
   if (request.disk_gib) s.resources.disk_gib = *request.disk_gib;
   s.intervals = settings_.intervals;
+  // At most one of the two is on: who asks for one does not want the other's default.
+  if (request.auto_pause.value_or(0) > 0) s.intervals.auto_stop = 0;
+  if (request.auto_stop.value_or(0) > 0) s.intervals.auto_pause = 0;
   if (request.auto_stop) s.intervals.auto_stop = *request.auto_stop;
   if (request.auto_pause) s.intervals.auto_pause = *request.auto_pause;
   if (request.auto_archive) s.intervals.auto_archive = *request.auto_archive;
@@ -114,6 +117,7 @@ Result<Sandbox> Sandboxes::Impl::Draft(const CreateRequest& request,
   if (request.ttl) s.intervals.ttl = *request.ttl;
   s.preview_generation = RandomHex(16);
   s.created_at = s.updated_at = s.last_activity_at = deps_.wall();
+  s.state_since = s.ttl_since = s.created_at;
 
   RETURN_IF_ERROR(CheckIntervals(s.intervals));
   if (deps_.door.check) RETURN_IF_ERROR(deps_.door.check(s.network));
@@ -260,15 +264,22 @@ Task<void> Sandboxes::Impl::Undo(EntryPtr entry) {
   Adopt(entry, With(entry, State::kDestroyed, Desired::kDestroyed));
 }
 
-Task<Result<void>> Sandboxes::Impl::BringUp(EntryPtr entry, proto::RunningBox box) {
-  const std::string socket = box.info.toolbox_socket;
+Result<void> Sandboxes::Impl::OpenDoor(const EntryPtr& entry, proto::RunningBox box) {
   if (box.info.id != entry->sandbox.id) {
-    co_return Error(Code::kInternal, "the runner answered for another sandbox");
+    return Error(Code::kInternal, "the runner answered for another sandbox");
   }
+  std::string socket = box.info.toolbox_socket;
   if (auto attached = deps_.door.attach(entry->sandbox, std::move(box)); !attached) {
-    co_return std::move(attached).error().Wrap("open the sandbox's door");
+    return std::move(attached).error().Wrap("open the sandbox's door");
   }
   entry->attached = true;
+  entry->toolbox_socket = std::move(socket);
+  return Ok();
+}
+
+Task<Result<void>> Sandboxes::Impl::BringUp(EntryPtr entry, proto::RunningBox box) {
+  CO_RETURN_IF_ERROR(OpenDoor(entry, std::move(box)));
+  const std::string socket = entry->toolbox_socket;
   auto configured =
       co_await async::WithDeadline(deps_.toolbox->Configure(socket, EnvironmentOf(entry->sandbox)),
                                    Now() + kConfigureDeadline, "setting the environment");
@@ -276,7 +287,6 @@ Task<Result<void>> Sandboxes::Impl::BringUp(EntryPtr entry, proto::RunningBox bo
     TakeDown(entry);
     co_return std::move(configured).error().Wrap("reach the sandbox's toolbox");
   }
-  entry->toolbox_socket = socket;
   co_return Ok();
 }
 

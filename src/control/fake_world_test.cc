@@ -1,6 +1,8 @@
 // Goal and method: see fake_world_test.h.
 #include "control/fake_world_test.h"
 
+#include <gtest/gtest.h>
+
 #include "async/timer.h"
 
 namespace cove::control {
@@ -45,7 +47,7 @@ Task<Result<proto::RunningBox>> FakeWorld::CreateBox(proto::runner::BoxCreate re
 Task<Result<proto::RunningBox>> FakeWorld::StartBox(SandboxId id) {
   CO_RETURN_IF_ERROR(co_await Step("StartBox", [this, id]() -> Result<void> {
     if (!boxes.contains(id)) return Error(Code::kNotFound, "no such box");
-    if (boxes[id] == BoxState::kRunning) return Error(Code::kConflict, "runs already");
+    if (boxes[id] != BoxState::kStopped) return Error(Code::kConflict, "runs already");
     boxes[id] = BoxState::kRunning;
     return Ok();
   }));
@@ -55,10 +57,52 @@ Task<Result<proto::RunningBox>> FakeWorld::StartBox(SandboxId id) {
 Task<Result<proto::RunningBox>> FakeWorld::AttachBox(SandboxId id) {
   CO_RETURN_IF_ERROR(co_await Step("AttachBox", [this, id]() -> Result<void> {
     if (!boxes.contains(id)) return Error(Code::kNotFound, "no such box");
-    if (boxes[id] != BoxState::kRunning) return Error(Code::kConflict, "does not run");
+    if (boxes[id] == BoxState::kStopped) return Error(Code::kConflict, "does not run");
     return Ok();
   }));
   co_return RunningBoxOf(id);
+}
+
+Task<Result<void>> FakeWorld::PauseBox(SandboxId id) {
+  co_return co_await Step("PauseBox", [this, id]() -> Result<void> {
+    if (!boxes.contains(id)) return Error(Code::kNotFound, "no such box");
+    if (boxes[id] == BoxState::kStopped) return Error(Code::kConflict, "does not run");
+    boxes[id] = BoxState::kPaused;
+    return Ok();
+  });
+}
+
+Task<Result<void>> FakeWorld::ResumeBox(SandboxId id) {
+  co_return co_await Step("ResumeBox", [this, id]() -> Result<void> {
+    if (!boxes.contains(id)) return Error(Code::kNotFound, "no such box");
+    if (boxes[id] == BoxState::kStopped) return Error(Code::kConflict, "does not run");
+    boxes[id] = BoxState::kRunning;
+    return Ok();
+  });
+}
+
+// A paused box answers nothing: the caller of its toolbox would wait for ever.
+Task<Result<void>> FakeWorld::StopClocks(std::string socket) {
+  co_return co_await Step("StopClocks", [this, socket]() -> Result<void> {
+    EXPECT_FALSE(IsPaused(socket)) << "a paused sandbox cannot answer";
+    stopped_clocks.insert(socket);
+    return Ok();
+  });
+}
+
+Task<Result<void>> FakeWorld::StartClocks(std::string socket) {
+  co_return co_await Step("StartClocks", [this, socket]() -> Result<void> {
+    EXPECT_FALSE(IsPaused(socket)) << "a paused sandbox cannot answer";
+    stopped_clocks.erase(socket);
+    return Ok();
+  });
+}
+
+bool FakeWorld::IsPaused(const std::string& socket) const {
+  for (const auto& [id, state] : boxes) {
+    if (RunningBoxOf(id).info.toolbox_socket == socket) return state == BoxState::kPaused;
+  }
+  return false;
 }
 
 Task<Result<void>> FakeWorld::StopBox(SandboxId id, milliseconds) {
@@ -90,7 +134,7 @@ Task<Result<std::vector<proto::runner::BoxInfo>>> FakeWorld::ListBoxes() {
 Task<Result<proto::runner::ImageInfo>> FakeWorld::SnapshotBox(SandboxId id) {
   const ImageId image("image-of-" + id.value);
   CO_RETURN_IF_ERROR(co_await Step("SnapshotBox", [this, id, image]() -> Result<void> {
-    if (boxes[id] == BoxState::kRunning) return Error(Code::kConflict, "it runs");
+    if (boxes[id] != BoxState::kStopped) return Error(Code::kConflict, "it runs");
     images.insert(image);
     return Ok();
   }));
@@ -122,6 +166,7 @@ Task<Result<void>> FakeWorld::DeleteImage(ImageId id) {
 
 Task<Result<void>> FakeWorld::Configure(std::string socket, proto::toolbox::EnvList list) {
   co_return co_await Step("Configure", [this, socket, list]() -> Result<void> {
+    EXPECT_FALSE(IsPaused(socket)) << "a paused sandbox cannot answer";
     env[socket] = EnvMap(list.begin(), list.end());
     return Ok();
   });

@@ -23,6 +23,8 @@ class FakeWorld final : public Runner, public Toolbox {
   Task<Result<proto::RunningBox>> AttachBox(SandboxId id) override;
   Task<Result<void>> StopBox(SandboxId id, milliseconds grace) override;
   Task<Result<void>> DeleteBox(SandboxId id) override;
+  Task<Result<void>> PauseBox(SandboxId id) override;
+  Task<Result<void>> ResumeBox(SandboxId id) override;
   Task<Result<std::vector<proto::runner::BoxInfo>>> ListBoxes() override;
   Task<Result<proto::runner::ImageInfo>> SnapshotBox(SandboxId id) override;
   Task<Result<proto::runner::ImageInfo>> HostImage(OnProgress on_progress) override;
@@ -30,6 +32,8 @@ class FakeWorld final : public Runner, public Toolbox {
   Task<Result<void>> DeleteImage(ImageId id) override;
   Task<Result<void>> Configure(std::string socket, proto::toolbox::EnvList env) override;
   Task<Result<uint32_t>> Running(std::string socket) override;
+  Task<Result<void>> StopClocks(std::string socket) override;
+  Task<Result<void>> StartClocks(std::string socket) override;
   Door MakeDoor();
 
   // Forgets what a front held: the sockets it served.
@@ -39,6 +43,7 @@ class FakeWorld final : public Runner, public Toolbox {
   std::map<std::string, EnvMap> env;  // by toolbox socket
   std::set<ImageId> images;
   std::set<SandboxId> attached;
+  std::set<std::string> stopped_clocks;  // toolbox sockets
   uint32_t running = 0;
   ImageId host_image{"host-image-1"};
   proto::runner::Limits last_limits;
@@ -51,6 +56,7 @@ class FakeWorld final : public Runner, public Toolbox {
  private:
   // Gives what became of a step; never returns if it halts after `effect`, or instead of it.
   Task<Result<void>> Step(std::string name, std::function<Result<void>()> effect);
+  bool IsPaused(const std::string& socket) const;
   static proto::RunningBox RunningBoxOf(const SandboxId& id);
   static proto::runner::ImageInfo ImageOf(const ImageId& id);
 };

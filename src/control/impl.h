@@ -3,6 +3,8 @@
 //   sandboxes.cc  the rows in memory: open, find, list, save, notify
 //   create.cc     making one; bringing up a box that runs (door, environment)
 //   lifecycle.cc  start, stop, delete
+//   pause.cc      pause and resume
+//   gone.cc       what became of a sandbox while a call was under way
 //   change.cc     labels, intervals, network, visibility
 //   snapshots.cc  snapshots and the host image
 //   recover.cc    after a restart; boxes that end by themselves
@@ -32,7 +34,7 @@ class Sandboxes::Impl {
     std::string toolbox_socket;     // while its box is attached
     bool attached = false;          // the door serves it
     bool gone = false;              // deleted; no longer in the map
-    bool activity_changed = false;  // since the row was written
+    bool activity_changed = false;  // since the row was written; its OOM count too
     Turnstile turnstile;
   };
   using EntryPtr = std::shared_ptr<Entry>;
@@ -46,7 +48,8 @@ class Sandboxes::Impl {
   std::optional<Sandbox> Find(const SandboxId& id) const;
   Result<ListPage> List(const OrgId& org, const ListQuery& query) const;
   size_t size() const { return entries_.size(); }
-  void Touch(const SandboxId& id);
+  WallTime WallNow() const { return deps_.wall(); }
+  void Touch(const SandboxId& id, Activity activity);
   Result<std::string> ToolboxFor(const SandboxId& id) const;
   Result<std::string> PreviewToken(const SandboxId& id) const;
   Subscription Subscribe(std::function<void(const Change&)> callback);
@@ -58,6 +61,13 @@ class Sandboxes::Impl {
   Task<Result<Sandbox>> Start(SandboxId id);
   Task<Result<Sandbox>> Stop(SandboxId id, StopMode mode);
   Task<Result<Sandbox>> Delete(SandboxId id);
+
+  // pause.cc
+  Task<Result<Sandbox>> Pause(SandboxId id);
+  Task<Result<void>> ResumeForUse(SandboxId id);
+
+  // gone.cc
+  Task<Error> Explain(SandboxId id, Error error);
 
   // change.cc
   using Edit = std::function<Result<void>(Sandbox&)>;
@@ -82,6 +92,7 @@ class Sandboxes::Impl {
   // recover.cc
   Task<Result<RecoverReport>> Recover();
   void OnBoxExited(const proto::runner::BoxExited& event);
+  void OnBoxOom(const proto::runner::BoxOom& event);
   void OnDoorBroken(const SandboxId& id);
 
   // timers.cc
@@ -126,6 +137,8 @@ class Sandboxes::Impl {
   proto::runner::BoxCreate BoxRequest(const Sandbox& sandbox) const;
   // Serves a box that runs: door, environment; the entry is attached then. Undone on failure.
   Task<Result<void>> BringUp(EntryPtr entry, proto::RunningBox box);
+  // Its first half: no process inside is asked for anything.
+  Result<void> OpenDoor(const EntryPtr& entry, proto::RunningBox box);
   void TakeDown(const EntryPtr& entry);
 
   // --- lifecycle.cc
@@ -136,6 +149,15 @@ class Sandboxes::Impl {
   Task<Result<Sandbox>> StartHeld(EntryPtr entry);
   Task<Result<Sandbox>> StopHeld(EntryPtr entry, StopMode mode);
   Task<Result<Sandbox>> DeleteHeld(EntryPtr entry);
+
+  // --- pause.cc
+  Task<Result<Sandbox>> RunPause(EntryPtr entry);
+  Task<Result<Sandbox>> PauseHeld(EntryPtr entry);
+  Task<Result<Sandbox>> ResumeHeld(EntryPtr entry);
+  Task<Result<void>> Attach(EntryPtr entry);
+  // After a restart, the door shut: its pause or its resuming is finished.
+  Task<Result<Sandbox>> FinishPause(EntryPtr entry);
+  Task<Result<Sandbox>> FinishResume(EntryPtr entry);
 
   // --- change.cc
   Task<Result<Sandbox>> RunChange(EntryPtr entry, Edit edit, Inform inform);
@@ -174,7 +196,8 @@ class Sandboxes::Impl {
   // --- timers.cc
   Task<void> CheckForEver();
   void CheckTimes(WallTime now);
-  Task<void> StopIfIdle(EntryPtr entry);
+  enum class WhenIdle { kStop, kPause };
+  Task<void> ActIfIdle(EntryPtr entry, WhenIdle what);
   Task<void> DeleteDue(EntryPtr entry);
 
   struct Listener {

@@ -46,6 +46,7 @@ Task<Result<Sandbox>> Sandboxes::Impl::StartHeld(EntryPtr entry) {
   if (entry->sandbox.desired == Desired::kDestroyed) {
     co_return Error(Code::kConflict, "the sandbox is being deleted");
   }
+  if (entry->sandbox.state == State::kPaused) co_return co_await ResumeHeld(entry);
   Wanted wanted;
   wanted.sandboxes = 0;
   wanted.memory_gib = entry->sandbox.resources.memory_gib;
@@ -54,6 +55,7 @@ Task<Result<Sandbox>> Sandboxes::Impl::StartHeld(EntryPtr entry) {
   PoolGivesWay(wanted);
   Sandbox next = With(entry, State::kStarting, Desired::kStarted);
   next.preview_generation = RandomHex(16);
+  entry->sandbox.oom_kills = 0;
   CO_RETURN_IF_ERROR(co_await Save(entry, std::move(next)));
 
   // One that failed may be half alive: it starts from a known state.

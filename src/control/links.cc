@@ -17,6 +17,8 @@ Task<Result<void>> RunnerLink::StopBox(SandboxId id, milliseconds grace) {
   return client_.StopBox(std::move(id), grace);
 }
 Task<Result<void>> RunnerLink::DeleteBox(SandboxId id) { return client_.DeleteBox(std::move(id)); }
+Task<Result<void>> RunnerLink::PauseBox(SandboxId id) { return client_.PauseBox(std::move(id)); }
+Task<Result<void>> RunnerLink::ResumeBox(SandboxId id) { return client_.ResumeBox(std::move(id)); }
 Task<Result<std::vector<proto::runner::BoxInfo>>> RunnerLink::ListBoxes() {
   return client_.ListBoxes();
 }
@@ -42,6 +44,16 @@ Task<Result<uint32_t>> ToolboxLink::Running(std::string socket) {
   proto::toolbox::ToolboxClient client(std::move(socket));
   CO_ASSIGN_OR_RETURN(const proto::toolbox::InfoReply info, co_await client.Info());
   co_return info.running;
+}
+
+Task<Result<void>> ToolboxLink::StopClocks(std::string socket) {
+  proto::toolbox::ToolboxClient client(std::move(socket));
+  co_return co_await client.StopClocks();
+}
+
+Task<Result<void>> ToolboxLink::StartClocks(std::string socket) {
+  proto::toolbox::ToolboxClient client(std::move(socket));
+  co_return co_await client.StartClocks();
 }
 
 }  // namespace cove::control

@@ -15,6 +15,8 @@ class RunnerLink final : public Runner {
   Task<Result<proto::RunningBox>> AttachBox(SandboxId id) override;
   Task<Result<void>> StopBox(SandboxId id, milliseconds grace) override;
   Task<Result<void>> DeleteBox(SandboxId id) override;
+  Task<Result<void>> PauseBox(SandboxId id) override;
+  Task<Result<void>> ResumeBox(SandboxId id) override;
   Task<Result<std::vector<proto::runner::BoxInfo>>> ListBoxes() override;
   Task<Result<proto::runner::ImageInfo>> SnapshotBox(SandboxId id) override;
   Task<Result<proto::runner::ImageInfo>> HostImage(OnProgress on_progress) override;
@@ -30,6 +32,8 @@ class ToolboxLink final : public Toolbox {
  public:
   Task<Result<void>> Configure(std::string socket, proto::toolbox::EnvList env) override;
   Task<Result<uint32_t>> Running(std::string socket) override;
+  Task<Result<void>> StopClocks(std::string socket) override;
+  Task<Result<void>> StartClocks(std::string socket) override;
 };
 
 }  // namespace cove::control

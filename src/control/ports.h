@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <set>
 
 #include "control/sandbox.h"
 #include "proto/runner_client.h"
@@ -29,6 +30,8 @@ class Runner {
   virtual Task<Result<proto::RunningBox>> AttachBox(SandboxId id) = 0;
   virtual Task<Result<void>> StopBox(SandboxId id, milliseconds grace) = 0;
   virtual Task<Result<void>> DeleteBox(SandboxId id) = 0;
+  virtual Task<Result<void>> PauseBox(SandboxId id) = 0;
+  virtual Task<Result<void>> ResumeBox(SandboxId id) = 0;
   virtual Task<Result<std::vector<proto::runner::BoxInfo>>> ListBoxes() = 0;
   virtual Task<Result<proto::runner::ImageInfo>> SnapshotBox(SandboxId id) = 0;
   virtual Task<Result<proto::runner::ImageInfo>> HostImage(OnProgress on_progress) = 0;
@@ -43,6 +46,9 @@ class Toolbox {
   virtual Task<Result<void>> Configure(std::string socket, proto::toolbox::EnvList env) = 0;
   // Commands that the host started and that still run.
   virtual Task<Result<uint32_t>> Running(std::string socket) = 0;
+  // Before a pause and after it: meanwhile the time limits of commands do not count.
+  virtual Task<Result<void>> StopClocks(std::string socket) = 0;
+  virtual Task<Result<void>> StartClocks(std::string socket) = 0;
 };
 
 // The door out. `attach` takes over the sockets of a sandbox that has just started (or was
@@ -80,6 +86,11 @@ struct Settings {
   size_t pool_size = 0;  // boxes of the default snapshot that are kept ready
   uint32_t pids = 1024;  // processes and threads in one sandbox
   size_t sandboxes_max = 10000;
+  // What puts auto-stop and auto-pause off.
+  std::set<Activity> activity = {Activity::kApi, Activity::kPreview, Activity::kTerminal,
+                                 Activity::kCommand, Activity::kModel};
+  // Whether the use of a paused sandbox resumes it.
+  bool resume_on_use = false;
   milliseconds stop_grace{5000};
   Duration start_deadline = seconds(60);
   Duration image_deadline = seconds(600);  // a first capture of the host

@@ -12,10 +12,9 @@ using proto::runner::BoxState;
 constexpr seconds kListDeadline{10};
 
 std::string HowItEnded(const proto::runner::BoxExited& event) {
-  if (event.oom_kills > 0) return "it ran out of memory: give it more, or do less at once";
   if (!event.known) return "it ended while nobody was there to see how";
   if (WIFSIGNALED(event.status)) {
-    return "it was ended by signal " + std::to_string(WTERMSIG(event.status));
+    return "its first process was ended by signal " + std::to_string(WTERMSIG(event.status));
   }
   return "it ended by itself with code " + std::to_string(WEXITSTATUS(event.status));
 }
@@ -27,7 +26,10 @@ Task<Result<RecoverReport>> Sandboxes::Impl::Recover() {
                                             "listing the runner's sandboxes");
   if (!boxes) co_return std::move(boxes).error();
   std::unordered_map<SandboxId, BoxState> seen;
-  for (const auto& box : *boxes) seen[box.id] = box.state;
+  for (const auto& box : *boxes) {
+    seen[box.id] = box.state;
+    if (box.state != BoxState::kStopped) OnBoxOom({box.id, box.oom_kills});
+  }
 
   RecoverReport report;
   std::vector<std::pair<EntryPtr, Background<void>>> adoptions;
@@ -35,17 +37,20 @@ Task<Result<RecoverReport>> Sandboxes::Impl::Recover() {
     auto it = seen.find(id);
     const auto box = it == seen.end() ? std::nullopt : std::optional(it->second);
     const State state = entry->sandbox.state;
-    if (state == State::kStarted && box == BoxState::kRunning) {
+    const bool alive = box == BoxState::kRunning || box == BoxState::kPaused;
+    if ((state == State::kStarted && box == BoxState::kRunning) ||
+        (state == State::kPaused && box == BoxState::kPaused)) {
       adoptions.emplace_back(entry, Background<void>(tasks_, AdoptRunning(entry)));
-    } else if (state == State::kStarted) {
+    } else if (!alive && (state == State::kStarted || state == State::kPaused ||
+                          state == State::kPausing || state == State::kResuming)) {
       Sandbox next = With(entry, box ? State::kStopped : State::kError,
                           box ? "it ended while Cove was down" : "its files are gone");
       next.last_activity_at = entry->sandbox.last_activity_at;
+      if (state != State::kStarted) next.desired = Desired::kStopped;
       co_await SaveSeen(entry, std::move(next));
       ++report.stopped;
-    } else if (state != State::kStopped || box == BoxState::kRunning) {
-      if (state == State::kError && box != BoxState::kRunning &&
-          entry->sandbox.desired != Desired::kDestroyed) {
+    } else if (state != State::kStopped || alive) {
+      if (state == State::kError && !alive && entry->sandbox.desired != Desired::kDestroyed) {
         continue;
       }
       tasks_.Spawn(Resume(entry, box));
@@ -76,10 +81,12 @@ Task<Result<void>> Sandboxes::Impl::AdoptHeld(EntryPtr entry) {
   auto box = co_await async::WithDeadline(deps_.runner->AttachBox(entry->sandbox.id),
                                           Now() + settings_.start_deadline, "taking it over");
   Result<void> up = Ok();
-  if (box.ok()) {
-    up = co_await BringUp(entry, std::move(*box));
-  } else {
+  if (!box.ok()) {
     up = std::move(box).error();
+  } else if (entry->sandbox.state == State::kPaused) {
+    up = OpenDoor(entry, std::move(*box));
+  } else {
+    up = co_await BringUp(entry, std::move(*box));
   }
   if (up.ok()) co_return Ok();
   log::Error("sandbox.adopt_failed",
@@ -102,9 +109,13 @@ Task<void> Sandboxes::Impl::Resume(EntryPtr entry, std::optional<BoxState> box) 
     outcome = co_await DeleteHeld(entry);
   } else if (s.state == State::kCreating) {
     outcome = co_await ResumeCreate(entry, box);
+  } else if (s.desired == Desired::kPaused && s.state != State::kError) {
+    outcome = co_await FinishPause(entry);
+  } else if (s.state == State::kResuming || s.state == State::kStarted) {
+    outcome = co_await FinishResume(entry);
   } else if (s.desired == Desired::kStarted && s.state != State::kError) {
     // starting, or snapshotting one that was started
-    if (box == BoxState::kRunning) {
+    if (box && *box != BoxState::kStopped) {
       (void)co_await deps_.runner->StopBox(s.id, milliseconds(0));
     }
     outcome = co_await StartHeld(entry);
@@ -115,6 +126,10 @@ Task<void> Sandboxes::Impl::Resume(EntryPtr entry, std::optional<BoxState> box) 
     outcome = co_await StopHeld(entry, StopMode::kGraceful);
   }
   if (!outcome.ok()) {
+    if (!entry->gone && entry->sandbox.state != State::kError) {
+      TakeDown(entry);
+      co_await SaveSeen(entry, With(entry, State::kError, outcome.error().message()));
+    }
     log::Error("sandbox.resume_failed",
                {{"sandbox", entry->sandbox.id.value}, {"error", outcome.error().message()}});
   }
@@ -182,11 +197,14 @@ Task<void> Sandboxes::Impl::RunDoorBroken(EntryPtr entry) {
 // which is why the runner is asked.
 Task<void> Sandboxes::Impl::RunExited(EntryPtr entry, proto::runner::BoxExited event) {
   const Turn turn = co_await entry->turnstile.Enter();
-  if (entry->gone || entry->sandbox.state != State::kStarted) co_return;
+  if (entry->gone ||
+      (entry->sandbox.state != State::kStarted && entry->sandbox.state != State::kPaused)) {
+    co_return;
+  }
   auto boxes = co_await deps_.runner->ListBoxes();
   if (!boxes.ok()) co_return;
   for (const auto& box : *boxes) {
-    if (box.id == event.id && box.state == BoxState::kRunning) co_return;
+    if (box.id == event.id && box.state != BoxState::kStopped) co_return;
   }
   TakeDown(entry);
   const std::string how = HowItEnded(event);
@@ -199,6 +217,18 @@ Task<void> Sandboxes::Impl::RunExited(EntryPtr entry, proto::runner::BoxExited e
   Sandbox next = With(entry, orderly ? State::kStopped : State::kError, how);
   if (orderly) next.desired = Desired::kStopped;
   co_await SaveSeen(entry, std::move(next));
+}
+
+void Sandboxes::Impl::OnBoxOom(const proto::runner::BoxOom& event) {
+  auto it = entries_.find(event.id);
+  if (it == entries_.end() || event.kills <= it->second->sandbox.oom_kills) return;
+  Sandbox& s = it->second->sandbox;
+  log::Warn("sandbox.oom", {{"sandbox", s.id.value},
+                            {"kills", event.kills - s.oom_kills},
+                            {"in_this_run", event.kills},
+                            {"memory_gib", s.resources.memory_gib}});
+  s.oom_kills = event.kills;
+  it->second->activity_changed = true;
 }
 
 }  // namespace cove::control

@@ -27,10 +27,15 @@ class RecoverTest : public ControlTest, public ::testing::WithParamInterface<Cut
     size_t served = 0;
     for (const Sandbox& s : page.items) {
       ASSERT_TRUE(world_.boxes.contains(s.id)) << s.name;
-      const bool runs = world_.boxes[s.id] == FakeWorld::BoxState::kRunning;
-      EXPECT_EQ(runs, s.state == State::kStarted) << s.name << " " << StateName(s.state);
+      const auto box = world_.boxes[s.id];
+      const bool runs = box != FakeWorld::BoxState::kStopped;
+      EXPECT_EQ(box == FakeWorld::BoxState::kRunning, s.state == State::kStarted)
+          << s.name << " " << StateName(s.state);
+      EXPECT_EQ(box == FakeWorld::BoxState::kPaused, s.state == State::kPaused)
+          << s.name << " " << StateName(s.state);
       EXPECT_EQ(runs, world_.attached.contains(s.id)) << s.name;
-      EXPECT_TRUE(s.state == State::kStarted || s.state == State::kStopped)
+      EXPECT_TRUE(s.state == State::kStarted || s.state == State::kStopped ||
+                  s.state == State::kPaused)
           << s.name << " " << StateName(s.state) << " " << s.error_reason;
       if (runs) ++served;
     }
@@ -80,6 +85,27 @@ TEST_P(RecoverTest, ADeleteIsFinished) {
   EXPECT_EQ(control_->size(), 0u);
 }
 
+TEST_P(RecoverTest, APauseIsFinished) {
+  const Sandbox s = MustCreate("web");
+  HaltAt(GetParam());
+  StartAndLeave(control_->Pause(s.id));
+  Restart();
+  ExpectAgreement();
+  EXPECT_EQ(StateOf(s.id), State::kPaused);
+  EXPECT_TRUE(loop_.RunUntil(control_->Start(s.id)).ok());
+}
+
+TEST_P(RecoverTest, AResumeIsFinished) {
+  const Sandbox s = MustCreate("web");
+  ASSERT_TRUE(loop_.RunUntil(control_->Pause(s.id)).ok());
+  HaltAt(GetParam());
+  StartAndLeave(control_->Start(s.id));
+  Restart();
+  ExpectAgreement();
+  EXPECT_EQ(StateOf(s.id), State::kStarted);
+  EXPECT_TRUE(world_.stopped_clocks.empty());
+}
+
 TEST_P(RecoverTest, ASnapshotIsTakenOrNotAndItsSandboxRunsAgain) {
   const Sandbox s = MustCreate("web");
   HaltAt(GetParam());
@@ -110,8 +136,9 @@ TEST_P(RecoverTest, ARecoveryCutOffIsItselfRecovered) {
 
 std::vector<Cut> AllCuts() {
   std::vector<Cut> out;
-  for (const char* step : {"CreateBox", "StartBox", "AttachBox", "StopBox", "DeleteBox",
-                           "SnapshotBox", "Configure", "ListBoxes"}) {
+  for (const char* step :
+       {"CreateBox", "StartBox", "AttachBox", "StopBox", "DeleteBox", "SnapshotBox", "Configure",
+        "ListBoxes", "PauseBox", "ResumeBox", "StopClocks", "StartClocks"}) {
     out.push_back({step, Halt::kBefore});
     out.push_back({step, Halt::kAfter});
   }

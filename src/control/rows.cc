@@ -65,6 +65,47 @@ CREATE TABLE warm_pool (
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL
 ) STRICT;
+)sql"},
+                                       // A CHECK cannot be changed in place.
+                                       {"control", 3, R"sql(
+CREATE TABLE sandbox_next (
+  id TEXT PRIMARY KEY,
+  org TEXT NOT NULL,
+  name TEXT NOT NULL,
+  snapshot TEXT NOT NULL,
+  image TEXT NOT NULL,
+  state TEXT NOT NULL,
+  desired TEXT NOT NULL CHECK (desired IN ('started', 'stopped', 'paused', 'destroyed')),
+  error_reason TEXT NOT NULL,
+  user_name TEXT NOT NULL,
+  target TEXT NOT NULL,
+  env TEXT NOT NULL,
+  labels TEXT NOT NULL,
+  is_public INTEGER NOT NULL,
+  cpu REAL NOT NULL,
+  memory_gib REAL NOT NULL,
+  disk_gib REAL NOT NULL,
+  auto_stop INTEGER NOT NULL,
+  auto_pause INTEGER NOT NULL,
+  auto_archive INTEGER NOT NULL,
+  auto_delete INTEGER NOT NULL,
+  ttl INTEGER NOT NULL,
+  network_block_all INTEGER NOT NULL,
+  network_allow_list TEXT NOT NULL,
+  domain_allow_list TEXT NOT NULL,
+  preview_generation TEXT NOT NULL,
+  idempotency_key TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  last_activity_at INTEGER NOT NULL,
+  state_since INTEGER NOT NULL,
+  ttl_since INTEGER NOT NULL,
+  oom_kills INTEGER NOT NULL,
+  UNIQUE (org, name)
+) STRICT;
+INSERT INTO sandbox_next SELECT *, last_activity_at, created_at, 0 FROM sandbox;
+DROP TABLE sandbox;
+ALTER TABLE sandbox_next RENAME TO sandbox;
 )sql"}};
 
 namespace {
@@ -87,6 +128,7 @@ std::map<std::string, std::string> MapFromJson(const std::string& text) {
 
 Desired ParseDesired(const std::string& name) {
   if (name == "started") return Desired::kStarted;
+  if (name == "paused") return Desired::kPaused;
   return name == "destroyed" ? Desired::kDestroyed : Desired::kStopped;
 }
 
@@ -104,19 +146,23 @@ constexpr std::string_view kSaveSandbox =
     "INSERT INTO sandbox (id, org, name, snapshot, image, state, desired, error_reason, user_name, "
     "target, env, labels, is_public, cpu, memory_gib, disk_gib, auto_stop, auto_pause, "
     "auto_archive, auto_delete, ttl, network_block_all, network_allow_list, domain_allow_list, "
-    "preview_generation, idempotency_key, created_at, updated_at, last_activity_at) VALUES ($1, "
+    "preview_generation, idempotency_key, created_at, updated_at, last_activity_at, state_since, "
+    "ttl_since, oom_kills) VALUES ($1, "
     "$2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, "
-    "$22, $23, $24, $25, $26, $27, $28, $29) ON CONFLICT (id) DO UPDATE SET state = $6, desired = "
+    "$22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32) ON CONFLICT (id) DO UPDATE SET state = "
+    "$6, desired = "
     "$7, error_reason = $8, labels = $12, is_public = $13, cpu = $14, memory_gib = $15, disk_gib = "
     "$16, auto_stop = $17, auto_pause = $18, auto_archive = $19, auto_delete = $20, ttl = $21, "
     "network_block_all = $22, network_allow_list = $23, domain_allow_list = $24, "
-    "preview_generation = $25, updated_at = $28, last_activity_at = $29";
+    "preview_generation = $25, updated_at = $28, last_activity_at = $29, state_since = $30, "
+    "ttl_since = $31, oom_kills = $32";
 
 constexpr std::string_view kLoadSandboxes =
     "SELECT id, org, name, snapshot, image, state, desired, error_reason, user_name, target, env, "
     "labels, is_public, cpu, memory_gib, disk_gib, auto_stop, auto_pause, auto_archive, "
     "auto_delete, ttl, network_block_all, network_allow_list, domain_allow_list, "
-    "preview_generation, idempotency_key, created_at, updated_at, last_activity_at FROM sandbox";
+    "preview_generation, idempotency_key, created_at, updated_at, last_activity_at, state_since, "
+    "ttl_since, oom_kills FROM sandbox";
 
 // Reads columns in the order of the SELECT.
 class Columns {
@@ -165,6 +211,9 @@ Sandbox SandboxOf(const store::Row& row) {
   s.created_at = c.Time();
   s.updated_at = c.Time();
   s.last_activity_at = c.Time();
+  s.state_since = c.Time();
+  s.ttl_since = c.Time();
+  s.oom_kills = static_cast<uint64_t>(c.Any().Int());
   return s;
 }
 
@@ -221,16 +270,20 @@ Result<void> SaveSandbox(store::Db& db, const Sandbox& s) {
                                     s.idempotency_key,
                                     s.created_at,
                                     s.updated_at,
-                                    s.last_activity_at}));
+                                    s.last_activity_at,
+                                    s.state_since,
+                                    s.ttl_since,
+                                    s.oom_kills}));
 }
 
 Result<void> DeleteSandboxRow(store::Db& db, const SandboxId& id) {
   return Done(db.Run("DELETE FROM sandbox WHERE id = $1", {id}));
 }
 
-Result<void> SaveActivity(store::Db& db, const SandboxId& id, WallTime last_activity_at) {
-  return Done(
-      db.Run("UPDATE sandbox SET last_activity_at = $2 WHERE id = $1", {id, last_activity_at}));
+Result<void> SaveActivity(store::Db& db, const SandboxId& id, WallTime last_activity_at,
+                          uint64_t oom_kills) {
+  return Done(db.Run("UPDATE sandbox SET last_activity_at = $2, oom_kills = $3 WHERE id = $1",
+                     {id, last_activity_at, oom_kills}));
 }
 
 Result<std::vector<Sandbox>> LoadSandboxes(store::Db& db) {

@@ -10,7 +10,8 @@ namespace cove::control {
 // Writes the whole row, new or not. kConflict: another sandbox of the organisation has the name.
 Result<void> SaveSandbox(store::Db& db, const Sandbox& sandbox);
 Result<void> DeleteSandboxRow(store::Db& db, const SandboxId& id);
-Result<void> SaveActivity(store::Db& db, const SandboxId& id, WallTime last_activity_at);
+Result<void> SaveActivity(store::Db& db, const SandboxId& id, WallTime last_activity_at,
+                          uint64_t oom_kills);
 Result<std::vector<Sandbox>> LoadSandboxes(store::Db& db);
 
 Result<void> SaveWarmPool(store::Db& db, const WarmPool& pool);

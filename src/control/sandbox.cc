@@ -6,19 +6,44 @@
 namespace cove::control {
 namespace {
 
-constexpr std::array<std::pair<State, std::string_view>, 9> kStates = {{
+constexpr std::array<std::pair<State, std::string_view>, 12> kStates = {{
     {State::kCreating, "creating"},
     {State::kStarting, "starting"},
     {State::kStarted, "started"},
     {State::kStopping, "stopping"},
     {State::kStopped, "stopped"},
+    {State::kPausing, "pausing"},
+    {State::kPaused, "paused"},
+    {State::kResuming, "resuming"},
     {State::kSnapshotting, "snapshotting"},
     {State::kDestroying, "destroying"},
     {State::kDestroyed, "destroyed"},
     {State::kError, "error"},
 }};
 
+constexpr std::array<std::pair<Activity, std::string_view>, 5> kActivities = {{
+    {Activity::kApi, "api"},
+    {Activity::kPreview, "preview"},
+    {Activity::kTerminal, "terminal"},
+    {Activity::kCommand, "command"},
+    {Activity::kModel, "model"},
+}};
+
 }  // namespace
+
+std::string_view ActivityName(Activity activity) {
+  for (const auto& [a, name] : kActivities) {
+    if (a == activity) return name;
+  }
+  return "asked";
+}
+
+std::optional<Activity> ParseActivity(std::string_view name) {
+  for (const auto& [a, text] : kActivities) {
+    if (text == name) return a;
+  }
+  return std::nullopt;
+}
 
 std::string_view StateName(State state) {
   for (const auto& [s, name] : kStates) {
@@ -40,6 +65,8 @@ std::string_view DesiredName(Desired desired) {
       return "started";
     case Desired::kStopped:
       return "stopped";
+    case Desired::kPaused:
+      return "paused";
     case Desired::kDestroyed:
       return "destroyed";
   }
@@ -60,7 +87,7 @@ std::string_view SnapshotStateName(SnapshotState state) {
 
 std::optional<WallTime> Sandbox::auto_destroy_at() const {
   if (intervals.ttl <= 0) return std::nullopt;
-  return WallTime{created_at.micros + int64_t{intervals.ttl} * 60 * 1'000'000};
+  return WallTime{ttl_since.micros + int64_t{intervals.ttl} * 60 * 1'000'000};
 }
 
 }  // namespace cove::control

@@ -20,6 +20,9 @@ enum class State {
   kStarted,
   kStopping,
   kStopped,
+  kPausing,
+  kPaused,
+  kResuming,
   kSnapshotting,
   kDestroying,
   kDestroyed,
@@ -28,7 +31,7 @@ enum class State {
 std::string_view StateName(State state);
 std::optional<State> ParseState(std::string_view name);
 
-enum class Desired { kStarted, kStopped, kDestroyed };
+enum class Desired { kStarted, kStopped, kPaused, kDestroyed };
 std::string_view DesiredName(Desired desired);
 
 struct Resources {
@@ -38,8 +41,11 @@ struct Resources {
   bool operator==(const Resources&) const = default;
 };
 
-// Minutes. auto_stop, auto_pause and auto_archive: 0 is off. auto_delete: −1 is off, 0 deletes on
-// stop (an ephemeral sandbox). ttl: 0 is off, else deleted so long after its creation.
+// Minutes. auto_stop and auto_pause: a started sandbox that was not used for so long is stopped or
+// paused; 0 is off, and at most one of them is on. auto_delete: one that has been stopped for so
+// long is deleted; −1 is off, 0 deletes on stop (an ephemeral sandbox). ttl: it is deleted so long
+// after its creation (or after it was set anew), whatever it does then; 0 is off. auto_archive is
+// told to clients and does nothing.
 struct Intervals {
   int auto_stop = 15;
   int auto_pause = 0;
@@ -79,6 +85,9 @@ struct Sandbox {
   WallTime created_at;
   WallTime updated_at;
   WallTime last_activity_at;
+  WallTime state_since;    // when it came into its state
+  WallTime ttl_since;      // what the ttl counts from
+  uint64_t oom_kills = 0;  // processes killed for want of memory since its last start
 
   // A failed one can be tried again with Start.
   bool recoverable() const { return state == State::kError && desired != Desired::kDestroyed; }
@@ -121,6 +130,18 @@ struct NetworkPatch {
   std::optional<std::string> allow_list;
   std::optional<std::string> domain_allow_list;
 };
+
+// What keeps a sandbox from being idle. Which of them do is one setting; kAsked always does.
+enum class Activity {
+  kAsked,     // POST last-activity
+  kApi,       // a request to what is inside is under way: commands, files, logs that are followed
+  kPreview,   // the same to a port inside
+  kTerminal,  // a client is attached to a terminal
+  kCommand,   // a command that was started through the API runs, attached or not
+  kModel,     // something inside calls a model
+};
+std::string_view ActivityName(Activity activity);
+std::optional<Activity> ParseActivity(std::string_view name);  // never kAsked
 
 enum class SortKey { kCreatedAt, kLastActivityAt, kName, kCpu, kMemory, kDisk };
 enum class SortOrder { kAscending, kDescending };

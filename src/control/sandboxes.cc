@@ -57,7 +57,8 @@ Result<ListPage> Sandboxes::Impl::List(const OrgId& org, const ListQuery& query)
   return ListSandboxes(std::move(all), query);
 }
 
-void Sandboxes::Impl::Touch(const SandboxId& id) {
+void Sandboxes::Impl::Touch(const SandboxId& id, Activity activity) {
+  if (activity != Activity::kAsked && !settings_.activity.contains(activity)) return;
   auto it = entries_.find(id);
   if (it == entries_.end()) return;
   it->second->sandbox.last_activity_at = deps_.wall();
@@ -70,9 +71,8 @@ Result<std::string> Sandboxes::Impl::ToolboxFor(const SandboxId& id) const {
   if (state == State::kStarted && entry->attached) return entry->toolbox_socket;
   std::string text = "the sandbox is " + std::string(StateName(state));
   if (!entry->sandbox.error_reason.empty()) text += " (" + entry->sandbox.error_reason + ")";
-  return Error(Code::kConflict, text + (state == State::kStopped || state == State::kError
-                                            ? ": start it first"
-                                            : ": wait until it is started"));
+  const bool rests = state == State::kStopped || state == State::kPaused || state == State::kError;
+  return Error(Code::kConflict, text + (rests ? ": start it first" : ": wait until it is started"));
 }
 
 Result<std::string> Sandboxes::Impl::PreviewToken(const SandboxId& id) const {
@@ -116,8 +116,9 @@ void Sandboxes::Impl::Remove(const EntryPtr& entry) {
 
 void Sandboxes::Impl::Adopt(const EntryPtr& entry, Sandbox next) {
   const State from = entry->sandbox.state;
-  // Touch() may have run while `next` was being written.
+  // Touch() and OnBoxOom() may have run while `next` was being written.
   next.last_activity_at = std::max(next.last_activity_at, entry->sandbox.last_activity_at);
+  next.oom_kills = entry->sandbox.oom_kills;
   entry->sandbox = std::move(next);
   if (from != entry->sandbox.state) Notify(entry->sandbox, from);
 }
@@ -149,6 +150,7 @@ Sandbox Sandboxes::Impl::With(const EntryPtr& entry, State state, std::string re
   next.error_reason = std::move(reason);
   next.updated_at = deps_.wall();
   next.last_activity_at = next.updated_at;
+  next.state_since = next.updated_at;
   return next;
 }
 
@@ -200,7 +202,14 @@ Task<Result<Sandbox>> Sandboxes::Stop(SandboxId id, StopMode mode) {
   return impl_->Stop(std::move(id), mode);
 }
 Task<Result<Sandbox>> Sandboxes::Delete(SandboxId id) { return impl_->Delete(std::move(id)); }
-void Sandboxes::Touch(const SandboxId& id) { impl_->Touch(id); }
+Task<Result<Sandbox>> Sandboxes::Pause(SandboxId id) { return impl_->Pause(std::move(id)); }
+void Sandboxes::Touch(const SandboxId& id, Activity activity) { impl_->Touch(id, activity); }
+Task<Result<void>> Sandboxes::ResumeForUse(SandboxId id) {
+  return impl_->ResumeForUse(std::move(id));
+}
+Task<Error> Sandboxes::Explain(SandboxId id, Error error) {
+  return impl_->Explain(std::move(id), std::move(error));
+}
 Result<std::string> Sandboxes::ToolboxFor(const SandboxId& id) const {
   return impl_->ToolboxFor(id);
 }
@@ -240,6 +249,7 @@ Task<Result<void>> Sandboxes::DeleteWarmPool(OrgId org, std::string id) {
 }
 Task<void> Sandboxes::ClosePool() { return impl_->ClosePool(); }
 void Sandboxes::OnBoxExited(const proto::runner::BoxExited& event) { impl_->OnBoxExited(event); }
+void Sandboxes::OnBoxOom(const proto::runner::BoxOom& event) { impl_->OnBoxOom(event); }
 void Sandboxes::OnDoorBroken(const SandboxId& id) { impl_->OnDoorBroken(id); }
 Task<Result<void>> Sandboxes::Flush() { return impl_->Flush(); }
 

@@ -80,6 +80,8 @@ class Sandboxes {
   // An ephemeral sandbox (auto_delete 0) is deleted: its answer has state destroyed.
   Task<Result<Sandbox>> Stop(SandboxId id, StopMode mode = StopMode::kGraceful);
   Task<Result<Sandbox>> Delete(SandboxId id);
+  // Freezes all of it; Start resumes. Pause on a paused one is fine.
+  Task<Result<Sandbox>> Pause(SandboxId id);
 
   Task<Result<Sandbox>> SetLabels(SandboxId id, Labels labels);
   Task<Result<Sandbox>> SetIntervals(SandboxId id, IntervalsPatch patch);
@@ -87,8 +89,15 @@ class Sandboxes {
   enum class Visibility { kPrivate, kPublic };
   Task<Result<Sandbox>> SetVisibility(SandboxId id, Visibility visibility);
 
-  // Somebody uses it: puts auto-stop off. Cheap; call it for each API use.
-  void Touch(const SandboxId& id);
+  // Somebody uses it: puts auto-stop and auto-pause off if that activity counts. Cheap; call it
+  // for each use, and again and again for a long one.
+  void Touch(const SandboxId& id, Activity activity);
+  // To be called before a use of what is inside: a paused one is resumed first if settings say so.
+  Task<Result<void>> ResumeForUse(SandboxId id);
+  // A call into the sandbox failed with `error`. When the way in broke (kClosed), this gives what
+  // became of the sandbox instead, for which it waits a moment: stopped (kConflict), deleted
+  // (kNotFound), or ended by itself, with why (kClosed). Other errors pass.
+  Task<Error> Explain(SandboxId id, Error error);
   // The path of its toolbox's socket. kConflict, with what to do, unless it is started.
   Result<std::string> ToolboxFor(const SandboxId& id) const;
   // The plain preview token of its current start.
@@ -121,6 +130,7 @@ class Sandboxes {
   // --- events
   // To be called for each event of the runner.
   void OnBoxExited(const proto::runner::BoxExited& event);
+  void OnBoxOom(const proto::runner::BoxOom& event);
 
   // The sandbox's sockets broke and are closed: asks the runner for new ones.
   void OnDoorBroken(const SandboxId& id);

@@ -40,9 +40,9 @@ void Sandboxes::Impl::CheckTimes(WallTime now) {
     const Sandbox& s = entry->sandbox;
     if (entry->turnstile.busy() || timed_.contains(id)) continue;
     const Intervals& i = s.intervals;
-    const bool expired = i.ttl > 0 && IsDue(s.created_at, i.ttl, now);
-    const bool left = s.state == State::kStopped && i.auto_delete > 0 &&
-                      IsDue(s.last_activity_at, i.auto_delete, now);
+    const bool expired = i.ttl > 0 && IsDue(s.ttl_since, i.ttl, now);
+    const bool left =
+        s.state == State::kStopped && i.auto_delete > 0 && IsDue(s.state_since, i.auto_delete, now);
     const bool undeleted = s.state == State::kError && s.desired == Desired::kDestroyed;
     if (expired || left || undeleted) {
       timed_.insert(id);
@@ -50,26 +50,38 @@ void Sandboxes::Impl::CheckTimes(WallTime now) {
     } else if (s.state == State::kStarted && i.auto_stop > 0 &&
                IsDue(s.last_activity_at, i.auto_stop, now)) {
       timed_.insert(id);
-      tasks_.Spawn(StopIfIdle(entry));
+      tasks_.Spawn(ActIfIdle(entry, WhenIdle::kStop));
+    } else if (s.state == State::kStarted && i.auto_pause > 0 &&
+               IsDue(s.last_activity_at, i.auto_pause, now)) {
+      timed_.insert(id);
+      tasks_.Spawn(ActIfIdle(entry, WhenIdle::kPause));
     }
   }
 }
 
 // Use of the API counts as activity when it happens; a command that still runs, here.
-Task<void> Sandboxes::Impl::StopIfIdle(EntryPtr entry) {
+Task<void> Sandboxes::Impl::ActIfIdle(EntryPtr entry, WhenIdle what) {
   const SandboxId id = entry->sandbox.id;
-  auto running =
-      co_await async::WithDeadline(deps_.toolbox->Running(entry->toolbox_socket),
-                                   Now() + kAskDeadline, "asking the sandbox what runs in it");
-  if (running.ok() && *running > 0) {
-    Touch(id);
-  } else if (IsDue(entry->sandbox.last_activity_at, entry->sandbox.intervals.auto_stop,
-                   deps_.wall())) {
+  if (settings_.activity.contains(Activity::kCommand)) {
+    auto running =
+        co_await async::WithDeadline(deps_.toolbox->Running(entry->toolbox_socket),
+                                     Now() + kAskDeadline, "asking the sandbox what runs in it");
+    if (running.ok() && *running > 0) Touch(id, Activity::kCommand);
+  }
+  const Intervals& i = entry->sandbox.intervals;
+  const int minutes = what == WhenIdle::kStop ? i.auto_stop : i.auto_pause;
+  if (minutes > 0 && entry->sandbox.state == State::kStarted &&
+      IsDue(entry->sandbox.last_activity_at, minutes, deps_.wall())) {
     log::Info("sandbox.idle", {{"sandbox", id.value}});
-    auto stopped = co_await RunStop(entry, StopMode::kGraceful);
-    if (!stopped.ok()) {
-      log::Warn("sandbox.auto_stop_failed",
-                {{"sandbox", id.value}, {"error", stopped.error().message()}});
+    Result<Sandbox> done = Error(Code::kInternal, "unset");
+    if (what == WhenIdle::kStop) {
+      done = co_await RunStop(entry, StopMode::kGraceful);
+    } else {
+      done = co_await RunPause(entry);
+    }
+    if (!done.ok()) {
+      log::Warn(what == WhenIdle::kStop ? "sandbox.auto_stop_failed" : "sandbox.auto_pause_failed",
+                {{"sandbox", id.value}, {"error", done.error().message()}});
     }
   }
   timed_.erase(id);
@@ -87,10 +99,15 @@ Task<void> Sandboxes::Impl::DeleteDue(EntryPtr entry) {
 }
 
 Task<Result<void>> Sandboxes::Impl::Flush() {
-  std::vector<std::pair<SandboxId, WallTime>> changed;
+  struct Used {
+    SandboxId id;
+    WallTime when;
+    uint64_t oom_kills;
+  };
+  std::vector<Used> changed;
   for (const auto& [id, entry] : entries_) {
     if (std::exchange(entry->activity_changed, false)) {
-      changed.emplace_back(id, entry->sandbox.last_activity_at);
+      changed.push_back({id, entry->sandbox.last_activity_at, entry->sandbox.oom_kills});
     }
   }
   std::vector<Snapshot> used;
@@ -101,7 +118,9 @@ Task<Result<void>> Sandboxes::Impl::Flush() {
   co_return co_await deps_.store->Write(
       [changed, used](store::Db& db) -> Result<void> {
         for (const Snapshot& row : used) RETURN_IF_ERROR(SaveSnapshot(db, row));
-        for (const auto& [id, when] : changed) RETURN_IF_ERROR(SaveActivity(db, id, when));
+        for (const Used& u : changed) {
+          RETURN_IF_ERROR(SaveActivity(db, u.id, u.when, u.oom_kills));
+        }
         return Ok();
       },
       store::Durability::kProcess);

@@ -131,6 +131,16 @@ Result<void> CheckIntervals(const Intervals& i) {
   RETURN_IF_ERROR(CheckMinutes("autoPauseInterval", i.auto_pause, 0));
   RETURN_IF_ERROR(CheckMinutes("autoArchiveInterval", i.auto_archive, 0));
   RETURN_IF_ERROR(CheckMinutes("autoDeleteInterval", i.auto_delete, -1));
+  if (i.auto_stop > 0 && i.auto_pause > 0) {
+    return Invalid(
+        "at most one of autoStopInterval and autoPauseInterval may be on: set the other to 0 "
+        "first");
+  }
+  if (i.auto_pause > 0 && i.auto_delete == 0) {
+    return Invalid(
+        "an ephemeral sandbox (autoDeleteInterval 0) cannot have an autoPauseInterval: it is "
+        "stopped and deleted, never kept");
+  }
   return CheckMinutes("ttlMinutes", i.ttl, 0);
 }
 

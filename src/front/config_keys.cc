@@ -87,6 +87,27 @@ Result<void> SetRegistries(Config& c, const ConfigValue& v, const std::string&) 
   return Ok();
 }
 
+Result<void> SetActivity(Config& c, const ConfigValue& v, const std::string&) {
+  constexpr std::string_view kWanted =
+      "a list of \"api\", \"preview\", \"terminal\", \"command\" and \"model\"";
+  const auto* list = std::get_if<std::vector<std::string>>(&v);
+  if (list == nullptr) return Want(kWanted);
+  c.control.activity.clear();
+  for (const std::string& name : *list) {
+    const auto activity = control::ParseActivity(name);
+    if (!activity) return Want(kWanted);
+    c.control.activity.insert(*activity);
+  }
+  return Ok();
+}
+
+Result<void> SetResumeOnUse(Config& c, const ConfigValue& v, const std::string&) {
+  const auto* flag = std::get_if<bool>(&v);
+  if (flag == nullptr) return Want("true or false");
+  c.control.resume_on_use = *flag;
+  return Ok();
+}
+
 bridge::ProviderConfig& ProviderNamed(Config& c, const std::string& name) {
   for (bridge::ProviderConfig& p : c.providers) {
     if (p.name == name) return p;
@@ -135,6 +156,22 @@ const ConfigKey kKeys[] = {
     {"defaults.auto_archive_minutes", "minutes", "10080",
      "What clients are told as the archive interval; sandboxes on one machine stay where they are.",
      Whole([](Config& c) -> auto& { return c.control.intervals.auto_archive; }, 0, kYears)},
+    {"defaults.auto_pause_minutes", "minutes", "0",
+     "A sandbox that nobody uses and in which no command runs is paused after this; 0: never. At "
+     "most one of this and auto_stop_minutes is on.",
+     Whole([](Config& c) -> auto& { return c.control.intervals.auto_pause; }, 0, kYears)},
+    {"idle.activity", "list", "[\"api\", \"preview\", \"terminal\", \"command\", \"model\"]",
+     "What keeps a sandbox from being idle for auto-stop and auto-pause: `api`, a request to what "
+     "is "
+     "inside is under way; `preview`, the same to a port inside; `terminal`, a client is attached "
+     "to "
+     "a terminal; `command`, a command that was started through the API runs, attached or not; "
+     "`model`, something inside calls a model. Processes in the background never count.",
+     SetActivity},
+    {"idle.resume_on_use", "true or false", "false",
+     "Whether a request to what is inside, or to a port, resumes a paused sandbox; else it is "
+     "refused with the advice to start it.",
+     SetResumeOnUse},
     {"limits.cpu_max", "number, cores", "what the machine has", "The most one sandbox may ask for.",
      Number([](Config& c) -> auto& { return c.control.cpu_max; }, 0, 4096)},
     {"limits.memory_gib_max", "number, GiB", "what the machine has",

@@ -131,6 +131,7 @@ Task<Result<void>> Services::WireControl() {
   CO_ASSIGN_OR_RETURN(sandboxes_, co_await control::Sandboxes::Open(deps, config_.control));
   runner_.set_on_exited(
       [this](const proto::runner::BoxExited& event) { sandboxes_->OnBoxExited(event); });
+  runner_.set_on_oom([this](const proto::runner::BoxOom& event) { sandboxes_->OnBoxOom(event); });
   CO_ASSIGN_OR_RETURN(const control::RecoverReport report, co_await sandboxes_->Recover());
   log::Info("front.recovered", {{"adopted", report.adopted},
                                 {"stopped", report.stopped},
@@ -171,7 +172,7 @@ Task<void> Services::ServeModel(SandboxId sandbox, http::Exchange& exchange) {
   const auto known = sandboxes_->Find(sandbox);
   // Detached a moment ago: no answer is right, and the connection is about to be reset.
   if (!known) co_return;
-  sandboxes_->Touch(sandbox);
+  sandboxes_->Touch(sandbox, control::Activity::kModel);
   bridge::Caller caller;
   caller.org = known->org;
   caller.sandbox = sandbox;

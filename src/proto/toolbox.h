@@ -27,6 +27,10 @@ enum class Type : uint16_t {
   kInfoReply = 21,  // InfoReply
   kConfigure = 22,  // Configure -> kOk
   kShutdown = 23,   // Empty -> kOk; then SIGTERM to all, grace, SIGKILL, and the sandbox ends
+  // Empty -> kOk: the time limits of commands stand still, or go on. Around a pause: the toolbox is
+  // frozen with the others and could not tell how long.
+  kStopClocks = 24,
+  kStartClocks = 25,
 
   kExec = 30,     // ExecRequest -> kStarted, kStdout*, kStderr*, kExited
   kStarted = 31,  // Started
@@ -137,7 +141,9 @@ struct Started {
   }
 };
 
-// kOom is never the toolbox's word: it sees a SIGKILL, the host compares the cgroup's counter.
+// kOom: it, or the last of its children that it tells of, died of SIGKILL, and meanwhile the kernel
+// killed processes of the sandbox for want of memory. Of several commands at that moment more than
+// one may say so.
 enum class ExitReason : uint8_t {
   kExited = 0,
   kSignaled = 1,
@@ -150,10 +156,11 @@ struct ExitStatus {
   ExitReason reason = ExitReason::kExited;
   int32_t code = -1;  // the exit code; 128 + signal when signaled
   int32_t signal = 0;
-  std::string detail;  // kSpawnFailed: what failed
+  std::string detail;      // kSpawnFailed: what failed
+  uint64_t oom_kills = 0;  // processes of the sandbox that the kernel killed while it ran
   template <class A>
   void Fields(A& a) {
-    a(reason, code, signal, detail);
+    a(reason, code, signal, detail, oom_kills);
   }
 };
 
@@ -198,9 +205,11 @@ struct CommandInfo {
   std::string command;
   bool ended = false;
   int32_t exit_code = 0;
+  ExitReason reason = ExitReason::kExited;  // kExited or kOom: a shell tells no more
+  uint64_t oom_kills = 0;                   // as in ExitStatus
   template <class A>
   void Fields(A& a) {
-    a(id, command, ended, exit_code);
+    a(id, command, ended, exit_code, reason, oom_kills);
   }
 };
 

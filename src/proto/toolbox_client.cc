@@ -105,6 +105,10 @@ Task<Result<void>> ToolboxClient::Configure(EnvList env) {
   return CallOk(path_, Type::kConfigure, toolbox::Configure{std::move(env)});
 }
 Task<Result<void>> ToolboxClient::Shutdown() { return CallOk(path_, Type::kShutdown, Empty{}); }
+Task<Result<void>> ToolboxClient::StopClocks() { return CallOk(path_, Type::kStopClocks, Empty{}); }
+Task<Result<void>> ToolboxClient::StartClocks() {
+  return CallOk(path_, Type::kStartClocks, Empty{});
+}
 
 Task<Result<std::unique_ptr<ExecStream>>> ToolboxClient::Exec(ExecRequest request) {
   CO_ASSIGN_OR_RETURN(ChannelPtr channel, co_await Begin(path_, Type::kExec, std::move(request)));

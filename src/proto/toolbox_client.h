@@ -123,6 +123,8 @@ class ToolboxClient {
   Task<Result<InfoReply>> Info();
   Task<Result<void>> Configure(EnvList env);
   Task<Result<void>> Shutdown();
+  Task<Result<void>> StopClocks();
+  Task<Result<void>> StartClocks();
 
   // An env name that is not [A-Za-z_][A-Za-z0-9_]*, an unknown user or an empty command: kInvalid.
   // A command that could not be started: a stream whose first event is kExited, kSpawnFailed.

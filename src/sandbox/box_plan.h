@@ -92,6 +92,7 @@ struct BoxPlan {
 
   int listener = -1;
   int seccomp = -1;
+  int oom = -1;
   const int* cgroups = nullptr;
   size_t cgroup_count = 0;
   int toolbox = -1;  // the executable

@@ -28,8 +28,8 @@ struct Arranged {
 // source may lie on another's target.
 Arranged ArrangeDescriptors(Child& child, const ChildSockets& sockets, int inner_userns) {
   const BoxPlan& plan = child.plan();
-  int from[kFixedMax] = {plan.listener, inner_userns,    plan.seccomp,   sockets.tcp4,
-                         sockets.tcp6,  sockets.dns_udp, sockets.dns_tcp};
+  int from[kFixedMax] = {plan.listener, inner_userns,    plan.seccomp,    sockets.tcp4,
+                         sockets.tcp6,  sockets.dns_udp, sockets.dns_tcp, plan.oom};
   size_t count = boot::kCgroupFd - boot::kToolboxListenerFd;
   for (size_t i = 0; i < plan.cgroup_count; ++i) from[count++] = plan.cgroups[i];
   const size_t inherited = count;

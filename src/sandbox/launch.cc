@@ -124,6 +124,7 @@ Result<void> Launch::MakeCgroups() {
   ASSIGN_OR_RETURN(procs_, tree.OpenProcs(id, CgroupPart::kWork));
   ASSIGN_OR_RETURN(clone_cgroup_, tree.OpenForClone(id, CgroupPart::kToolbox));
   ASSIGN_OR_RETURN(box_.oom_event, tree.OpenOomEvent(id));
+  ASSIGN_OR_RETURN(oom_counter_, tree.OpenOomCounter(id));
   for (const UniqueFd& fd : procs_) procs_fds_.push_back(fd.get());
   return Ok();
 }
@@ -195,6 +196,7 @@ Result<void> Launch::Clone() {
   plan.hostname_size = spec_.hostname.size();
   plan.listener = listener_.get();
   plan.seccomp = seccomp_.get();
+  plan.oom = oom_counter_.get();
   plan.cgroups = procs_fds_.data();
   plan.cgroup_count = procs_fds_.size();
   plan.toolbox = kit_.toolbox.get();

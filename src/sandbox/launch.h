@@ -66,6 +66,7 @@ class Launch {
   UniqueFd state_mount_;
   std::vector<UniqueFd> layers_;
   std::vector<UniqueFd> procs_;
+  UniqueFd oom_counter_;
   UniqueFd clone_cgroup_;
 
   // Texts and tables that the plan points to.

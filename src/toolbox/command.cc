@@ -82,6 +82,7 @@ Result<void> Command::OpenInput() {
 }
 
 Result<void> Command::Prepare() {
+  oom_kills_before_ = shared_.OomKills();
   RETURN_IF_ERROR(WriteText(FilePath('c'), request_.command));
   RETURN_IF_ERROR(OpenInput());
   RETURN_IF_ERROR(OpenOutput('o', LogStreamId::kStdout, &out_));
@@ -146,6 +147,10 @@ void Command::End(int32_t exit_code) {
 void Command::EndUnstarted() { End(-1); }
 
 Task<void> Command::Finish(int32_t exit_code) {
+  info_.oom_kills = shared_.OomKills() - oom_kills_before_;
+  if (info_.oom_kills > 0 && exit_code == kKilledCode) {
+    info_.reason = proto::toolbox::ExitReason::kOom;
+  }
   out_.hold.Reset();
   err_.hold.Reset();
   const TimePoint grace_end = Now() + kOutputGrace;

@@ -58,6 +58,7 @@ class Command {
   proto::toolbox::SessionExec request_;
   proto::toolbox::CommandInfo info_;
   std::shared_ptr<CommandLog> log_;
+  uint64_t oom_kills_before_ = 0;
   std::optional<RunningMark> running_;
   Output out_;
   Output err_;

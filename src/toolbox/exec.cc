@@ -32,6 +32,7 @@ struct Execution {
   SharedChannel& channel;
   Spawned process;
   bool terminal = false;
+  bool timed_out = false;
 
   bool finishing = false;  // the process has ended and the grace is over: drain, do not wait
   int open_outputs = 0;
@@ -209,14 +210,9 @@ Result<SpawnPlan> MakePlan(const Shared& shared, ExecRequest& request, UniqueFd*
 }
 
 // Waits for the end of the process and of its output; gives how it ended.
-Task<ExitStatus> AwaitEnd(Execution* e, uint32_t timeout_ms) {
-  const TimePoint deadline = timeout_ms == 0 ? kNever : Now() + milliseconds(timeout_ms);
+Task<ExitStatus> AwaitEnd(Execution* e, uint64_t oom_kills_before) {
   Child& child = *e->process.child;
-  const bool in_time = co_await child.exited().Wait(deadline);
-  if (!in_time) {
-    child.SignalGroup(SIGKILL);
-    co_await child.exited().Wait();
-  }
+  co_await child.exited().Wait();
   const TimePoint grace_end = Now() + kOutputGrace;
   while (e->open_outputs > 0 && !e->broken && Now() < grace_end) {
     co_await e->output_changed.Wait(grace_end);
@@ -226,8 +222,19 @@ Task<ExitStatus> AwaitEnd(Execution* e, uint32_t timeout_ms) {
   // None of them is in the middle of a frame now; those that wait for more are given up.
   e->tasks.Clear();
   ExitStatus status = StatusOf(*child.status());
-  if (!in_time) status.reason = ExitReason::kTimeout;
+  status.oom_kills = e->shared.OomKills() - oom_kills_before;
+  if (e->timed_out) {
+    status.reason = ExitReason::kTimeout;
+  } else if (status.oom_kills > 0 && status.code == kKilledCode) {
+    status.reason = ExitReason::kOom;
+  }
   co_return status;
+}
+
+Task<void> KillAtTheLimit(Execution* e, milliseconds limit) {
+  co_await e->shared.clock.Pass(limit);
+  e->timed_out = true;
+  e->process.child->SignalGroup(SIGKILL);
 }
 
 }  // namespace
@@ -247,9 +254,11 @@ ExitStatus StatusOf(int wait_status) {
 Task<Result<void>> RunExec(Shared& shared, SharedChannel& channel, ExecRequest request) {
   UniqueFd script;
   CO_ASSIGN_OR_RETURN(SpawnPlan plan, MakePlan(shared, request, &script));
-  const RunningMark running(shared);
+  std::optional<RunningMark> running;
+  if (!request.pty) running.emplace(shared);
   Execution e(shared, channel);
   e.terminal = request.pty;
+  const uint64_t oom_kills_before = shared.OomKills();
   auto started = co_await shared.spawner.Start(std::move(plan));
   if (!started) {
     CO_RETURN_IF_ERROR(co_await channel.SendMessage(Type::kStarted, proto::toolbox::Started{}));
@@ -267,8 +276,14 @@ Task<Result<void>> RunExec(Shared& shared, SharedChannel& channel, ExecRequest r
   if (e.process.output) e.tasks.Spawn(PumpOutput(&e, &e.process.output, Type::kStdout));
   if (e.process.error) e.tasks.Spawn(PumpOutput(&e, &e.process.error, Type::kStderr));
   if (e.process.input) e.tasks.Spawn(FeedThenClose(&e));
+  std::optional<TerminalMark> terminal;
+  if (e.terminal) terminal.emplace(shared, &e.process);
   e.tasks.Spawn(ReadHost(&e));
-  ExitStatus status = co_await AwaitEnd(&e, request.timeout_ms);
+  if (request.timeout_ms > 0) {
+    e.tasks.Spawn(KillAtTheLimit(&e, milliseconds(request.timeout_ms)));
+  }
+  ExitStatus status = co_await AwaitEnd(&e, oom_kills_before);
+  terminal.reset();
   if (e.process.output) shared.leftovers.Keep(std::move(e.process.output));
   if (e.process.error) shared.leftovers.Keep(std::move(e.process.error));
   co_return co_await channel.SendMessage(Type::kExited, std::move(status));

@@ -69,6 +69,57 @@ TEST_F(ExecTest, KillsTheGroupAtTheTimeout) {
   EXPECT_TRUE(Eventually([child] { return kill(child, 0) != 0; }));
 }
 
+TEST_F(ExecTest, AStoppedClockDoesNotCountAgainstTheTimeout) {
+  auto stop = client_->StopClocks();
+  ASSERT_TRUE(Get(std::move(stop)));
+  ExecRequest request;
+  request.command = "sleep 0.3; echo done";
+  request.timeout_ms = 100;
+  const ExecOutput output = Run(request);
+  EXPECT_EQ(output.out, "done\n");
+  EXPECT_EQ(output.status.reason, ExitReason::kExited);
+
+  request.command = "echo on > ~/started; sleep 20";
+  std::optional<Result<ExecOutput>> late;
+  async::TaskGroup group;
+  group.Spawn([](ToolboxClient* client, ExecRequest r,
+                 std::optional<Result<ExecOutput>>* to) -> Task<void> {
+    to->emplace(co_await client->Run(std::move(r)));
+  }(client_.get(), request, &late));
+  ASSERT_TRUE(Eventually([&] {
+    (void)Get(client_->Info());
+    return Slurp(home_ + "/started") == "on\n";
+  }));
+  ASSERT_TRUE(Get(client_->StartClocks()));
+  ASSERT_TRUE(Eventually([&] {
+    (void)Get(client_->Info());
+    return late.has_value();
+  }));
+  EXPECT_EQ((*late)->status.reason, ExitReason::kTimeout);
+}
+
+TEST_F(ExecTest, TellsOutOfMemoryFromAnyOtherKill) {
+  ExecRequest request;
+  request.command = "kill -9 $$";
+  EXPECT_EQ(Run(request).status.reason, ExitReason::kSignaled);
+  request.command = "echo 'oom_kill 1' > '" + root_ + "/socket.oom'; kill -9 $$";
+  auto status = Run(request).status;
+  EXPECT_EQ(status.reason, ExitReason::kOom);
+  EXPECT_EQ(status.code, 137);
+  EXPECT_EQ(status.oom_kills, 1u);
+  // A child of the command's shell was killed.
+  request.command = "echo 'oom_kill 3' > '" + root_ + "/socket.oom'; bash -c 'kill -9 $$'; exit $?";
+  status = Run(request).status;
+  EXPECT_EQ(status.reason, ExitReason::kOom);
+  EXPECT_EQ(status.oom_kills, 2u);
+  request.command = "echo 'oom_kill 4' > '" + root_ + "/socket.oom'; exit 3";
+  status = Run(request).status;
+  EXPECT_EQ(status.reason, ExitReason::kExited);
+  EXPECT_EQ(status.oom_kills, 1u);
+  request.command = "kill -9 $$";
+  EXPECT_EQ(Run(request).status.reason, ExitReason::kSignaled) << "that was before";
+}
+
 TEST_F(ExecTest, TellsTheSignal) {
   const ExecOutput o = Shell("kill -KILL $$");
   EXPECT_EQ(o.status.reason, ExitReason::kSignaled);

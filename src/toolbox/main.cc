@@ -1,7 +1,8 @@
 // cove-toolbox: PID 1 of a sandbox, the host's hands inside it.
 //
 //   cove-toolbox --cgroup-fds N                as the driver starts it; see proto/boot.h
-//   cove-toolbox --standalone SOCKET HOME      on the host, for tests: no namespaces, no cgroup
+//   cove-toolbox --standalone SOCKET HOME      on the host, for tests: no namespaces, no cgroup;
+//                                              SOCKET.oom, if there, is the count of OOM kills
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <sys/prctl.h>
@@ -33,6 +34,7 @@ struct Start {
   std::string state = boot::kStateDir;
   std::string default_user;
   std::string home;
+  UniqueFd oom_counter;
 };
 
 Result<std::vector<sock_filter>> LoadSeccomp(int fd) {
@@ -52,6 +54,7 @@ Result<Start> StartInSandbox(uint32_t cgroups) {
   Start start;
   start.listener.Reset(boot::kToolboxListenerFd);
   start.confinement.user_namespace.Reset(boot::kInnerUserNsFd);
+  start.oom_counter.Reset(boot::kOomFd);
   ASSIGN_OR_RETURN(start.confinement.seccomp, LoadSeccomp(boot::kSeccompFd));
   for (uint32_t i = 0; i < cgroups; ++i) {
     start.confinement.cgroups.emplace_back(boot::kCgroupFd + static_cast<int>(i));
@@ -65,6 +68,7 @@ Result<Start> StartAlone(const char* socket, const char* home) {
   start.state = std::string(socket) + ".state";
   start.default_user = std::to_string(geteuid());
   start.home = home;
+  start.oom_counter.Reset(open((std::string(socket) + ".oom").c_str(), O_RDONLY | O_CLOEXEC));
   ASSIGN_OR_RETURN(start.listener, net::ListenUnix(socket));
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   return start;
@@ -125,6 +129,7 @@ Result<void> Serve(Start start) {
   Spawner spawner(std::move(start.confinement), children);
   Leftovers leftovers;
   Shared shared{spawner, leftovers};
+  shared.oom_counter = std::move(start.oom_counter);
   shared.shell = FindShell();
   shared.default_user = start.default_user;
   shared.home = start.home;

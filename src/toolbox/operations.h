@@ -3,7 +3,10 @@
 // An error that an operation returns is sent as kError by the caller.
 #pragma once
 
+#include <set>
+
 #include "proto/shared_channel.h"
+#include "toolbox/clock.h"
 #include "toolbox/leftovers.h"
 #include "toolbox/spawn.h"
 
@@ -18,9 +21,15 @@ using proto::toolbox::Type;
 inline constexpr milliseconds kOutputGrace{100};
 // What is read at most after that: what the largest pipe of a user can hold.
 inline constexpr size_t kDrainMax = 1024 * 1024;
+// The exit code of what SIGKILL ended, also as a shell passes it on.
+inline constexpr int32_t kKilledCode = 128 + 9;
 
 struct Shared {
   Result<Account> AccountOf(const std::string& user) const;
+  // Processes of the workload that the kernel has killed for want of memory; 0: nobody counts.
+  uint64_t OomKills() const;
+  // Commands that run: those counted in `running`, and terminals with one in front of their shell.
+  uint32_t Busy() const;
 
   Spawner& spawner;
   Leftovers& leftovers;
@@ -28,7 +37,10 @@ struct Shared {
   std::string default_user;     // for requests that name none; empty: daytona, else root
   std::string home;             // standalone only: instead of the account's
   proto::toolbox::EnvList env;  // Configure's
-  uint32_t running = 0;         // execs and session commands that have not ended
+  uint32_t running = 0;         // execs and session commands that have not ended; no terminals
+  std::set<const Spawned*> terminals;
+  UniqueFd oom_counter;
+  Clock clock;
 };
 
 // Counts one running command for as long as it lives.
@@ -40,6 +52,20 @@ class RunningMark {
 
  private:
   Shared& shared_;
+};
+
+// Keeps a terminal in `terminals` for as long as it lives.
+class TerminalMark {
+ public:
+  TerminalMark(Shared& shared, const Spawned* terminal) : shared_(shared), terminal_(terminal) {
+    shared_.terminals.insert(terminal_);
+  }
+  ~TerminalMark() { shared_.terminals.erase(terminal_); }
+  TerminalMark(const TerminalMark&) = delete;
+
+ private:
+  Shared& shared_;
+  const Spawned* terminal_;
 };
 
 Task<Result<void>> RunExec(Shared& shared, SharedChannel& channel,

@@ -2,7 +2,9 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <unistd.h>
 
+#include "sys/oom_count.h"
 #include "toolbox/environment.h"
 #include "toolbox/file_worker.h"
 #include "toolbox/ports.h"
@@ -46,6 +48,22 @@ Result<Account> Shared::AccountOf(const std::string& user) const {
   ASSIGN_OR_RETURN(Account account, FindAccount(user.empty() ? default_user : user));
   if (!home.empty()) account.home = home;
   return account;
+}
+
+uint64_t Shared::OomKills() const {
+  if (!oom_counter) return 0;
+  const auto kills = sys::ReadOomKills(oom_counter.get());
+  return kills ? *kills : 0;
+}
+
+// A shell that waits at its prompt is in front of its own terminal.
+uint32_t Shared::Busy() const {
+  uint32_t busy = running;
+  for (const Spawned* t : terminals) {
+    const pid_t front = t->output ? tcgetpgrp(t->output.get()) : -1;
+    if (front > 0 && front != t->child->pid()) ++busy;
+  }
+  return busy;
 }
 
 Result<std::string> Absolute(const std::string& path, const std::string& home) {
@@ -107,6 +125,12 @@ Task<Result<void>> Server::Dispatch(SharedChannel& channel, Frame frame) {
       shared_.env = std::move(m.env);
       co_return co_await SendOk(channel);
     }
+    case Type::kStopClocks:
+      shared_.clock.Stop();
+      co_return co_await SendOk(channel);
+    case Type::kStartClocks:
+      shared_.clock.Start();
+      co_return co_await SendOk(channel);
     case Type::kShutdown:
       CO_RETURN_IF_ERROR(co_await SendOk(channel));
       shutdown_asked_.Set();
@@ -190,7 +214,7 @@ Task<Result<void>> Server::Info(SharedChannel& channel) {
   CO_ASSIGN_OR_RETURN(const Account account, shared_.AccountOf(""));
   info.user = account.name;
   info.home = account.home;
-  info.running = shared_.running;
+  info.running = shared_.Busy();
   co_return co_await channel.SendMessage(Type::kInfoReply, std::move(info));
 }
 

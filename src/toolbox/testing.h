@@ -35,6 +35,7 @@ class ToolboxTest : public testing::Test {
     root_ = mkdtemp(name);
     home_ = root_ + "/home";
     std::filesystem::create_directory(home_);
+    SetOomKills(0);
     client_ = std::make_unique<ToolboxClient>(root_ + "/socket");
     char self[PATH_MAX] = {};
     (void)!readlink("/proc/self/exe", self, sizeof self - 1);
@@ -69,6 +70,10 @@ class ToolboxTest : public testing::Test {
     ExecRequest request;
     request.command = std::move(command);
     return Run(std::move(request));
+  }
+  // What the kernel would count; written in place, as the toolbox holds the file open.
+  void SetOomKills(int kills) const {
+    std::ofstream(root_ + "/socket.oom") << "oom_kill " << kills << "\n";
   }
   // Waits for a condition that another process makes true.
   template <class Fn>

@@ -1,0 +1,156 @@
+// Goal: a paused sandbox keeps everything, costs nothing, and can be resumed, stopped, deleted and
+// found again; a call that was under way hears what became of its sandbox. Method: a fake world.
+#include <gmock/gmock.h>
+
+#include "control/control_fixture_test.h"
+
+namespace cove::control {
+namespace {
+
+using ::testing::HasSubstr;
+using BoxState = FakeWorld::BoxState;
+
+class PauseTest : public ControlTest {
+ protected:
+  Sandbox MustCreatePaused() {
+    const Sandbox s = MustCreate("web");
+    auto paused = loop_.RunUntil(control_->Pause(s.id));
+    EXPECT_TRUE(paused.ok()) << paused.error().message();
+    return paused.ok() ? *paused : Sandbox{};
+  }
+  // What Explain() says while `meanwhile` happens.
+  Error ExplainWhile(const SandboxId& id, std::function<void()> meanwhile) {
+    std::optional<Error> out;
+    async::TaskGroup group;
+    group.Spawn([](Sandboxes* control, SandboxId box, std::optional<Error>* to) -> Task<void> {
+      to->emplace(co_await control->Explain(box, Error(Code::kClosed, "went away")));
+    }(control_.get(), id, &out));
+    meanwhile();
+    Settle();
+    return out ? *out : Error(Code::kInternal, "it waits still");
+  }
+  void End(const SandboxId& id, int status) {
+    world_.boxes[id] = BoxState::kStopped;
+    proto::runner::BoxExited event;
+    event.id = id;
+    event.known = true;
+    event.status = status;
+    control_->OnBoxExited(event);
+  }
+};
+
+TEST_F(PauseTest, PauseStopsTheClocksAndTheBoxAndStartGoesOn) {
+  const Sandbox s = MustCreatePaused();
+  EXPECT_EQ(s.state, State::kPaused);
+  EXPECT_EQ(s.desired, Desired::kPaused);
+  EXPECT_EQ(world_.boxes[s.id], BoxState::kPaused);
+  EXPECT_TRUE(world_.attached.contains(s.id)) << "connections are kept";
+  EXPECT_EQ(world_.stopped_clocks.size(), 1u);
+  const auto toolbox = control_->ToolboxFor(s.id);
+  ASSERT_FALSE(toolbox.ok());
+  EXPECT_EQ(toolbox.error().code(), Code::kConflict);
+  EXPECT_THAT(toolbox.error().message(), HasSubstr("paused: start it first"));
+  EXPECT_TRUE(loop_.RunUntil(control_->Pause(s.id)).ok()) << "again";
+  const std::string token = *control_->PreviewToken(s.id);
+  facts_.memory_available_bytes = 0;  // it holds its memory already
+  auto started = loop_.RunUntil(control_->Start(s.id));
+  ASSERT_TRUE(started.ok()) << started.error().message();
+  EXPECT_EQ(started->state, State::kStarted);
+  EXPECT_TRUE(world_.stopped_clocks.empty());
+  EXPECT_TRUE(control_->ToolboxFor(s.id).ok());
+  EXPECT_EQ(*control_->PreviewToken(s.id), token) << "links go on working";
+}
+
+TEST_F(PauseTest, OnlyAStartedOneCanBePaused) {
+  const Sandbox s = MustCreate();
+  ASSERT_TRUE(loop_.RunUntil(control_->Stop(s.id)).ok());
+  auto paused = loop_.RunUntil(control_->Pause(s.id));
+  EXPECT_EQ(paused.error().code(), Code::kConflict);
+  EXPECT_THAT(paused.error().message(), HasSubstr("stopped"));
+}
+
+TEST_F(PauseTest, OneThatCannotBePausedRunsOnAndSaysWhy) {
+  const Sandbox s = MustCreate();
+  world_.failing.emplace("PauseBox", Error(Code::kTimeout, "waits for a disk"));
+  auto paused = loop_.RunUntil(control_->Pause(s.id));
+  EXPECT_THAT(paused.error().message(), HasSubstr("waits for a disk"));
+  EXPECT_EQ(StateOf(s.id), State::kStarted);
+  EXPECT_TRUE(world_.stopped_clocks.empty());
+  EXPECT_TRUE(control_->ToolboxFor(s.id).ok());
+}
+
+TEST_F(PauseTest, APausedOneCanBeStoppedAndDeleted) {
+  const Sandbox s = MustCreatePaused();
+  ASSERT_TRUE(loop_.RunUntil(control_->Stop(s.id)).ok());
+  EXPECT_EQ(StateOf(s.id), State::kStopped);
+  EXPECT_TRUE(world_.attached.empty());
+  ASSERT_TRUE(loop_.RunUntil(control_->Start(s.id)).ok());
+  ASSERT_TRUE(loop_.RunUntil(control_->Pause(s.id)).ok());
+  ASSERT_TRUE(loop_.RunUntil(control_->Delete(s.id)).ok());
+  EXPECT_TRUE(world_.boxes.empty());
+}
+
+TEST_F(PauseTest, ARestartTakesAPausedOneOverWithoutWakingIt) {
+  const Sandbox s = MustCreatePaused();
+  const RecoverReport report = Restart();
+  EXPECT_EQ(report.adopted, 1u);
+  EXPECT_EQ(StateOf(s.id), State::kPaused);
+  EXPECT_EQ(world_.boxes[s.id], BoxState::kPaused);
+  EXPECT_TRUE(world_.attached.contains(s.id));
+  ASSERT_TRUE(loop_.RunUntil(control_->Start(s.id)).ok());
+  EXPECT_TRUE(control_->ToolboxFor(s.id).ok());
+}
+
+TEST_F(PauseTest, APausedOneThatEndsSaysHow) {
+  const Sandbox s = MustCreatePaused();
+  End(s.id, 9);
+  Settle();
+  EXPECT_EQ(StateOf(s.id), State::kError);
+  EXPECT_THAT(control_->Find(s.id)->error_reason, HasSubstr("signal 9"));
+}
+
+TEST_F(PauseTest, UseResumesItOnlyWhereThatIsSet) {
+  const Sandbox s = MustCreatePaused();
+  ASSERT_TRUE(loop_.RunUntil(control_->ResumeForUse(s.id)).ok());
+  EXPECT_EQ(StateOf(s.id), State::kPaused);
+  settings_.resume_on_use = true;
+  Restart();
+  ASSERT_TRUE(loop_.RunUntil(control_->ResumeForUse(s.id)).ok());
+  EXPECT_EQ(StateOf(s.id), State::kStarted);
+  ASSERT_TRUE(loop_.RunUntil(control_->Stop(s.id)).ok());
+  ASSERT_TRUE(loop_.RunUntil(control_->ResumeForUse(s.id)).ok());
+  EXPECT_EQ(StateOf(s.id), State::kStopped) << "stopped is not paused";
+}
+
+TEST_F(PauseTest, ACallUnderWayHearsWhatBecameOfItsSandbox) {
+  const Sandbox s = MustCreate();
+  const Error other = loop_.RunUntil(control_->Explain(s.id, Error(Code::kIo, "disk")));
+  EXPECT_EQ(other.message(), "disk");
+  Error error = ExplainWhile(s.id, [&] { End(s.id, 9); });
+  EXPECT_EQ(error.code(), Code::kClosed);
+  EXPECT_THAT(error.message(), HasSubstr("signal 9"));
+  ASSERT_TRUE(loop_.RunUntil(control_->Start(s.id)).ok());
+  error = ExplainWhile(s.id, [&] { EXPECT_TRUE(loop_.RunUntil(control_->Stop(s.id)).ok()); });
+  EXPECT_EQ(error.code(), Code::kConflict);
+  EXPECT_THAT(error.message(), HasSubstr("was stopped"));
+  ASSERT_TRUE(loop_.RunUntil(control_->Start(s.id)).ok());
+  error = ExplainWhile(s.id, [&] { EXPECT_TRUE(loop_.RunUntil(control_->Delete(s.id)).ok()); });
+  EXPECT_EQ(error.code(), Code::kNotFound);
+  EXPECT_THAT(error.message(), HasSubstr("was deleted"));
+}
+
+TEST_F(PauseTest, KillsForWantOfMemoryAreCountedForEachRunAndKept) {
+  const Sandbox s = MustCreate();
+  control_->OnBoxOom({s.id, 1});
+  control_->OnBoxOom({s.id, 3});
+  EXPECT_EQ(control_->Find(s.id)->oom_kills, 3u);
+  ASSERT_TRUE(loop_.RunUntil(control_->Flush()).ok());
+  ASSERT_TRUE(loop_.RunUntil(control_->Stop(s.id)).ok());
+  Restart();
+  EXPECT_EQ(control_->Find(s.id)->oom_kills, 3u);
+  ASSERT_TRUE(loop_.RunUntil(control_->Start(s.id)).ok());
+  EXPECT_EQ(control_->Find(s.id)->oom_kills, 0u);
+}
+
+}  // namespace
+}  // namespace cove::control

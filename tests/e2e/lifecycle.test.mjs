@@ -1,0 +1,188 @@
+// Goal: pause, resume and the timers as the published client sees them; a command that dies says
+// why; nobody waits for a sandbox that is gone. Method: @daytona/sdk unmodified, and raw requests
+// for what it hides, against a real server.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+import WebSocket from 'ws';
+import { Daytona } from '@daytona/sdk';
+import { Cove, childrenOf, cmdline, until } from './lib/cove.mjs';
+
+let cove, daytona;
+before(async () => {
+  cove = await Cove.start();
+  daytona = new Daytona({ apiUrl: `${cove.url}/api`, apiKey: cove.key });
+});
+after(async () => { await daytona[Symbol.asyncDispose]?.(); await cove.stop(); });
+
+const state = async (id) => (await cove.api('GET', `/api/sandbox/${id}`)).json.state;
+const post = (path, body) => cove.api('POST', path, body);
+
+// The first process of a sandbox, as the host sees it: the toolbox whose child runs `mark`.
+function toolboxOf(mark) {
+  for (const pid of childrenOf(cove.runnerPid)) {
+    if (!cmdline(pid).startsWith('cove-toolbox')) continue;
+    if (spawnSync('pgrep', ['-P', String(pid), '-f', mark]).status === 0) return pid;
+  }
+  return undefined;
+}
+
+function pty(id, name, query = '') {
+  const url = `${cove.url.replace('http', 'ws')}/toolbox/${id}/process/pty/${query ? `create-connect?id=${name}${query}` : `${name}/connect`}`;
+  const ws = new WebSocket(url, ['X-Daytona-Pty-Exit-Control'], { headers: { authorization: `Bearer ${cove.key}` } });
+  const seen = { text: '', control: [], closed: null, send: (t) => ws.send(t), close: () => ws.close() };
+  ws.on('message', (d, binary) => (binary ? (seen.text += d) : seen.control.push(JSON.parse(d))));
+  ws.on('close', (code, reason) => { seen.closed = { code, reason: String(reason) }; });
+  ws.on('error', () => {});
+  return seen;
+}
+
+test('the SDK pauses and resumes a sandbox; its processes and their time go on', async () => {
+  const box = await daytona.create({ autoPauseInterval: 30 });
+  assert.equal(box.autoPauseInterval, 30);
+  assert.equal(box.autoStopInterval, 0);
+  await box.process.executeCommand('echo kept > /dev/shm/memory; nohup sh -c "while :; do echo x >> ticks; sleep 0.02; done" > /dev/null 2>&1 &');
+  // Its limit is shorter than the pause: only the time that it could run counts.
+  const limited = box.process.executeCommand('sleep 0.7; echo in time', undefined, undefined, 1);
+  const terminal = pty(box.id, 't', '&cols=80&rows=24');
+  await until('the terminal is there', () => terminal.control.length > 0);
+
+  await box.pause();
+  assert.equal(box.state, 'paused');
+  const ticks = () => readFileSync(`${cove.data}/runner/boxes/${box.id}/upper/home/daytona/ticks`).length;
+  const before = ticks();
+  const refused = await post(`/toolbox/${box.id}/process/execute`, { command: 'true' });
+  assert.equal(refused.status, 409);
+  assert.match(refused.json.message, /paused.*start it/);
+  const front = cove.frontPid;
+  await new Promise((r) => setTimeout(r, 1200));  // the limit above passes on the wall's clock
+  assert.equal(ticks(), before, 'nothing ran');
+  assert.equal(terminal.closed, null, 'who is attached stays attached');
+
+  await box.start();
+  assert.equal(box.state, 'started');
+  assert.equal((await limited).result, 'in time\n');
+  assert.equal((await box.process.executeCommand('cat /dev/shm/memory')).result, 'kept\n');
+  await until('the process goes on', () => ticks() > before);
+  terminal.send('echo $((40+2))\n');
+  await until('the terminal goes on', () => terminal.text.includes('42\r\n'));
+  assert.equal(cove.frontPid, front);
+
+  await box.setAutoPauseInterval(0);
+  await box.setAutostopInterval(45);
+  await box.setTtl(60);
+  await box.refreshData();
+  assert.equal(box.autoStopInterval, 45);
+  assert.ok(Math.abs(new Date(box.autoDestroyAt) - Date.now() - 3600e3) < 60e3, box.autoDestroyAt);
+  await assert.rejects(box.setAutoPauseInterval(5), /at most one/);
+  await box.setTtl(0);
+  await box.refreshActivity();
+  terminal.close();
+  await box.delete();
+});
+
+test('a paused sandbox survives both processes, and can be stopped and deleted', async () => {
+  const box = await cove.create();
+  await cove.exec(box.id, 'echo kept > /dev/shm/memory');
+  assert.equal((await post(`/api/sandbox/${box.id}/pause`)).json.state, 'paused');
+  const front = cove.frontPid;
+  process.kill(front, 'SIGKILL');
+  await until('a new front serves', async () => { try { return cove.frontPid !== front && (await state(box.id)) === 'paused'; } catch { return false; } });
+  const port = cove.port;
+  await cove.kill();
+  await cove.launch(`127.0.0.1:${port}`);
+  assert.equal(await state(box.id), 'paused');
+  assert.equal(cove.cli(['start', box.id]).status, 0);
+  assert.equal((await cove.exec(box.id, 'cat /dev/shm/memory')).result, 'kept\n');
+  assert.equal(cove.cli(['pause', box.id]).status, 0);
+  assert.equal(await state(box.id), 'paused');
+  const asked = Date.now();
+  assert.equal((await post(`/api/sandbox/${box.id}/stop`)).json.state, 'stopped');
+  assert.ok(Date.now() - asked < 4000, 'it was thawed and ended in order');
+  assert.equal((await post(`/api/sandbox/${box.id}/pause`)).status, 409);
+  await post(`/api/sandbox/${box.id}/start`);
+  await post(`/api/sandbox/${box.id}/pause`);
+  assert.equal((await cove.remove(box.id)).status, 200);
+  assert.equal((await cove.api('GET', `/api/sandbox/${box.id}`)).status, 404);
+});
+
+test('out of memory is told apart, counted, and told to whoever ran the command', async () => {
+  const box = await cove.create({ memory: 0.25 });
+  const hog = `python3 -c "x = bytearray(600 << 20)"`;
+  const plain = await cove.exec(box.id, 'kill -9 $$');
+  assert.equal(plain.exitCode, 137);
+  assert.match(plain.exitReason, /signal 9 \(SIGKILL\)/);
+  const ran = await cove.exec(box.id, hog);
+  assert.equal(ran.exitCode, 137);
+  assert.match(ran.exitReason, /^out of memory \(limit 0\.25 GiB\)/);
+  const code = await post(`/toolbox/${box.id}/process/code-run`, { code: 'x = bytearray(600 << 20)', language: 'python' });
+  assert.equal(code.json.exitCode, 137);
+  assert.match(code.json.exitReason, /^out of memory/);
+  await post(`/toolbox/${box.id}/process/session`, { sessionId: 's' });
+  const inSession = await post(`/toolbox/${box.id}/process/session/s/exec`, { command: hog });
+  assert.equal(inSession.json.exitCode, 137, inSession.text);
+  assert.match(inSession.json.exitReason, /^out of memory/);
+  const cli = cove.cli(['exec', box.id, '--', 'python3', '-c', 'x = bytearray(600 << 20)']);
+  assert.equal(cli.status, 137);
+  assert.match(cli.stderr, /out of memory \(limit 0\.25 GiB\)/);
+  const terminal = pty(box.id, 't', '&cols=80&rows=24');
+  await until('the terminal is there', () => terminal.control.length > 0);
+  terminal.send(`exec ${hog}\n`);
+  await until('the terminal ends', () => terminal.closed);
+  assert.equal(terminal.control.at(-1).exitCode, 137);
+  assert.match(terminal.control.at(-1).exitReason, /^out of memory/);
+  await until('the count is told', async () => (await cove.api('GET', `/api/sandbox/${box.id}`)).json.oomKills === 5);
+  assert.match(cove.log(), /"event":"sandbox.oom"/);
+  assert.equal((await cove.exec(box.id, 'echo on')).result, 'on\n');
+  await cove.remove(box.id);
+});
+
+// One of each kind of call, under way inside `box`; each promise says how it ended.
+async function callsUnderWay(box, mark) {
+  await post(`/toolbox/${box.id}/process/session`, { sessionId: 's' });
+  const started = await post(`/toolbox/${box.id}/process/session/s/exec`, { command: `exec -a ${mark}-a sleep 1000`, runAsync: true });
+  await cove.exec(box.id, 'cove-serve --port 8099 -- python3 -c "import socket; s = socket.create_server((\'127.0.0.1\', 8099)); s.listen(); input()" < /dev/zero || true');
+  const execute = post(`/toolbox/${box.id}/process/execute`, { command: `exec -a ${mark} sleep 1000` });
+  const logs = new WebSocket(`${cove.url.replace('http', 'ws')}/toolbox/${box.id}/process/session/s/command/${started.json.cmdId}/logs?follow=true`, { headers: { authorization: `Bearer ${cove.key}` } });
+  const followed = new Promise((done) => logs.on('close', (code, reason) => done({ code, reason: String(reason) })));
+  logs.on('error', () => {});
+  const terminal = pty(box.id, 't', '&cols=80&rows=24');
+  // A form whose second half never comes.
+  let abort;
+  const body = new ReadableStream({ start(c) { abort = () => c.error(new Error('given up')); c.enqueue(new TextEncoder().encode('--b\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\nhalf')); } });
+  const upload = fetch(`${cove.url}/toolbox/${box.id}/files/upload-v2?path=/tmp/f`, { method: 'POST', body, duplex: 'half', headers: { authorization: `Bearer ${cove.key}`, 'content-type': 'multipart/form-data; boundary=b' } })
+    .then(async (r) => ({ status: r.status, json: await r.json() }), (error) => ({ error }));
+  await until('the terminal is there', () => terminal.control.length > 0);
+  await until('the command runs', () => spawnSync('pgrep', ['-f', `^${mark} `]).status === 0);
+  return { execute, followed, terminal, upload, abort };
+}
+
+const ways = [
+  { name: 'killed', status: 502, says: /ended while this was under way \(its first process was ended by signal 9\)/,
+    end: (box, mark) => process.kill(toolboxOf(mark), 'SIGKILL') },
+  { name: 'stopped', status: 409, says: /was stopped/, end: (box) => post(`/api/sandbox/${box.id}/stop?force=true`) },
+  { name: 'deleted', status: 404, says: /was deleted/, end: (box) => cove.remove(box.id) },
+];
+for (const way of ways) {
+  test(`whoever waits for a sandbox that is ${way.name} hears of it at once`, { timeout: 20000 }, async () => {
+    const box = await cove.create();
+    const mark = `mark-${way.name}-${process.pid}`;
+    const calls = await callsUnderWay(box, mark);
+    const began = Date.now();
+    const ended = way.end(box, mark);
+    const execute = await calls.execute;
+    assert.equal(execute.status, way.status, execute.text);
+    assert.match(execute.json.message, way.says);
+    const followed = await calls.followed;
+    assert.equal(followed.code, 1011);
+    assert.match(followed.reason, way.says);
+    await until('the terminal ends', () => calls.terminal.closed);
+    assert.match(calls.terminal.control.at(-1).exitReason, way.says);
+    assert.ok(Date.now() - began < 3000, `${Date.now() - began} ms`);
+    calls.abort();
+    await calls.upload;
+    await ended;
+    await cove.remove(box.id);
+  });
+}
