@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import WebSocket from 'ws';
 import { Daytona } from '@daytona/sdk';
-import { Cove, childrenOf, cmdline, until } from './lib/cove.mjs';
+import { Cove, childrenOf, cmdline, get, until } from './lib/cove.mjs';
 
 let cove, daytona;
 before(async () => {
@@ -142,20 +142,23 @@ test('out of memory is told apart, counted, and told to whoever ran the command'
 async function callsUnderWay(box, mark) {
   await post(`/toolbox/${box.id}/process/session`, { sessionId: 's' });
   const started = await post(`/toolbox/${box.id}/process/session/s/exec`, { command: `exec -a ${mark}-a sleep 1000`, runAsync: true });
-  await cove.exec(box.id, 'cove-serve --port 8099 -- python3 -c "import socket; s = socket.create_server((\'127.0.0.1\', 8099)); s.listen(); input()" < /dev/zero || true');
+  // A server that takes a request and never answers.
+  await cove.exec(box.id, `cove-serve --port 8099 -- python3 -c "import socket, time; s = socket.create_server(('127.0.0.1', 8099)); c = s.accept(); open('/tmp/asked', 'w'); time.sleep(1000)"`);
+  const preview = get(`http://127.0.0.1:${cove.port}/`, { host: `8099-${box.id}.localhost:${cove.port}`, headers: { authorization: `Bearer ${cove.key}` } });
   const execute = post(`/toolbox/${box.id}/process/execute`, { command: `exec -a ${mark} sleep 1000` });
   const logs = new WebSocket(`${cove.url.replace('http', 'ws')}/toolbox/${box.id}/process/session/s/command/${started.json.cmdId}/logs?follow=true`, { headers: { authorization: `Bearer ${cove.key}` } });
   const followed = new Promise((done) => logs.on('close', (code, reason) => done({ code, reason: String(reason) })));
   logs.on('error', () => {});
   const terminal = pty(box.id, 't', '&cols=80&rows=24');
-  // A form whose second half never comes.
-  let abort;
-  const body = new ReadableStream({ start(c) { abort = () => c.error(new Error('given up')); c.enqueue(new TextEncoder().encode('--b\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\nhalf')); } });
+  // A form whose second half comes when the sandbox is gone.
+  let rest;
+  const body = new ReadableStream({ start(c) { rest = () => { c.enqueue(new TextEncoder().encode('x'.repeat(1 << 20) + '\r\n--b--\r\n')); c.close(); }; c.enqueue(new TextEncoder().encode('--b\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\nhalf')); } });
   const upload = fetch(`${cove.url}/toolbox/${box.id}/files/upload-v2?path=/tmp/f`, { method: 'POST', body, duplex: 'half', headers: { authorization: `Bearer ${cove.key}`, 'content-type': 'multipart/form-data; boundary=b' } })
-    .then(async (r) => ({ status: r.status, json: await r.json() }), (error) => ({ error }));
+    .then(async (r) => ({ status: r.status, json: await r.json() }));
   await until('the terminal is there', () => terminal.control.length > 0);
   await until('the command runs', () => spawnSync('pgrep', ['-f', `^${mark} `]).status === 0);
-  return { execute, followed, terminal, upload, abort };
+  await until('the upload is under way', async () => (await cove.exec(box.id, 'ls -A /tmp')).result.trim().split('\n').length > 1);
+  return { execute, preview, followed, terminal, upload, rest };
 }
 
 const ways = [
@@ -179,9 +182,14 @@ for (const way of ways) {
     assert.match(followed.reason, way.says);
     await until('the terminal ends', () => calls.terminal.closed);
     assert.match(calls.terminal.control.at(-1).exitReason, way.says);
+    const preview = await calls.preview;
+    assert.equal(preview.status, way.status);
+    assert.match(preview.text, way.says);
     assert.ok(Date.now() - began < 3000, `${Date.now() - began} ms`);
-    calls.abort();
-    await calls.upload;
+    calls.rest();
+    const upload = await calls.upload;
+    assert.equal(upload.status, way.status, JSON.stringify(upload));
+    assert.match(upload.json.message, way.says);
     await ended;
     await cove.remove(box.id);
   });
