@@ -51,6 +51,13 @@ Result<control::CreateRequest> ParseCreate(const json::Object& body, const OrgId
   ASSIGN_OR_RETURN(out.cpu, NumberField(body, "cpu"));
   ASSIGN_OR_RETURN(out.memory_gib, NumberField(body, "memory"));
   ASSIGN_OR_RETURN(out.disk_gib, NumberField(body, "disk"));
+  ASSIGN_OR_RETURN(auto profile, TextField(body, "profile"));
+  if (profile && !profile->empty()) {
+    out.profile = proto::ParseProfile(*profile);
+    if (!out.profile) {
+      return Error(Code::kInvalid, "the field 'profile' must be \"default\" or \"strict\"");
+    }
+  }
   RETURN_IF_ERROR(ParseIntervals(body, out));
   RETURN_IF_ERROR(ParseNetwork(body, out.network));
   return out;

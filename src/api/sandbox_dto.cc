@@ -52,7 +52,8 @@ json::Object SandboxDto(const control::Sandbox& sandbox, const Origin& origin) {
   out["gpu"] = 0;
   out["memory"] = Whole(sandbox.resources.memory_gib);
   out["disk"] = Whole(sandbox.resources.disk_gib);
-  out["limits"] = ExactLimits(sandbox.resources);  // Cove's own: with fractions
+  out["limits"] = ExactLimits(sandbox.resources);        // Cove's own: with fractions
+  out["profile"] = proto::ProfileName(sandbox.profile);  // Cove's own
   out["kvm"] = false;
   out["state"] = control::StateName(sandbox.state);
   out["desiredState"] = control::DesiredName(sandbox.desired);
@@ -95,6 +96,7 @@ json::Object SnapshotDto(const control::Snapshot& snapshot) {
   out["updatedAt"] = FormatIso(snapshot.updated_at);
   out["lastUsedAt"] =
       snapshot.last_used_at ? json::Value(FormatIso(*snapshot.last_used_at)) : json::Value(nullptr);
+  out["profile"] = proto::ProfileName(snapshot.profile);  // Cove's own
   PutIfSet(out, "sourceSandboxId", snapshot.source_sandbox);
   return out;
 }

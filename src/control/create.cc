@@ -86,6 +86,19 @@ Task<Result<Snapshot>> Sandboxes::Impl::SnapshotFor(OrgId org, std::string name)
                                       ", not active: wait for it or choose another");
 }
 
+// A snapshot's profile is a promise about everything that is made of it.
+Result<Profile> Sandboxes::Impl::ProfileFor(const CreateRequest& request,
+                                            const Snapshot& snapshot) const {
+  const bool host = snapshot.org.empty() && snapshot.name == kHostSnapshot;
+  const Profile least = host ? settings_.host_profile : snapshot.profile;
+  const Profile wanted = request.profile.value_or(least);
+  if (proto::Tighter(wanted, least) == wanted) return wanted;
+  return Error(Code::kInvalid,
+               "snapshot '" + snapshot.name + "' has the profile '" +
+                   std::string(proto::ProfileName(least)) +
+                   "', which a sandbox may tighten but not loosen: leave 'profile' out");
+}
+
 // The record that the request asks for, if it may be made.
 Result<Sandbox> Sandboxes::Impl::Draft(const CreateRequest& request,
                                        const Snapshot& snapshot) const {
@@ -95,6 +108,7 @@ Result<Sandbox> Sandboxes::Impl::Draft(const CreateRequest& request,
   s.name = request.name;  // empty: its id, once that is known
   s.snapshot = snapshot.name;
   s.image = snapshot.image;
+  ASSIGN_OR_RETURN(s.profile, ProfileFor(request, snapshot));
   s.user = request.user.empty() ? "daytona" : request.user;
   s.target = settings_.target;
   s.env = request.env;
@@ -236,6 +250,7 @@ proto::runner::BoxCreate Sandboxes::Impl::BoxRequest(const Sandbox& sandbox) con
   request.id = sandbox.id;
   request.image = sandbox.image;
   request.hostname = sandbox.id.value;  // not the name: a box may be older than its sandbox
+  request.profile = sandbox.profile;
   request.limits.cpu_millis = static_cast<uint32_t>(std::lround(sandbox.resources.cpu * 1000));
   request.limits.memory_bytes = BytesOf(sandbox.resources.memory_gib);
   request.limits.disk_bytes = BytesOf(sandbox.resources.disk_gib);

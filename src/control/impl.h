@@ -117,6 +117,7 @@ class Sandboxes::Impl {
   Promised PromisedNow() const;
 
   // --- create.cc
+  Result<Profile> ProfileFor(const CreateRequest& request, const Snapshot& snapshot) const;
   Result<Sandbox> Draft(const CreateRequest& request, const Snapshot& snapshot) const;
   Task<Result<Snapshot>> SnapshotFor(OrgId org, std::string name);
   Result<void> CheckTarget(const std::string& target) const;

@@ -75,7 +75,8 @@ struct Settings {
   Resources defaults;
   Intervals intervals;
   std::string default_snapshot{kHostSnapshot};
-  std::string target = "local";  // the name of this machine's region
+  Profile host_profile = Profile::kDefault;  // of sandboxes made from "host"
+  std::string target = "local";              // the name of this machine's region
   // The most that one sandbox may ask for; 0: what the machine has.
   double cpu_max = 0;
   double memory_gib_max = 0;

@@ -106,6 +106,10 @@ CREATE TABLE sandbox_next (
 INSERT INTO sandbox_next SELECT *, last_activity_at, created_at, 0 FROM sandbox;
 DROP TABLE sandbox;
 ALTER TABLE sandbox_next RENAME TO sandbox;
+)sql"},
+                                       {"control", 4, R"sql(
+ALTER TABLE sandbox ADD COLUMN profile TEXT NOT NULL DEFAULT 'default';
+ALTER TABLE snapshot ADD COLUMN profile TEXT NOT NULL DEFAULT 'default';
 )sql"}};
 
 namespace {
@@ -137,6 +141,11 @@ SnapshotState ParseSnapshotState(const std::string& name) {
   return name == "error" ? SnapshotState::kError : SnapshotState::kCreating;
 }
 
+// What cannot be read is closed as far as it goes.
+Profile ProfileOf(const std::string& name) {
+  return proto::ParseProfile(name).value_or(Profile::kStrict);
+}
+
 Result<void> Done(Result<int64_t> changed) {
   RETURN_IF_ERROR(std::move(changed));
   return Ok();
@@ -147,10 +156,10 @@ constexpr std::string_view kSaveSandbox =
     "target, env, labels, is_public, cpu, memory_gib, disk_gib, auto_stop, auto_pause, "
     "auto_archive, auto_delete, ttl, network_block_all, network_allow_list, domain_allow_list, "
     "preview_generation, idempotency_key, created_at, updated_at, last_activity_at, state_since, "
-    "ttl_since, oom_kills) VALUES ($1, "
+    "ttl_since, oom_kills, profile) VALUES ($1, "
     "$2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, "
-    "$22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32) ON CONFLICT (id) DO UPDATE SET state = "
-    "$6, desired = "
+    "$22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33) ON CONFLICT (id) DO UPDATE SET "
+    "state = $6, desired = "
     "$7, error_reason = $8, labels = $12, is_public = $13, cpu = $14, memory_gib = $15, disk_gib = "
     "$16, auto_stop = $17, auto_pause = $18, auto_archive = $19, auto_delete = $20, ttl = $21, "
     "network_block_all = $22, network_allow_list = $23, domain_allow_list = $24, "
@@ -162,7 +171,7 @@ constexpr std::string_view kLoadSandboxes =
     "labels, is_public, cpu, memory_gib, disk_gib, auto_stop, auto_pause, auto_archive, "
     "auto_delete, ttl, network_block_all, network_allow_list, domain_allow_list, "
     "preview_generation, idempotency_key, created_at, updated_at, last_activity_at, state_since, "
-    "ttl_since, oom_kills FROM sandbox";
+    "ttl_since, oom_kills, profile FROM sandbox";
 
 // Reads columns in the order of the SELECT.
 class Columns {
@@ -214,6 +223,7 @@ Sandbox SandboxOf(const store::Row& row) {
   s.state_since = c.Time();
   s.ttl_since = c.Time();
   s.oom_kills = static_cast<uint64_t>(c.Any().Int());
+  s.profile = ProfileOf(c.Text());
   return s;
 }
 
@@ -236,6 +246,7 @@ Snapshot SnapshotOf(const store::Row& row) {
   s.updated_at = c.Time();
   const store::Value& used = c.Any();
   if (!used.is_null()) s.last_used_at = used.Time();
+  s.profile = ProfileOf(c.Text());
   return s;
 }
 
@@ -273,7 +284,8 @@ Result<void> SaveSandbox(store::Db& db, const Sandbox& s) {
                                     s.last_activity_at,
                                     s.state_since,
                                     s.ttl_since,
-                                    s.oom_kills}));
+                                    s.oom_kills,
+                                    proto::ProfileName(s.profile)}));
 }
 
 Result<void> DeleteSandboxRow(store::Db& db, const SandboxId& id) {
@@ -300,15 +312,18 @@ Result<void> SaveSnapshot(store::Db& db, const Snapshot& s) {
   };
   return Done(db.Run(
       "INSERT INTO snapshot (id, org, name, image, state, error_reason, bytes, cpu, memory_gib, "
-      "disk_gib, source_sandbox, created_at, updated_at, last_used_at) VALUES ($1, $2, $3, $4, $5, "
-      "$6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (id) DO UPDATE SET image = $4, state = "
+      "disk_gib, source_sandbox, created_at, updated_at, last_used_at, profile) VALUES ($1, $2, "
+      "$3, "
+      "$4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT (id) DO UPDATE SET image "
+      "= $4, state = "
       "$5, error_reason = $6, bytes = $7, cpu = $8, memory_gib = $9, disk_gib = $10, updated_at = "
       "$13, last_used_at = $14",
       {s.id, s.org, s.name, s.image,
        s.state == SnapshotState::kCreating ? "creating" : SnapshotStateName(s.state),
        s.error_reason, s.bytes, real(&Resources::cpu), real(&Resources::memory_gib),
        real(&Resources::disk_gib), s.source_sandbox, s.created_at, s.updated_at,
-       s.last_used_at ? store::Value(*s.last_used_at) : store::Value()}));
+       s.last_used_at ? store::Value(*s.last_used_at) : store::Value(),
+       proto::ProfileName(s.profile)}));
 }
 
 Result<void> DeleteSnapshotRow(store::Db& db, const std::string& id) {
@@ -319,7 +334,8 @@ Result<std::vector<Snapshot>> LoadSnapshots(store::Db& db) {
   ASSIGN_OR_RETURN(
       store::Rows rows,
       db.Query("SELECT id, org, name, image, state, error_reason, bytes, cpu, memory_gib, "
-               "disk_gib, source_sandbox, created_at, updated_at, last_used_at FROM snapshot"));
+               "disk_gib, source_sandbox, created_at, updated_at, last_used_at, profile FROM "
+               "snapshot"));
   std::vector<Snapshot> out;
   for (const store::Row& row : rows) out.push_back(SnapshotOf(row));
   return out;

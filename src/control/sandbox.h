@@ -10,8 +10,11 @@
 
 #include "base/clock.h"
 #include "base/strong_id.h"
+#include "proto/profile.h"
 
 namespace cove::control {
+
+using proto::Profile;
 
 // The states of the API (daytona-api) that this server can be in.
 enum class State {
@@ -69,6 +72,7 @@ struct Sandbox {
   std::string name;      // unique in its organisation
   std::string snapshot;  // the name it was made from
   ImageId image;
+  Profile profile = Profile::kDefault;
   State state = State::kCreating;
   Desired desired = Desired::kStarted;
   std::string error_reason;  // also set on a stopped one that ended by itself
@@ -113,6 +117,8 @@ struct CreateRequest {
   std::optional<int> auto_delete;
   std::optional<int> ttl;
   Network network;
+  // Never looser than the snapshot's.
+  std::optional<Profile> profile;
   // A second request with the same key in the same organisation gives the first one's sandbox.
   std::string idempotency_key;
 };
@@ -200,8 +206,9 @@ struct Snapshot {
   SnapshotState state = SnapshotState::kCreating;
   std::string error_reason;
   uint64_t bytes = 0;
-  std::optional<Resources> resources;  // what its sandboxes get unless they ask for other
-  std::string source_sandbox;          // an id, or empty
+  std::optional<Resources> resources;   // what its sandboxes get unless they ask for other
+  std::string source_sandbox;           // an id, or empty
+  Profile profile = Profile::kDefault;  // of its sandboxes; "host": as configured
   WallTime created_at;
   WallTime updated_at;
   std::optional<WallTime> last_used_at;

@@ -67,6 +67,7 @@ Task<Result<Snapshot>> Sandboxes::Impl::TakeSnapshot(SandboxId id, std::string n
   row.org = entry->sandbox.org;
   row.name = name;
   row.resources = entry->sandbox.resources;
+  row.profile = entry->sandbox.profile;
   row.source_sandbox = id.value;
   row.created_at = row.updated_at = deps_.wall();
   snapshots_[row.id] = row;  // takes the name before anything waits

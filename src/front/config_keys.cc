@@ -108,6 +108,14 @@ Result<void> SetResumeOnUse(Config& c, const ConfigValue& v, const std::string&)
   return Ok();
 }
 
+Result<void> SetProfile(Config& c, const ConfigValue& v, const std::string&) {
+  ASSIGN_OR_RETURN(const std::string name, AsText(v));
+  const auto profile = proto::ParseProfile(name);
+  if (!profile) return Want("\"default\" or \"strict\"");
+  c.control.host_profile = *profile;
+  return Ok();
+}
+
 bridge::ProviderConfig& ProviderNamed(Config& c, const std::string& name) {
   for (bridge::ProviderConfig& p : c.providers) {
     if (p.name == name) return p;
@@ -141,6 +149,10 @@ const ConfigKey kKeys[] = {
     {"defaults.snapshot", "text", "\"host\"",
      "The snapshot of sandboxes that name none. `host` is this machine's own software, captured.",
      Text([](Config& c) -> auto& { return c.control.default_snapshot; })},
+    {"defaults.profile", "text", "\"default\"",
+     "The profile of sandboxes made from `host`: `default` or `strict` (see the guide). A create "
+     "request may ask for `strict`, never for less.",
+     SetProfile},
     {"defaults.cpu", "number, cores", "1", "CPU of a sandbox that asks for none.",
      Number([](Config& c) -> auto& { return c.control.defaults.cpu; }, 0.1, 4096)},
     {"defaults.memory_gib", "number, GiB", "1", "Memory of a sandbox that asks for none.",

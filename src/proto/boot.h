@@ -1,10 +1,10 @@
 // How the driver starts the toolbox, PID 1 of a sandbox: what it finds when it begins to run.
 //
-// argv: "cove-toolbox" "--cgroup-fds" N. Environment: PATH only. Working directory: "/".
-// Standard input and output are /dev/null, standard error is kStateDir/toolbox.log. Signals are
-// unblocked and have their default action. A child that it never started may have ended already.
-// Besides the descriptors below nothing is open; they are not close-on-exec when the toolbox starts
-// (it must make them so before it executes anything).
+// argv: "cove-toolbox" "--cgroup-fds" N "--profile" default|strict. Environment: PATH only. Working
+// directory: "/". Standard input and output are /dev/null, standard error is kStateDir/toolbox.log.
+// Signals are unblocked and have their default action. A child that it never started may have ended
+// already. Besides the descriptors below nothing is open; they are not close-on-exec when the
+// toolbox starts (it must make them so before it executes anything).
 //
 // The toolbox is uid and gid kToolboxUid of the *outer* user namespace, with no capability there.
 // It owns the *inner* user namespace, whose users 0..65535 are the sandbox's: with no further
@@ -13,11 +13,14 @@
 //   1. writes "0" to each of the N cgroup.procs descriptors (it moves itself to the workload's
 //      cgroup; any later and a full pids or memory limit would not hold it);
 //   2. setns(kInnerUserNsFd, CLONE_NEWUSER): full capabilities inside, none outside;
-//   3. installs the filter of kSeccompFd: an array of struct sock_filter to be read with pread or
-//      mmap from offset 0 to the end, by seccomp(SECCOMP_SET_MODE_FILTER) WITHOUT no_new_privs
-//      (sudo must work), which needs the CAP_SYS_ADMIN that step 2 gave;
-//   4. setsid, setgroups, setresgid, setresuid to the user's numbers;
-//   5. closes everything above 2 and executes.
+//   3. in the strict profile only: sets no_new_privs and keeps only the capabilities over files,
+//      ids and processes of its own;
+//   4. installs the filter of kSeccompFd: an array of struct sock_filter to be read with pread or
+//      mmap from offset 0 to the end, by seccomp(SECCOMP_SET_MODE_FILTER); in the default profile
+//      WITHOUT no_new_privs (sudo must work), which needs the CAP_SYS_ADMIN that step 2 gave. A
+//      toolbox that finds no filter there ends: nothing may run without one;
+//   5. setsid, setgroups, setresgid, setresuid to the user's numbers;
+//   6. closes everything above 2 and executes.
 // Work on files on behalf of a user goes the same way, in a child: the toolbox itself may read and
 // write only what everybody may, and kStateDir, which is its own (0700).
 #pragma once
@@ -40,6 +43,7 @@ inline constexpr int kOomFd = 10;     // the workload's count of OOM kills, for 
 inline constexpr int kCgroupFd = 11;  // the first of N
 
 inline constexpr char kCgroupFdsOption[] = "--cgroup-fds";
+inline constexpr char kProfileOption[] = "--profile";
 inline constexpr char kStateDir[] = "/run/cove-toolbox";
 
 inline constexpr uint32_t kToolboxUid = 65536;  // canonical owner of the state directory, too

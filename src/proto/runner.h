@@ -18,6 +18,7 @@
 #pragma once
 
 #include "proto/channel.h"
+#include "proto/profile.h"
 
 namespace cove::proto::runner {
 
@@ -110,9 +111,10 @@ struct BoxCreate {
   ImageId image;
   Limits limits;
   std::string hostname;  // [a-z0-9-]{1,63}
+  Profile profile = Profile::kDefault;
   template <class A>
   void Fields(A& a) {
-    a(id, image, limits, hostname);
+    a(id, image, limits, hostname, profile);
   }
 };
 

@@ -21,9 +21,10 @@ struct BoxSpecRecord {
   proto::runner::Limits limits;
   std::string hostname;
   uint32_t slot = 0;  // which range of host uids is its own; see UidBase()
+  proto::Profile profile = proto::Profile::kDefault;
   template <class A>
   void Fields(A& a) {
-    a(version, id, image, limits, hostname, slot);
+    a(version, id, image, limits, hostname, slot, profile);
   }
 };
 

@@ -86,6 +86,7 @@ Task<Result<Attached>> Boxes::Create(proto::runner::BoxCreate request) {
   box->spec.image = request.image;
   box->spec.limits = request.limits;
   box->spec.hostname = request.hostname;
+  box->spec.profile = request.profile;
   box->ended.Set();
   boxes_[request.id] = box;
   const auto mine = co_await box->turn.Take();
@@ -117,6 +118,7 @@ Task<Result<void>> Boxes::Run(BoxPtr box) {
   spec.uid_base = UidBase(box->spec.slot);
   spec.limits = box->spec.limits;
   spec.hostname = box->spec.hostname;
+  spec.profile = box->spec.profile;
   spec.socket_path = deps_.data.socket_path(id);
   spec.socket_gid = kFrontUid;
   auto started = co_await deps_.driver.Start(std::move(spec));

@@ -74,6 +74,7 @@ Result<void> CheckCreate(const proto::runner::BoxCreate& request) {
   RETURN_IF_ERROR(CheckSandboxId(request.id));
   RETURN_IF_ERROR(CheckImageId(request.image));
   RETURN_IF_ERROR(CheckLimits(request.limits));
+  if (request.profile > proto::Profile::kStrict) return Invalid("there is no such profile");
   const std::string& name = request.hostname;
   const bool plain = std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';

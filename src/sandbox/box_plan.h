@@ -89,6 +89,7 @@ struct BoxPlan {
   const char* shm_size = nullptr;
   const char* hostname = nullptr;
   size_t hostname_size = 0;
+  bool strict = false;  // parts of /proc are covered
 
   int listener = -1;
   int seccomp = -1;

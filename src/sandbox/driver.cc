@@ -248,8 +248,10 @@ Result<void> WriteHosts(const std::string& box_dir, const std::string& hostname)
 Result<std::unique_ptr<NamespaceDriver>> NamespaceDriver::Make(DriverOptions options) {
   LaunchKit kit;
   ASSIGN_OR_RETURN(kit.toolbox, sys::SealedExecutable(options.toolbox_path));
-  ASSIGN_OR_RETURN(const std::string program, DefaultSeccompProgram());
-  ASSIGN_OR_RETURN(kit.seccomp, sys::SealedBytes("cove-seccomp", program));
+  for (const proto::Profile profile : {proto::Profile::kDefault, proto::Profile::kStrict}) {
+    ASSIGN_OR_RETURN(const std::string program, SeccompProgram(profile));
+    ASSIGN_OR_RETURN(kit.SeccompOf(profile), sys::SealedBytes("cove-seccomp", program));
+  }
   ASSIGN_OR_RETURN(kit.cgroups, sys::CgroupTree::Open(std::move(options.cgroup_parent)));
   if (auto quick = sys::FavorCgroupMoves()) {
     kit.quick_moves = *std::move(quick);

@@ -41,6 +41,7 @@ struct BoxSpec {
   uint32_t uid_base = 0;            // first host id of the box's range of boot::kUserIds + 1
   proto::runner::Limits limits;     // disk_bytes is the caller's business
   std::string hostname;
+  proto::Profile profile = proto::Profile::kDefault;
   // The caller removes it once the box has ended.
   std::string socket_path;  // where the toolbox's unix socket is made (0660, root:socket_gid)
   gid_t socket_gid = 0;

@@ -78,7 +78,7 @@ void InstallSeccomp() {
 }
 
 __attribute__((constructor)) void GuestMain(int argc, char** argv, char**) {
-  if (argc != 3 || strcmp(argv[0], "cove-toolbox") != 0) return;
+  if (argc != 5 || strcmp(argv[0], "cove-toolbox") != 0) return;
   const int cgroups = atoi(argv[2]);
   signal(SIGCHLD, SIG_IGN);
   while (true) {

@@ -136,5 +136,27 @@ TEST_F(IsolationTest, HandsTheToolboxNothingMoreThanItsDescriptors) {
   }
 }
 
+class StrictTest : public BoxTest {
+ protected:
+  void SetUp() override {
+    BoxTest::SetUp();
+    if (IsSkipped()) return;
+    BoxSpec spec = Spec();
+    spec.profile = proto::Profile::kStrict;
+    StartBox(std::move(spec));
+  }
+};
+
+// What a toolbox gets by descriptor is its business (toolbox_in_box_test); here: the file system.
+TEST_F(StrictTest, HidesWhatProcTellsOfTheMachine) {
+  for (const char* name : {"kcore", "keys", "timer_list", "kallsyms", "sysrq-trigger"}) {
+    EXPECT_EQ(Output(0, std::string("cat /proc/") + name + " 2>/dev/null | wc -c"), "0\n") << name;
+  }
+  const std::string mounts = Output(0, "grep -E ' /proc/(sys|bus|fs|irq) ' /proc/self/mountinfo");
+  EXPECT_EQ(mounts.find(" rw,"), std::string::npos) << mounts;
+  EXPECT_NE(Run(0, "echo 1 > /proc/sys/kernel/ns_last_pid").status, 0);
+  EXPECT_NE(Run(0, "umount /proc/kcore").status, 0);
+}
+
 }  // namespace
 }  // namespace cove::sandbox

@@ -137,7 +137,7 @@ Result<void> Launch::OpenMounts() {
   }
   ASSIGN_OR_RETURN(box_mount_, sys::CloneMount(spec_.box_dir));
   ASSIGN_OR_RETURN(state_mount_, sys::CloneMount(spec_.box_dir + "/state"));
-  ASSIGN_OR_RETURN(seccomp_, sys::Reopen(kit_.seccomp.get()));
+  ASSIGN_OR_RETURN(seccomp_, sys::Reopen(kit_.SeccompOf(spec_.profile).get()));
   return Ok();
 }
 
@@ -176,7 +176,10 @@ Result<void> Launch::Clone() {
   std::string name = "cove-toolbox";
   std::string option = boot::kCgroupFdsOption;
   std::string path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-  char* const argv[] = {name.data(), option.data(), count.data(), nullptr};
+  std::string profile_option = boot::kProfileOption;
+  std::string profile(proto::ProfileName(spec_.profile));
+  char* const argv[] = {name.data(),           option.data(),  count.data(),
+                        profile_option.data(), profile.data(), nullptr};
   char* const envp[] = {path.data(), nullptr};
   const auto bytes = [](const sys::NetlinkBatch& batch) {
     return Bytes{batch.bytes().data(), batch.bytes().size(), batch.acks()};
@@ -194,6 +197,7 @@ Result<void> Launch::Clone() {
   plan.shm_size = shm_size_.c_str();
   plan.hostname = spec_.hostname.data();
   plan.hostname_size = spec_.hostname.size();
+  plan.strict = spec_.profile == proto::Profile::kStrict;
   plan.listener = listener_.get();
   plan.seccomp = seccomp_.get();
   plan.oom = oom_counter_.get();

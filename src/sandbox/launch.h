@@ -14,8 +14,10 @@ namespace cove::sandbox {
 
 // What is the same for every box; made once.
 struct LaunchKit {
-  UniqueFd toolbox;  // sealed executable
-  UniqueFd seccomp;  // sealed program
+  UniqueFd toolbox;     // sealed executable
+  UniqueFd seccomp[2];  // sealed programs, by profile
+  const UniqueFd& SeccompOf(proto::Profile p) const { return seccomp[static_cast<size_t>(p)]; }
+  UniqueFd& SeccompOf(proto::Profile p) { return seccomp[static_cast<size_t>(p)]; }
   sys::NetlinkBatch routes;
   sys::NetlinkBatch rules;
   sys::CgroupTree cgroups;

@@ -139,6 +139,48 @@ void BuildDev(Child& child, int root) {
   close(dev);
 }
 
+// What tells of the machine, or would act on it, if the user namespaces failed. `proc` is ours and
+// fresh, so its names are the kernel's; they are opened without following anything all the same.
+// Nothing is covered in the other profile: a nested sandbox may then mount a /proc of its own.
+void MaskProc(Child& child, int proc) {
+  static constexpr const char* kHidden[] = {
+      "kcore",      "keys",     "key-users",  "kmsg",       "timer_list",
+      "interrupts", "kallsyms", "kpagecount", "kpageflags", "vmallocinfo",
+      "slabinfo",   "iomem",    "ioports",    "modules",    "sysrq-trigger"};
+  static constexpr const char* kReadOnly[] = {"sys", "bus", "fs", "irq"};
+  static constexpr const char* kEmpty[] = {"acpi", "asound", "scsi", "driver"};
+  for (const char* name : kHidden) {
+    const int place = sys::OpenBeneath(proc, name, O_PATH);
+    if (place < 0) continue;  // this kernel has none
+    const int null = sys::OpenTree(AT_FDCWD, "/dev/null", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    child.Need(null, BoxStep::kProc);
+    child.Need(sys::AttachMount(null, place, ""), BoxStep::kProc);
+    close(null);
+    close(place);
+  }
+  for (const char* name : kReadOnly) {
+    const int place = sys::OpenBeneath(proc, name, O_PATH);
+    if (place < 0) continue;
+    const int copy = sys::OpenTree(place, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+    child.Need(copy, BoxStep::kProc);
+    mount_attr attributes{};
+    attributes.attr_set = MOUNT_ATTR_RDONLY;
+    child.Need(sys::MountSetAttr(copy, "", AT_EMPTY_PATH, &attributes), BoxStep::kProc);
+    child.Need(sys::AttachMount(copy, place, ""), BoxStep::kProc);
+    close(copy);
+    close(place);
+  }
+  for (const char* name : kEmpty) {
+    const int place = sys::OpenBeneath(proc, name, O_PATH | O_DIRECTORY);
+    if (place < 0) continue;
+    const int none = NewMount(child, "tmpfs", {{"mode", "0555"}, {"size", "4k"}},
+                              kInert | MOUNT_ATTR_RDONLY, BoxStep::kProc);
+    child.Need(sys::AttachMount(none, place, ""), BoxStep::kProc);
+    close(none);
+    close(place);
+  }
+}
+
 // Ports below 1024 belong to nobody in a box: its root has no capability over the network
 // namespace, and web servers want 80. Ours are taken before anything of the box runs.
 void BuildProc(Child& child, int root) {
@@ -148,6 +190,7 @@ void BuildProc(Child& child, int root) {
   child.Need(write(fd, "0", 1), BoxStep::kSysctl);
   close(fd);
   Cover(child, root, "proc", proc, BoxStep::kProc);
+  if (child.plan().strict) MaskProc(child, proc);
   close(proc);
 }
 

@@ -1,18 +1,27 @@
 #include "sandbox/seccomp_profile.h"
 
 #include <linux/netlink.h>
+#include <linux/seccomp.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/socket.h>
 
 #include <memory>
+#include <span>
+#include <vector>
 
+#include "sandbox/strict_calls.h"
+#include "sys/allow_calls.h"
 #include "sys/small_file.h"
 
 namespace cove::sandbox {
 namespace {
+
+using proto::Profile;
 
 // By name: one that this libseccomp or this architecture does not know cannot be called either.
 constexpr const char* kDenied[] = {
@@ -66,6 +75,40 @@ constexpr const char* kDenied[] = {
     "_sysctl",
     "vm86",
     "vm86old",
+};
+
+// Besides, in the strict profile: answered with EPERM, where what the allowlist leaves out answers
+// ENOSYS. Programs say "not permitted" then, which is what an operator looks for.
+constexpr const char* kDeniedStrict[] = {
+    // namespaces and the tree of mounts
+    "unshare",
+    "setns",
+    "mount",
+    "umount2",
+    "pivot_root",
+    "chroot",
+    "move_mount",
+    "open_tree",
+    "fsopen",
+    "fsconfig",
+    "fsmount",
+    "fspick",
+    "mount_setattr",
+    // looking into other processes
+    "ptrace",
+    "process_vm_readv",
+    "process_vm_writev",
+    "pidfd_getfd",
+    "kcmp",
+    "process_madvise",
+    // the machine
+    "sethostname",
+    "setdomainname",
+    "name_to_handle_at",
+    "fanotify_init",
+    "move_pages",
+    "migrate_pages",
+    "modify_ldt",
 };
 
 constexpr uint32_t kSocketDenied = SCMP_ACT_ERRNO(EAFNOSUPPORT);
@@ -138,26 +181,76 @@ int DenyIoctls(void* ctx) {
   return 0;
 }
 
-int AddRules(void* ctx) {
-  int rc = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
-  if (rc == 0) rc = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-  for (const char* name : kDenied) {
+// clone() with a flag that makes a namespace. clone3() hides its flags in memory, so it does not
+// exist: the C library then uses clone().
+int DenyNewNamespaces(void* ctx) {
+  constexpr uint64_t kFlags[] = {CLONE_NEWNS,   CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC,
+                                 CLONE_NEWUSER, CLONE_NEWPID,    CLONE_NEWNET};
+  int rc = Add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), {});
+  for (const uint64_t flag : kFlags) {
+    if (rc == 0) rc = Add(ctx, kDeny, SCMP_SYS(clone), {Masked(0, flag, flag)});
+  }
+  return rc;
+}
+
+// Of netlink only routes (getifaddrs). Of personalities none that maps page zero or makes what is
+// readable executable.
+int DenyStrictArguments(void* ctx) {
+  int rc =
+      Add(ctx, kDeny, SCMP_SYS(socket), {Equal(0, AF_NETLINK), {2, SCMP_CMP_NE, NETLINK_ROUTE, 0}});
+  for (const uint64_t flag : {uint64_t{MMAP_PAGE_ZERO}, uint64_t{READ_IMPLIES_EXEC}}) {
+    // All bits set asks for the present one.
+    const auto set = Masked(0, kLow32, flag);
+    if (rc == 0) rc = Add(ctx, kDeny, SCMP_SYS(personality), {set});
+  }
+  return rc;
+}
+
+int DenyByName(void* ctx, std::span<const char* const> names) {
+  for (const char* name : names) {
     const int number = seccomp_syscall_resolve_name(name);
     // Below zero: it does not exist on this architecture.
-    if (rc == 0 && number >= 0) rc = Add(ctx, kDeny, number, {});
+    if (number < 0) continue;
+    if (const int rc = Add(ctx, kDeny, number, {}); rc != 0) return rc;
   }
+  return 0;
+}
+
+int AddRules(void* ctx, Profile profile) {
+  int rc = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
+  if (rc == 0) rc = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+  if (rc == 0) rc = DenyByName(ctx, kDenied);
   if (rc == 0) rc = DenySockets(ctx);
   if (rc == 0) rc = DenyXtables(ctx);
   if (rc == 0) rc = DenyIoctls(ctx);
+  if (profile == Profile::kDefault || rc != 0) return rc;
+  rc = DenyByName(ctx, kDeniedStrict);
+  if (rc == 0) rc = DenyNewNamespaces(ctx);
+  if (rc == 0) rc = DenyStrictArguments(ctx);
   return rc;
+}
+
+// Calls that go on to the rules above; all others do not exist.
+std::vector<int> StrictCalls() {
+  std::vector<int> numbers(StrictCallNumbers().begin(), StrictCallNumbers().end());
+  const auto add = [&numbers](std::span<const char* const> names) {
+    for (const char* name : names) {
+      const int number = seccomp_syscall_resolve_name(name);
+      if (number >= 0) numbers.push_back(number);
+    }
+  };
+  add(StrictCallNames());
+  add(kDenied);
+  add(kDeniedStrict);
+  return numbers;
 }
 
 }  // namespace
 
-Result<std::string> DefaultSeccompProgram() {
+Result<std::string> SeccompProgram(Profile profile) {
   const Context ctx(seccomp_init(SCMP_ACT_ALLOW), seccomp_release);
   if (!ctx) return Error(Code::kInternal, "libseccomp cannot make a filter");
-  if (const int rc = AddRules(ctx.get()); rc != 0) {
+  if (const int rc = AddRules(ctx.get(), profile); rc != 0) {
     return Error::FromErrno("libseccomp refuses a rule of the seccomp profile", -rc);
   }
   const UniqueFd out(memfd_create("seccomp", MFD_CLOEXEC));
@@ -165,7 +258,9 @@ Result<std::string> DefaultSeccompProgram() {
   if (const int rc = seccomp_export_bpf(ctx.get(), out.get()); rc != 0) {
     return Error::FromErrno("libseccomp cannot export the seccomp profile", -rc);
   }
-  return sys::ReadFile("/proc/self/fd/" + std::to_string(out.get()));
+  ASSIGN_OR_RETURN(std::string rules, sys::ReadFile("/proc/self/fd/" + std::to_string(out.get())));
+  if (profile == Profile::kDefault) return rules;
+  return sys::AllowlistHead(StrictCalls(), SECCOMP_RET_ERRNO | ENOSYS) + rules;
 }
 
 }  // namespace cove::sandbox

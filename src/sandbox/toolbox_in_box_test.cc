@@ -80,6 +80,26 @@ TEST_F(ToolboxInBoxTest, RunsCommandsAsTheUserInTheWorkload) {
   EXPECT_EQ(Do("ls /proc/self/fd"), "0\n1\n2\n3\n");  // 3 is ls's own
 }
 
+TEST_F(ToolboxInBoxTest, GivesAStrictBoxNoWayToMorePrivilege) {
+  BoxSpec spec = Spec();
+  spec.profile = proto::Profile::kStrict;
+  EndBox();
+  ASSERT_TRUE(PrepareBoxDir(BoxDir()));
+  StartBox(std::move(spec));
+  const std::string status = "grep -E '^(NoNewPrivs|Seccomp|CapEff|CapBnd):' /proc/self/status";
+  EXPECT_EQ(Do(status),
+            "CapEff:\t0000000000000000\nCapBnd:\t00000000000000fb\nNoNewPrivs:\t1\nSeccomp:\t2\n");
+  EXPECT_EQ(Do(status, "root"),
+            "CapEff:\t00000000000000fb\nCapBnd:\t00000000000000fb\nNoNewPrivs:\t1\nSeccomp:\t2\n");
+  EXPECT_NE(Do("unshare -U true && echo MADE", "root").find("not permitted"), std::string::npos);
+  EXPECT_EQ(Do("cp /usr/bin/id ./id; chown 0 id; chmod 4755 id", "root"), "");
+  EXPECT_EQ(Do("/root/id -u 2>&1 | grep -c denied; cp /usr/bin/id .; chmod 4755 id; ./id -u"),
+            "1\n1000\n");
+  EXPECT_EQ(Do("test -t 1 && echo terminal", {}, true), "terminal\r\n");
+  EXPECT_TRUE(Get(Put(client_.get(), "/root/f", "x")).error().code() == Code::kDenied);
+  EXPECT_TRUE(Get(Put(client_.get(), "f", "x")));
+}
+
 TEST_F(ToolboxInBoxTest, GivesATerminalOfTheUsersOwn) {
   EXPECT_EQ(
       Do("test -t 0 && stat -c %u $(ls -l /proc/self/fd/0 | grep -o '/dev/pts/.*')", {}, true),

@@ -13,8 +13,9 @@ namespace cove::toolbox {
 
 struct Confinement {
   UniqueFd user_namespace;           // the inner one; all user processes live in it
-  std::vector<sock_filter> seccomp;  // may be empty
+  std::vector<sock_filter> seccomp;  // empty only in standalone mode
   std::vector<UniqueFd> cgroups;     // cgroup.procs of the workload, one per hierarchy
+  bool strict = false;               // no privilege is ever gained (proto/profile.h)
   bool standalone = false;           // no namespaces: the identity changes only if we are root
 };
 
@@ -23,6 +24,7 @@ enum class Step : int {
   kNone,
   kCgroup,
   kNamespace,
+  kPrivileges,
   kSeccomp,
   kGroups,
   kUser,

@@ -1,6 +1,6 @@
 // cove-toolbox: PID 1 of a sandbox, the host's hands inside it.
 //
-//   cove-toolbox --cgroup-fds N                as the driver starts it; see proto/boot.h
+//   cove-toolbox --cgroup-fds N --profile P    as the driver starts it; see proto/boot.h
 //   cove-toolbox --standalone SOCKET HOME      on the host, for tests: no namespaces, no cgroup;
 //                                              SOCKET.oom, if there, is the count of OOM kills
 #include <fcntl.h>
@@ -17,6 +17,7 @@
 #include "async/signals.h"
 #include "base/text.h"
 #include "proto/boot.h"
+#include "proto/profile.h"
 #include "toolbox/environment.h"
 #include "toolbox/server.h"
 
@@ -39,7 +40,9 @@ struct Start {
 
 Result<std::vector<sock_filter>> LoadSeccomp(int fd) {
   struct stat info{};
-  if (fstat(fd, &info) != 0) return std::vector<sock_filter>();  // the driver gave none
+  if (fstat(fd, &info) != 0) {
+    return Error(Code::kInvalid, "descriptor 5, the system call filter, is missing");
+  }
   const auto size = static_cast<size_t>(info.st_size);
   if (size == 0 || size % sizeof(sock_filter) != 0 || size / sizeof(sock_filter) > BPF_MAXINSNS) {
     return Error(Code::kInvalid, "descriptor 5 holds no system call filter");
@@ -50,8 +53,9 @@ Result<std::vector<sock_filter>> LoadSeccomp(int fd) {
   return filter;
 }
 
-Result<Start> StartInSandbox(uint32_t cgroups) {
+Result<Start> StartInSandbox(uint32_t cgroups, proto::Profile profile) {
   Start start;
+  start.confinement.strict = profile == proto::Profile::kStrict;
   start.listener.Reset(boot::kToolboxListenerFd);
   start.confinement.user_namespace.Reset(boot::kInnerUserNsFd);
   start.oom_counter.Reset(boot::kOomFd);
@@ -76,13 +80,15 @@ Result<Start> StartAlone(const char* socket, const char* home) {
 
 Result<Start> ParseArguments(int argc, char** argv) {
   const std::string_view verb = argc > 1 ? argv[1] : "";
-  if (argc == 3 && verb == boot::kCgroupFdsOption) {
+  if (argc == 5 && verb == boot::kCgroupFdsOption && argv[3] == std::string(boot::kProfileOption)) {
     const auto n = ParseInt<uint32_t>(argv[2]);
-    if (n && *n <= kCgroupsMax) return StartInSandbox(*n);
+    const auto profile = proto::ParseProfile(argv[4]);
+    if (n && *n <= kCgroupsMax && profile) return StartInSandbox(*n, *profile);
   }
   if (argc == 4 && verb == "--standalone") return StartAlone(argv[2], argv[3]);
   return Error(Code::kInvalid,
-               "usage: cove-toolbox --cgroup-fds N | --standalone SOCKET HOME (for tests)");
+               "usage: cove-toolbox --cgroup-fds N --profile default|strict | --standalone SOCKET "
+               "HOME (for tests)");
 }
 
 // Nothing of ours is inherited by accident, and descriptors are not what we run out of.

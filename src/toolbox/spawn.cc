@@ -110,6 +110,8 @@ const char* StepText(Step step) {
       return "joining the workload's cgroup";
     case Step::kNamespace:
       return "entering the user namespace";
+    case Step::kPrivileges:
+      return "giving up privileges";
     case Step::kSeccomp:
       return "installing the system call filter";
     case Step::kGroups:
