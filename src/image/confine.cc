@@ -9,8 +9,37 @@
 #include <algorithm>
 
 #include "base/unique_fd.h"
+#include "sys/allow_calls.h"
 
 namespace cove::image {
+namespace {
+
+// clang-format off
+constexpr sys::AllowedCall kFileCalls[] = {
+    {"read"}, {"write"}, {"readv"}, {"writev"}, {"pread64"}, {"pwrite64"}, {"lseek"}, {"open"},
+    {"openat"}, {"openat2"}, {"close"}, {"close_range"}, {"fcntl"}, {"flock"}, {"dup"}, {"dup2"},
+    {"dup3"}, {"ioctl"}, {"stat"}, {"fstat"}, {"lstat"}, {"newfstatat"}, {"statx"}, {"statfs"},
+    {"fstatfs"}, {"access"}, {"faccessat"}, {"faccessat2"}, {"readlink"}, {"readlinkat"},
+    {"getdents64"}, {"getcwd"}, {"chdir"}, {"fchdir"}, {"copy_file_range"}, {"sendfile"},
+    {"fallocate"}, {"ftruncate"}, {"fadvise64"}, {"fsync"}, {"fdatasync"}, {"sync"}, {"syncfs"},
+    {"sync_file_range"}, {"mkdir"}, {"mkdirat"}, {"mknod"}, {"mknodat"}, {"link"}, {"linkat"},
+    {"symlink"}, {"symlinkat"}, {"unlink"}, {"unlinkat"}, {"rmdir"}, {"rename"}, {"renameat"},
+    {"renameat2"}, {"chmod"}, {"fchmod"}, {"fchmodat"}, {"chown"}, {"fchown"}, {"lchown"},
+    {"fchownat"}, {"utimensat"}, {"umask"}, {"getxattr"}, {"lgetxattr"}, {"fgetxattr"},
+    {"listxattr"}, {"llistxattr"}, {"flistxattr"}, {"setxattr"}, {"lsetxattr"}, {"fsetxattr"},
+    {"mmap"}, {"munmap"}, {"mremap"}, {"mprotect"}, {"madvise"}, {"brk"}, {"futex"},
+    {"set_robust_list"}, {"rseq"}, {"membarrier"}, {"sched_yield"}, {"sched_getaffinity"}, {"exit"},
+    {"exit_group"}, {"restart_syscall"}, {"prctl"}, {"sendto"}, {"recvfrom"}, {"sendmsg"},
+    {"recvmsg"}, {"shutdown"}, {"getsockopt"}, {"epoll_create1"}, {"epoll_ctl"}, {"epoll_wait"},
+    {"epoll_pwait"}, {"epoll_pwait2"}, {"eventfd2"}, {"timerfd_create"}, {"timerfd_settime"}, {"signalfd4"}, {"poll"},
+    {"ppoll"}, {"rt_sigaction"}, {"rt_sigprocmask"}, {"rt_sigreturn"}, {"sigaltstack"}, {"tgkill"},
+    {"getpid"}, {"gettid"}, {"getuid"}, {"geteuid"}, {"getgid"}, {"getegid"}, {"prlimit64"},
+    {"getrusage"}, {"uname"}, {"sysinfo"}, {"getrandom"}, {"gettimeofday"}, {"clock_gettime"},
+    {"clock_getres"}, {"nanosleep"}, {"clock_nanosleep"},
+};
+// clang-format on
+
+}  // namespace
 
 Result<void> EnterEmptyRoot() {
   const UniqueFd fs(static_cast<int>(syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC)));
@@ -52,5 +81,7 @@ Result<void> KeepCapabilities(std::span<const int> capabilities) {
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return Error::FromErrno("no_new_privs");
   return Ok();
 }
+
+Result<void> KeepFileCalls() { return sys::AllowOnly(kFileCalls, "worker"); }
 
 }  // namespace cove::image

@@ -15,4 +15,8 @@ Result<void> EnterEmptyRoot();
 // Keeps only these capabilities, and sets no_new_privs.
 Result<void> KeepCapabilities(std::span<const int> capabilities);
 
+// Keeps only the system calls that copying and removing trees and telling of it need: no new
+// socket, no process, no exec. Others fail with EPERM and are logged once (sys/allow_calls.h).
+Result<void> KeepFileCalls();
+
 }  // namespace cove::image

@@ -39,6 +39,7 @@ Result<ImageInfo> DoCapture(const proto::Frame& frame, const Progress& progress)
   ASSIGN_OR_RETURN(const auto job, proto::Decode<CaptureHostJob>(frame.body));
   ASSIGN_OR_RETURN(const UniqueFd images, OpenImagesUnbound(job.runner_dir));
   RETURN_IF_ERROR(KeepCapabilities(kFileCapabilities));
+  RETURN_IF_ERROR(KeepFileCalls());
   HostSource source;
   source.trust = job.trust;
   return CaptureHost(source, images.get(), progress);
@@ -49,6 +50,7 @@ Result<ImageInfo> DoSnapshot(const proto::Frame& frame, const Progress& progress
   if (frame.fds.size() != 2) return Error(Code::kInternal, "a snapshot takes two directories");
   RETURN_IF_ERROR(EnterEmptyRoot());
   RETURN_IF_ERROR(KeepCapabilities(kFileCapabilities));
+  RETURN_IF_ERROR(KeepFileCalls());
   return Snapshot(frame.fds[0].get(), frame.fds[1].get(), job.below, progress);
 }
 
@@ -56,6 +58,7 @@ Result<ImageInfo> DoEmptyTrash(const proto::Frame& frame) {
   if (frame.fds.size() != 1) return Error(Code::kInternal, "emptying takes one directory");
   RETURN_IF_ERROR(EnterEmptyRoot());
   RETURN_IF_ERROR(KeepCapabilities(kFileCapabilities));
+  RETURN_IF_ERROR(KeepFileCalls());
   ASSIGN_OR_RETURN(const auto names, SortedNames(frame.fds[0].get()));
   for (const std::string& name : names) RETURN_IF_ERROR(RemoveTree(frame.fds[0].get(), name));
   return ImageInfo();

@@ -6,6 +6,7 @@
 // Any other call does nothing and fails with EPERM; the first time of each is one line on standard
 // error, in the form of our log (event "syscall.refused", the call's name and number), so that an
 // operator can report a call that was forgotten. A call of another ABI (32 bits, x32) kills.
+// clone3 does not exist (ENOSYS).
 // Sources: seccomp(2), seccomp_rule_add(3). Thread: call once, before any other thread exists; it
 // takes SIGSYS for itself.
 #pragma once
