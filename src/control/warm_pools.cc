@@ -77,7 +77,9 @@ std::optional<proto::runner::BoxCreate> Sandboxes::Impl::PoolModel(const OrgId& 
   if (snapshot == nullptr || snapshot->state != SnapshotState::kActive) return std::nullopt;
   Sandbox sandbox;
   sandbox.image = snapshot->image;
-  sandbox.profile = ProfileFor({}, *snapshot).value_or(Profile::kStrict);
+  const auto profile = ProfileFor({}, *snapshot);
+  if (!profile) return std::nullopt;
+  sandbox.profile = *profile;
   sandbox.resources = snapshot->resources.value_or(settings_.defaults);
   return BoxRequest(sandbox);
 }

@@ -72,6 +72,7 @@ Task<Result<Requests::Answer>> Requests::Do(std::shared_ptr<FrontLink> link, Typ
 Task<Result<Requests::Answer>> Requests::DoBox(Type type, std::string body) {
   Answer answer;
   if (type == Type::kBoxList) {
+    CO_RETURN_IF_ERROR(Decode<pr::Empty>(body));
     answer.body = Encode(pr::BoxList{boxes_.List()});
     co_return std::move(answer);
   }
@@ -147,6 +148,7 @@ Task<Result<Requests::Answer>> Requests::DoImage(std::shared_ptr<FrontLink> link
       co_return std::move(answer);
     }
     case Type::kImageList: {
+      CO_RETURN_IF_ERROR(Decode<pr::Empty>(body));
       CO_ASSIGN_OR_RETURN(auto images, image::ListImages(data_.images()));
       answer.body = Encode(pr::ImageList{std::move(images)});
       co_return std::move(answer);

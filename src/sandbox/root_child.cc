@@ -127,7 +127,9 @@ void BuildDev(Child& child, int root) {
     child.Need(sys::AttachMount(node, dev, name), BoxStep::kDevices);
     close(node);
   }
-  const KeyValue pts_options[] = {{"mode", "0620"}, {"ptmxmode", "0666"}, {"gid", "5"}};
+  // The machine has 4096 terminals for all: one box may not take them.
+  const KeyValue pts_options[] = {
+      {"mode", "0620"}, {"ptmxmode", "0666"}, {"gid", "5"}, {"max", "256"}};
   const int pts = NewMount(child, "devpts", pts_options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
                            BoxStep::kDevPts);
   child.Need(sys::AttachMount(pts, dev, "pts"), BoxStep::kDevPts);

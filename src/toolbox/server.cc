@@ -42,6 +42,14 @@ struct Count {
   Count(const Count&) = delete;
 };
 
+// The user that the sandbox was created for works in it, if its image has that user.
+void TakeDefaultUser(Shared& shared) {
+  if (!shared.home.empty()) return;  // on the host, for tests: who we are
+  for (const auto& [name, value] : shared.env) {
+    if (name == "DAYTONA_SANDBOX_USER" && FindAccount(value)) shared.default_user = value;
+  }
+}
+
 }  // namespace
 
 Result<Account> Shared::AccountOf(const std::string& user) const {
@@ -123,6 +131,7 @@ Task<Result<void>> Server::Dispatch(SharedChannel& channel, Frame frame) {
       CO_ASSIGN_OR_RETURN(auto m, Decode<proto::toolbox::Configure>(frame.body));
       CO_RETURN_IF_ERROR(CheckEnv(m.env));
       shared_.env = std::move(m.env);
+      TakeDefaultUser(shared_);
       co_return co_await SendOk(channel);
     }
     case Type::kStopClocks:
