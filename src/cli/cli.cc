@@ -19,6 +19,8 @@ std::vector<Verb> AllVerbs() {
 void PrintHelp(FILE* to) {
   std::fprintf(to, "usage: cove VERB [OPTIONS]\n\n  %-46s %s\n",
                "serve [--listen H:P] [--data DIR] [--config F]", "run the server (root)");
+  std::fprintf(to, "  %-46s %s\n", "doctor [--data DIR] [--json]",
+               "what this machine offers, and what is missing (root)");
   for (const Verb& verb : AllVerbs()) {
     const std::string left = std::string(verb.name) + " " + std::string(verb.usage);
     std::fprintf(to, "  %-46s %s\n", left.c_str(), std::string(verb.summary).c_str());

@@ -47,7 +47,6 @@ enum class Type : uint16_t {
 
   kBoxResize = 30,  // BoxResize; a running or stopped one; kept in its record before it applies
   kBoxOom = 31,     // BoxOom; event: the kernel killed processes of a running box
-  kMachine = 32,    // Empty; kReply carries Machine
 };
 
 struct Empty {
@@ -207,24 +206,6 @@ struct BoxOom {
   template <class A>
   void Fields(A& a) {
     a(id, kills);
-  }
-};
-
-// What the machine has for boxes, which the front cannot see by itself.
-struct Machine {
-  std::string disk_scheme;            // what enforces disk_bytes: as `cove doctor` names it
-  uint64_t disk_bytes = 0;            // of the file system that boxes write to
-  uint64_t disk_available_bytes = 0;  // of it, now
-  uint64_t host_disk_bytes = 0;       // of the data directory's own, where images are
-  uint64_t host_available_bytes = 0;  // of it, now
-  uint64_t host_reserve_bytes = 0;    // what must stay free there
-  uint32_t box_slots = 0;             // boxes (ranges of uids) that could still be made
-  uint32_t files_left = 0;            // boxes that the runner's file descriptors allow still
-  uint32_t pids_left = 0;             // processes and threads that the kernel allows still
-  template <class A>
-  void Fields(A& a) {
-    a(disk_scheme, disk_bytes, disk_available_bytes, host_disk_bytes, host_available_bytes,
-      host_reserve_bytes, box_slots, files_left, pids_left);
   }
 };
 

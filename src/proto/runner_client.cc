@@ -135,11 +135,6 @@ Task<Result<void>> RunnerClient::ResizeBox(SandboxId id, runner::Limits limits) 
   co_return Ok();
 }
 
-Task<Result<runner::Machine>> RunnerClient::Machine() {
-  CO_ASSIGN_OR_RETURN(const Answer answer, co_await Call(Type::kMachine, std::string()));
-  co_return Only(Decode<runner::Machine>(answer.body), answer.fds);
-}
-
 Task<Result<runner::ImageInfo>> RunnerClient::HostImage(std::string trust, OnProgress on_progress) {
   const std::string body = Encode(runner::ImageHost{std::move(trust)});
   CO_ASSIGN_OR_RETURN(const Answer answer,

@@ -71,7 +71,6 @@ class RunnerClient {
   Task<Result<void>> ResumeBox(SandboxId id);
   Task<Result<std::vector<runner::BoxInfo>>> ListBoxes();
   Task<Result<void>> ResizeBox(SandboxId id, runner::Limits limits);
-  Task<Result<runner::Machine>> Machine();
   Task<Result<runner::ImageInfo>> SnapshotBox(SandboxId id, OnProgress on_progress = {});
   Task<Result<runner::ImageInfo>> HostImage(std::string trust, OnProgress on_progress = {});
   Task<Result<std::vector<runner::ImageInfo>>> ListImages();

@@ -50,13 +50,10 @@ Result<UniqueFd> Boxes::OpenBoxDir(const SandboxId& id) const {
 
 // The lowest one that no kept box has: slots of deleted boxes come back at once, because their
 // processes are gone and what lies in the trash has canonical owners.
-Result<uint32_t> Boxes::FreeSlot() const {
+Result<uint32_t> Boxes::FreeSlot() {
   std::set<uint32_t> used;
   for (const auto& [id, box] : boxes_) used.insert(box->spec.slot);
-  for (uint32_t slot = 0; slot < kUidSlotMax; ++slot) {
-    if (!used.contains(slot)) return slot;
-  }
-  return Error(Code::kExhausted, "all ranges of uids are taken; delete sandboxes");
+  return deps_.uids.FreeSlot(used);
 }
 
 Result<Attached> Boxes::AttachTo(const Box& box) const {
@@ -79,6 +76,7 @@ Task<Result<Attached>> Boxes::Create(proto::runner::BoxCreate request) {
   if (boxes_.contains(request.id)) {
     co_return Error(Code::kConflict, "box " + request.id.value + " exists already");
   }
+  CO_RETURN_IF_ERROR(CheckRoom());
   CO_RETURN_IF_ERROR(image::ReadImage(deps_.data.images(), request.image));
   auto box = std::make_shared<Box>();
   CO_ASSIGN_OR_RETURN(box->spec.slot, FreeSlot());
@@ -101,10 +99,12 @@ Task<Result<Attached>> Boxes::Create(proto::runner::BoxCreate request) {
 }
 
 Task<Result<void>> Boxes::MakeFiles(BoxPtr box) {
-  const std::string dir_path = deps_.data.box_path(box->spec.id);
-  CO_RETURN_IF_ERROR(sandbox::PrepareBoxDir(dir_path));
-  CO_RETURN_IF_ERROR(sandbox::WriteHosts(dir_path, box->spec.hostname));
-  CO_ASSIGN_OR_RETURN(const UniqueFd dir, OpenBoxDir(box->spec.id));
+  const SandboxId& id = box->spec.id;
+  const std::string files = deps_.disk.path(id);
+  CO_RETURN_IF_ERROR(deps_.disk.Make(id, box->spec.limits.disk_bytes));
+  CO_RETURN_IF_ERROR(sandbox::PrepareBoxDir(files));
+  CO_RETURN_IF_ERROR(sandbox::WriteHosts(files, box->spec.hostname));
+  CO_ASSIGN_OR_RETURN(const UniqueFd dir, image::MakeDir(deps_.data.boxes(), id.value, 0700));
   co_return WriteSpec(dir.get(), box->spec);
 }
 
@@ -114,7 +114,7 @@ Task<Result<void>> Boxes::Run(BoxPtr box) {
   sandbox::BoxSpec spec;
   spec.id = id;
   for (const ImageId& layer : info.layers) spec.layers.push_back(deps_.data.layer_path(layer));
-  spec.box_dir = deps_.data.box_path(id);
+  spec.box_dir = deps_.disk.path(id);
   spec.uid_base = UidBase(box->spec.slot);
   spec.limits = box->spec.limits;
   spec.hostname = box->spec.hostname;
@@ -256,6 +256,9 @@ void Boxes::Trash(const SandboxId& id) {
     const Error error = Error::FromErrno("move the box to the trash");
     log::Error("box.not_removed", {{"sandbox", id.value}, {"why", error.message()}});
   }
+  if (auto removed = deps_.disk.Remove(id); !removed) {
+    log::Error("box.not_removed", {{"sandbox", id.value}, {"why", removed.error().message()}});
+  }
   deps_.jobs.EmptyTrash();
 }
 
@@ -267,7 +270,7 @@ Task<Result<proto::runner::ImageInfo>> Boxes::Snapshot(SandboxId id, Jobs::Progr
     co_return Error(Code::kConflict, "box " + id.value + " runs; stop it before a snapshot");
   }
   CO_ASSIGN_OR_RETURN(const auto base, image::ReadImage(deps_.data.images(), box->spec.image));
-  CO_ASSIGN_OR_RETURN(const UniqueFd dir, OpenBoxDir(id));
+  CO_ASSIGN_OR_RETURN(const UniqueFd dir, image::OpenDirPath(deps_.disk.path(id)));
   CO_ASSIGN_OR_RETURN(UniqueFd upper, image::OpenDir(dir.get(), "upper"));
   co_return co_await deps_.jobs.Snapshot(std::move(upper), base.layers, std::move(progress));
 }

@@ -1,8 +1,9 @@
 // Boxes: every box of this machine, kept and running; the operations that the front may ask for.
 //
-// Concept: a box exists while boxes/<id>/spec does, and runs while its record names a live process.
-// What is in memory can be made again from that at any time, by Recover(). Operations on one box
-// take turns. A box's process is nobody's child for long: it outlives the runner.
+// Concept: a box exists while boxes/<id>/spec does, its files are on the Disk, and it runs while
+// its record names a live process. What is in memory can be made again from that at any time, by
+// Recover(). Operations on one box take turns. A box's process is nobody's child for long: it
+// outlives the runner.
 //
 // An operation goes on when the front that asked is gone: its end shows in List().
 // Thread: loop-confined. The deps must outlive this.
@@ -17,8 +18,10 @@
 #include "proto/runner.h"
 #include "runner/box_record.h"
 #include "runner/data_dir.h"
+#include "runner/disk.h"
 #include "runner/jobs.h"
 #include "runner/turn.h"
+#include "runner/uid_ranges.h"
 #include "sandbox/driver.h"
 
 namespace cove::runner {
@@ -34,6 +37,8 @@ class Boxes {
     sandbox::NamespaceDriver& driver;
     const DataDir& data;
     Jobs& jobs;
+    Disk& disk;
+    UidRanges& uids;
     // Called for every box that ends, before the operation that ended it replies.
     std::function<void(const proto::runner::BoxExited&)> on_exited;
     // Called when the kernel has killed processes of a box for want of memory.
@@ -58,6 +63,8 @@ class Boxes {
   Task<Result<void>> Resize(SandboxId id, proto::runner::Limits limits);
   Task<Result<proto::runner::ImageInfo>> Snapshot(SandboxId id, Jobs::Progress progress);
   std::vector<proto::runner::BoxInfo> List() const;
+  // Watches over the disk behind the boxes, for ever.
+  Task<void> GuardDisk();
 
   // kConflict while a box or another image uses it.
   Result<void> DeleteImage(const ImageId& id);
@@ -77,7 +84,8 @@ class Boxes {
 
   Result<BoxPtr> Find(const SandboxId& id) const;
   Result<UniqueFd> OpenBoxDir(const SandboxId& id) const;
-  Result<uint32_t> FreeSlot() const;
+  Result<uint32_t> FreeSlot();
+  Result<void> CheckRoom() const;
   Result<void> Apply(const Box& box, const proto::runner::Limits& limits);
   Result<Attached> AttachTo(const Box& box) const;
   Task<Result<void>> MakeFiles(BoxPtr box);
@@ -89,6 +97,8 @@ class Boxes {
   Task<void> ClearRuntime(SandboxId id);
   void Trash(const SandboxId& id);
   Task<void> RecoverBox(std::string name);
+  Result<void> KeepSlot(const BoxPtr& box, int dir);
+  void RemoveStrayDisks();
   Task<void> RemoveStrangers();
 
   Deps deps_;

@@ -21,6 +21,7 @@ Task<Result<void>> Boxes::Recover() {
   CO_RETURN_IF_ERROR(image::TrashUnfinished(deps_.data.images(), deps_.data.trash()));
   CO_ASSIGN_OR_RETURN(const auto names, image::SortedNames(deps_.data.boxes()));
   for (const std::string& name : names) co_await RecoverBox(name);
+  RemoveStrayDisks();
   co_await RemoveStrangers();
   deps_.jobs.EmptyTrash();
   co_return Ok();
@@ -56,6 +57,7 @@ Task<void> Boxes::RecoverBox(std::string name) {
       box->ended.Reset();
       watches_.Spawn(Watch(box));
       // A change of them may have been cut short.
+      LogFailure("box.uids_shared", id, deps_.uids.Keep(box->spec.slot));
       LogFailure("box.limits_stay", id, Apply(*box, box->spec.limits));
       log::Info("box.adopted", {{"sandbox", id.value}, {"pid", run->pid}});
       co_return;
@@ -67,6 +69,26 @@ Task<void> Boxes::RecoverBox(std::string name) {
   // No record, or one of a process that is gone or cannot be served: nothing of it may run on.
   LogFailure("box.kill_failed", id, deps_.driver.KillUnrecorded(id));
   co_await ClearRuntime(id);
+  LogFailure("box.uids_shared", id, KeepSlot(box, dir->get()));
+}
+
+// Owners on disk do not depend on the range, so a box that does not run can have another.
+Result<void> Boxes::KeepSlot(const BoxPtr& box, int dir) {
+  if (deps_.uids.Keep(box->spec.slot)) return Ok();
+  ASSIGN_OR_RETURN(box->spec.slot, FreeSlot());
+  return WriteSpec(dir, box->spec);
+}
+
+// Of boxes whose removal was cut short. One whose record is there, even damaged, is somebody's.
+void Boxes::RemoveStrayDisks() {
+  const auto disks = deps_.disk.List();
+  if (!disks) {
+    log::Error("disks.unreadable", {{"why", disks.error().message()}});
+    return;
+  }
+  for (const SandboxId& id : *disks) {
+    if (!OpenBoxDir(id)) LogFailure("box.not_removed", id, deps_.disk.Remove(id));
+  }
 }
 
 // Cgroups and sockets that belong to no box.

@@ -27,6 +27,7 @@ Task<Result<void>> Boxes::Resize(SandboxId id, proto::runner::Limits limits) {
 }
 
 Result<void> Boxes::Apply(const Box& box, const proto::runner::Limits& limits) {
+  RETURN_IF_ERROR(deps_.disk.Limit(box.spec.id, limits.disk_bytes));
   if (!box.running) return Ok();
   return deps_.driver.Resize(box.spec.id, limits);
 }

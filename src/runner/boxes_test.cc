@@ -17,6 +17,10 @@ class BoxesTest : public ::testing::Test {
     if (geteuid() != 0) GTEST_SKIP() << "needs root";
     data = std::make_unique<testing::TempData>();
     jobs = std::make_unique<testing::FakeJobs>(data->data());
+    disk = std::make_unique<testing::FakeDisk>(*data / "runner/disk");
+    auto opened = UidRanges::Open(*data / "uids", data->data().runner_path());
+    ASSERT_TRUE(opened) << opened.error().message();
+    uids.emplace(*std::move(opened));
     image = data->MakeImage('a');
     Restart();
   }
@@ -24,7 +28,7 @@ class BoxesTest : public ::testing::Test {
   void Restart() {
     boxes.reset();
     boxes = std::make_unique<Boxes>(
-        Boxes::Deps{driver, data->data(), *jobs,
+        Boxes::Deps{driver, data->data(), *jobs, *disk, *uids,
                     [this](const proto::runner::BoxExited& e) { exits.push_back(e); },
                     [this](const proto::runner::BoxOom& e) { ooms.push_back(e); }});
     const auto recovered = loop.RunUntil(boxes->Recover());
@@ -42,6 +46,8 @@ class BoxesTest : public ::testing::Test {
   testing::FakeDriver driver;
   std::unique_ptr<testing::TempData> data;
   std::unique_ptr<testing::FakeJobs> jobs;
+  std::unique_ptr<testing::FakeDisk> disk;
+  std::optional<UidRanges> uids;
   std::vector<proto::runner::BoxExited> exits;
   std::vector<proto::runner::BoxOom> ooms;
   std::unique_ptr<Boxes> boxes;
@@ -189,7 +195,7 @@ TEST_F(BoxesTest, ANewRunnerFindsTheDeadStopped) {
 }
 
 TEST_F(BoxesTest, ANewRunnerRemovesWhatNobodyOwns) {
-  std::filesystem::create_directories(*data / ("runner/boxes/" + kB.value + "/upper"));
+  std::filesystem::create_directories(*data / ("runner/boxes/" + kB.value));
   std::ofstream(*data / ("run/box-" + kB.value + ".sock")) << "";
   driver.cgroups.insert(kB);
   Restart();
@@ -212,6 +218,24 @@ TEST_F(BoxesTest, NewLimitsHoldNowAndForTheNextRunner) {
   EXPECT_EQ(driver.resized.io_weight, 300u) << "applied again: the last runner may have died first";
   EXPECT_EQ(boxes->List()[0].limits.memory_bytes, 2ull << 30);
   EXPECT_EQ(loop.RunUntil(boxes->Resize(kB, limits)).error().code(), Code::kNotFound);
+}
+
+TEST_F(BoxesTest, ADiskOfNoBoxIsRemovedAndOneOfADamagedBoxIsNot) {
+  ASSERT_TRUE(disk->Make(kA, 0));
+  std::filesystem::create_directories(*data / ("runner/boxes/" + kB.value));
+  std::ofstream(*data / ("runner/boxes/" + kB.value + "/spec")) << "damaged";
+  ASSERT_TRUE(disk->Make(kB, 0));
+  Restart();
+  EXPECT_EQ(*disk->List(), std::vector<SandboxId>{kB});
+}
+
+TEST_F(BoxesTest, ADiskWithoutReserveRefusesBeforeAnyWork) {
+  disk->facts.host_available_bytes = 1;
+  const auto refused = Create(kA);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), Code::kExhausted);
+  EXPECT_TRUE(driver.specs.empty());
+  EXPECT_TRUE(disk->List()->empty());
 }
 
 TEST_F(BoxesTest, LimitsThatCannotHoldChangeNothing) {

@@ -1,7 +1,9 @@
 // The data directory: its layout, who owns what, and the lock that makes one server its owner.
 //
 //   DIR          0711 root        nothing else of Cove's is outside it, but cgroups
-//   DIR/runner   0700 root        boxes/ images/ trash/ lock; bound onto itself nosuid,nodev in the
+//                                 and the registry of uid ranges
+//   DIR/runner   0700 root        boxes/ images/ trash/ lock, disk.img and where it
+//                                 is mounted, disk/; bound onto itself nosuid,nodev in the
 //                                 runner's mount namespace, because owners on disk are canonical:
 //                                 a set-uid root file of a sandbox is a real one here
 //   DIR/front    0700 front       database, admin key, audit

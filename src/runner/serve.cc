@@ -79,12 +79,14 @@ class Server {
   void OnSignal();
 
  private:
-  Server(const Options& options, DataDir data, std::unique_ptr<sandbox::NamespaceDriver> driver,
-         UniqueFd listener, UniqueFd config);
+  Server(const Options& options, DataDir data, std::unique_ptr<Disk> disk, UidRanges uids,
+         std::unique_ptr<sandbox::NamespaceDriver> driver, UniqueFd listener, UniqueFd config);
   FrontProcess::Settings FrontSettings(const Options& options);
   void OnReady();
 
   DataDir data_;
+  std::unique_ptr<Disk> disk_;
+  UidRanges uids_;
   std::unique_ptr<sandbox::NamespaceDriver> driver_;
   UniqueFd listener_;
   UniqueFd config_;
@@ -105,24 +107,34 @@ Result<std::unique_ptr<Server>> Server::Make(const Options& options) {
   RETURN_IF_ERROR(EnterMountNamespace(data.runner_path()));
   RETURN_IF_ERROR(data.OpenDirs());
   RETURN_IF_ERROR(CheckIdmap(data.runner_path()));
+  ASSIGN_OR_RETURN(auto disk, OpenDisk(data.runner_path()));
+  ASSIGN_OR_RETURN(const DiskFacts facts, disk->Facts());
+  log::Info("disk.scheme", {{"scheme", facts.scheme},
+                            {"mib", facts.bytes >> 20},
+                            {"host_free_mib", facts.host_available_bytes >> 20},
+                            {"reserve_mib", facts.host_reserve_bytes >> 20}});
+  ASSIGN_OR_RETURN(UidRanges uids, UidRanges::Open(kUidRegistry, data.runner_path()));
   sandbox::DriverOptions driver_options;
   driver_options.toolbox_path = ToolboxPath();
   driver_options.cgroup_parent = CgroupParent(data.path());
   ASSIGN_OR_RETURN(auto driver, sandbox::NamespaceDriver::Make(driver_options));
   auto listener = net::ListenTcp(options.listen);
   if (!listener) return std::move(listener).error().Wrap("--listen " + options.listen_text);
-  return std::unique_ptr<Server>(new Server(options, std::move(data), std::move(driver),
+  return std::unique_ptr<Server>(new Server(options, std::move(data), std::move(disk),
+                                            std::move(uids), std::move(driver),
                                             *std::move(listener), std::move(config)));
 }
 
-Server::Server(const Options& options, DataDir data,
+Server::Server(const Options& options, DataDir data, std::unique_ptr<Disk> disk, UidRanges uids,
                std::unique_ptr<sandbox::NamespaceDriver> driver, UniqueFd listener, UniqueFd config)
     : data_(std::move(data)),
+      disk_(std::move(disk)),
+      uids_(std::move(uids)),
       driver_(std::move(driver)),
       listener_(std::move(listener)),
       config_(std::move(config)),
       jobs_(data_),
-      boxes_({*driver_, data_, jobs_,
+      boxes_({*driver_, data_, jobs_, *disk_, uids_,
               [this](const proto::runner::BoxExited& event) {
                 front_.SendEvent(proto::runner::Type::kBoxExited, event);
               },
@@ -159,11 +171,14 @@ void Server::OnReady() {
 
 Task<Result<void>> Server::Run() {
   CO_RETURN_IF_ERROR(co_await boxes_.Recover());
+  async::TaskGroup guard;
+  guard.Spawn(boxes_.GuardDisk());
   auto ended = co_await front_.Run();
   // What the front asked for last is finished, so that the next server finds nothing half done.
   const TimePoint deadline = Now() + kDrainWait;
   co_await requests_.Drain(deadline);
   co_await jobs_.DrainTrash(deadline);
+  if (boxes_.List().empty()) uids_.Release();
   co_return ended;
 }
 

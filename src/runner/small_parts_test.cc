@@ -2,6 +2,7 @@
 // files of a temporary directory.
 #include "runner/box_record.h"
 #include "runner/check.h"
+#include "runner/doctor.h"
 #include "runner/front_env.h"
 #include "runner/options.h"
 #include "runner/testing.h"
@@ -15,6 +16,24 @@ proto::runner::BoxCreate Good() {
   r.image = ImageId(std::string(64, '0'));
   r.hostname = "box-1";
   return r;
+}
+
+TEST(DoctorTest, SaysWhatServeWouldRefuseAndWhatToDo) {
+  const std::vector<Finding> bad = {{"kernel", Health::kGood, "6.18", ""},
+                                    {"a \"tool\"", Health::kBad, "missing", "install it"}};
+  EXPECT_EQ(AsJson(bad),
+            "{\"ok\":false,\"findings\":[{\"what\":\"kernel\",\"health\":\"ok\",\"found\":\"6.18\","
+            "\"advice\":\"\"},{\"what\":\"a \\\"tool\\\"\",\"health\":\"problem\",\"found\":"
+            "\"missing\",\"advice\":\"install it\"}]}\n");
+  EXPECT_NE(AsText(bad).find("-> install it"), std::string::npos);
+  EXPECT_NE(AsText(bad).find("would refuse"), std::string::npos);
+}
+
+TEST(DoctorTest, FindsThisMachineFitForUse) {
+  for (const Finding& finding : Examine("/var/lib/cove")) {
+    EXPECT_NE(finding.health, Health::kBad) << finding.what << ": " << finding.found;
+    EXPECT_EQ(finding.health == Health::kReduced, !finding.advice.empty()) << finding.what;
+  }
 }
 
 TEST(CheckTest, TakesWhatIsRightAndNamesWhatIsNot) {

@@ -178,6 +178,49 @@ class FakeDriver : public sandbox::NamespaceDriver {
   }
 };
 
+// Directories without limits; enough for whoever does not write into them.
+class FakeDisk : public Disk {
+ public:
+  explicit FakeDisk(std::string root) : root_(std::move(root)) {
+    std::filesystem::create_directories(root_);
+  }
+  Result<void> Make(const SandboxId& id, uint64_t bytes) override {
+    std::filesystem::create_directories(path(id));
+    return Limit(id, bytes);
+  }
+  Result<void> Limit(const SandboxId& id, uint64_t bytes) override {
+    if (bytes != 0 && bytes < used) return Error(Code::kConflict, "its files take more");
+    limits[id] = bytes;
+    return Ok();
+  }
+  Result<void> Remove(const SandboxId& id) override {
+    std::filesystem::remove_all(path(id));
+    return Ok();
+  }
+  Result<std::vector<SandboxId>> List() const override {
+    std::vector<SandboxId> out;
+    for (const auto& entry : std::filesystem::directory_iterator(root_)) {
+      out.emplace_back(entry.path().filename().string());
+    }
+    return out;
+  }
+  std::string path(const SandboxId& id) const override { return root_ + "/" + id.value; }
+  Result<DiskFacts> Facts() const override { return facts; }
+  void Guard() override {}
+
+  uint64_t used = 0;
+  std::map<SandboxId, uint64_t> limits;
+  DiskFacts facts{.scheme = "none",
+                  .bytes = 1 << 30,
+                  .available_bytes = 1 << 30,
+                  .host_bytes = 1 << 30,
+                  .host_available_bytes = 1 << 30,
+                  .host_reserve_bytes = 1 << 20};
+
+ private:
+  std::string root_;
+};
+
 class FakeJobs : public Jobs {
  public:
   using Jobs::Jobs;

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "sandbox/box_fixture.h"
+#include "sandbox/rules.h"
 
 namespace cove::sandbox {
 namespace {
@@ -152,6 +153,17 @@ TEST_F(NetworkTest, KeepsConnectionsWaitingWhileNobodyAccepts) {
   auto adopted = driver_->Adopt(id_, box_->pid, box_->start_time);
   ASSERT_TRUE(adopted) << adopted.error().message();
   EXPECT_TRUE(Readable(adopted->sockets.tcp4.get(), 1000));
+}
+
+TEST_F(NetworkTest, TrackedConnectionsAreBounded) {
+  StartBox();
+  // Every port is a connection of its own to the kernel, whether anybody listens or not.
+  Run(0,
+      "for p in $(seq 1000 13000); do { exec 3<>/dev/udp/127.0.0.1/$p && echo x >&3; } "
+      "2>/dev/null; done; true");
+  const int count = std::stoi(Output(0, "cat /proc/sys/net/netfilter/nf_conntrack_count"));
+  EXPECT_GT(count, 4000);
+  EXPECT_LE(count, static_cast<int>(kBoxTrackedMax) + 1);
 }
 
 }  // namespace

@@ -38,6 +38,8 @@ void ExemptLoopback(sys::NftRuleset& set) {
 
 void Redirect(sys::NftRuleset& set) {
   set.AddChain({.name = "nat", .type = "nat", .hook = NftHook::kOutput, .priority = kNat});
+  // Only the first packet of a connection comes by here.
+  set.AddRule("nat", NftExpr().ConnectionsOver(kBoxTrackedMax).Drop());
   set.AddRule("nat", NftExpr().To127().Return());
   set.AddRule("nat", NftExpr().To6(kLoopback6).Return());
   // Refused below, or by nobody listening.

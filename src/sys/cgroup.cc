@@ -107,9 +107,7 @@ Result<void> Delegate(const CgroupHierarchy& h, const std::string& dir) {
 
 }  // namespace
 
-Result<CgroupTree> CgroupTree::Open(std::string parent) {
-  CgroupTree tree;
-  tree.parent_ = std::move(parent);
+Result<std::vector<CgroupHierarchy>> FindCgroups() {
   ASSIGN_OR_RETURN(const std::string mountinfo, ReadFile("/proc/self/mountinfo"));
   std::string v2;
   for (std::string_view line : Split(mountinfo, '\n')) {
@@ -118,8 +116,15 @@ Result<CgroupTree> CgroupTree::Open(std::string parent) {
     auto text = ReadFile(std::string(fields[4]) + "/cgroup.controllers");
     if (text) v2 = std::move(*text);
   }
-  tree.hierarchies_ = ParseCgroupMounts(mountinfo, v2);
-  DropIdleIo(tree.hierarchies_, AnyDiskHasBfq());
+  auto found = ParseCgroupMounts(mountinfo, v2);
+  DropIdleIo(found, AnyDiskHasBfq());
+  return found;
+}
+
+Result<CgroupTree> CgroupTree::Open(std::string parent) {
+  CgroupTree tree;
+  tree.parent_ = std::move(parent);
+  ASSIGN_OR_RETURN(tree.hierarchies_, FindCgroups());
   for (std::string_view name : kNeeded) {
     if (tree.Find(name) == nullptr) {
       return Error(Code::kUnavailable,

@@ -42,6 +42,9 @@ std::vector<CgroupHierarchy> ParseCgroupMounts(std::string_view mountinfo,
 // hierarchy for them alone would only cost time.
 void DropIdleIo(std::vector<CgroupHierarchy>& hierarchies, bool bfq);
 
+// What this machine has for boxes; makes nothing.
+Result<std::vector<CgroupHierarchy>> FindCgroups();
+
 enum class CgroupPart { kBoth, kToolbox, kWork };
 
 class CgroupTree {

@@ -156,6 +156,11 @@ NftExpr& NftExpr::Accept() {
   return *this;
 }
 
+NftExpr& NftExpr::Drop() {
+  Verdict(NF_DROP);
+  return *this;
+}
+
 NftExpr& NftExpr::Return() {
   Verdict(NFT_RETURN);
   return *this;

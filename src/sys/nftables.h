@@ -41,6 +41,7 @@ class NftExpr {
 
   NftExpr& Accept();
   NftExpr& Return();
+  NftExpr& Drop();
   NftExpr& Notrack();
   NftExpr& RedirectTo(uint16_t port);
   // Answers "port unreachable" (icmp or icmpv6), so that clients fail at once.

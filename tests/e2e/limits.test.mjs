@@ -1,0 +1,78 @@
+// Goal: a sandbox at a limit hurts only itself, and hears clearly what happened.
+// Method: a real server; small sandboxes that take all they can, beside one that goes on working.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Cove } from './lib/cove.mjs';
+
+let cove, small, neighbour;
+before(async () => {
+  cove = await Cove.start();
+  small = await cove.create({ disk: 0.1 });
+  neighbour = await cove.create({ disk: 1 });
+});
+after(() => cove.stop());
+
+const upload = (id, path, bytes) => {
+  const form = new FormData();
+  form.append('files[0].path', path);
+  form.append('files[0].file', new Blob([new Uint8Array(bytes)]), 'f');
+  return cove.api('POST', `/toolbox/${id}/files/bulk-upload`, undefined, { raw: form });
+};
+
+// The neighbour writes and reads back, and the server answers.
+async function othersAreWell() {
+  const r = await cove.exec(neighbour.id, 'head -c 8000000 /dev/urandom > f && sync f && wc -c < f && rm f');
+  assert.equal(r.result, '8000000\n');
+  assert.equal((await cove.api('GET', `/api/sandbox/${neighbour.id}`)).json.state, 'started');
+}
+
+for (const user of ['daytona', 'root']) {
+  test(`a full disk is an error for ${user} inside, and for nobody else`, async () => {
+    const sh = (c) => cove.exec(small.id, user === 'root' ? `sudo sh -c ${JSON.stringify(c)}` : c);
+    const filled = await sh('cd /home/daytona; head -c 300000000 /dev/zero > full; wc -c < full');
+    assert.match(filled.result, /quota exceeded|No space left/i);
+    const bytes = Number(filled.result.trim().split('\n').at(-1));
+    assert.ok(bytes > 50e6 && bytes <= 0.1 * 2 ** 30, `${bytes} bytes went in`);
+    await othersAreWell();
+    const refused = await upload(small.id, '/home/daytona/up', 4 << 20);
+    assert.equal(refused.status, 507, refused.text);
+    assert.match(refused.text, /quota|space|full/i);
+    // Commands run all the same, and room that is made can be used.
+    assert.equal((await sh('rm /home/daytona/full && sync / && echo gone')).result, 'gone\n');
+    const stored = await upload(small.id, '/home/daytona/up', 4 << 20);
+    assert.ok(stored.status < 300, stored.text);
+    await sh('rm /home/daytona/up');
+  });
+}
+
+test('files without content fill it too', async () => {
+  const r = await cove.exec(small.id,
+    'mkdir -p n && cd n && seq 400000 | xargs touch 2>&1 | tail -n 1; ls -f | wc -l; cd && rm -rf n && echo gone');
+  const lines = r.result.trim().split('\n');
+  assert.match(lines[0], /quota exceeded|No space left/i);
+  assert.ok(Number(lines[1]) > 10000 && Number(lines[1]) < 400000, lines[1]);
+  assert.equal(lines[2], 'gone');
+  await othersAreWell();
+});
+
+test('what a sandbox wrote and its limit outlive kill -9 of the server', async () => {
+  await cove.exec(small.id, 'head -c 60000000 /dev/zero > most');
+  const port = cove.port;
+  await cove.kill();
+  await cove.launch(`127.0.0.1:${port}`);
+  const r = await cove.exec(small.id, 'wc -c < most; head -c 90000000 /dev/zero > more; wc -c < more');
+  assert.match(r.result, /^60000000\n/);
+  assert.match(r.result, /quota exceeded|No space left/i);
+  await othersAreWell();
+});
+
+test('doctor names the scheme and says whether serve can run', () => {
+  const r = cove.cli(['doctor', '--json', '--data', cove.data]);
+  assert.equal(r.status, 0, r.stdout + r.stderr);
+  const report = JSON.parse(r.stdout);
+  const named = (what) => report.findings.find((f) => f.what === what);
+  assert.match(named('disk limits').found, /^btrfs image .*disk\.img/);
+  assert.match(named('server').found, /^one runs on/);
+  assert.equal(cove.cli(['doctor', '--data', '/proc/none']).status, 1, 'no file system for data');
+  assert.equal(cove.cli(['doctor', '--wrong']).status, 2);
+});
