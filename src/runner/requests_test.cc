@@ -20,7 +20,12 @@ class RequestsTest : public ::testing::Test {
     data_ = std::make_unique<testing::TempData>();
     jobs_ = std::make_unique<testing::FakeJobs>(data_->data());
     image_ = data_->MakeImage('a');
-    boxes_ = std::make_unique<Boxes>(Boxes::Deps{driver_, data_->data(), *jobs_, {}, {}});
+    disk_ = std::make_unique<testing::FakeDisk>(*data_ / "runner/disk");
+    auto uids = UidRanges::Open(*data_ / "uids", data_->data().runner_path());
+    ASSERT_TRUE(uids) << uids.error().message();
+    uids_.emplace(*std::move(uids));
+    boxes_ = std::make_unique<Boxes>(
+        Boxes::Deps{driver_, data_->data(), *jobs_, *disk_, *uids_, {}, {}});
     requests_ = std::make_unique<Requests>(*boxes_, *jobs_, data_->data());
     auto pair = net::StreamPair();
     front_ = std::move(pair->first);
@@ -57,6 +62,8 @@ class RequestsTest : public ::testing::Test {
   }
 
   async::Loop loop_;
+  std::unique_ptr<testing::FakeDisk> disk_;
+  std::optional<UidRanges> uids_;
   testing::FakeDriver driver_;
   std::unique_ptr<testing::TempData> data_;
   std::unique_ptr<testing::FakeJobs> jobs_;
