@@ -97,6 +97,8 @@ TEST_F(RequestsTest, RandomRequestsDoNothing) {
 TEST_F(RequestsTest, ACutOrLongerRequestDoesNothing) {
   const std::string good = AGoodCreate();
   for (uint16_t type = 0; type < kTypes; ++type) {
+    // Its body is one text, and so is the beginning of this one.
+    if (static_cast<Type>(type) == Type::kImageHost) continue;
     for (size_t n = 1; n < good.size(); n += 3) {
       EXPECT_TRUE(Handle(type, Wrapped(good.substr(0, n))));
     }
