@@ -154,7 +154,8 @@ attack('api.upload_races', 'a folder that turns into a link during uploads leads
 });
 
 attack('api.list_search_replace', 'loops, kernel files and links neither hang nor leave the tree', async (id) => {
-  await run(id, `mkdir -p /tmp/w/d; cd /tmp/w; ln -sfn . self; ln -sfn .. up; ln -sfn /proc proc; ln -sfn /root/${marker} host; rm -f f; mkfifo f; echo needle > d/n`);
+  // What stands there inside may be left from a link that an upload followed.
+  await run(id, `rm -f /root/${marker} 2>/dev/null; mkdir -p /tmp/w/d; cd /tmp/w; ln -sfn . self; ln -sfn .. up; ln -sfn /proc proc; ln -sfn /root/${marker} host; rm -f f; mkfifo f; echo needle > d/n`);
   const found = await files(id, 'GET', 'find', { path: '/tmp/w', pattern: 'needle' });
   assert.equal(found.status, 200, found.text);
   assert.match(found.text, /d\/n/);
@@ -178,7 +179,7 @@ attack('api.permissions', 'modes and owners change for the user\'s own files onl
 
 attack('api.move_delete', 'links are moved and removed themselves, mounts stay', async (id) => {
   await run(id, `cd /tmp; rm -rf del keep; mkdir keep del; echo k > keep/f; ln -s /tmp/keep del/link; ln -s /root del/root; mkdir -p $(printf 'del/%.0s' $(seq 1 60))`);
-  assert.equal((await files(id, 'DELETE', '', { path: '/tmp/del', recursive: 'true' })).status, 200);
+  assert.ok((await files(id, 'DELETE', '', { path: '/tmp/del', recursive: 'true' })).status < 300);
   assert.equal((await run(id, 'cat /tmp/keep/f')).result.trim(), 'k');
   for (const p of ['/proc', '/dev', '/run/cove-toolbox', '/dev/pts']) {
     assert.ok((await files(id, 'DELETE', '', { path: p, recursive: 'true' })).status >= 400, p);
@@ -215,7 +216,7 @@ test('logs.volume: a session\'s log has an end, on the sandbox\'s account', asyn
     const r = await cove.api('POST', `/toolbox/${id}/process/session/flood/exec`, { command: 'head -c 80000000 /dev/zero | tr "\\0" x; echo; echo done > /tmp/flooded', runAsync: true });
     assert.ok(r.status < 300, r.text);
     await until('the flood is over', async () => (await run(id, 'cat /tmp/flooded 2>/dev/null')).result.trim() === 'done', 60000);
-    const state = join(cove.data, 'runner/boxes', id, 'state');
+    const state = join(cove.boxDir(id), 'state');
     assert.ok(size(state) < 70 << 20, `${size(state)} bytes`);
     await cove.api('DELETE', `/toolbox/${id}/process/session/flood`);
     record('logs.volume', 'a session\'s log has an end, on the sandbox\'s account', key, 'held');
@@ -266,17 +267,17 @@ attack('teardown.last_packet', 'what still runs at a delete sends nothing and do
   await run(fresh.id, `trap '' TERM HUP; (trap '' TERM HUP; while :; do curl -s -m 1 http://10.0.0.1:${port}/; done) >/dev/null 2>&1 </dev/null & sleep 0.2`);
   assert.equal((await cove.remove(fresh.id)).status, 200);
   assert.equal(hostHits, hits);
-  assert.ok(!existsSync(join(cove.data, 'runner/boxes', fresh.id)));
+  assert.ok(!existsSync(cove.boxDir(fresh.id)));
 });
 
 attack('disk.setuid_on_host', 'a setuid file\'s copy on the host\'s disk can be reached by root alone, on a nosuid mount', async (id, user) => {
   await run(id, 'cp -L /bin/true /tmp/suid; chmod 6755 /tmp/suid; mkdir -p /tmp/deep/$(printf "d%.0s" $(seq 1 200)); mkfifo /tmp/deep/f 2>/dev/null; true');
-  const file = join(cove.data, 'runner/boxes', id, 'upper/tmp/suid');
+  const file = join(cove.boxDir(id), 'upper/tmp/suid');
   const mode = statSync(file);
   assert.ok(mode.mode & 0o4000, 'it is there');
   assert.equal(mode.uid, user === 'root' ? 0 : 1000, 'owners are canonical');
   assert.equal(statSync(join(cove.data, 'runner')).mode & 0o077, 0);
-  const mounts = readFileSync(`/proc/${cove.runnerPid}/mountinfo`, 'utf8').split('\n').filter((l) => l.includes(` ${cove.data}/runner `));
+  const mounts = readFileSync(`/proc/${cove.runnerPid}/mountinfo`, 'utf8').split('\n').filter((l) => l.includes(` ${cove.data}/runner/disk `));
   assert.match(mounts[0] ?? '', /nosuid,nodev/);
 });
 

@@ -50,7 +50,7 @@ test('the SDK pauses and resumes a sandbox; its processes and their time go on',
 
   await box.pause();
   assert.equal(box.state, 'paused');
-  const ticks = () => readFileSync(`${cove.data}/runner/boxes/${box.id}/upper/home/daytona/ticks`).length;
+  const ticks = () => readFileSync(`${cove.boxDir(box.id)}/upper/home/daytona/ticks`).length;
   const before = ticks();
   const refused = await post(`/toolbox/${box.id}/process/execute`, { command: 'true' });
   assert.equal(refused.status, 409);

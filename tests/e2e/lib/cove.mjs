@@ -77,6 +77,8 @@ export class Cove {
 
   get runnerPid() { return this.server.child.pid; }
   get frontPid() { return childrenOf(this.runnerPid).find((p) => cmdline(p).includes('front')); }
+  // A sandbox's files as the host sees them: only the runner's mount namespace has its disk.
+  boxDir(id) { return `/proc/${this.runnerPid}/root${this.data}/runner/disk/${id}`; }
   log() { return readFileSync(this.logFile, 'utf8'); }
 
   async api(method, path, body, { key = this.key, headers = {}, raw } = {}) {
