@@ -12,8 +12,8 @@ namespace {
 
 using Event = codec::MultipartParser::Event;
 
-constexpr size_t kPieceBytes = 64 * 1024;
-constexpr size_t kPathBytesMax = 4096;  // PATH_MAX
+constexpr size_t kPieceBytes = 256 * 1024;  // few wake-ups per byte matter more than memory here
+constexpr size_t kPathBytesMax = 4096;      // PATH_MAX
 constexpr size_t kFilesMax = 10'000;
 
 // The form's events, read from a body as needed.

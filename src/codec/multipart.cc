@@ -137,6 +137,7 @@ Result<MultipartParser::Event> MultipartParser::Next(std::string_view* in) {
     if (event != Event::kNeedMore) return event;
     if (progress) continue;
     if (in->empty()) return Event::kNeedMore;
+    if (TakeContentUncopied(in)) return Event::kData;
     buffer_.erase(0, used_);
     used_ = 0;
     // In steps, so that one huge piece of input is not copied as a whole.
@@ -162,18 +163,29 @@ Result<MultipartParser::Event> MultipartParser::Step(bool* progress) {
   return Event::kEnd;
 }
 
+// How much of `text` is content for certain; `delimiter_at` is where a boundary was found, or npos.
+size_t MultipartParser::ContentSize(std::string_view text, size_t delimiter_at) const {
+  if (delimiter_at != text.npos) return delimiter_at;
+  // The tail may be the beginning of a boundary.
+  const size_t tail = text.size() < delimiter_.size() ? 0 : text.size() - delimiter_.size() + 1;
+  const size_t cr = text.find('\r', tail);
+  return cr == text.npos ? text.size() : cr;
+}
+
+// Large contents go through as views of the input: most of a file is never copied here.
+bool MultipartParser::TakeContentUncopied(std::string_view* in) {
+  if (state_ != State::kContent || !Pending().empty()) return false;
+  const size_t size = ContentSize(*in, in->find(delimiter_));
+  data_ = in->substr(0, size);
+  in->remove_prefix(size);
+  return size != 0;
+}
+
 // What stands before the next boundary: content, or the preamble, which is dropped.
 Result<MultipartParser::Event> MultipartParser::TakeContent(bool* progress) {
   const std::string_view pending = Pending();
   const size_t found = pending.find(delimiter_);
-  size_t size = found;
-  if (found == pending.npos) {
-    // The tail may be the beginning of a boundary.
-    const size_t tail =
-        pending.size() < delimiter_.size() ? 0 : pending.size() - delimiter_.size() + 1;
-    const size_t cr = pending.find('\r', tail);
-    size = cr == pending.npos ? pending.size() : cr;
-  }
+  const size_t size = ContentSize(pending, found);
   if (size != 0) {
     used_ += size;
     *progress = true;

@@ -37,7 +37,8 @@ class MultipartParser {
   // the limit. After kEnd only kEnd follows. A body that ends before kEnd was cut.
   Result<Event> Next(std::string_view* in);
   const MultipartPart& part() const { return part_; }
-  std::string_view data() const { return data_; }  // until the next call
+  // Until the next call, and no longer than the input stays: it may be a part of that.
+  std::string_view data() const { return data_; }
 
  private:
   enum class State { kPreamble, kDelimiter, kHeader, kContent, kEnded };
@@ -46,6 +47,8 @@ class MultipartParser {
   Result<Event> TakeDelimiterEnd(bool* progress);
   Result<Event> TakeHeader(bool* progress);
   Result<Event> TakeContent(bool* progress);
+  bool TakeContentUncopied(std::string_view* in);
+  size_t ContentSize(std::string_view text, size_t delimiter_at) const;
   Result<void> ParseHeader(std::string_view text);
 
   std::string delimiter_;  // CRLF "--" boundary

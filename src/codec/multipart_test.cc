@@ -104,6 +104,21 @@ TEST(MultipartTest, BigContentComesThroughUnchanged) {
   EXPECT_EQ(Parse({"--B\r\n" + kField + content + "\r\n--B--"}), "[a:" + content + "]end");
 }
 
+TEST(MultipartTest, ContentIsSeenWhereItLiesInTheInput) {
+  MultipartParser parser("B");
+  std::string_view head = "--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n";
+  EXPECT_EQ(*parser.Next(&head), Event::kPart);
+  EXPECT_EQ(*parser.Next(&head), Event::kNeedMore);
+  const std::string content = std::string(1000, 'x') + "\r";
+  std::string_view in = content;
+  EXPECT_EQ(*parser.Next(&in), Event::kData);
+  EXPECT_EQ(static_cast<const void*>(parser.data().data()), content.data());
+  EXPECT_EQ(parser.data().size(), 1000u);  // the last byte may begin a boundary
+  EXPECT_EQ(*parser.Next(&in), Event::kNeedMore);
+  std::string_view rest = "\n--B--";
+  EXPECT_EQ(*parser.Next(&rest), Event::kPartEnd);
+}
+
 TEST(MultipartTest, FindsTheBoundary) {
   EXPECT_EQ(*MultipartBoundary("multipart/form-data; boundary=abc"), "abc");
   EXPECT_EQ(*MultipartBoundary("Multipart/Form-Data; charset=x; BOUNDARY=\"a b\""), "a b");

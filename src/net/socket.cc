@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 
@@ -20,6 +21,17 @@ void SetNonBlocking(int fd) {
 }
 
 bool WouldBlock(int err) { return err == EAGAIN || err == EWOULDBLOCK; }
+
+// `control` has room for kFdsPerMessageMax.
+void AddDescriptors(msghdr* message, char* control, const std::vector<int>& fds) {
+  message->msg_control = control;
+  message->msg_controllen = CMSG_SPACE(sizeof(int) * fds.size());
+  cmsghdr* header = CMSG_FIRSTHDR(message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof(int) * fds.size());
+  std::memcpy(CMSG_DATA(header), fds.data(), sizeof(int) * fds.size());
+}
 
 Error TimedOut(std::string_view what) {
   return {Code::kTimeout, std::string(what) + " took too long"};
@@ -139,28 +151,24 @@ bool SocketStream::LooksIdle() {
   return recv(fd_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && WouldBlock(errno);
 }
 
-Task<Result<void>> SocketStream::SendWithFds(std::string_view bytes, std::vector<int> fds) {
+Task<Result<void>> SocketStream::SendParts(std::string_view first, std::string_view second,
+                                           std::vector<int> fds) {
   if (fds.size() > kFdsPerMessageMax) {
     co_return Error(Code::kInternal, "too many descriptors for one message");
   }
-  while (!bytes.empty()) {
-    iovec iov{const_cast<char*>(bytes.data()), bytes.size()};
+  while (!first.empty() || !second.empty()) {
+    iovec iov[2] = {{const_cast<char*>(first.data()), first.size()},
+                    {const_cast<char*>(second.data()), second.size()}};
     alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * kFdsPerMessageMax)];
     msghdr message{};
-    message.msg_iov = &iov;
-    message.msg_iovlen = 1;
-    if (!fds.empty()) {
-      message.msg_control = control;
-      message.msg_controllen = CMSG_SPACE(sizeof(int) * fds.size());
-      cmsghdr* header = CMSG_FIRSTHDR(&message);
-      header->cmsg_level = SOL_SOCKET;
-      header->cmsg_type = SCM_RIGHTS;
-      header->cmsg_len = CMSG_LEN(sizeof(int) * fds.size());
-      std::memcpy(CMSG_DATA(header), fds.data(), sizeof(int) * fds.size());
-    }
+    message.msg_iov = iov;
+    message.msg_iovlen = 2;
+    if (!fds.empty()) AddDescriptors(&message, control, fds);
     const ssize_t n = sendmsg(fd_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n > 0) {
-      bytes.remove_prefix(static_cast<size_t>(n));
+      const size_t of_first = std::min(static_cast<size_t>(n), first.size());
+      first.remove_prefix(of_first);
+      second.remove_prefix(static_cast<size_t>(n) - of_first);
       fds.clear();  // they went along with the first byte
       continue;
     }

@@ -42,8 +42,10 @@ class SocketStream final : public ByteStream {
   bool LooksIdle() override;
   int PlainFd() const override { return fd_.get(); }
 
-  // fd passing (unix sockets only): one message carries `bytes` (at least one) and descriptors.
-  Task<Result<void>> SendWithFds(std::string_view bytes, std::vector<int> fds);
+  // Sends `first` (at least one byte) and then `second` without joining them in memory. Descriptors
+  // (unix sockets only) travel with the first byte.
+  Task<Result<void>> SendParts(std::string_view first, std::string_view second,
+                               std::vector<int> fds = {});
   // Reads at most buffer.size() bytes and adds the descriptors that came along (close-on-exec).
   Task<Result<size_t>> ReadWithFds(std::span<char> buffer, std::vector<UniqueFd>* fds);
 

@@ -38,16 +38,18 @@ Task<Result<Frame>> Channel::Receive() {
 }
 
 Task<Result<void>> Channel::SendRaw(uint16_t type, std::string body, std::vector<int> fds) {
+  co_return co_await SendView(type, body, std::move(fds));
+}
+
+Task<Result<void>> Channel::SendView(uint16_t type, std::string_view body, std::vector<int> fds) {
   if (body.size() > kFrameBodyMax) {
     co_return Error(Code::kTooLarge, "a message is larger than a frame of the private protocol");
   }
   Header header;
   header.length = static_cast<uint32_t>(body.size());
   header.type = type;
-  std::string bytes = Encode(header);
-  bytes += body;
-  if (fds.empty()) co_return co_await stream_->Write(bytes);
-  co_return co_await stream_->SendWithFds(bytes, std::move(fds));
+  const std::string head = Encode(header);
+  co_return co_await stream_->SendParts(head, body, std::move(fds));
 }
 
 }  // namespace cove::proto

@@ -28,6 +28,8 @@ class Channel {
 
   Task<Result<Frame>> Receive();
   Task<Result<void>> SendRaw(uint16_t type, std::string body, std::vector<int> fds = {});
+  // The same without a copy: `body` must stay until this returns.
+  Task<Result<void>> SendView(uint16_t type, std::string_view body, std::vector<int> fds = {});
 
   template <class Type, class Message>
   Task<Result<void>> Send(Type type, const Message& message, std::vector<int> fds = {}) {

@@ -7,13 +7,18 @@ namespace cove::proto::toolbox {
 Task<Result<void>> SharedChannel::SendBytes(Type type, std::string_view bytes) {
   while (!bytes.empty()) {
     const std::string_view piece = bytes.substr(0, std::min(bytes.size(), kPieceBytes));
-    CO_RETURN_IF_ERROR(co_await SendWhole(type, std::string(piece)));
+    CO_RETURN_IF_ERROR(co_await SendInTurn(type, piece, {}));
     bytes.remove_prefix(piece.size());
   }
   co_return Ok();
 }
 
 Task<Result<void>> SharedChannel::SendWhole(Type type, std::string body, std::vector<int> fds) {
+  co_return co_await SendInTurn(type, body, std::move(fds));
+}
+
+Task<Result<void>> SharedChannel::SendInTurn(Type type, std::string_view body,
+                                             std::vector<int> fds) {
   while (sending_) co_await idle_.Wait();
   if (broken_) co_return Error(Code::kClosed, "the connection to the toolbox broke off");
   struct Turn {
@@ -26,8 +31,7 @@ Task<Result<void>> SharedChannel::SendWhole(Type type, std::string body, std::ve
       channel->idle_.NotifyAll();
     }
   } turn(this);
-  auto sent =
-      co_await channel_.SendRaw(static_cast<uint16_t>(type), std::move(body), std::move(fds));
+  auto sent = co_await channel_.SendView(static_cast<uint16_t>(type), body, std::move(fds));
   turn.whole = sent.ok();
   co_return std::move(sent);
 }

@@ -19,8 +19,7 @@ class SharedChannel {
   explicit SharedChannel(UniqueFd fd) : channel_(std::move(fd)) {}
   explicit SharedChannel(std::unique_ptr<net::SocketStream> stream) : channel_(std::move(stream)) {}
   Task<Result<Frame>> Receive() { return channel_.Receive(); }
-  // A raw frame in pieces of at most kPieceBytes. A sender that is cancelled in the middle of a
-  // frame breaks the channel: later sends say kClosed.
+  // Raw frames of at most kPieceBytes each. `bytes` must stay until this returns.
   Task<Result<void>> SendBytes(Type type, std::string_view bytes);
   template <class Message>
   Task<Result<void>> SendMessage(Type type, Message message) {
@@ -29,9 +28,11 @@ class SharedChannel {
   Task<Result<void>> SendWhole(Type type, std::string body, std::vector<int> fds = {});
   int fd() { return channel_.stream().fd(); }
 
-  static constexpr size_t kPieceBytes = 64 * 1024;
+  static constexpr size_t kPieceBytes = 256 * 1024;
 
  private:
+  Task<Result<void>> SendInTurn(Type type, std::string_view body, std::vector<int> fds);
+
   Channel channel_;
   bool sending_ = false;
   bool broken_ = false;
