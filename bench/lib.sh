@@ -96,9 +96,10 @@ api() {  # api METHOD PATH: the body of the answer
 
 # Sandboxes that an interrupted row left behind would outlive the server.
 delete_all() {
-  local id
-  for id in $(api GET '/api/sandbox?limit=200' | grep -o '"id":"[^"]*"' | cut -d'"' -f4); do
-    api DELETE "/api/sandbox/$id" >/dev/null
+  local ids id
+  while ids=$(api GET '/api/sandbox?limit=200' | grep -o '"id":"[^"]*"' | cut -d'"' -f4); do
+    [ -n "$ids" ] || return 0
+    for id in $ids; do api DELETE "/api/sandbox/$id" >/dev/null; done
   done
 }
 

@@ -72,8 +72,12 @@ case $name in
     fi
     ;;
 esac
+# A hundred or a thousand sandboxes of 1 GiB are promised more than the machine has; they use little.
 start_cove "[pool]
-size = $pool"
+size = $pool
+[limits]
+memory_overcommit = 1000
+disk_overcommit = 1000"
 
 echo "## $name"
 machine
