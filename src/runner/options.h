@@ -26,7 +26,8 @@ inline constexpr const char* kServeUsage =
     "  --data    where everything is kept (/var/lib/cove)\n"
     "  --config  cove.toml\n"
     "  --store   database URL; default: a file below --data\n"
-    "  --log-level  debug, info, warn or error; stands above server.log_level of cove.toml\n";
+    "  --log-level  debug, info, warn or error; stands above server.log_level of cove.toml\n"
+    "  --shells     namespaces of sandboxes made ahead, 0 to 64 (8)\n";
 
 // kInvalid, naming the word that is wrong.
 Result<Options> ParseOptions(const std::vector<std::string>& args);

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -9,6 +10,7 @@
 #include <csignal>
 #include <cstring>
 #include <ctime>
+#include <iterator>
 
 #include "sandbox/child.h"
 
@@ -54,29 +56,75 @@ void ResetSignals(Child& child) {
   child.Need(sigprocmask(SIG_SETMASK, &none, nullptr), BoxStep::kSignals);
 }
 
-// The parent says go twice: when it has written the id maps and mapped the mounts' owners, and when
-// it has put us into our cgroups.
-void AwaitGo(Child& child) {
-  char byte;
-  ssize_t n;
-  do {
-    n = recv(child.plan().control, &byte, 1, 0);
-  } while (n < 0 && errno == EINTR);
-  // The parent is gone: there is nobody to report to.
-  if (n != 1) _exit(1);
+void ReceiveRoot(Child& child, ChildRoot* root) {
+  size_t have = child.Receive(&root->order, sizeof root->order, root->fds, std::size(root->fds));
+  const size_t want = 2 + size_t{root->order.layers};
+  if (want > std::size(root->fds)) child.Fail(BoxStep::kOrder, E2BIG);
+  while (have < want) {
+    char byte;
+    have += child.Receive(&byte, sizeof byte, root->fds + have, want - have);
+  }
 }
 
-void BecomeOuterRoot(Child& child) {
+void ReceiveExec(Child& child, ChildExec* exec) {
+  const size_t have =
+      child.Receive(&exec->order, sizeof exec->order, exec->fds, std::size(exec->fds));
+  if (have != 3 + size_t{exec->order.cgroups}) child.Fail(BoxStep::kOrder, EPROTO);
+}
+
+void BecomeOuterRoot(Child& child, const RootOrder& order) {
   child.Need(syscall(SYS_setgroups, 0, nullptr), BoxStep::kOuterIds);
   child.Need(syscall(SYS_setresgid, 0, 0, 0), BoxStep::kOuterIds);
   child.Need(syscall(SYS_setresuid, 0, 0, 0), BoxStep::kOuterIds);
   umask(0);
-  child.Need(sethostname(child.plan().hostname, child.plan().hostname_size), BoxStep::kHostname);
+  child.Need(sethostname(order.hostname, order.hostname_size), BoxStep::kHostname);
 }
 
 }  // namespace
 
-Child::Child(const BoxPlan& plan) : plan_(plan), control_(plan.control), started_ns_(NowNs()) {}
+Child::Child(const ShellPlan& plan)
+    : plan_(plan), control_(plan.control), toolbox_(plan.toolbox), started_ns_(NowNs()) {}
+
+void Child::KeepOnlyOwn() {
+  constexpr int kFirst = STDERR_FILENO + 1;
+  const int own[] = {control_, toolbox_};
+  int moved[2];
+  for (int i = 0; i < 2; ++i) {
+    moved[i] = Need(fcntl(own[i], F_DUPFD_CLOEXEC, kFirst + 2), BoxStep::kDescriptors);
+  }
+  for (int i = 0; i < 2; ++i) {
+    Need(dup3(moved[i], kFirst + i, O_CLOEXEC), BoxStep::kDescriptors);
+  }
+  control_ = kFirst;
+  toolbox_ = kFirst + 1;
+  Need(syscall(SYS_close_range, kFirst + 2, ~0U, 0), BoxStep::kDescriptors);
+}
+
+size_t Child::Receive(void* data, size_t size, int* fds, size_t max) {
+  iovec part{data, size};
+  alignas(cmsghdr) static char space[CMSG_SPACE(kFdsInPacket * sizeof(int))];
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = space;
+  message.msg_controllen = sizeof space;
+  ssize_t n;
+  do {
+    n = recvmsg(control_, &message, MSG_CMSG_CLOEXEC);
+  } while (n < 0 && errno == EINTR);
+  // The parent is gone: there is nobody to report to.
+  if (n <= 0) _exit(1);
+  const cmsghdr* head = CMSG_FIRSTHDR(&message);
+  const size_t count = head == nullptr ? 0 : (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+  if (static_cast<size_t>(n) != size || count == 0 || count > max ||
+      (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
+    Fail(BoxStep::kOrder, EPROTO);
+  }
+  std::memcpy(fds, CMSG_DATA(head), count * sizeof(int));
+  return count;
+}
+
+void Child::RestartClock() { started_ns_ = NowNs(); }
 
 uint32_t Child::Elapsed() const { return static_cast<uint32_t>((NowNs() - started_ns_) / 1000); }
 
@@ -98,21 +146,24 @@ void Child::SendReady(const int (&sockets)[4]) {
   if (!SendReport(control_, report_, sockets, 4)) Fail(BoxStep::kReady, errno);
 }
 
-void RunBoxChild(const BoxPlan& plan) {
+void RunBoxChild(const ShellPlan& plan) {
+  static ChildRoot root;
+  static ChildExec exec;
   Child child(plan);
+  child.KeepOnlyOwn();
   ResetSignals(child);
-  // The network needs no id maps, so it is built while the parent does its part.
   const ChildSockets sockets = BuildNetwork(child);
   child.EndPhase(kPhaseNetwork);
-  AwaitGo(child);
-  child.EndPhase(kPhaseGo);
-  BecomeOuterRoot(child);
-  BuildRoot(child);
+  // As far as any box goes: a shell waits here, and ends when its parent does.
+  ReceiveRoot(child, &root);
+  child.RestartClock();
+  BecomeOuterRoot(child, root.order);
+  BuildRoot(child, root);
   const int inner = MakeInnerUserNs(child);
   child.EndPhase(kPhaseInner);
-  AwaitGo(child);
+  ReceiveExec(child, &exec);
   child.Need(unshare(CLONE_NEWCGROUP), BoxStep::kCgroupNamespace);
-  BecomeToolbox(child, sockets, inner);
+  BecomeToolbox(child, exec, sockets, inner);
 }
 
 }  // namespace cove::sandbox

@@ -1,8 +1,9 @@
-// What the parent prepares for the child that becomes a box, and what the child answers.
+// What the parent tells the child that becomes a box, and what the child answers.
 //
-// The child runs between clone and exec: it may not allocate, lock or throw. So all texts, tables
-// and netlink messages are made ahead, here, and only read there. Both sides live in one process
-// image; nothing here is a wire format.
+// The child runs between clone and exec: it may not allocate, lock or throw. So all tables and
+// netlink messages are made ahead, here, and only read there. What is particular to a box comes
+// later, by the control socket. Both sides live in one process image; nothing here is a wire
+// format.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +22,7 @@ enum class BoxStep : uint32_t {
   kListenTcp6,
   kListenDnsUdp,
   kListenDnsTcp,
-  kGo,
+  kOrder,
   kOuterIds,
   kCgroupNamespace,
   kHostname,
@@ -52,10 +53,10 @@ enum class BoxStep : uint32_t {
 
 const char* StepText(BoxStep step);
 
-// Microseconds from the child's start to the end of each phase.
+// Microseconds to the end of each phase: of the network from the child's start, of the others from
+// the first order.
 enum BoxPhase : size_t {
   kPhaseNetwork,
-  kPhaseGo,
   kPhaseOverlay,
   kPhaseRoot,
   kPhasePivot,
@@ -64,41 +65,46 @@ enum BoxPhase : size_t {
   kPhases
 };
 
-struct KeyValue {
-  const char* key;
-  const char* value;  // null: a flag
-};
-
 struct Bytes {
   const char* data;
   size_t size;
   uint32_t acks;
 };
 
-struct BoxPlan {
-  int control = -1;  // seqpacket: go comes in, reports go out
+// What is the same for every box: read by the child that is to become one, in its copy of the
+// parent's memory.
+struct ShellPlan {
+  int control = -1;  // seqpacket: orders come in, reports go out
+  int toolbox = -1;  // the executable
   Bytes routes;
   Bytes rules;
-
-  const int* layers = nullptr;  // detached mounts, lowest first
-  size_t layer_count = 0;
-  int box = -1;    // detached mount with upper/ and work/
-  int state = -1;  // detached mount of the toolbox's own directory
-  const KeyValue* overlay = nullptr;
-  size_t overlay_count = 0;
-  const char* shm_size = nullptr;
-  const char* hostname = nullptr;
-  size_t hostname_size = 0;
-  bool strict = false;  // parts of /proc are covered
-
-  int listener = -1;
-  int seccomp = -1;
-  int oom = -1;
-  const int* cgroups = nullptr;
-  size_t cgroup_count = 0;
-  int toolbox = -1;  // the executable
-  char* const* argv = nullptr;
+  char* const* argv[2] = {};  // by proto::Profile
   char* const* envp = nullptr;
+};
+
+inline constexpr size_t kBoxLayersMax = 500;
+inline constexpr size_t kBoxCgroupsMax = 16;
+inline constexpr size_t kHostnameMax = 63;
+// One fsconfig text holds 255 characters.
+inline constexpr size_t kOptionMax = 255;
+inline constexpr size_t kFdsInPacket = 253;  // SCM_MAX_FD
+
+// The first order: the box's files. Its descriptors, in this order: the box's directory (upper/ and
+// work/) and the toolbox's own, then the layers, lowest first; all are detached mounts. Those that
+// do not fit into the order's packet follow in packets of one byte.
+struct RootOrder {
+  uint32_t layers = 0;
+  uint32_t hostname_size = 0;
+  char hostname[kHostnameMax + 1] = {};
+  char shm_size[24] = {};
+  bool strict = false;                 // parts of /proc are covered
+  char lowerdir[kOptionMax + 1] = {};  // empty: too long for one text, layers go one by one
+};
+// The second: the process is in its cgroups. Its descriptors: the toolbox's listener, the system
+// call filter, the workload's count of OOM kills, cgroup.procs of the workload.
+struct ExecOrder {
+  uint32_t cgroups = 0;
+  uint32_t profile = 0;  // proto::Profile
 };
 
 // Comes at most twice: once with `ready`, carrying the four sockets, and once when a step failed.
@@ -110,9 +116,7 @@ struct ChildReport {
   char detail[200] = {};  // what the kernel said beyond errno
 };
 
-inline constexpr size_t kBoxLayersMax = 500;
-
 // The child's whole life. Entered in fresh user, pid, mount, network, ipc and uts namespaces.
-[[noreturn]] void RunBoxChild(const BoxPlan& plan);
+[[noreturn]] void RunBoxChild(const ShellPlan& plan);
 
 }  // namespace cove::sandbox

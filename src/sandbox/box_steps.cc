@@ -22,8 +22,8 @@ const char* StepText(BoxStep step) {
       return "binding 127.0.0.1:53 for UDP";
     case BoxStep::kListenDnsTcp:
       return "listening on 127.0.0.1:53 for TCP";
-    case BoxStep::kGo:
-      return "waiting for the runner";
+    case BoxStep::kOrder:
+      return "reading the runner's order";
     case BoxStep::kOuterIds:
       return "becoming root of the outer user namespace";
     case BoxStep::kCgroupNamespace:

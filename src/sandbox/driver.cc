@@ -104,10 +104,10 @@ Result<BoxSockets> TakeSockets(int pidfd, pid_t pid) {
 
 class Driver final : public NamespaceDriver {
  public:
-  explicit Driver(LaunchKit kit) : kit_(std::move(kit)) {}
+  Driver(LaunchKit kit, size_t shells) : kit_(std::move(kit)), stock_(kit_, shells) {}
 
   Task<Result<RunningBox>> Start(BoxSpec spec) override {
-    Launch launch(kit_, std::move(spec));
+    Launch launch(kit_, stock_, std::move(spec));
     co_return co_await launch.Run();
   }
 
@@ -224,6 +224,7 @@ class Driver final : public NamespaceDriver {
   }
 
   LaunchKit kit_;
+  ShellStock stock_;
 };
 
 }  // namespace
@@ -260,7 +261,7 @@ Result<std::unique_ptr<NamespaceDriver>> NamespaceDriver::Make(DriverOptions opt
   }
   kit.routes = sys::LoopbackOnlyNetwork(boot::kAddress4, boot::kAddress6);
   kit.rules = BoxRules();
-  return std::unique_ptr<NamespaceDriver>(std::make_unique<Driver>(std::move(kit)));
+  return std::unique_ptr<NamespaceDriver>(std::make_unique<Driver>(std::move(kit), options.shells));
 }
 
 }  // namespace cove::sandbox

@@ -71,9 +71,12 @@ struct BoxExit {
   uint64_t oom_kills = 0;
 };
 
+inline constexpr size_t kShells = 8;
+
 struct DriverOptions {
   std::string toolbox_path;            // the executable; copied into memory once, at Make()
   std::string cgroup_parent = "cove";  // below the root of each cgroup hierarchy
+  size_t shells = kShells;             // made ahead; see shell_stock.h
 };
 
 // Makes upper/, work/ and state/ below `box_dir` (which is made too, 0700) with the owners that

@@ -26,15 +26,15 @@ struct Arranged {
 
 // Puts every descriptor to its number and closes all others. First all go out of the way, since any
 // source may lie on another's target.
-Arranged ArrangeDescriptors(Child& child, const ChildSockets& sockets, int inner_userns) {
-  const BoxPlan& plan = child.plan();
-  int from[kFixedMax] = {plan.listener, inner_userns,    plan.seccomp,    sockets.tcp4,
-                         sockets.tcp6,  sockets.dns_udp, sockets.dns_tcp, plan.oom};
+Arranged ArrangeDescriptors(Child& child, const ChildExec& exec, const ChildSockets& sockets,
+                            int inner_userns) {
+  int from[kFixedMax] = {exec.listener(), inner_userns,    exec.seccomp(),  sockets.tcp4,
+                         sockets.tcp6,    sockets.dns_udp, sockets.dns_tcp, exec.oom()};
   size_t count = boot::kCgroupFd - boot::kToolboxListenerFd;
-  for (size_t i = 0; i < plan.cgroup_count; ++i) from[count++] = plan.cgroups[i];
+  for (size_t i = 0; i < exec.order.cgroups; ++i) from[count++] = exec.cgroup(i);
   const size_t inherited = count;
-  from[count++] = plan.toolbox;
-  from[count++] = plan.control;
+  from[count++] = child.toolbox();
+  from[count++] = child.control();
 
   for (size_t i = 0; i < count; ++i) {
     from[i] = child.Need(fcntl(from[i], F_DUPFD_CLOEXEC, kHigh), BoxStep::kDescriptors);
@@ -89,8 +89,9 @@ void DropPrivileges(Child& child) {
 
 }  // namespace
 
-void BecomeToolbox(Child& child, const ChildSockets& sockets, int inner_userns) {
-  const Arranged fds = ArrangeDescriptors(child, sockets, inner_userns);
+void BecomeToolbox(Child& child, const ChildExec& exec, const ChildSockets& sockets,
+                   int inner_userns) {
+  const Arranged fds = ArrangeDescriptors(child, exec, sockets, inner_userns);
   ClampLimits(child);
   DropPrivileges(child);
   OpenStdio(child);
@@ -98,8 +99,8 @@ void BecomeToolbox(Child& child, const ChildSockets& sockets, int inner_userns) 
   // Should the helper of the inner user namespace still be dying, PID 1 reaps it as any orphan.
   signal(SIGCHLD, SIG_DFL);
   child.SendReady(fds.sockets);
-  const BoxPlan& plan = child.plan();
-  syscall(SYS_execveat, fds.executable, "", plan.argv, plan.envp, AT_EMPTY_PATH);
+  syscall(SYS_execveat, fds.executable, "", child.plan().argv[exec.order.profile],
+          child.plan().envp, AT_EMPTY_PATH);
   child.Fail(BoxStep::kExec, errno);
 }
 

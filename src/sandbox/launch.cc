@@ -1,18 +1,10 @@
 #include "sandbox/launch.h"
 
 #include <fcntl.h>
-#include <linux/capability.h>
-#include <linux/sched.h>
-#include <poll.h>
-#include <sched.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 
 #include <algorithm>
-#include <csignal>
 #include <cstring>
 
 #include "async/fd_watch.h"
@@ -32,32 +24,7 @@ using sys::CgroupPart;
 // The toolbox's own share: it forks, answers and copies files, but runs nothing of the user's.
 constexpr sys::CgroupLimits kToolboxLimits = {
     .cpu_millis = 1000, .memory_bytes = 128ull << 20, .pids = 512};
-constexpr size_t kHostnameMax = 63;
-// One fsconfig text holds 255 characters; more layers than fit go one by one (kernel 6.8).
-constexpr size_t kOptionMax = 255;
 constexpr auto kStartLimit = seconds(30);
-
-// What a user namespace makes (inotify instances, namespaces, message queues) is counted for its
-// owner, the effective uid of its maker, too, against what one user of the machine may have. So
-// each box has an owner of its own: else the first would take what the host's root and all others
-// live on. Our capabilities stay in effect meanwhile. Source: user_namespaces(7), namespaces(7).
-class AsOwner {
- public:
-  explicit AsOwner(uid_t uid) {
-    if (syscall(SYS_setresuid, -1, uid, -1) != 0) return;
-    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-    __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
-    if (syscall(SYS_capget, &header, data) != 0) return;
-    for (auto& word : data) word.effective = word.permitted;
-    (void)syscall(SYS_capset, &header, data);
-  }
-  ~AsOwner() {
-    (void)syscall(SYS_setresuid, -1, 0, -1);
-    (void)prctl(PR_SET_DUMPABLE, 1);  // the change of the uid took it
-  }
-  AsOwner(const AsOwner&) = delete;
-  AsOwner& operator=(const AsOwner&) = delete;
-};
 
 }  // namespace
 
@@ -69,15 +36,7 @@ sys::CgroupLimits WorkLimits(const proto::runner::Limits& limits) {
 }
 
 Launch::~Launch() {
-  if (done_) return;
-  if (listener_) unlink(spec_.socket_path.c_str());
-  if (!box_.pidfd) return;
-  (void)sys::PidfdSignal(box_.pidfd.get(), SIGKILL);
-  // The child has no children of its own yet or takes them along: this is a moment.
-  siginfo_t info{};
-  while (waitid(P_PIDFD, static_cast<id_t>(box_.pidfd.get()), &info, WEXITED | __WALL) != 0 &&
-         errno == EINTR) {
-  }
+  if (!done_ && listener_) unlink(spec_.socket_path.c_str());
 }
 
 void Launch::Mark(const char* step) {
@@ -86,28 +45,24 @@ void Launch::Mark(const char* step) {
 
 Task<Result<RunningBox>> Launch::Run() {
   CO_RETURN_IF_ERROR(Check());
+  CO_RETURN_IF_ERROR(TakeShell());
+  Mark("shell_us");
+  CO_RETURN_IF_ERROR(OpenMounts());
+  CO_RETURN_IF_ERROR(MapIds());
+  CO_RETURN_IF_ERROR(MapOwners());
+  CO_RETURN_IF_ERROR(OrderRoot());
+  Mark("order_us");
+  // The child builds its root meanwhile.
   CO_RETURN_IF_ERROR(MakeListener());
   CO_RETURN_IF_ERROR(MakeCgroups());
   Mark("cgroups_us");
-  CO_RETURN_IF_ERROR(OpenMounts());
-  Mark("open_mounts_us");
-  WriteOverlayOptions();
-  CO_RETURN_IF_ERROR(Clone());
-  Mark("clone_us");
-  CO_RETURN_IF_ERROR(MapIds());
-  CO_RETURN_IF_ERROR(MapOwners());
-  Mark("map_us");
-  CO_RETURN_IF_ERROR(Go());
-  // Moving a process waits for every CPU of the machine (v1): the child builds its root meanwhile.
-  auto attached = kit_.cgroups.AttachV1(spec_.id.value, CgroupPart::kToolbox, box_.pid);
-  // If the child is dead, its report says more.
-  if (!attached && attached.error().sys_errno() != ESRCH) co_return std::move(attached).error();
+  CO_RETURN_IF_ERROR(OrderExec());
   Mark("attach_us");
-  CO_RETURN_IF_ERROR(Go());
   CO_RETURN_IF_ERROR(co_await AwaitExec());
   Mark("exec_us");
   CO_ASSIGN_OR_RETURN(box_.start_time, sys::StartTime(box_.pid));
   LogTimings();
+  box_.pidfd = shell_->Release();
   done_ = true;
   co_return std::move(box_);
 }
@@ -126,8 +81,16 @@ Result<void> Launch::Check() const {
   return Ok();
 }
 
-Result<void> Launch::MakeListener() {
+Result<void> Launch::TakeShell() {
+  auto shell = stock_.Take();
+  if (!shell) return std::move(shell).error();
+  shell_.emplace(*std::move(shell));
   box_.id = spec_.id;
+  box_.pid = shell_->pid();
+  return Ok();
+}
+
+Result<void> Launch::MakeListener() {
   if (unlink(spec_.socket_path.c_str()) != 0 && errno != ENOENT) {
     return Error::FromErrno("cannot remove the old " + spec_.socket_path);
   }
@@ -146,112 +109,18 @@ Result<void> Launch::MakeCgroups() {
   RETURN_IF_ERROR(tree.SetLimits(id, CgroupPart::kToolbox, kToolboxLimits));
   RETURN_IF_ERROR(tree.SetLimits(id, CgroupPart::kWork, WorkLimits(spec_.limits)));
   ASSIGN_OR_RETURN(procs_, tree.OpenProcs(id, CgroupPart::kWork));
-  ASSIGN_OR_RETURN(clone_cgroup_, tree.OpenForClone(id, CgroupPart::kToolbox));
   ASSIGN_OR_RETURN(box_.oom_event, tree.OpenOomEvent(id));
   ASSIGN_OR_RETURN(oom_counter_, tree.OpenOomCounter(id));
-  for (const UniqueFd& fd : procs_) procs_fds_.push_back(fd.get());
   return Ok();
 }
 
 Result<void> Launch::OpenMounts() {
   for (const std::string& layer : spec_.layers) {
     ASSIGN_OR_RETURN(UniqueFd fd, sys::CloneMount(layer));
-    layer_fds_.push_back(fd.get());
     layers_.push_back(std::move(fd));
   }
   ASSIGN_OR_RETURN(box_mount_, sys::CloneMount(spec_.box_dir));
   ASSIGN_OR_RETURN(state_mount_, sys::CloneMount(spec_.box_dir + "/state"));
-  ASSIGN_OR_RETURN(seccomp_, sys::Reopen(kit_.SeccompOf(spec_.profile).get()));
-  return Ok();
-}
-
-// The child attaches layer i at "i" and the box at "b" and is there when it mounts.
-void Launch::WriteOverlayOptions() {
-  std::string lower;
-  for (size_t i = spec_.layers.size(); i-- > 0;) {
-    lower += std::to_string(i);
-    if (i > 0) lower += ':';
-  }
-  if (lower.size() <= kOptionMax) {
-    overlay_texts_.emplace_back("lowerdir", lower);
-  } else {
-    for (size_t i = spec_.layers.size(); i-- > 0;) {
-      overlay_texts_.emplace_back("lowerdir+", std::to_string(i));
-    }
-  }
-  overlay_texts_.emplace_back("upperdir", "b/upper");
-  overlay_texts_.emplace_back("workdir", "b/work");
-  for (const auto& [key, value] : overlay_texts_) {
-    overlay_.push_back({key.c_str(), value.c_str()});
-  }
-  overlay_.push_back({"userxattr", nullptr});
-  shm_size_ = std::to_string(std::max<uint64_t>(spec_.limits.memory_bytes / 2, 1 << 20));
-}
-
-Result<void> Launch::Clone() {
-  int pair[2];
-  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
-    return Error::FromErrno("socketpair");
-  }
-  control_.Reset(pair[0]);
-  child_control_.Reset(pair[1]);
-
-  std::string count = std::to_string(procs_.size());
-  std::string name = "cove-toolbox";
-  std::string option = boot::kCgroupFdsOption;
-  std::string path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-  std::string profile_option = boot::kProfileOption;
-  std::string profile(proto::ProfileName(spec_.profile));
-  char* const argv[] = {name.data(),           option.data(),  count.data(),
-                        profile_option.data(), profile.data(), nullptr};
-  char* const envp[] = {path.data(), nullptr};
-  const auto bytes = [](const sys::NetlinkBatch& batch) {
-    return Bytes{batch.bytes().data(), batch.bytes().size(), batch.acks()};
-  };
-  BoxPlan plan;
-  plan.control = child_control_.get();
-  plan.routes = bytes(kit_.routes);
-  plan.rules = bytes(kit_.rules);
-  plan.layers = layer_fds_.data();
-  plan.layer_count = layer_fds_.size();
-  plan.box = box_mount_.get();
-  plan.state = state_mount_.get();
-  plan.overlay = overlay_.data();
-  plan.overlay_count = overlay_.size();
-  plan.shm_size = shm_size_.c_str();
-  plan.hostname = spec_.hostname.data();
-  plan.hostname_size = spec_.hostname.size();
-  plan.strict = spec_.profile == proto::Profile::kStrict;
-  plan.listener = listener_.get();
-  plan.seccomp = seccomp_.get();
-  plan.oom = oom_counter_.get();
-  plan.cgroups = procs_fds_.data();
-  plan.cgroup_count = procs_fds_.size();
-  plan.toolbox = kit_.toolbox.get();
-  plan.argv = argv;
-  plan.envp = envp;
-
-  int pidfd = -1;
-  clone_args args{};
-  args.flags = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC |
-               CLONE_NEWUTS | CLONE_PIDFD;
-  args.pidfd = reinterpret_cast<uint64_t>(&pidfd);
-  args.exit_signal = SIGCHLD;
-  if (clone_cgroup_) {
-    args.flags |= CLONE_INTO_CGROUP;
-    args.cgroup = static_cast<uint64_t>(clone_cgroup_.get());
-  }
-  long pid = 0;
-  {
-    const AsOwner owner(spec_.uid_base);
-    pid = syscall(SYS_clone3, &args, sizeof args);
-    if (pid == 0) RunBoxChild(plan);
-  }
-  if (pid < 0) return Error::FromErrno("cannot clone into new namespaces");
-  box_.pid = static_cast<pid_t>(pid);
-  box_.pidfd.Reset(pidfd);
-  // Ours would keep the socket open after the child's death.
-  child_control_.Reset();
   return Ok();
 }
 
@@ -277,20 +146,41 @@ Result<void> Launch::MapOwners() {
                          spec_.box_dir + "/state");
 }
 
-Result<void> Launch::Go() {
-  const char byte = 1;
-  ssize_t n;
-  do {
-    n = send(control_.get(), &byte, 1, MSG_NOSIGNAL);
-  } while (n < 0 && errno == EINTR);
-  // A child that has failed already says why on the same socket.
-  if (n < 0 && errno != EPIPE) return Error::FromErrno("cannot start the child");
-  return Ok();
+Result<void> Launch::OrderRoot() {
+  RootOrder order;
+  order.layers = static_cast<uint32_t>(layers_.size());
+  order.strict = spec_.profile == proto::Profile::kStrict;
+  order.hostname_size = static_cast<uint32_t>(spec_.hostname.copy(order.hostname, kHostnameMax));
+  const auto shm = std::max<uint64_t>(spec_.limits.memory_bytes / 2, 1 << 20);
+  std::to_string(shm).copy(order.shm_size, sizeof order.shm_size - 1);
+  // The child attaches layer i at "i" and is there when it mounts.
+  std::string lower;
+  for (size_t i = layers_.size(); i-- > 0;) {
+    lower += std::to_string(i);
+    if (i > 0) lower += ':';
+  }
+  if (lower.size() <= kOptionMax) lower.copy(order.lowerdir, kOptionMax);
+  std::vector<int> fds = {box_mount_.get(), state_mount_.get()};
+  for (const UniqueFd& layer : layers_) fds.push_back(layer.get());
+  return shell_->Send(&order, sizeof order, fds);
+}
+
+Result<void> Launch::OrderExec() {
+  auto attached = kit_.cgroups.Attach(spec_.id.value, CgroupPart::kToolbox, box_.pid);
+  // If the child is dead, its report says more.
+  if (!attached && attached.error().sys_errno() != ESRCH) return attached;
+  ASSIGN_OR_RETURN(seccomp_, sys::Reopen(kit_.SeccompOf(spec_.profile).get()));
+  ExecOrder order;
+  order.cgroups = static_cast<uint32_t>(procs_.size());
+  order.profile = static_cast<uint32_t>(spec_.profile);
+  std::vector<int> fds = {listener_.get(), seccomp_.get(), oom_counter_.get()};
+  for (const UniqueFd& procs : procs_) fds.push_back(procs.get());
+  return shell_->Send(&order, sizeof order, fds);
 }
 
 Task<Result<void>> Launch::AwaitExec() {
-  if (fcntl(control_.get(), F_SETFL, O_NONBLOCK) != 0) co_return Error::FromErrno("fcntl");
-  async::FdWatch watch(control_.get());
+  if (fcntl(shell_->control(), F_SETFL, O_NONBLOCK) != 0) co_return Error::FromErrno("fcntl");
+  async::FdWatch watch(shell_->control());
   const TimePoint deadline = Now() + kStartLimit;
   bool ended = false;
   while (!ended) {
@@ -315,7 +205,7 @@ Result<void> Launch::ReadReport(bool* ended) {
   message.msg_iovlen = 1;
   message.msg_control = space;
   message.msg_controllen = sizeof space;
-  const ssize_t n = recvmsg(control_.get(), &message, MSG_CMSG_CLOEXEC);
+  const ssize_t n = recvmsg(shell_->control(), &message, MSG_CMSG_CLOEXEC);
   // A child that died with our "go" unread resets the socket, once; its report comes after that.
   if (n < 0 && (errno == EINTR || errno == ECONNRESET)) return Ok();
   if (n < 0) return Error::FromErrno("the child's report", errno);
@@ -344,14 +234,12 @@ void Launch::LogTimings() const {
   const uint32_t(&child)[kPhases] = report_.phase_us;
   log::Debug("box.launched", {{"id", spec_.id.value},
                               {"pid", box_.pid},
-                              {"cgroups_us", mark(0)},
-                              {"open_mounts_us", mark(1)},
-                              {"clone_us", mark(2)},
-                              {"map_us", mark(3)},
-                              {"attach_us", mark(4)},
-                              {"total_us", mark(5)},
-                              {"child_network_us", child[kPhaseNetwork]},
-                              {"child_go_us", child[kPhaseGo]},
+                              {"shell_us", mark(0)},
+                              {"order_us", mark(1)},
+                              {"cgroups_us", mark(2)},
+                              {"attach_us", mark(3)},
+                              {"total_us", mark(4)},
+                              {"shell_network_us", child[kPhaseNetwork]},
                               {"child_overlay_us", child[kPhaseOverlay]},
                               {"child_root_us", child[kPhaseRoot]},
                               {"child_pivot_us", child[kPhasePivot]},

@@ -11,6 +11,11 @@ namespace {
 constexpr unsigned kPlain = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
 constexpr unsigned kInert = kPlain | MOUNT_ATTR_NOEXEC;
 
+struct KeyValue {
+  const char* key;
+  const char* value;
+};
+
 // A detached mount of a file system that needs no source.
 template <size_t N>
 int NewMount(Child& child, const char* type, const KeyValue (&options)[N], unsigned attributes,
@@ -70,23 +75,33 @@ void AttachAt(Child& child, int staging, const char* name, int mount, BoxStep st
 // (EPERM). /sys is a directory that every host has and nobody needs any more; it goes with the old
 // root. (On top of "/" itself the staging would survive the change of root in the kernel's eyes,
 // which then takes us for chrooted and refuses every new user namespace.)
-int MountOverlay(Child& child) {
-  const BoxPlan& plan = child.plan();
+int MountOverlay(Child& child, const ChildRoot& plan) {
   const int staging = NewMount(child, "tmpfs", {{"size", "1m"}}, kInert, BoxStep::kStaging);
   child.Need(sys::AttachMount(staging, AT_FDCWD, "/sys"), BoxStep::kStaging);
-  for (size_t i = 0; i < plan.layer_count; ++i) {
+  for (size_t i = 0; i < plan.order.layers; ++i) {
     char name[8];
     LayerName(i, name);
-    AttachAt(child, staging, name, plan.layers[i], BoxStep::kLayers);
+    AttachAt(child, staging, name, plan.layer(i), BoxStep::kLayers);
   }
-  AttachAt(child, staging, "b", plan.box, BoxStep::kLayers);
+  AttachAt(child, staging, "b", plan.box(), BoxStep::kLayers);
   child.Need(fchdir(staging), BoxStep::kStaging);
 
   const int fs = child.Need(sys::FsOpen("overlay"), BoxStep::kOverlay);
-  for (size_t i = 0; i < plan.overlay_count; ++i) {
-    const KeyValue& option = plan.overlay[i];
-    if (sys::FsConfig(fs, option.key, option.value) != 0) FailOverlay(child, fs);
+  const auto set = [&child, fs](const char* key, const char* value) {
+    if (sys::FsConfig(fs, key, value) != 0) FailOverlay(child, fs);
+  };
+  if (plan.order.lowerdir[0] != '\0') {
+    set("lowerdir", plan.order.lowerdir);
+  } else {
+    for (size_t i = plan.order.layers; i-- > 0;) {
+      char name[8];
+      LayerName(i, name);
+      set("lowerdir+", name);  // kernel 6.8
+    }
   }
+  set("upperdir", "b/upper");
+  set("workdir", "b/work");
+  set("userxattr", nullptr);
   if (sys::FsCreate(fs) != 0) FailOverlay(child, fs);
   const int root = child.Need(sys::FsMount(fs, 0), BoxStep::kOverlay);
   close(fs);
@@ -99,7 +114,7 @@ struct Link {
   const char* target;
 };
 
-void BuildDev(Child& child, int root) {
+void BuildDev(Child& child, int root, const char* shm_size) {
   static constexpr const char* kDevices[][2] = {
       {"null", "/dev/null"},     {"zero", "/dev/zero"},       {"full", "/dev/full"},
       {"random", "/dev/random"}, {"urandom", "/dev/urandom"}, {"tty", "/dev/tty"}};
@@ -133,7 +148,7 @@ void BuildDev(Child& child, int root) {
   const int pts = NewMount(child, "devpts", pts_options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
                            BoxStep::kDevPts);
   child.Need(sys::AttachMount(pts, dev, "pts"), BoxStep::kDevPts);
-  const KeyValue shm_options[] = {{"mode", "1777"}, {"size", child.plan().shm_size}};
+  const KeyValue shm_options[] = {{"mode", "1777"}, {"size", shm_size}};
   const int shm = NewMount(child, "tmpfs", shm_options, kPlain, BoxStep::kShm);
   child.Need(sys::AttachMount(shm, dev, "shm"), BoxStep::kShm);
   close(pts);
@@ -185,23 +200,23 @@ void MaskProc(Child& child, int proc) {
 
 // Ports below 1024 belong to nobody in a box: its root has no capability over the network
 // namespace, and web servers want 80. Ours are taken before anything of the box runs.
-void BuildProc(Child& child, int root) {
+void BuildProc(Child& child, int root, bool strict) {
   const int proc = NewMount(child, "proc", {{nullptr, nullptr}}, kInert, BoxStep::kProc);
   const int fd = openat(proc, "sys/net/ipv4/ip_unprivileged_port_start", O_WRONLY | O_CLOEXEC);
   child.Need(fd, BoxStep::kSysctl);
   child.Need(write(fd, "0", 1), BoxStep::kSysctl);
   close(fd);
   Cover(child, root, "proc", proc, BoxStep::kProc);
-  if (child.plan().strict) MaskProc(child, proc);
+  if (strict) MaskProc(child, proc);
   close(proc);
 }
 
-void BuildRun(Child& child, int root) {
+void BuildRun(Child& child, int root, int state) {
   const int run =
       NewMount(child, "tmpfs", {{"mode", "0755"}, {"size", "64m"}}, kPlain, BoxStep::kRun);
   child.Need(mkdirat(run, "cove-toolbox", 0700), BoxStep::kState);
   Cover(child, root, "run", run, BoxStep::kRun);
-  child.Need(sys::AttachMount(child.plan().state, run, "cove-toolbox"), BoxStep::kState);
+  child.Need(sys::AttachMount(state, run, "cove-toolbox"), BoxStep::kState);
   close(run);
 }
 
@@ -231,13 +246,13 @@ void EnterRoot(Child& child, int root) {
 
 }  // namespace
 
-void BuildRoot(Child& child) {
-  const int root = MountOverlay(child);
+void BuildRoot(Child& child, const ChildRoot& plan) {
+  const int root = MountOverlay(child, plan);
   child.EndPhase(kPhaseOverlay);
-  BuildDev(child, root);
-  BuildProc(child, root);
+  BuildDev(child, root, plan.order.shm_size);
+  BuildProc(child, root, plan.order.strict);
   BuildSys(child, root);
-  BuildRun(child, root);
+  BuildRun(child, root, plan.state());
   OpenTmp(child, root);
   child.EndPhase(kPhaseRoot);
   EnterRoot(child, root);

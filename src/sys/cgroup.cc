@@ -160,17 +160,10 @@ Result<std::vector<UniqueFd>> CgroupTree::OpenProcs(const std::string& box, Cgro
   return fds;
 }
 
-Result<UniqueFd> CgroupTree::OpenForClone(const std::string& box, CgroupPart part) const {
-  for (const CgroupHierarchy& h : hierarchies_) {
-    if (h.v2) return sys::Open(Path(h, box, part), O_PATH | O_DIRECTORY);
-  }
-  return UniqueFd();
-}
-
-Result<void> CgroupTree::AttachV1(const std::string& box, CgroupPart part, pid_t pid) const {
+Result<void> CgroupTree::Attach(const std::string& box, CgroupPart part, pid_t pid) const {
   const std::string text = std::to_string(pid);
   for (const CgroupHierarchy& h : hierarchies_) {
-    if (!h.v2) RETURN_IF_ERROR(WriteFile(Path(h, box, part) + "/cgroup.procs", text));
+    RETURN_IF_ERROR(WriteFile(Path(h, box, part) + "/cgroup.procs", text));
   }
   return Ok();
 }

@@ -63,10 +63,8 @@ class CgroupTree {
   // cgroup.procs of one part in each hierarchy, for writing. Whoever holds them may move itself in
   // by writing "0", because the kernel asks who opened the file.
   Result<std::vector<UniqueFd>> OpenProcs(const std::string& box, CgroupPart part) const;
-  // The v2 directory of a part for CLONE_INTO_CGROUP; an invalid descriptor when v1 does it all.
-  Result<UniqueFd> OpenForClone(const std::string& box, CgroupPart part) const;
-  // Moves a process by its pid into a part, in the v1 hierarchies only.
-  Result<void> AttachV1(const std::string& box, CgroupPart part, pid_t pid) const;
+  // Moves a process by its pid into a part, in every hierarchy.
+  Result<void> Attach(const std::string& box, CgroupPart part, pid_t pid) const;
 
   // Who is in a part now, as this process's pid namespace numbers them. Nothing there: nobody.
   Result<std::vector<pid_t>> Processes(const std::string& box, CgroupPart part) const;

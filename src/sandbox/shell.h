@@ -1,0 +1,55 @@
+// A Shell is a box before it is anybody's: a child in fresh user, pid, mount, network, ipc and uts
+// namespaces, with its network and the gateway's listeners in it, waiting to be told which box to
+// become. It holds no image, no owner map, no cgroup and no limit yet, and becomes one box at most.
+//
+// It ends with its Shell object and, since all it waits for is the other end of its control socket,
+// with this process. Thread: loop-confined.
+#pragma once
+
+#include <sys/types.h>
+
+#include "proto/profile.h"
+#include "sandbox/box_plan.h"
+#include "sys/cgroup.h"
+#include "sys/netlink.h"
+
+namespace cove::sandbox {
+
+// What is the same for every box; made once.
+struct LaunchKit {
+  UniqueFd toolbox;     // sealed executable
+  UniqueFd seccomp[2];  // sealed programs, by profile
+  const UniqueFd& SeccompOf(proto::Profile p) const { return seccomp[static_cast<size_t>(p)]; }
+  UniqueFd& SeccompOf(proto::Profile p) { return seccomp[static_cast<size_t>(p)]; }
+  sys::NetlinkBatch routes;
+  sys::NetlinkBatch rules;
+  sys::CgroupTree cgroups;
+  UniqueFd quick_moves;  // sys/cgroup_moves.h; none: moves are slow
+};
+
+class Shell {
+ public:
+  static Result<Shell> Make(const LaunchKit& kit);
+  ~Shell() { End(); }
+  Shell(Shell&& other) noexcept;
+  Shell& operator=(Shell&&) = delete;
+
+  pid_t pid() const { return pid_; }
+  int control() const { return control_.get(); }
+  // False: it has died, or failed and says why on the control socket.
+  bool Waits() const;
+  // One packet; `fds` beyond what fits follow in packets of one byte. A child that failed already
+  // says why on the same socket, so that is no error here.
+  Result<void> Send(const void* order, size_t size, const std::vector<int>& fds) const;
+  // The process is a box now and no longer this object's to end.
+  UniqueFd Release() { return std::move(pidfd_); }
+
+ private:
+  Shell() = default;
+  void End();
+  pid_t pid_ = 0;
+  UniqueFd pidfd_;
+  UniqueFd control_;
+};
+
+}  // namespace cove::sandbox
