@@ -169,6 +169,7 @@ class Sandboxes::Impl {
   Task<Result<void>> DropSnapshotRow(std::string id);
   Task<Result<Snapshot>> RunHostCapture();
   Task<void> CollectImages();
+  Task<bool> CollectImagesOnce();
   const Snapshot* FindSnapshot(const OrgId& org, std::string_view id_or_name) const;
   bool ImageInUse(const ImageId& image) const;
 

@@ -104,6 +104,7 @@ Task<void> Sandboxes::Impl::Resume(EntryPtr entry, std::optional<BoxState> box) 
   log::Info("sandbox.resume", {{"sandbox", s.id.value},
                                {"state", StateName(s.state)},
                                {"desired", DesiredName(s.desired)}});
+  const bool snapshotting = s.state == State::kSnapshotting;
   Result<Sandbox> outcome = s;
   if (s.desired == Desired::kDestroyed) {
     outcome = co_await DeleteHeld(entry);
@@ -133,6 +134,8 @@ Task<void> Sandboxes::Impl::Resume(EntryPtr entry, std::optional<BoxState> box) 
     log::Error("sandbox.resume_failed",
                {{"sandbox", entry->sandbox.id.value}, {"error", outcome.error().message()}});
   }
+  // Its runner may have completed the image after the front was gone: no row names it.
+  if (snapshotting) tasks_.Spawn(CollectImages());
 }
 
 // Its creator may have heard nothing, but may look it up by name: it is finished, not undone.

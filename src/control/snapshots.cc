@@ -164,22 +164,32 @@ Task<Result<Snapshot>> Sandboxes::Impl::RunHostCapture() {
   co_return row;
 }
 
-// Deletes images that neither a snapshot nor a sandbox names. The runner keeps those that are
-// layers of others (kConflict). Nothing is deleted while something is being made.
+// Deletes images that neither a snapshot nor a sandbox names.
 Task<void> Sandboxes::Impl::CollectImages() {
+  // Again after each round that deleted one: only then may one of its layers go.
+  while (co_await CollectImagesOnce()) {
+  }
+}
+
+// The runner keeps those that are layers of others (kConflict). Nothing is deleted while something
+// is being made. Gives whether an image went.
+Task<bool> Sandboxes::Impl::CollectImagesOnce() {
   auto images = co_await deps_.runner->ListImages();
-  if (!images.ok()) co_return;
+  if (!images.ok()) co_return false;
+  bool some = false;
   for (const auto& image : *images) {
     const bool making = std::any_of(snapshots_.begin(), snapshots_.end(), [](const auto& s) {
       return s.second.state == SnapshotState::kCreating;
     });
     const bool capturing = host_capture_ && !host_capture_->finished();
-    if (making || capturing) co_return;
+    if (making || capturing) co_return false;
     if (ImageInUse(image.id)) continue;
     if (auto deleted = co_await deps_.runner->DeleteImage(image.id); deleted.ok()) {
       log::Info("image.deleted", {{"image", image.id.value}});
+      some = true;
     }
   }
+  co_return some;
 }
 
 }  // namespace cove::control

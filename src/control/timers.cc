@@ -22,6 +22,7 @@ void Sandboxes::Impl::Run() {
   tasks_.Spawn([](Impl* self) -> Task<void> {
     auto host = co_await self->EnsureHostImage({});
     if (!host.ok()) log::Error("image.host_failed", {{"error", host.error().message()}});
+    co_await self->CollectImages();  // those that a killed front left without a row
   }(this));
 }
 

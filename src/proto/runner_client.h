@@ -56,6 +56,7 @@ class RunnerClient {
   void SendReady();
   // Returns when the runner is gone.
   Task<void> WaitClosed();
+  bool closed() const { return closed_.is_set(); }
 
   // Called on the loop, at once, for each event. Events before this is set are kept for it.
   void set_on_exited(OnExited callback);

@@ -6,6 +6,7 @@
 
 #include <cstdio>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "image/dir.h"
 
@@ -88,10 +89,20 @@ Result<void> CheckTop(const std::string& path) {
   return MakeOrCheck(path, {0711, 0, 0});
 }
 
+constexpr seconds kLockWait{2};
+
 Result<UniqueFd> TakeLock(const std::string& path) {
   UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!fd) return image::DiskError("open " + path);
-  if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+  // A child of a killed runner that was just starting a box holds it until it sees that it is
+  // alone.
+  const TimePoint until = Now() + kLockWait;
+  int locked = flock(fd.get(), LOCK_EX | LOCK_NB);
+  while (locked != 0 && errno == EWOULDBLOCK && Now() < until) {
+    usleep(2000);
+    locked = flock(fd.get(), LOCK_EX | LOCK_NB);
+  }
+  if (locked != 0) {
     if (errno == EWOULDBLOCK) {
       return Error(Code::kConflict, "another `cove serve` runs on this data directory (" + path +
                                         " is locked); stop it, or choose another --data");

@@ -18,6 +18,7 @@ namespace {
 // A process that holds a user namespace and does nothing else.
 Result<Child> HoldUserNamespace() {
   int pidfd = -1;
+  const pid_t parent = getpid();
   clone_args clone{};
   clone.flags = CLONE_PIDFD | CLONE_NEWUSER;
   clone.pidfd = reinterpret_cast<uint64_t>(&pidfd);
@@ -30,6 +31,7 @@ Result<Child> HoldUserNamespace() {
   }
   if (pid == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    if (getppid() != parent) _exit(1);  // it died before that
     for (;;) pause();
   }
   return Child(static_cast<pid_t>(pid), UniqueFd(pidfd));

@@ -85,6 +85,9 @@ Result<Child> Spawn(const SpawnRequest& request) {
   const UniqueFd null_fd(open("/dev/null", O_RDONLY | O_CLOEXEC));
   if (!null_fd) return Error::FromErrno("open /dev/null");
 
+  const UniqueFd parent(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
+  if (!parent) return Error::FromErrno("pidfd_open");
+
   const ChildPlan plan{argv.data(),
                        envp.data(),
                        from.data(),
@@ -93,8 +96,7 @@ Result<Child> Spawn(const SpawnRequest& request) {
                        child_report.get(),
                        request.unprivileged.has_value(),
                        request.unprivileged.value_or(0),
-                       (request.namespaces & CLONE_NEWPID) != 0,
-                       getpid()};
+                       parent.get()};
   int pidfd = -1;
   clone_args clone{};
   clone.flags = CLONE_PIDFD | request.namespaces;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/close_range.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -23,10 +24,11 @@ constexpr int kParking = 64;  // above every final number
 }
 
 // Two passes: a descriptor may lie where another one has to go.
-bool PlaceFds(const ChildPlan& plan, int* error_fd) {
+bool PlaceFds(const ChildPlan& plan, int* error_fd, int* parent_pidfd) {
   *error_fd = fcntl(plan.error_fd, F_DUPFD_CLOEXEC, kParking);
+  *parent_pidfd = fcntl(plan.parent_pidfd, F_DUPFD_CLOEXEC, kParking);
   const int null_fd = fcntl(plan.null_fd, F_DUPFD_CLOEXEC, kParking);
-  if (*error_fd < 0 || null_fd < 0) return false;
+  if (*error_fd < 0 || *parent_pidfd < 0 || null_fd < 0) return false;
   int parked[16];
   if (plan.fd_count > 16) return false;
   for (size_t i = 0; i < plan.fd_count; ++i) {
@@ -67,12 +69,13 @@ void RunChild(const ChildPlan& given) {
   ChildPlan plan = given;
   ResetSignals();
   setsid();
-  if (!PlaceFds(given, &plan.error_fd)) Fail(given, 0);
+  if (!PlaceFds(given, &plan.error_fd, &plan.parent_pidfd)) Fail(given, 0);
   if (plan.unprivileged && !GiveUpPrivileges(plan.uid)) Fail(plan, 1);
   // After the change of uid, which clears it.
   if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) Fail(plan, 2);
-  // The parent may have died before that. Inside a new pid namespace its number is not seen (0).
-  if (!plan.new_pid_namespace && getppid() != plan.parent) _exit(127);
+  // The parent may have died before that; in a new pid namespace getppid() would not tell.
+  pollfd parent{plan.parent_pidfd, POLLIN, 0};
+  if (poll(&parent, 1, 0) != 0) _exit(127);
   execve("/proc/self/exe", plan.argv, plan.envp);
   Fail(plan, 3);
 }

@@ -17,8 +17,7 @@ struct ChildPlan {
   int error_fd;  // close-on-exec; gets a ChildFailure when anything fails
   bool unprivileged;
   uid_t uid;
-  bool new_pid_namespace;
-  pid_t parent;
+  int parent_pidfd;  // close-on-exec; readable once the parent is dead
 };
 
 struct ChildFailure {
