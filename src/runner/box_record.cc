@@ -15,19 +15,22 @@ constexpr size_t kRecordMax = 64 * 1024;
 constexpr const char* kSpec = "spec";
 constexpr const char* kRun = "run";
 
-Result<void> WriteDurably(int dir, const std::string& name, std::string_view bytes) {
+enum class Sync { kDisk, kNone };
+
+// Whole or not at all, and with kDisk there after a power cut too.
+Result<void> WriteWhole(int dir, const std::string& name, std::string_view bytes, Sync sync) {
   const std::string temporary = "." + name;
   if (unlinkat(dir, temporary.c_str(), 0) != 0 && errno != ENOENT) {
     return image::DiskError("remove " + temporary);
   }
   RETURN_IF_ERROR(image::WriteNewFile(dir, temporary, bytes, 0600, 0, 0));
-  {
+  if (sync == Sync::kDisk) {
     const UniqueFd fd(openat(dir, temporary.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
     if (!fd || fsync(fd.get()) != 0) return image::DiskError("sync " + name);
   }
   if (renameat(dir, temporary.c_str(), dir, name.c_str()) != 0)
     return image::DiskError("name " + name);
-  if (fsync(dir) != 0) return image::DiskError("sync the box's directory");
+  if (sync == Sync::kDisk && fsync(dir) != 0) return image::DiskError("sync the box's directory");
   return Ok();
 }
 
@@ -51,12 +54,13 @@ Result<Record> ReadRecord(int dir, const char* name) {
 uint32_t UidBase(uint32_t slot) { return kUidFirst + slot * proto::boot::kUidSlot; }
 
 Result<void> WriteSpec(int dir, const BoxSpecRecord& record) {
-  return WriteDurably(dir, kSpec, proto::Encode(record));
+  return WriteWhole(dir, kSpec, proto::Encode(record), Sync::kDisk);
 }
 Result<BoxSpecRecord> ReadSpec(int dir) { return ReadRecord<BoxSpecRecord>(dir, kSpec); }
 
 Result<void> WriteRun(int dir, const BoxRunRecord& record) {
-  return WriteDurably(dir, kRun, proto::Encode(record));
+  // After a power cut nothing runs: the boot id would not match.
+  return WriteWhole(dir, kRun, proto::Encode(record), Sync::kNone);
 }
 Result<BoxRunRecord> ReadRun(int dir) { return ReadRecord<BoxRunRecord>(dir, kRun); }
 

@@ -6,6 +6,8 @@
 namespace cove::runner {
 namespace {
 
+constexpr size_t kShellsMax = 64;
+
 Result<net::SocketAddress> ParseListen(std::string_view text) {
   const Error bad(Code::kInvalid,
                   "--listen wants IP:PORT, for example 127.0.0.1:3986 or [::]:3986, not '" +
@@ -26,6 +28,7 @@ Result<net::SocketAddress> ParseListen(std::string_view text) {
 
 Result<Options> ParseOptions(const std::vector<std::string>& args) {
   Options out;
+  std::string shells = std::to_string(out.shells);
   for (size_t i = 0; i < args.size(); ++i) {
     std::string name = args[i];
     if (name == "--help" || name == "-h") {
@@ -34,11 +37,9 @@ Result<Options> ParseOptions(const std::vector<std::string>& args) {
     }
     const size_t equals = name.find('=');
     const std::string bare = name.substr(0, equals);
-    const std::pair<std::string_view, std::string*> known[] = {{"--listen", &out.listen_text},
-                                                               {"--data", &out.data},
-                                                               {"--config", &out.config},
-                                                               {"--store", &out.store},
-                                                               {"--log-level", &out.log_level}};
+    const std::pair<std::string_view, std::string*> known[] = {
+        {"--listen", &out.listen_text}, {"--data", &out.data},           {"--config", &out.config},
+        {"--store", &out.store},        {"--log-level", &out.log_level}, {"--shells", &shells}};
     std::string* target = nullptr;
     for (const auto& [option, place] : known) {
       if (bare == option) target = place;
@@ -62,6 +63,11 @@ Result<Options> ParseOptions(const std::vector<std::string>& args) {
     return Error(Code::kInvalid,
                  "--log-level wants debug, info, warn or error, not '" + out.log_level + "'");
   }
+  const auto count = ParseInt<size_t>(shells);
+  if (!count || *count > kShellsMax) {
+    return Error(Code::kInvalid, "--shells wants a number from 0 to 64, not '" + shells + "'");
+  }
+  out.shells = *count;
   while (out.data.size() > 1 && out.data.ends_with('/')) out.data.pop_back();
   return out;
 }

@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "net/socket.h"
+#include "sandbox/driver.h"
 
 namespace cove::runner {
 
@@ -16,18 +17,19 @@ struct Options {
   std::string config;     // path; empty: none
   std::string store;      // URL for the front; empty: its default
   std::string log_level;  // empty: info, and the front as its configuration says
+  size_t shells = sandbox::kShells;
   bool help = false;
 };
 
 inline constexpr const char* kServeUsage =
     "usage: cove serve [--listen HOST:PORT] [--data DIR] [--config FILE] [--store URL]\n"
-    "                  [--log-level LEVEL]\n"
+    "                  [--log-level LEVEL] [--shells N]\n"
     "  --listen  where the API, previews and the dashboard are served (127.0.0.1:3986)\n"
     "  --data    where everything is kept (/var/lib/cove)\n"
     "  --config  cove.toml\n"
     "  --store   database URL; default: a file below --data\n"
     "  --log-level  debug, info, warn or error; stands above server.log_level of cove.toml\n"
-    "  --shells     namespaces of sandboxes made ahead, 0 to 64 (8)\n";
+    "  --shells     namespaces of sandboxes made ahead, 0 to 64 (8); about 1 MB of memory each\n";
 
 // kInvalid, naming the word that is wrong.
 Result<Options> ParseOptions(const std::vector<std::string>& args);

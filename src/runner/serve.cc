@@ -116,6 +116,7 @@ Result<std::unique_ptr<Server>> Server::Make(const Options& options) {
   ASSIGN_OR_RETURN(UidRanges uids, UidRanges::Open(kUidRegistry, data.runner_path()));
   sandbox::DriverOptions driver_options;
   driver_options.toolbox_path = ToolboxPath();
+  driver_options.shells = options.shells;
   driver_options.cgroup_parent = CgroupParent(data.path());
   ASSIGN_OR_RETURN(auto driver, sandbox::NamespaceDriver::Make(driver_options));
   auto listener = net::ListenTcp(options.listen);

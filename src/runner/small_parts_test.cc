@@ -73,6 +73,9 @@ TEST(OptionsTest, ReadsBothSpellingsAndRefusesTheRest) {
   EXPECT_FALSE(ParseOptions({"extra"}));
   EXPECT_EQ(ParseOptions({"--log-level=debug"})->log_level, "debug");
   EXPECT_FALSE(ParseOptions({"--log-level", "loud"}));
+  EXPECT_EQ(ParseOptions({"--shells", "3"})->shells, 3u);
+  EXPECT_FALSE(ParseOptions({"--shells", "65"}));
+  EXPECT_FALSE(ParseOptions({"--shells", "-1"}));
 }
 
 TEST(FrontEnvTest, KeepsKeysAndDropsTheRest) {
