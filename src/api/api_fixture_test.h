@@ -26,6 +26,7 @@ class FakeRunner final : public control::Runner, public control::Toolbox {
   Task<Result<void>> DeleteBox(SandboxId) override { co_return Ok(); }
   Task<Result<void>> PauseBox(SandboxId) override { co_return Ok(); }
   Task<Result<void>> ResumeBox(SandboxId) override { co_return Ok(); }
+  Task<Result<void>> ResizeBox(SandboxId, proto::runner::Limits) override { co_return Ok(); }
   Task<Result<std::vector<proto::runner::BoxInfo>>> ListBoxes() override {
     co_return std::vector<proto::runner::BoxInfo>();
   }

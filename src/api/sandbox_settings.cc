@@ -42,6 +42,18 @@ Task<Result<void>> SetOne(Call& call) {
   return SetInterval(call, kField);
 }
 
+Task<Result<void>> Resize(Call& call) {
+  CO_ASSIGN_OR_RETURN(const json::Object body, co_await call.ReadJson());
+  control::ResourcesPatch patch;
+  CO_ASSIGN_OR_RETURN(patch.cpu, NumberField(body, "cpu"));
+  CO_ASSIGN_OR_RETURN(patch.memory_gib, NumberField(body, "memory"));
+  CO_ASSIGN_OR_RETURN(patch.disk_gib, NumberField(body, "disk"));
+  CO_ASSIGN_OR_RETURN(const Sandbox found, FindSandbox(call));
+  CO_ASSIGN_OR_RETURN(const Sandbox sandbox,
+                      co_await call.deps().sandboxes->Resize(found.id, patch));
+  co_return co_await call.Reply(200, SandboxDto(sandbox, call.origin()));
+}
+
 Task<Result<void>> SetNetwork(Call& call) {
   CO_ASSIGN_OR_RETURN(const json::Object body, co_await call.ReadJson());
   control::NetworkPatch patch;
@@ -92,6 +104,7 @@ void AddSandboxSettingsRoutes(Routes& routes) {
              kWrite);
   routes.Add("POST", base + "/autodelete/{minutes}", &SetOne<&IntervalsPatch::auto_delete>, kWrite);
   routes.Add("POST", base + "/ttl/{minutes}", &SetOne<&IntervalsPatch::ttl>, kWrite);
+  routes.Add("POST", base + "/resize", &Resize, kWrite);
   routes.Add("POST", base + "/network-settings", &SetNetwork, kWrite);
   routes.Add("POST", base + "/public/{public}", &SetPublic, kWrite);
   routes.Add("POST", base + "/last-activity", &RefreshActivity);

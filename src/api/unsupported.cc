@@ -11,7 +11,6 @@ Task<Result<void>> Refuse(Call& call) {
 }
 
 constexpr char kArchive[] = "archiving a sandbox (stop it instead; its files stay)";
-constexpr char kResize[] = "resizing a sandbox";
 constexpr char kFork[] = "forking a sandbox (take a snapshot and create from it instead)";
 constexpr char kBackup[] = "backups";
 constexpr char kSsh[] = "SSH access";
@@ -56,7 +55,6 @@ void RefuseTree(Routes& routes, const std::string& root) {
 void AddUnsupportedRoutes(Routes& routes) {
   const std::string box = "/api/sandbox/{sandbox}";
   routes.Add("POST", box + "/archive", &Refuse<kArchive>);
-  routes.Add("POST", box + "/resize", &Refuse<kResize>);
   routes.Add("POST", box + "/fork", &Refuse<kFork>);
   routes.Add("GET", box + "/forks", &Refuse<kFork>);
   routes.Add("POST", box + "/backup", &Refuse<kBackup>);

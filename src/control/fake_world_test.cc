@@ -81,6 +81,14 @@ Task<Result<void>> FakeWorld::ResumeBox(SandboxId id) {
   });
 }
 
+Task<Result<void>> FakeWorld::ResizeBox(SandboxId id, proto::runner::Limits limits) {
+  co_return co_await Step("ResizeBox", [this, id, limits]() -> Result<void> {
+    if (!boxes.contains(id)) return Error(Code::kNotFound, "no such box");
+    last_limits = limits;
+    return Ok();
+  });
+}
+
 // A paused box answers nothing: the caller of its toolbox would wait for ever.
 Task<Result<void>> FakeWorld::StopClocks(std::string socket) {
   co_return co_await Step("StopClocks", [this, socket]() -> Result<void> {

@@ -25,6 +25,7 @@ class FakeWorld final : public Runner, public Toolbox {
   Task<Result<void>> DeleteBox(SandboxId id) override;
   Task<Result<void>> PauseBox(SandboxId id) override;
   Task<Result<void>> ResumeBox(SandboxId id) override;
+  Task<Result<void>> ResizeBox(SandboxId id, proto::runner::Limits limits) override;
   Task<Result<std::vector<proto::runner::BoxInfo>>> ListBoxes() override;
   Task<Result<proto::runner::ImageInfo>> SnapshotBox(SandboxId id) override;
   Task<Result<proto::runner::ImageInfo>> HostImage(OnProgress on_progress) override;

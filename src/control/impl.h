@@ -4,6 +4,7 @@
 //   create.cc     making one; bringing up a box that runs (door, environment)
 //   lifecycle.cc  start, stop, delete
 //   pause.cc      pause and resume
+//   resize.cc     other limits for one that runs, rests or is paused
 //   gone.cc       what became of a sandbox while a call was under way
 //   change.cc     labels, intervals, network, visibility
 //   snapshots.cc  snapshots and the host image
@@ -65,6 +66,9 @@ class Sandboxes::Impl {
   // pause.cc
   Task<Result<Sandbox>> Pause(SandboxId id);
   Task<Result<void>> ResumeForUse(SandboxId id);
+
+  // resize.cc
+  Task<Result<Sandbox>> Resize(SandboxId id, ResourcesPatch patch);
 
   // gone.cc
   Task<Error> Explain(SandboxId id, Error error);
@@ -159,6 +163,13 @@ class Sandboxes::Impl {
   // After a restart, the door shut: its pause or its resuming is finished.
   Task<Result<Sandbox>> FinishPause(EntryPtr entry);
   Task<Result<Sandbox>> FinishResume(EntryPtr entry);
+
+  // --- resize.cc
+  Task<Result<Sandbox>> RunResize(EntryPtr entry, ResourcesPatch patch);
+  Result<void> AdmitResize(const Sandbox& now, const Resources& wanted);
+  // The row in another state, with other limits; the time that it came into its state stays.
+  Sandbox Resized(const EntryPtr& entry, State state, const Resources& resources) const;
+  Task<Result<Sandbox>> FinishResize(EntryPtr entry, std::optional<proto::runner::BoxState> box);
 
   // --- change.cc
   Task<Result<Sandbox>> RunChange(EntryPtr entry, Edit edit, Inform inform);

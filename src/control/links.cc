@@ -39,6 +39,9 @@ Task<Result<void>> RunnerLink::PauseBox(SandboxId id) {
 Task<Result<void>> RunnerLink::ResumeBox(SandboxId id) {
   return UnlessGone(client_, client_.ResumeBox(std::move(id)));
 }
+Task<Result<void>> RunnerLink::ResizeBox(SandboxId id, proto::runner::Limits limits) {
+  return UnlessGone(client_, client_.ResizeBox(std::move(id), limits));
+}
 Task<Result<std::vector<proto::runner::BoxInfo>>> RunnerLink::ListBoxes() {
   return UnlessGone(client_, client_.ListBoxes());
 }

@@ -122,6 +122,41 @@ TEST_F(PauseTest, UseResumesItOnlyWhereThatIsSet) {
   EXPECT_EQ(StateOf(s.id), State::kStopped) << "stopped is not paused";
 }
 
+TEST_F(PauseTest, AResizeIsAdmittedBeforeAnyWorkAndKept) {
+  settings_.memory_overcommit = 0.25;  // 4 GiB
+  Open();
+  const Sandbox s = MustCreate();
+  ResourcesPatch patch;
+  patch.memory_gib = 5;
+  world_.log.clear();
+  auto refused = loop_.RunUntil(control_->Resize(s.id, patch));
+  EXPECT_EQ(refused.error().code(), Code::kExhausted);
+  EXPECT_THAT(refused.error().message(), HasSubstr("not enough memory: 4 GiB"));
+  patch.memory_gib = 0.5;
+  patch.disk_gib = 1;
+  EXPECT_EQ(loop_.RunUntil(control_->Resize(s.id, patch)).error().code(), Code::kInvalid);
+  EXPECT_TRUE(world_.log.empty());
+  patch = {};
+  patch.cpu = 2;
+  patch.memory_gib = 3;
+  for (const State state : {State::kStarted, State::kPaused, State::kStopped}) {
+    if (state == State::kPaused) (void)loop_.RunUntil(control_->Pause(s.id));
+    if (state == State::kStopped) (void)loop_.RunUntil(control_->Stop(s.id));
+    *patch.cpu += 0.5;
+    auto resized = loop_.RunUntil(control_->Resize(s.id, patch));
+    ASSERT_TRUE(resized.ok()) << resized.error().message();
+    EXPECT_EQ(resized->state, state);
+    EXPECT_EQ(world_.last_limits.cpu_millis, static_cast<uint32_t>(*patch.cpu * 1000));
+  }
+  world_.failing.emplace("ResizeBox", Error(Code::kConflict, "it uses more than that"));
+  patch.memory_gib = 0.125;
+  EXPECT_THAT(loop_.RunUntil(control_->Resize(s.id, patch)).error().message(),
+              HasSubstr("uses more"));
+  Restart();
+  EXPECT_EQ(control_->Find(s.id)->resources.cpu, 3.5);
+  EXPECT_EQ(control_->Find(s.id)->resources.memory_gib, 3);
+}
+
 TEST_F(PauseTest, ACallUnderWayHearsWhatBecameOfItsSandbox) {
   const Sandbox s = MustCreate();
   const Error other = loop_.RunUntil(control_->Explain(s.id, Error(Code::kIo, "disk")));

@@ -32,6 +32,7 @@ class Runner {
   virtual Task<Result<void>> DeleteBox(SandboxId id) = 0;
   virtual Task<Result<void>> PauseBox(SandboxId id) = 0;
   virtual Task<Result<void>> ResumeBox(SandboxId id) = 0;
+  virtual Task<Result<void>> ResizeBox(SandboxId id, proto::runner::Limits limits) = 0;
   virtual Task<Result<std::vector<proto::runner::BoxInfo>>> ListBoxes() = 0;
   virtual Task<Result<proto::runner::ImageInfo>> SnapshotBox(SandboxId id) = 0;
   virtual Task<Result<proto::runner::ImageInfo>> HostImage(OnProgress on_progress) = 0;

@@ -110,6 +110,8 @@ Task<void> Sandboxes::Impl::Resume(EntryPtr entry, std::optional<BoxState> box) 
     outcome = co_await DeleteHeld(entry);
   } else if (s.state == State::kCreating) {
     outcome = co_await ResumeCreate(entry, box);
+  } else if (s.state == State::kResizing) {
+    outcome = co_await FinishResize(entry, box);
   } else if (s.desired == Desired::kPaused && s.state != State::kError) {
     outcome = co_await FinishPause(entry);
   } else if (s.state == State::kResuming || s.state == State::kStarted) {

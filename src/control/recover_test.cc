@@ -106,6 +106,19 @@ TEST_P(RecoverTest, AResumeIsFinished) {
   EXPECT_TRUE(world_.stopped_clocks.empty());
 }
 
+TEST_P(RecoverTest, AResizeIsFinished) {
+  const Sandbox s = MustCreate("web");
+  HaltAt(GetParam());
+  ResourcesPatch patch;
+  patch.memory_gib = 2;
+  StartAndLeave(control_->Resize(s.id, patch));
+  Restart();
+  ExpectAgreement();
+  EXPECT_EQ(StateOf(s.id), State::kStarted);
+  EXPECT_EQ(control_->Find(s.id)->resources.memory_gib, 2);
+  EXPECT_EQ(world_.last_limits.memory_bytes, 2ull << 30);
+}
+
 TEST_P(RecoverTest, ASnapshotIsTakenOrNotAndItsSandboxRunsAgain) {
   const Sandbox s = MustCreate("web");
   HaltAt(GetParam());
@@ -138,7 +151,7 @@ std::vector<Cut> AllCuts() {
   std::vector<Cut> out;
   for (const char* step :
        {"CreateBox", "StartBox", "AttachBox", "StopBox", "DeleteBox", "SnapshotBox", "Configure",
-        "ListBoxes", "PauseBox", "ResumeBox", "StopClocks", "StartClocks"}) {
+        "ListBoxes", "PauseBox", "ResumeBox", "StopClocks", "StartClocks", "ResizeBox"}) {
     out.push_back({step, Halt::kBefore});
     out.push_back({step, Halt::kAfter});
   }

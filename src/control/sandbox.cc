@@ -6,7 +6,7 @@
 namespace cove::control {
 namespace {
 
-constexpr std::array<std::pair<State, std::string_view>, 12> kStates = {{
+constexpr std::array<std::pair<State, std::string_view>, 13> kStates = {{
     {State::kCreating, "creating"},
     {State::kStarting, "starting"},
     {State::kStarted, "started"},
@@ -15,6 +15,7 @@ constexpr std::array<std::pair<State, std::string_view>, 12> kStates = {{
     {State::kPausing, "pausing"},
     {State::kPaused, "paused"},
     {State::kResuming, "resuming"},
+    {State::kResizing, "resizing"},
     {State::kSnapshotting, "snapshotting"},
     {State::kDestroying, "destroying"},
     {State::kDestroyed, "destroyed"},

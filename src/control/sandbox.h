@@ -26,6 +26,7 @@ enum class State {
   kPausing,
   kPaused,
   kResuming,
+  kResizing,
   kSnapshotting,
   kDestroying,
   kDestroyed,
@@ -130,6 +131,11 @@ struct IntervalsPatch {
   std::optional<int> auto_archive;
   std::optional<int> auto_delete;
   std::optional<int> ttl;
+};
+struct ResourcesPatch {
+  std::optional<double> cpu;
+  std::optional<double> memory_gib;
+  std::optional<double> disk_gib;
 };
 struct NetworkPatch {
   std::optional<bool> block_all;

@@ -203,6 +203,9 @@ Task<Result<Sandbox>> Sandboxes::Stop(SandboxId id, StopMode mode) {
 }
 Task<Result<Sandbox>> Sandboxes::Delete(SandboxId id) { return impl_->Delete(std::move(id)); }
 Task<Result<Sandbox>> Sandboxes::Pause(SandboxId id) { return impl_->Pause(std::move(id)); }
+Task<Result<Sandbox>> Sandboxes::Resize(SandboxId id, ResourcesPatch patch) {
+  return impl_->Resize(std::move(id), patch);
+}
 void Sandboxes::Touch(const SandboxId& id, Activity activity) { impl_->Touch(id, activity); }
 Task<Result<void>> Sandboxes::ResumeForUse(SandboxId id) {
   return impl_->ResumeForUse(std::move(id));

@@ -82,6 +82,9 @@ class Sandboxes {
   Task<Result<Sandbox>> Delete(SandboxId id);
   // Freezes all of it; Start resumes. Pause on a paused one is fine.
   Task<Result<Sandbox>> Pause(SandboxId id);
+  // Other limits, at once where it runs. kExhausted when the machine has no room for the growth,
+  // kInvalid for a smaller disk.
+  Task<Result<Sandbox>> Resize(SandboxId id, ResourcesPatch patch);
 
   Task<Result<Sandbox>> SetLabels(SandboxId id, Labels labels);
   Task<Result<Sandbox>> SetIntervals(SandboxId id, IntervalsPatch patch);

@@ -69,6 +69,12 @@ test('the SDK pauses and resumes a sandbox; its processes and their time go on',
   await until('the terminal goes on', () => terminal.text.includes('42\r\n'));
   assert.equal(cove.frontPid, front);
 
+  await box.resize({ memory: 2 });
+  assert.equal(box.memory, 2);
+  assert.equal(box.state, 'started');
+  const hog = await box.process.executeCommand('python3 -c "x = bytearray(1500 << 20); print(len(x) >> 20)"');
+  assert.equal(hog.result, '1500\n', 'the new limit holds at once');
+  await assert.rejects(box.resize({ memory: 1 << 20 }), /memory/);
   await box.setAutoPauseInterval(0);
   await box.setAutostopInterval(45);
   await box.setTtl(60);
