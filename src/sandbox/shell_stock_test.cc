@@ -2,6 +2,7 @@
 // maker. Method: real shells; needs root.
 #include "sandbox/shell_stock.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/wait.h>
