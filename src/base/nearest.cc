@@ -25,9 +25,8 @@ size_t Distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 std::string_view Nearest(std::string_view word, std::span<const std::string_view> known) {
-  return *std::min_element(known.begin(), known.end(), [&](auto a, auto b) {
-    return Distance(word, a) < Distance(word, b);
-  });
+  return *std::min_element(known.begin(), known.end(),
+                           [&](auto a, auto b) { return Distance(word, a) < Distance(word, b); });
 }
 
 }  // namespace cove

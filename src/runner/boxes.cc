@@ -99,18 +99,27 @@ Task<Result<Attached>> Boxes::Create(proto::runner::BoxCreate request) {
 }
 
 Task<Result<void>> Boxes::MakeFiles(BoxPtr box) {
-  const SandboxId& id = box->spec.id;
-  const std::string files = deps_.disk.path(id);
-  CO_RETURN_IF_ERROR(deps_.disk.Make(id, box->spec.limits.disk_bytes));
-  CO_RETURN_IF_ERROR(sandbox::PrepareBoxDir(files));
-  CO_RETURN_IF_ERROR(sandbox::WriteHosts(files, box->spec.hostname));
-  CO_ASSIGN_OR_RETURN(const UniqueFd dir, image::MakeDir(deps_.data.boxes(), id.value, 0700));
+  CO_RETURN_IF_ERROR(MakeDisk(box->spec));
+  CO_ASSIGN_OR_RETURN(const UniqueFd dir,
+                      image::MakeDir(deps_.data.boxes(), box->spec.id.value, 0700));
   co_return WriteSpec(dir.get(), box->spec);
+}
+
+Result<void> Boxes::MakeDisk(const BoxSpecRecord& spec) {
+  const std::string files = deps_.disk.path(spec.id);
+  RETURN_IF_ERROR(deps_.disk.Make(spec.id, spec.limits.disk_bytes));
+  RETURN_IF_ERROR(sandbox::PrepareBoxDir(files));
+  return sandbox::WriteHosts(files, spec.hostname);
 }
 
 Task<Result<void>> Boxes::Run(BoxPtr box) {
   const SandboxId id = box->spec.id;
   CO_ASSIGN_OR_RETURN(const auto info, image::ReadImage(deps_.data.images(), box->spec.image));
+  // The disk commits a new directory later than the record of it is safe. A power cut between the
+  // two takes nothing that was confirmed: a file that is synced takes its directory along.
+  if (access((deps_.disk.path(id) + "/upper").c_str(), F_OK) != 0) {
+    CO_RETURN_IF_ERROR(MakeDisk(box->spec));
+  }
   sandbox::BoxSpec spec;
   spec.id = id;
   for (const ImageId& layer : info.layers) spec.layers.push_back(deps_.data.layer_path(layer));

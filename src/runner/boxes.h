@@ -89,6 +89,7 @@ class Boxes {
   Result<void> Apply(const Box& box, const proto::runner::Limits& limits);
   Result<Attached> AttachTo(const Box& box) const;
   Task<Result<void>> MakeFiles(BoxPtr box);
+  Result<void> MakeDisk(const BoxSpecRecord& spec);
   Task<Result<void>> Run(BoxPtr box);
   Task<void> Watch(BoxPtr box);
   Task<void> WatchOom(BoxPtr box);

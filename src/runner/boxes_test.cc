@@ -220,6 +220,16 @@ TEST_F(BoxesTest, NewLimitsHoldNowAndForTheNextRunner) {
   EXPECT_EQ(loop.RunUntil(boxes->Resize(kB, limits)).error().code(), Code::kNotFound);
 }
 
+TEST_F(BoxesTest, ADiskThatAPowerCutTookIsMadeAgain) {
+  ASSERT_TRUE(Create(kA));
+  ASSERT_TRUE(loop.RunUntil(boxes->Stop(kA, milliseconds(0))));
+  std::filesystem::remove_all(disk->path(kA));
+  Restart();
+  const auto started = loop.RunUntil(boxes->Start(kA));
+  ASSERT_TRUE(started) << started.error().message();
+  EXPECT_TRUE(std::filesystem::exists(disk->path(kA) + "/upper/etc/hosts"));
+}
+
 TEST_F(BoxesTest, ADiskOfNoBoxIsRemovedAndOneOfADamagedBoxIsNot) {
   ASSERT_TRUE(disk->Make(kA, 0));
   std::filesystem::create_directories(*data / ("runner/boxes/" + kB.value));

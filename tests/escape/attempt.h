@@ -44,8 +44,9 @@ class Tries {
   Outcome worst_;
 };
 
-// Enters a user namespace of our own with `flags` (CLONE_NEW…) besides, as its root. False: there is
-// no such thing here, which the strict profile promises (and which is then an outcome of its own).
+// Enters a user namespace of our own with `flags` (CLONE_NEW…) besides, as its root. False: there
+// is no such thing here, which the strict profile promises (and which is then an outcome of its
+// own).
 bool EnterNested(int flags);
 std::string ReadText(const std::string& path);
 // From the environment, which the test sets; empty: none.
