@@ -145,7 +145,7 @@ Task<Result<void>> Pool::MakeOne(BoxCreate request) {
     answers = co_await async::WithDeadline(deps_.toolbox->Configure(box->info.toolbox_socket, {}),
                                            Now() + kAnswerDeadline, "reaching its toolbox");
   } else {
-    answers = std::move(box).error();
+    answers = box.error();
   }
   const auto it = shelves_.find(KeyOf(request));
   if (answers && it != shelves_.end() && it->second.boxes.size() < it->second.wanted) {
