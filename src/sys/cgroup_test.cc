@@ -160,6 +160,12 @@ TEST_F(CgroupTreeTest, QuickMovesHangOnOneDescriptorAndNoMountPoint) {
   EXPECT_NE(ReadFile("/proc/self/cgroup")->find(":name=cove:/\n"), std::string::npos);
   EXPECT_EQ(*ReadFile("/proc/self/mountinfo"), mounts);
   EXPECT_TRUE(FavorCgroupMoves()) << "a second server on the machine";
+  for (int i = 0; i < 5; ++i) {
+    quick = FavorCgroupMoves();
+    quick->Reset();
+    quick = FavorCgroupMoves();
+    EXPECT_TRUE(quick) << "while the last one is ending: " << quick.error().message();
+  }
 }
 
 }  // namespace
