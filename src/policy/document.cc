@@ -21,7 +21,7 @@ using Names = std::span<const std::string_view>;
 constexpr auto kDocumentKeys =
     std::to_array<std::string_view>({"default", "presets", "allow", "deny", "rule"});
 constexpr auto kRuleKeys = std::to_array<std::string_view>(
-    {"allow", "deny", "ports", "methods", "paths", "inspect", "resolves_to"});
+    {"allow", "deny", "ports", "methods", "paths", "inspect", "credential", "resolves_to"});
 
 Result<void> CheckKeys(const Node& table, Names known) {
   for (const auto& [key, node] : table.entries) {
@@ -145,9 +145,11 @@ class Reader {
       if (rule.network && (detail.ByRequest() || detail.inspect || !detail.resolves_to.empty())) {
         return node.Wrong("methods, paths, inspect and resolves_to go with names, not networks");
       }
+      RETURN_IF_ERROR(CheckCredential(node, rule, detail));
       rule.inspect = detail.inspect;
       rule.methods = detail.methods;
       rule.paths = detail.paths;
+      rule.credential = detail.credential;
       rule.resolves_to = detail.resolves_to;
       if (ports != nullptr) {
         ASSIGN_OR_RETURN(rule.ports, ReadPorts(*ports));
@@ -158,10 +160,33 @@ class Reader {
     return Ok();
   }
 
+  // A secret goes only where its host's certificate is verified and the request was read.
+  static Result<void> CheckCredential(const Node& node, const Rule& rule, const Rule& detail) {
+    if (detail.credential.empty()) return Ok();
+    if (rule.effect == Effect::kDeny) {
+      return node.Wrong("credential goes with 'allow': a denied request needs none");
+    }
+    if (!detail.inspect) {
+      return node.Wrong(
+          "credential needs inspect = true: it is put into requests, which TLS hides");
+    }
+    if (rule.network || rule.host.kind == HostPattern::Kind::kAny) {
+      return node.Wrong("credential needs hosts by name, not a network or '*'");
+    }
+    return Ok();
+  }
+
   Result<void> ReadDetail(const Node& node, Rule& rule) const {
     if (const Node* inspect = Entry(node, "inspect")) {
       if (inspect->kind != Node::Kind::kBoolean) return inspect->Wrong("inspect is true or false");
       rule.inspect = inspect->flag;
+    }
+    if (const Node* name = Entry(node, "credential")) {
+      if (name->kind != Node::Kind::kText) return name->Wrong("a text in quotes is expected");
+      if (auto sound = CheckCredentialName(name->text); !sound) {
+        return name->Wrong(sound.error().message());
+      }
+      rule.credential = name->text;
     }
     if (const Node* methods = Entry(node, "methods")) {
       RETURN_IF_ERROR(EachText(*methods, [&](const Node& item) -> Result<void> {

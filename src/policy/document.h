@@ -11,6 +11,7 @@
 //   methods = ["GET", "HEAD"]
 //   paths = ["/public/**"]
 //   inspect = true                   # open TLS to these hosts, so that requests can be judged
+//   credential = "github"            # with inspect: a secret for requests that this rule allows
 //   resolves_to = ["10.0.0.0/8"]     # only in the server's own policy
 //
 // An unknown key, a wrong type, an empty list or a bad rule is an error that names the place and

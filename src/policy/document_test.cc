@@ -78,6 +78,16 @@ TEST(DocumentTest, EveryMistakeNamesItsPlaceAndTheWayOut) {
               HasSubstr("go with names, not networks"));
   EXPECT_THAT(ErrorOf("[[rule]]\nallow = \"a.b\"\nresolves_to = [\"10.0.0.0/8\"]"),
               HasSubstr("only the server's"));
+  EXPECT_THAT(ErrorOf("[[rule]]\nallow = \"a.b\"\ncredential = \"x\""),
+              HasSubstr("needs inspect = true"));
+  EXPECT_THAT(ErrorOf("[[rule]]\nallow = \"*\"\ninspect = true\ncredential = \"x\""),
+              HasSubstr("hosts by name"));
+  EXPECT_THAT(ErrorOf("[[rule]]\ndeny = \"a.b\"\ninspect = true\ncredential = \"x\""),
+              HasSubstr("goes with 'allow'"));
+  EXPECT_THAT(ErrorOf("[[rule]]\nallow = \"a.b\"\ninspect = true\ncredential = \"x y\""),
+              HasSubstr("p.toml:4:14: a credential is the name"));
+  EXPECT_THAT(ErrorOf("[[rule]]\nallow = \"a.b\"\ninspect = true\ncredential = [\"x\"]"),
+              HasSubstr("a text in quotes"));
   EXPECT_EQ(ErrorOf("[[rule]]\nallow = \"a.b\"\nresolves_to = [\"10.0.0.0/8\"]", Layer::kServer),
             "accepted");
   EXPECT_THAT(ErrorOf("allow = \"a\nb\""), HasSubstr("p.toml:1"));

@@ -71,6 +71,7 @@ Answer Ask(const Document& document, const Question& q) {
   Fit nearest_fit = Fit::kNo;
   bool perhaps_denied = false;
   bool inspect = false;
+  std::vector<const Rule*> details;
   for (const Rule& rule : document.rules) {
     const Fit fit = FitOf(rule, q);
     inspect |= rule.inspect && fit >= Fit::kOther;
@@ -81,6 +82,7 @@ Answer Ask(const Document& document, const Question& q) {
       perhaps_denied |= fit == Fit::kPerhaps;
     } else if (fit == Fit::kYes) {
       allowed = {Answer::Kind::kAllow, Reason::kAllowed, &rule};
+      if (!rule.credential.empty()) details.push_back(&rule);
     } else if (fit == Fit::kPerhaps && allowed.kind == Answer::Kind::kDeny) {
       allowed = {Answer::Kind::kByRequest, Reason::kAllowed, &rule};
     } else if (fit > nearest_fit) {
@@ -95,6 +97,7 @@ Answer Ask(const Document& document, const Question& q) {
   if (allowed.kind == Answer::Kind::kDeny) return nearest;
   if (perhaps_denied) allowed.kind = Answer::Kind::kByRequest;
   allowed.inspect = inspect;
+  allowed.details = std::move(details);
   return allowed;
 }
 

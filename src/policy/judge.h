@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "policy/document.h"
 #include "policy/reason.h"
@@ -26,6 +27,8 @@ struct Answer {
   Reason reason = Reason::kNoRule;
   const Rule* rule = nullptr;  // that decided or came nearest; null: the default did
   bool inspect = false;        // a rule about this connection wants TLS opened
+  // All the allowing rules that fit and say more than that.
+  std::vector<const Rule*> details;
 };
 
 Answer Ask(const Document& document, const Question& question);

@@ -106,6 +106,23 @@ TEST(RequestRulesTest, MethodsAndPathsHoldForRequests) {
   EXPECT_FALSE(policy->EvaluateTunnel("open.test", 443).allow);
 }
 
+TEST(RequestRulesTest, CredentialsGoWithTheRequestsOfTheirRules) {
+  const auto policy =
+      One("allow=\"git.test\"\n"
+          "[[rule]]\nallow=\"git.test\"\ninspect=true\ncredential=\"reader\"\npaths=[\"/org/**\"]\n"
+          "[[rule]]\nallow=\"git.test\"\ninspect=true\ncredential=\"writer\"\nmethods=[\"POST\"]\n"
+          "[[rule]]\nallow=\"git.test\"\ninspect=true\ncredential=\"writer\"\npaths=[\"/org/**\"]");
+  const auto names = [&](std::string_view method, std::string_view target) {
+    return policy->EvaluateRequest("git.test", 443, method, target).credentials;
+  };
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(names("GET", "/other"), Names{});
+  EXPECT_EQ(names("POST", "/other"), Names{"writer"});
+  EXPECT_EQ(names("GET", "/org/x"), (Names{"reader", "writer"}));
+  EXPECT_EQ(policy->EvaluateRequest("git.test", 443, "GET", "/other").rule, "git.test:80,443");
+  EXPECT_TRUE(policy->EvaluateRequest("git.test", 8443, "GET", "/org/x").credentials.empty());
+}
+
 TEST(PresetsTest, AreSoundAndHaveReasons) {
   for (const Preset& preset : Presets()) {
     EXPECT_GT(preset.reason.size(), 20u) << preset.name;

@@ -10,6 +10,10 @@ namespace {
 
 Decision Deny(Reason reason) { return {false, reason, {}, Layer::kNone, false}; }
 
+void AddOnce(std::vector<std::string>& list, const std::string& text) {
+  if (std::find(list.begin(), list.end(), text) == list.end()) list.push_back(text);
+}
+
 Decision ToDecision(const Answer& answer, Layer layer) {
   Decision out;
   out.allow = answer.kind != Answer::Kind::kDeny;
@@ -18,6 +22,7 @@ Decision ToDecision(const Answer& answer, Layer layer) {
                    (answer.rule != nullptr && answer.rule->ByRequest());
   out.inspect = answer.inspect;
   out.layer = answer.rule != nullptr ? answer.rule->layer : layer;
+  for (const Rule* rule : answer.details) AddOnce(out.credentials, rule->credential);
   if (answer.rule != nullptr) {
     out.rule = answer.rule->text;
   } else if (out.allow) {

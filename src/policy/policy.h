@@ -35,6 +35,10 @@ struct Decision {
   bool by_request = false;
   // Allowed; if it is TLS, the gateway is to open it.
   bool inspect = false;
+  // Of EvaluateRequest: the secrets, by name, that may be put into this request; each once, in no
+  // order of importance. Only for TLS that was opened: never into plain HTTP. A layer that names a
+  // secret does not grant it: whether the sandbox has it is the caller's to ask.
+  std::vector<std::string> credentials;
 };
 
 // What one layer says; either may be absent.

@@ -1,11 +1,18 @@
 #include "policy/rule.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 
 namespace cove::policy {
 namespace {
 
 constexpr size_t kRuleBytesMax = 1024;
+constexpr size_t kCredentialNameBytesMax = 255;
+
+bool IsAsciiAlnum(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
 
 PortSet WebPorts() {
   PortSet ports = PortSet::Of(80, 80);
@@ -88,6 +95,16 @@ Result<Prefix> ParseNetwork(std::string_view text) {
   return *network;
 }
 
+Result<void> CheckCredentialName(std::string_view name) {
+  const bool sound = !name.empty() && name.size() <= kCredentialNameBytesMax &&
+                     std::all_of(name.begin(), name.end(), [](char c) {
+                       return IsAsciiAlnum(c) || c == '-' || c == '_' || c == '.';
+                     });
+  if (sound) return Ok();
+  return Error(Code::kInvalid,
+               "a credential is the name of a secret: letters, digits, '-', '_' and '.'");
+}
+
 void Spell(Rule& rule) {
   rule.text = rule.effect == Effect::kDeny ? "deny " : "";
   rule.text += rule.network ? SpellNetwork(*rule.network) : rule.host.ToString();
@@ -95,6 +112,7 @@ void Spell(Rule& rule) {
   if (!rule.methods.empty()) rule.text += " " + Join(rule.methods, ",");
   for (const PathPattern& path : rule.paths) rule.text += " " + path.text();
   if (rule.inspect) rule.text += " inspect";
+  if (!rule.credential.empty()) rule.text += " credential=" + rule.credential;
 }
 
 Result<Rule> ParseRule(std::string_view text, Layer layer) {

@@ -54,6 +54,8 @@ struct Rule {
   bool inspect = false;              // open TLS, so that requests can be judged
   // Private ranges that names of this rule may resolve to: an operator's to say.
   std::vector<Prefix> resolves_to;
+  // The secret that the gateway may put into requests this rule allows; by name, never its value.
+  std::string credential;
   std::string text;  // canonical spelling, for people and the audit
 
   // About requests, not connections.
@@ -64,6 +66,8 @@ struct Rule {
 
 // The short form. kInvalid says what is wrong with which rule.
 Result<Rule> ParseRule(std::string_view text, Layer layer);
+// "name": letters, digits, '-', '_' and '.', at most 255 bytes.
+Result<void> CheckCredentialName(std::string_view name);
 // Sets `text` from the rest; for rules built otherwise.
 void Spell(Rule& rule);
 // "203.0.113.0/24" or "[2001:db8::]/32", also without brackets.
