@@ -28,6 +28,9 @@ Result<void> ParseNetwork(const json::Object& body, control::Network& out) {
   out.block_all = block.value_or(false);
   out.allow_list = addresses.value_or("");
   out.domain_allow_list = names.value_or("");
+  if (const json::Value* policy = json::Find(body, "policy"); policy && !policy->is_null()) {
+    out.policy = json::Write(*policy);
+  }
   return Ok();
 }
 

@@ -21,6 +21,7 @@ Task<Result<void>> Create(Call& call) {
     co_return co_await call.ReplyUnsupported(std::move(what));
   }
   CO_ASSIGN_OR_RETURN(control::CreateRequest request, ParseCreate(body, call.caller().org));
+  request.created_by = call.caller().user;
   request.idempotency_key = std::string(call.request().headers.Get("Idempotency-Key").value_or(""));
   auto sandbox = co_await call.deps().sandboxes->Create(std::move(request));
   if (!sandbox && sandbox.error().code() == Code::kNotFound) {

@@ -53,6 +53,9 @@ TEST_F(AuditTest, ARecordSurvivesItsLine) {
   r.claimed = "33.0.1.2";
   r.rule = "*.a.test:443";
   r.layer = "server";
+  r.user = "admin";
+  r.method = "GET";
+  r.path = "/x";
   r.detail = "x";
   r.repeats = 2;
   r.decision = 8;

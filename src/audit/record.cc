@@ -61,6 +61,7 @@ std::string WriteLine(const Record& record, std::string_view prev) {
   out.emplace("micros", record.time.micros);
   out.emplace("kind", record.kind == Kind::kDecision ? kDecisionName : kCloseName);
   PutText(out, "sandbox", record.sandbox.value);
+  PutText(out, "user", record.user);
   PutText(out, "channel", record.channel);
   out.emplace("allow", record.allow);
   PutText(out, "host", record.host);
@@ -69,6 +70,8 @@ std::string WriteLine(const Record& record, std::string_view prev) {
   PutText(out, "rule", record.rule);
   PutText(out, "layer", record.layer);
   PutText(out, "reason", record.reason);
+  PutText(out, "method", record.method);
+  PutText(out, "path", record.path);
   PutText(out, "detail", record.detail);
   PutNumber(out, "repeats", record.repeats);
   PutNumber(out, "decision", record.decision);
@@ -96,6 +99,7 @@ Result<Line> ParseLine(std::string_view text) {
   r.time.micros = Number<int64_t>(in, "micros");
   r.kind = kind == kDecisionName ? Kind::kDecision : Kind::kClose;
   r.sandbox = SandboxId(Text(in, "sandbox"));
+  r.user = Text(in, "user");
   r.channel = Text(in, "channel");
   r.allow = json::GetBool(in, "allow").value_or(false);
   r.host = Text(in, "host");
@@ -104,6 +108,8 @@ Result<Line> ParseLine(std::string_view text) {
   r.rule = Text(in, "rule");
   r.layer = Text(in, "layer");
   r.reason = Text(in, "reason");
+  r.method = Text(in, "method");
+  r.path = Text(in, "path");
   r.detail = Text(in, "detail");
   r.repeats = Number(in, "repeats");
   r.decision = Number(in, "decision");

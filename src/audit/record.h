@@ -31,6 +31,7 @@ struct Record {
 
   Kind kind = Kind::kDecision;
   SandboxId sandbox;
+  std::string user;     // who made the sandbox
   std::string channel;  // "dns", "tls", "http", "tcp", "model"
   bool allow = false;
   std::string host;  // the name judged; empty when none was given
@@ -39,7 +40,9 @@ struct Record {
   std::string rule;      // the rule that decided, or came nearest
   std::string layer;     // where that rule comes from
   std::string reason;    // policy::ReasonName
-  std::string detail;    // the method, the mismatching name, the address class
+  std::string method;    // of an HTTP request that the gateway read
+  std::string path;      // the same, without its query, which may hold secrets
+  std::string detail;    // the mismatching name, the address class
   uint64_t repeats = 0;  // like ones not written since the last such record
 
   // Closing records.

@@ -48,15 +48,18 @@ Task<Result<Sandbox>> Sandboxes::SetIntervals(SandboxId id, IntervalsPatch patch
   co_return co_await impl_->Change(id, std::move(edit), Impl::Inform::kNobody);
 }
 
-// As the API has it: a new allow list lifts the block, lifting the block clears the lists.
+// As the API has it: a new allow list lifts the block, lifting the block clears the lists. Lists
+// and a document take each other's place.
 Task<Result<Sandbox>> Sandboxes::SetNetwork(SandboxId id, NetworkPatch patch) {
   Impl::Edit edit = [patch](Sandbox& s) {
     Network& n = s.network;
     if (patch.block_all && !*patch.block_all) n = Network{};
+    if (patch.policy) n = Network{.policy = *patch.policy};
     if (patch.allow_list) n.allow_list = *patch.allow_list;
     if (patch.domain_allow_list) n.domain_allow_list = *patch.domain_allow_list;
     if (!patch.allow_list.value_or("").empty() || !patch.domain_allow_list.value_or("").empty()) {
       n.block_all = false;
+      n.policy.clear();
     }
     if (patch.block_all) n.block_all = *patch.block_all;
     return CheckNetwork(n);

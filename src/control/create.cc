@@ -110,6 +110,7 @@ Result<Sandbox> Sandboxes::Impl::Draft(const CreateRequest& request,
   s.image = snapshot.image;
   ASSIGN_OR_RETURN(s.profile, ProfileFor(request, snapshot));
   s.user = request.user.empty() ? "daytona" : request.user;
+  s.created_by = request.created_by;
   s.target = settings_.target;
   s.env = request.env;
   s.labels = request.labels;

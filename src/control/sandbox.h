@@ -62,6 +62,9 @@ struct Network {
   bool block_all = false;
   std::string allow_list;         // CIDRs, comma separated; empty: no limit by address
   std::string domain_allow_list;  // names, comma separated, "*.x" allowed; empty: no limit by name
+  // A policy document (JSON) in place of the lists; empty: none. Control keeps it, the door reads
+  // it.
+  std::string policy;
 };
 
 using EnvMap = std::map<std::string, std::string>;
@@ -78,6 +81,7 @@ struct Sandbox {
   Desired desired = Desired::kStarted;
   std::string error_reason;  // also set on a stopped one that ended by itself
   std::string user = "daytona";
+  std::string created_by;  // the user whose key asked for it
   std::string target = "local";
   EnvMap env;  // what its creator gave; not what is injected
   Labels labels;
@@ -109,7 +113,8 @@ struct CreateRequest {
   std::optional<double> cpu;
   std::optional<double> memory_gib;
   std::optional<double> disk_gib;
-  std::string user;    // empty: daytona
+  std::string user;  // empty: daytona
+  std::string created_by;
   std::string target;  // empty: this machine's region
   bool is_public = false;
   std::optional<int> auto_stop;
@@ -141,6 +146,7 @@ struct NetworkPatch {
   std::optional<bool> block_all;
   std::optional<std::string> allow_list;
   std::optional<std::string> domain_allow_list;
+  std::optional<std::string> policy;
 };
 
 // What keeps a sandbox from being idle. Which of them do is one setting; kAsked always does.

@@ -146,6 +146,11 @@ Result<void> CheckIntervals(const Intervals& i) {
 
 Result<void> CheckNetwork(const Network& network) {
   RETURN_IF_ERROR(CheckEach("networkAllowList", network.allow_list, CheckCidr));
+  if (!network.policy.empty() &&
+      !(network.allow_list.empty() && network.domain_allow_list.empty())) {
+    return Error(Code::kInvalid,
+                 "give either 'policy' or networkAllowList and domainAllowList, not both");
+  }
   return CheckEach("domainAllowList", network.domain_allow_list, CheckDomain);
 }
 

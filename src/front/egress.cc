@@ -51,7 +51,9 @@ Result<std::unique_ptr<Egress>> Egress::Make(const Config& config) {
 
 Result<Egress::PolicyPtr> Egress::PolicyFor(const control::Network& network) const {
   auto own = std::make_shared<Document>();
-  if (!network.block_all) {
+  if (!network.block_all && !network.policy.empty()) {
+    ASSIGN_OR_RETURN(*own, policy::ParseJson(network.policy, Layer::kSandbox));
+  } else if (!network.block_all) {
     RETURN_IF_ERROR(AddList(*own, network.domain_allow_list, ""));
     RETURN_IF_ERROR(AddList(*own, Bracketed(network.allow_list), ":*"));
     if (own->rules.empty()) return policy::Policy::Make({server_});

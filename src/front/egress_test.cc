@@ -56,6 +56,20 @@ TEST_F(EgressTest, AnAddressRangeIsAllowedOnEveryPort) {
   EXPECT_FALSE(policy->Evaluate("pypi.org", 443).allow);
 }
 
+TEST_F(EgressTest, ADocumentOfItsOwnReplacesTheServersPolicy) {
+  control::Network network;
+  network.policy = R"({"allow": "example.org:443", "deny": "pypi.org"})";
+  const auto policy = With(network);
+  EXPECT_TRUE(policy->Evaluate("example.org", 443).allow);
+  EXPECT_EQ(policy->Evaluate("example.org", 443).layer, policy::Layer::kSandbox);
+  EXPECT_FALSE(policy->Evaluate("pypi.org", 443).allow);
+  network.block_all = true;
+  EXPECT_FALSE(With(network)->Evaluate("example.org", 443).allow);
+  network = {};
+  network.policy = R"({"allow": "*.com"})";
+  EXPECT_EQ(egress_->PolicyFor(network).error().code(), Code::kInvalid);
+}
+
 TEST_F(EgressTest, BlockAllWinsOverEveryList) {
   control::Network network;
   network.domain_allow_list = "example.com";

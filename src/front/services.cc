@@ -110,13 +110,16 @@ control::Door Services::MakeDoor() {
     sockets.push_back(std::move(box.sockets.tcp6));
     sockets.push_back(std::move(box.sockets.dns_udp));
     sockets.push_back(std::move(box.sockets.dns_tcp));
-    return gateway_->Attach(sandbox.id, std::move(sockets), box.info.tcp_port);
+    return gateway_->Attach(sandbox.id, sandbox.created_by, std::move(sockets), box.info.tcp_port);
   };
   door.detach = [this](const SandboxId& id) {
     gateway_->Detach(id);
     egress_->Forget(id);
   };
-  door.update = [this](const control::Sandbox& sandbox) { egress_->Set(sandbox); };
+  door.update = [this](const control::Sandbox& sandbox) {
+    egress_->Set(sandbox);
+    gateway_->PolicyChanged(sandbox.id);
+  };
   return door;
 }
 

@@ -5,26 +5,32 @@
 #include <optional>
 
 #include "gateway/deps.h"
+#include "gateway/flows.h"
 #include "gateway/stand_ins.h"
 #include "gateway/throttle.h"
 
 namespace cove::gateway {
 
 struct Box {
-  Box(const Deps& d, SandboxId i, uint16_t port) : deps(d), id(std::move(i)), tcp_port(port) {
+  Box(const Deps& d, SandboxId i, std::string u, uint16_t port)
+      : deps(d), id(std::move(i)), user(std::move(u)), tcp_port(port) {
     if (deps.authority != nullptr) certificates.emplace(*deps.authority, id.value);
   }
 
   const Deps& deps;
   const SandboxId id;
+  const std::string user;  // who made the sandbox; for the audit
   const uint16_t tcp_port;
   StandIns stand_ins;
+  Flows flows;
   RowFilter rows;
   RateLimit dns_rate{1000, 2000};
   size_t connections = 0;
   std::optional<SandboxCertificates> certificates;  // none: TLS is not opened
 
   std::shared_ptr<const policy::Policy> Policy() const { return deps.policy(id); }
+  // A record that says whose it is.
+  audit::Record NewRecord(std::string channel) const;
   // Records a denial soon; nobody waits for it, because nothing follows from it. `key`: see
   // RowFilter.
   void Denied(audit::Record record, policy::Reason reason, const std::string& key = {});

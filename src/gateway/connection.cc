@@ -85,9 +85,7 @@ class Connection {
 
 audit::Record Connection::Row(std::string channel, std::string host,
                               const Decision& decision) const {
-  audit::Record record;
-  record.sandbox = box_.id;
-  record.channel = std::move(channel);
+  audit::Record record = box_.NewRecord(std::move(channel));
   record.host = std::move(host);
   record.port = port();
   if (port() != 0) record.claimed = destination_.ToString();
@@ -329,7 +327,7 @@ Task<void> Connection::Pump(Ledger& ledger, Dialled dialled, StillAllowed still_
   socket_->set_read_timeout({});
   ClientStream client(std::move(socket_), first_.TakeBytes(), &counters_);
   if (!undecided) {
-    co_await RunTunnel(box_.deps.limits, client, *dialled.stream, ledger, std::move(still_allowed));
+    co_await RunTunnel(box_, client, *dialled.stream, ledger, std::move(still_allowed));
     co_return;
   }
   UndecidedClient guarded(client, [this](const FirstBytes& first) {
@@ -339,7 +337,7 @@ Task<void> Connection::Pump(Ledger& ledger, Dialled dialled, StillAllowed still_
     // HTTP is judged request by request, for which it is too late here: the client tries again.
     return first.kind() == FirstBytes::Kind::kOpaque ? Reason::kAllowed : Reason::kHelloTimeout;
   });
-  co_await RunTunnel(box_.deps.limits, guarded, *dialled.stream, ledger, std::move(still_allowed));
+  co_await RunTunnel(box_, guarded, *dialled.stream, ledger, std::move(still_allowed));
   if (guarded.verdict() != Reason::kAllowed) ledger.set_outcome(guarded.verdict());
 }
 

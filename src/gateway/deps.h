@@ -33,7 +33,6 @@ struct Limits {
   Duration dial_attempt_timeout = seconds(5);
   Duration tunnel_idle_timeout = seconds(2 * 60 * 60);
   Duration response_head_timeout = seconds(300);
-  Duration policy_check_interval = seconds(3);  // how soon a revoked rule cuts what it allowed
 };
 inline constexpr size_t kDescriptorsReserved = 1024;
 

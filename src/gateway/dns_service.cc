@@ -17,8 +17,7 @@ constexpr int kErrorsInARowMax = 64;
 constexpr int kDatagramsPerTurn = 64;
 
 void Deny(Box& box, const dns::Query& query, const policy::Decision& decision) {
-  audit::Record record;
-  record.channel = "dns";
+  audit::Record record = box.NewRecord("dns");
   record.host = query.printable ? query.name : "(unprintable)";
   record.rule = decision.rule;
   record.layer = policy::LayerName(decision.layer);
@@ -92,9 +91,7 @@ Task<Result<void>> ServeTcpQuery(Box& box, net::SocketStream& stream) {
 
 std::vector<uint8_t> AnswerDns(Box& box, std::span<const uint8_t> message, DnsTransport transport) {
   if (!box.dns_rate.Take(Now())) {
-    audit::Record record;
-    record.channel = "dns";
-    box.Denied(std::move(record), Reason::kLimit, "dns rate");
+    box.Denied(box.NewRecord("dns"), Reason::kLimit, "dns rate");
     return {};
   }
   const dns::Parsed parsed = dns::ParseQuery(message);

@@ -53,7 +53,8 @@ bool IsSocketOfType(int fd, int type) {
 }  // namespace
 
 struct Gateway::Attached {
-  Attached(const Deps& deps, SandboxId id, uint16_t port) : box(deps, std::move(id), port) {}
+  Attached(const Deps& deps, SandboxId id, std::string user, uint16_t port)
+      : box(deps, std::move(id), std::move(user), port) {}
   Box box;
   async::TaskGroup tasks;
 };
@@ -85,7 +86,8 @@ Gateway::Gateway(Deps deps) : deps_(std::move(deps)), alive_(std::make_shared<Ga
 
 Gateway::~Gateway() { *alive_ = nullptr; }
 
-Result<void> Gateway::Attach(SandboxId id, std::vector<UniqueFd> sockets, uint16_t tcp_port) {
+Result<void> Gateway::Attach(SandboxId id, std::string user, std::vector<UniqueFd> sockets,
+                             uint16_t tcp_port) {
   if (attached(id)) return Error(Code::kConflict, "sandbox " + id.value + " is attached already");
   constexpr int kTypes[kSocketsPerBox] = {SOCK_STREAM, SOCK_STREAM, SOCK_DGRAM, SOCK_STREAM};
   if (sockets.size() != kSocketsPerBox) {
@@ -96,7 +98,7 @@ Result<void> Gateway::Attach(SandboxId id, std::vector<UniqueFd> sockets, uint16
       return Error(Code::kInvalid, "gateway socket " + std::to_string(i) + " is of another type");
     }
   }
-  auto made = std::make_unique<Attached>(deps_, id, tcp_port);
+  auto made = std::make_unique<Attached>(deps_, id, std::move(user), tcp_port);
   Attached* attached = made.get();
   boxes_[std::move(id)] = std::move(made);
   async::TaskGroup& tasks = attached->tasks;
@@ -112,6 +114,11 @@ void Gateway::Detach(const SandboxId& id) {
   const auto gone = boxes_.extract(id);
 }
 
+void Gateway::PolicyChanged(const SandboxId& id) {
+  const auto it = boxes_.find(id);
+  if (it != boxes_.end()) it->second->box.flows.Notify();
+}
+
 Task<void> Gateway::AcceptAll(Attached* attached, UniqueFd socket, Serve serve) {
   {
     net::Listener listener(std::move(socket));
@@ -120,9 +127,7 @@ Task<void> Gateway::AcceptAll(Attached* attached, UniqueFd socket, Serve serve) 
       if (!connection) break;
       if (connections_ >= deps_.limits.connections_max ||
           attached->box.connections >= deps_.limits.connections_per_sandbox_max) {
-        audit::Record record;
-        record.channel = "tcp";
-        attached->box.Denied(std::move(record), policy::Reason::kLimit, "connections");
+        attached->box.Denied(attached->box.NewRecord("tcp"), policy::Reason::kLimit, "connections");
         Reset(std::move(*connection));
         co_await async::Yield();
         continue;

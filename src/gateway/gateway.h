@@ -24,11 +24,16 @@ class Gateway {
   Gateway(const Gateway&) = delete;
 
   // Takes the sandbox's sockets: TCP v4, TCP v6, DNS UDP, DNS TCP (proto/runner.h). kInvalid: not
-  // these four. kConflict: attached already.
-  Result<void> Attach(SandboxId id, std::vector<UniqueFd> sockets, uint16_t tcp_port);
+  // these four. kConflict: attached already. `user` is who made it, for the audit.
+  Result<void> Attach(SandboxId id, std::string user, std::vector<UniqueFd> sockets,
+                      uint16_t tcp_port);
   // Closes the sockets and resets every connection of the sandbox. Nothing if not attached. Must
   // not be called from one of the sandbox's own tasks (the model handler).
   void Detach(const SandboxId& id);
+
+  // What Deps::policy gives for this sandbox is another from now on: every established flow is
+  // judged anew, and cut if it would not be allowed any more. Nothing if not attached.
+  void PolicyChanged(const SandboxId& id);
 
   bool attached(const SandboxId& id) const { return boxes_.contains(id); }
   size_t connections() const { return connections_; }

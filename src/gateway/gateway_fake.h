@@ -58,7 +58,6 @@ class GatewayTest : public ::testing::Test {
     deps_.model = Model;
     deps_.limits.quiet_wait = 20ms;
     deps_.limits.hello_timeout = 300ms;
-    deps_.limits.policy_check_interval = 20ms;
     deps_.limits.dial_attempt_timeout = 500ms;
   }
   void TearDown() override {
@@ -105,7 +104,7 @@ class GatewayTest : public ::testing::Test {
     dns_udp_ = *net::LocalAddress(sockets[2].get());
     sockets.push_back(*net::ListenTcp(any));
     dns_tcp_ = *net::LocalAddress(sockets[3].get());
-    ASSERT_TRUE(gateway_->Attach(id_, std::move(sockets), tcp_.port()));
+    ASSERT_TRUE(gateway_->Attach(id_, "tester", std::move(sockets), tcp_.port()));
   }
 
   // The stand-in of a name is the same in every table.

@@ -297,28 +297,6 @@ TEST_F(GatewayTest, WithoutTheListOfLocalNetworksNothingIsDialled) {
   EXPECT_EQ(Rows().back().reason, "address_not_public");
 }
 
-Task<void> RevokeSoon(std::shared_ptr<const policy::Policy>* policy) {
-  co_await async::Sleep(60ms);
-  *policy = std::make_shared<const policy::Policy>();
-}
-Task<Talk> TalkWhileRevoked(SocketAddress gateway, std::string bytes, std::string* got,
-                            std::shared_ptr<const policy::Policy>* policy) {
-  async::TaskGroup group;
-  group.Spawn(RevokeSoon(policy));
-  co_return co_await SayWithServer(std::move(gateway), 443, "", std::move(bytes), After::kKeepOpen,
-                                   got);
-}
-
-TEST_F(GatewayTest, ARevokedRuleCutsWhatItAllowed) {
-  Start();
-  GoTo("allowed.test", 443);
-  std::string got;
-  const Talk talk = loop_.RunUntil(TalkWhileRevoked(tcp_, Hello("allowed.test"), &got, &policy_));
-  EXPECT_TRUE(talk.reset);
-  EXPECT_EQ(got, Hello("allowed.test"));
-  EXPECT_EQ(Rows().back().reason, "revoked");
-}
-
 Task<std::pair<int, int>> OpenMany(SocketAddress gateway, int n, Gateway* g) {
   std::vector<std::unique_ptr<SocketStream>> streams;
   int resets = 0;
@@ -374,8 +352,8 @@ TEST_F(GatewayTest, DetachResetsConnectionsAndClosesSockets) {
 
 TEST_F(GatewayTest, AttachTakesOnlyTheFourSocketsAndOnlyOnce) {
   Start();
-  EXPECT_EQ(gateway_->Attach(id_, {}, 1).error().code(), Code::kConflict);
-  EXPECT_EQ(gateway_->Attach(SandboxId("other"), {}, 1).error().code(), Code::kInvalid);
+  EXPECT_EQ(gateway_->Attach(id_, "", {}, 1).error().code(), Code::kConflict);
+  EXPECT_EQ(gateway_->Attach(SandboxId("other"), "", {}, 1).error().code(), Code::kInvalid);
 }
 
 std::vector<uint8_t> Question(std::string_view name, uint16_t type) {

@@ -73,13 +73,18 @@ HttpForward::HttpForward(Box& box, HttpOrigin origin, const Counters& counters)
 
 Task<void> HttpForward::Serve(net::StreamPtr client) {
   http::Server server([this](http::Exchange& exchange) { return Handle(exchange); });
+  client_stream_ = client.get();
   async::Event done;
   {
     async::TaskGroup group;
     group.Spawn(ServeAndTell(server, std::move(client), box_.id.value, &done));
-    while (!co_await done.Wait(Now() + box_.deps.limits.policy_check_interval)) {
-      if (ledger_ == nullptr || StillAllowed(ledger_host_)) continue;
+    const Flows::Member member(box_.flows, done);
+    while (!done.is_set()) {
+      co_await done.Wait();
+      if (done.is_set() || ledger_ == nullptr || StillAllowed()) continue;
       ledger_->set_outcome(Reason::kRevoked);
+      // What is cut must not look whole: a body may end where its connection ends.
+      if (client_stream_ != nullptr) client_stream_->MarkAborted();
       break;
     }
   }
@@ -93,13 +98,16 @@ void HttpForward::SettleLedger() {
   }
   settled_ = counters_;
   ledger_.reset();
-  ledger_host_.clear();
+  allowed_ = {};
 }
 
-bool HttpForward::StillAllowed(const std::string& host) const {
-  if (host == kModelHost) return true;
+bool HttpForward::StillAllowed() const {
+  if (allowed_.host == kModelHost) return true;
   const auto policy = box_.Policy();
-  return policy != nullptr && policy->Evaluate(host, origin_.destination.port).allow;
+  return policy != nullptr && policy
+                                  ->EvaluateRequest(allowed_.host, origin_.destination.port,
+                                                    allowed_.method, allowed_.target)
+                                  .allow;
 }
 
 HttpForward::Verdict HttpForward::Judge(const http::RequestHead& request) const {
@@ -108,7 +116,7 @@ HttpForward::Verdict HttpForward::Judge(const http::RequestHead& request) const 
   Verdict out;
   out.host = asked.host;
   out.target = asked.target;
-  out.what = request.method + " " + asked.target.substr(0, asked.target.find('?'));
+  out.method = request.method;
   out.decision.reason = asked.reason;
   if (asked.reason != Reason::kAllowed) return out;
   if (origin_.name && *origin_.name != asked.host) {
@@ -154,17 +162,24 @@ Task<void> HttpForward::Handle(http::Exchange& exchange) {
   }
 }
 
-Task<void> HttpForward::Refuse(http::Exchange& exchange, const Verdict& verdict) {
-  audit::Record record;
-  record.channel = https() ? "https" : "http";
+audit::Record HttpForward::Row(const Verdict& verdict) const {
+  const bool model = verdict.decision.reason == Reason::kModelGateway;
+  audit::Record record = box_.NewRecord(model ? "model" : https() ? "https" : "http");
   record.host = verdict.host;
   record.port = origin_.destination.port;
   record.claimed = origin_.destination.ToString();
   record.rule = verdict.decision.rule;
   record.layer = policy::LayerName(verdict.decision.layer);
-  record.detail = verdict.what;
+  record.reason = policy::ReasonName(verdict.decision.reason);
+  record.method = verdict.method;
+  record.path = verdict.Path();
+  return record;
+}
+
+Task<void> HttpForward::Refuse(http::Exchange& exchange, const Verdict& verdict) {
+  audit::Record record = Row(verdict);
   if (verdict.decision.reason == Reason::kNameMismatch && origin_.name) {
-    record.detail += ", looked up as " + *origin_.name;
+    record.detail = "looked up as " + *origin_.name;
   }
   box_.Denied(std::move(record), verdict.decision.reason);
   co_await Answer(exchange, verdict.decision.reason, verdict.host, origin_.destination.port);
@@ -172,27 +187,20 @@ Task<void> HttpForward::Refuse(http::Exchange& exchange, const Verdict& verdict)
 
 Task<bool> HttpForward::OpenLedger(const Verdict& verdict) {
   // Where a rule is about requests, each one is a decision of its own.
-  const bool shared = !verdict.decision.by_request && ledger_host_ == verdict.host;
-  if (ledger_ != nullptr && shared) co_return true;
+  const bool shared = !verdict.decision.by_request && allowed_.host == verdict.host;
+  if (ledger_ != nullptr && shared) {
+    allowed_ = verdict;
+    co_return true;
+  }
   SettleLedger();
   auto ledger = std::make_unique<Ledger>(*box_.deps.audit);
-  audit::Record record;
-  record.sandbox = box_.id;
-  record.channel = verdict.host == kModelHost ? "model" : https() ? "https" : "http";
-  record.host = verdict.host;
-  record.port = origin_.destination.port;
-  record.claimed = origin_.destination.ToString();
-  record.rule = verdict.decision.rule;
-  record.layer = policy::LayerName(verdict.decision.layer);
-  record.reason = policy::ReasonName(verdict.decision.reason);
-  if (verdict.decision.by_request) record.detail = verdict.what;
-  const auto opened = co_await ledger->Open(std::move(record));
+  const auto opened = co_await ledger->Open(Row(verdict));
   if (!opened) {
     log::Error("gateway.audit_failed", {{"error", opened.error().message()}});
     co_return false;
   }
   ledger_ = std::move(ledger);
-  ledger_host_ = verdict.host;
+  allowed_ = verdict;
   co_return true;
 }
 
@@ -283,10 +291,11 @@ Task<void> HttpForward::Upgrade(http::Exchange& exchange, http::ClientResponse& 
   head.headers.Add("Connection", "Upgrade");
   head.headers.Add("Upgrade", "websocket");
   const net::StreamPtr server = response.TakeStream();
+  client_stream_ = nullptr;
   auto client = co_await exchange.TakeOver(std::move(head));
   if (!client || server == nullptr) co_return;
-  const auto still_allowed = [this, host] { return StillAllowed(host); };
-  co_await RunTunnel(box_.deps.limits, **client, *server, *ledger_, still_allowed);
+  const auto still_allowed = [this] { return StillAllowed(); };
+  co_await RunTunnel(box_, **client, *server, *ledger_, still_allowed);
 }
 
 }  // namespace cove::gateway

@@ -35,17 +35,20 @@ class HttpForward {
     policy::Decision decision;
     std::string host;
     std::string target;
-    std::string what;  // method and path, for the audit; the query may hold secrets
+    std::string method;
+    // For the audit: the query may hold secrets.
+    std::string Path() const { return target.substr(0, target.find('?')); }
   };
   Task<void> Handle(http::Exchange& exchange);
   Verdict Judge(const http::RequestHead& request) const;
+  audit::Record Row(const Verdict& verdict) const;
   Task<void> Refuse(http::Exchange& exchange, const Verdict& verdict);
   Task<bool> OpenLedger(const Verdict& verdict);
   Task<void> Forward(http::Exchange& exchange, const Verdict& verdict);
   Task<void> Relay(http::Exchange& exchange, http::ClientResponse& response);
   Task<void> Upgrade(http::Exchange& exchange, http::ClientResponse& response, std::string host);
   Task<Result<net::StreamPtr>> Dial(http::Url url);
-  bool StillAllowed(const std::string& host) const;
+  bool StillAllowed() const;
   void SettleLedger();
   bool https() const { return origin_.scheme == HttpOrigin::Scheme::kHttps; }
 
@@ -53,8 +56,9 @@ class HttpForward {
   const HttpOrigin origin_;
   const Counters& counters_;
   Counters settled_;
+  net::ByteStream* client_stream_ = nullptr;  // while the server reads requests from it
   std::unique_ptr<Ledger> ledger_;
-  std::string ledger_host_;
+  Verdict allowed_;  // the last one, while the ledger is open
   policy::Reason dial_reason_ = policy::Reason::kAllowed;
   http::Client client_;
 };

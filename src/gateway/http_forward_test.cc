@@ -127,7 +127,7 @@ TEST_F(HttpForwardTest, RulesAboutRequestsHoldForEachOne) {
   EXPECT_EQ(seen_.heads.size(), 2u);
   std::vector<std::string> decided;
   for (const auto& row : Rows()) {
-    if (row.kind == audit::Kind::kDecision) decided.push_back(row.detail);
+    if (row.kind == audit::Kind::kDecision) decided.push_back(row.method + " " + row.path);
   }
   // One decision a request, with what was asked and without what may be secret.
   EXPECT_EQ(decided,

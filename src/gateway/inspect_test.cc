@@ -104,7 +104,8 @@ TEST_F(InspectTest, AnAllowedRequestArrivesThroughBothSidesOfTls) {
   const auto rows = Rows();
   ASSERT_EQ(rows.size(), 2u);
   EXPECT_EQ(rows[0].channel, "https");
-  EXPECT_EQ(rows[0].detail, "GET /org/a");
+  EXPECT_EQ(rows[0].method + " " + rows[0].path, "GET /org/a");
+  EXPECT_EQ(rows[0].user, "tester");
   EXPECT_EQ(rows[0].rule, "allowed.test:80,443 GET /org/** inspect");
   EXPECT_EQ(rows[1].address, kServerIp);
 }

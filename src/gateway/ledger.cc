@@ -16,6 +16,8 @@ Ledger::~Ledger() {
   close.kind = audit::Kind::kClose;
   close.rule.clear();
   close.layer.clear();
+  close.method.clear();
+  close.path.clear();
   close.decision = decision_;
   close.reason = policy::ReasonName(outcome_);
   close.detail = std::move(detail_);

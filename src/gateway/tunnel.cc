@@ -21,8 +21,8 @@ Reason ReasonOf(const Error& error) {
 
 }  // namespace
 
-Task<void> RunTunnel(const Limits& limits, net::ByteStream& client, net::ByteStream& server,
-                     Ledger& ledger, StillAllowed still_allowed) {
+Task<void> RunTunnel(Box& box, net::ByteStream& client, net::ByteStream& server, Ledger& ledger,
+                     StillAllowed still_allowed) {
   struct AbortUnlessDone {
     net::ByteStream& a;
     net::ByteStream& b;
@@ -37,11 +37,15 @@ Task<void> RunTunnel(const Limits& limits, net::ByteStream& client, net::ByteStr
   Result<void> result;
   async::Event done;
   async::TaskGroup group;
-  group.Spawn(PumpAndTell(client, server, &totals, limits.tunnel_idle_timeout, &result, &done));
-  while (!co_await done.Wait(Now() + limits.policy_check_interval)) {
-    if (still_allowed()) continue;
-    ledger.set_outcome(Reason::kRevoked);
-    co_return;
+  group.Spawn(
+      PumpAndTell(client, server, &totals, box.deps.limits.tunnel_idle_timeout, &result, &done));
+  const Flows::Member member(box.flows, done);
+  while (!done.is_set()) {
+    if (!still_allowed()) {
+      ledger.set_outcome(Reason::kRevoked);
+      co_return;
+    }
+    co_await done.Wait();
   }
   if (!result) {
     ledger.set_outcome(ReasonOf(result.error()), result.error().message());

@@ -4,19 +4,21 @@
 
 #include <functional>
 
+#include "gateway/box.h"
 #include "gateway/client_stream.h"
 #include "gateway/first_bytes.h"
 #include "gateway/ledger.h"
 
 namespace cove::gateway {
 
-// Asked again and again while bytes move: a rule that is taken away cuts what it allowed.
+// Asked at the start and at each change of the sandbox's policy: a rule that is taken away cuts
+// what it allowed.
 using StillAllowed = std::function<bool()>;
 
 // Pumps until both directions have ended, half-closes passed on. On anything else both ends are
 // reset, so that a cut stream never looks whole. Sets the ledger's outcome.
-Task<void> RunTunnel(const Limits& limits, net::ByteStream& client, net::ByteStream& server,
-                     Ledger& ledger, StillAllowed still_allowed);
+Task<void> RunTunnel(Box& box, net::ByteStream& client, net::ByteStream& server, Ledger& ledger,
+                     StillAllowed still_allowed);
 
 // The client's end of a connection on which nobody has spoken yet. Whoever speaks first settles it:
 // the server (a banner), then all passes; or the client, then its first bytes are held until

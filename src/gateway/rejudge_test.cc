@@ -1,0 +1,135 @@
+// Goal: a change of policy reaches what is established at once: a flow that would not be allowed
+// any more is cut, one that still would be goes on. Method: two tunnels and a download through one
+// gateway, then another policy; nothing here waits for a timer.
+#include <gmock/gmock.h>
+
+#include "gateway/gateway_fake.h"
+
+namespace cove::gateway {
+namespace {
+
+using ::testing::HasSubstr;
+
+class RejudgeTest : public GatewayTest {
+ protected:
+  void Change(std::string_view toml) {
+    SetDocument(toml);
+    gateway_->PolicyChanged(id_);
+  }
+  std::vector<std::string> ClosingReasons() {
+    std::vector<std::string> out;
+    for (const auto& row : Rows()) {
+      if (row.kind == audit::Kind::kClose) out.push_back(row.host + " " + row.reason);
+    }
+    return out;
+  }
+};
+
+Task<void> Echo(UniqueFd fd) {
+  SocketStream stream(std::move(fd));
+  std::vector<char> buffer(4096);
+  for (;;) {
+    const auto n = co_await stream.Read(buffer);
+    if (!n || *n == 0 || !co_await stream.Write(std::string_view(buffer.data(), *n))) co_return;
+  }
+}
+
+Task<void> EchoAll(net::Listener* listener) {
+  async::TaskGroup group;
+  for (;;) {
+    auto fd = co_await listener->Accept();
+    if (!fd) co_return;
+    group.Spawn(Echo(*std::move(fd)));
+  }
+}
+
+using Stream = std::unique_ptr<SocketStream>;
+
+// What comes back for `bytes`; "reset" or "end" when nothing does.
+Task<std::string> Ask(SocketStream* stream, std::string bytes) {
+  stream->set_read_timeout(3s);
+  if (!bytes.empty()) (void)co_await stream->Write(bytes);
+  std::vector<char> buffer(4096);
+  const auto n = co_await stream->Read(buffer);
+  if (!n) co_return n.error().sys_errno() == ECONNRESET ? "reset" : n.error().message();
+  co_return *n == 0 ? "end" : std::string(buffer.data(), *n);
+}
+
+Task<Stream> Open(SocketAddress gateway) { co_return *co_await net::Connect(gateway, Now() + 2s); }
+
+constexpr std::string_view kBoth = "allow=[\"gone.test:2222\",\"stays.test:2222\"]";
+
+TEST_F(RejudgeTest, ATunnelThatIsNotAllowedAnyMoreIsCutAndAnotherGoesOn) {
+  SetDocument(kBoth);
+  Start();
+  net::Listener listener(*net::ListenTcp(*SocketAddress::FromIp(kServerIp, 2222)));
+  async::TaskGroup servers;
+  servers.Spawn(EchoAll(&listener));
+  GoTo("gone.test", 2222);
+  const Stream gone = loop_.RunUntil(Open(tcp_));
+  ASSERT_EQ(loop_.RunUntil(Ask(gone.get(), "SSH-2.0-a\r\n")), "SSH-2.0-a\r\n");
+  GoTo("stays.test", 2222);
+  const Stream stays = loop_.RunUntil(Open(tcp_));
+  ASSERT_EQ(loop_.RunUntil(Ask(stays.get(), "SSH-2.0-b\r\n")), "SSH-2.0-b\r\n");
+
+  Change("allow=\"**.stays.test:2222\"");
+  EXPECT_EQ(loop_.RunUntil(Ask(gone.get(), "")), "reset");
+  EXPECT_EQ(loop_.RunUntil(Ask(stays.get(), "more")), "more");
+  EXPECT_EQ(ClosingReasons(), std::vector<std::string>{"gone.test revoked"});
+  Change("[[rule]]\nallow=\"stays.test:2222\"\ninspect=true");
+  EXPECT_EQ(loop_.RunUntil(Ask(stays.get(), "")), "reset");
+}
+
+TEST_F(RejudgeTest, APolicyThatCannotBeReadCutsToo) {
+  SetDocument(kBoth);
+  Start();
+  net::Listener listener(*net::ListenTcp(*SocketAddress::FromIp(kServerIp, 2222)));
+  async::TaskGroup servers;
+  servers.Spawn(EchoAll(&listener));
+  GoTo("gone.test", 2222);
+  const Stream gone = loop_.RunUntil(Open(tcp_));
+  ASSERT_EQ(loop_.RunUntil(Ask(gone.get(), "SSH-2.0-a\r\n")), "SSH-2.0-a\r\n");
+  policy_ = nullptr;
+  gateway_->PolicyChanged(id_);
+  EXPECT_EQ(loop_.RunUntil(Ask(gone.get(), "")), "reset");
+}
+
+// Sends the head of an answer whose body never ends.
+Task<void> Drip(net::Listener* listener) {
+  auto fd = co_await listener->Accept();
+  if (!fd) co_return;
+  SocketStream stream(*std::move(fd));
+  std::vector<char> buffer(4096);
+  (void)co_await stream.Read(buffer);
+  (void)co_await stream.Write("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nfirst");
+  (void)co_await stream.Read(buffer);
+}
+
+Task<std::string> ReadUntil(SocketStream* stream, std::string_view end) {
+  std::string out;
+  while (!out.ends_with(end)) {
+    const std::string more = co_await Ask(stream, "");
+    out += more;
+    if (more == "reset" || more == "end") break;
+  }
+  co_return out;
+}
+
+TEST_F(RejudgeTest, ADownloadIsJudgedByItsRequestAgain) {
+  SetDocument("[[rule]]\nallow=\"files.test\"\npaths=[\"/a/**\"]");
+  Start();
+  net::Listener listener(*net::ListenTcp(*SocketAddress::FromIp(kServerIp, 80)));
+  async::TaskGroup servers;
+  servers.Spawn(Drip(&listener));
+  GoTo("files.test", 80);
+  const Stream client = loop_.RunUntil(Open(tcp_));
+  ASSERT_TRUE(loop_.RunUntil(client->Write("GET /a/x HTTP/1.1\r\nHost: files.test\r\n\r\n")));
+  ASSERT_THAT(loop_.RunUntil(ReadUntil(client.get(), "first")), HasSubstr("200 OK"));
+  Change("[[rule]]\nallow=\"files.test\"\npaths=[\"/a/**\",\"/b/**\"]");
+  Change("[[rule]]\nallow=\"files.test\"\npaths=[\"/b/**\"]");
+  EXPECT_EQ(loop_.RunUntil(Ask(client.get(), "")), "reset");
+  EXPECT_EQ(ClosingReasons(), std::vector<std::string>{"files.test revoked"});
+}
+
+}  // namespace
+}  // namespace cove::gateway
