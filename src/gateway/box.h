@@ -31,6 +31,14 @@ struct Box {
   std::shared_ptr<const policy::Policy> Policy() const { return deps.policy(id); }
   // A record that says whose it is.
   audit::Record NewRecord(std::string channel) const;
+  std::shared_ptr<const Credentials> Secrets() const {
+    return deps.credentials ? deps.credentials(id) : nullptr;
+  }
+  // Whether TLS to there has to be opened for the sake of a secret.
+  bool HasSecretFor(std::string_view host, uint16_t port) const {
+    const auto secrets = Secrets();
+    return secrets != nullptr && secrets->Concern(host, port);
+  }
   // Records a denial soon; nobody waits for it, because nothing follows from it. `key`: see
   // RowFilter.
   void Denied(audit::Record record, policy::Reason reason, const std::string& key = {});

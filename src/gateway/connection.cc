@@ -233,7 +233,7 @@ Task<void> Connection::Tls() {
     co_return;
   }
   const Decision decision = policy_->Evaluate(name.host, port());
-  if (decision.allow && decision.inspect) {
+  if (decision.allow && (decision.inspect || box_.HasSecretFor(name.host, port()))) {
     co_await Inspect(name.host, decision);
     co_return;
   }

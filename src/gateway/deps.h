@@ -10,6 +10,7 @@
 #include "audit/log.h"
 #include "base/strong_id.h"
 #include "gateway/authority.h"
+#include "gateway/credentials.h"
 #include "gateway/destination.h"
 #include "http/server.h"
 #include "policy/policy.h"
@@ -45,6 +46,8 @@ struct Deps {
   Resolver resolver;  // empty: net::Resolve on resolver_pool
   // Signs what sandboxes are shown where TLS is opened; null: it never is.
   const Authority* authority = nullptr;
+  // The secrets that a sandbox's requests may carry now; empty, or null for a sandbox: none.
+  std::function<std::shared_ptr<const Credentials>(const SandboxId&)> credentials;
   // Trust towards the servers behind such connections. Set where `authority` is.
   std::shared_ptr<net::TlsContext> upstream_tls;
   // Answers requests to http://models.cove. The exchange lives until the task ends.

@@ -2,6 +2,7 @@
 
 #include <boost/json/object.hpp>
 
+#include "base/text.h"
 #include "gateway/dialer.h"
 #include "gateway/http_request.h"
 #include "gateway/tunnel.h"
@@ -141,7 +142,40 @@ HttpForward::Verdict HttpForward::Judge(const http::RequestHead& request) const 
     return out;
   }
   out.decision = policy->EvaluateRequest(asked.host, port, request.method, asked.target);
+  if (out.decision.allow && https()) FindSecrets(request, out);
   return out;
+}
+
+// Only where TLS was opened: the server was verified, and nobody on the way reads along.
+void HttpForward::FindSecrets(const http::RequestHead& request, Verdict& verdict) const {
+  const auto credentials = box_.Secrets();
+  const std::vector<std::string>& by_rule = verdict.decision.credentials;
+  if (credentials == nullptr && by_rule.empty()) return;
+  CredentialQuestion question;
+  question.host = verdict.host;
+  question.port = origin_.destination.port;
+  question.method = request.method;
+  question.target = verdict.target;
+  question.by_rule = &by_rule;
+  auto found = credentials == nullptr ? Error(Code::kDenied, "the sandbox has no secrets")
+                                      : credentials->For(question);
+  if (found) {
+    verdict.secrets = *std::move(found);
+    // Each use of a secret is a record of its own.
+    verdict.decision.by_request |= !verdict.secrets.empty();
+  } else {
+    verdict.decision.allow = false;
+    verdict.decision.reason = Reason::kNoCredential;
+  }
+}
+
+Outgoing HttpForward::MakeOutgoing(const http::RequestHead& request, const Verdict& verdict) const {
+  http::Url url;
+  url.scheme = https() ? "https" : "http";
+  url.host = verdict.host;
+  url.port = origin_.destination.port;
+  url.target = verdict.target;
+  return Outgoing(request, std::move(url), verdict.secrets);
 }
 
 Task<void> HttpForward::Handle(http::Exchange& exchange) {
@@ -150,7 +184,8 @@ Task<void> HttpForward::Handle(http::Exchange& exchange) {
     co_await Refuse(exchange, verdict);
     co_return;
   }
-  if (!co_await OpenLedger(verdict)) {
+  Outgoing out = MakeOutgoing(exchange.request(), verdict);
+  if (!co_await OpenLedger(verdict, out.secrets())) {
     co_await Answer(exchange, Reason::kAuditUnavailable, verdict.host, origin_.destination.port);
     co_return;
   }
@@ -158,7 +193,7 @@ Task<void> HttpForward::Handle(http::Exchange& exchange) {
   if (verdict.host == kModelHost) {
     co_await box_.deps.model(box_.id, exchange);
   } else {
-    co_await Forward(exchange, verdict);
+    co_await Forward(exchange, verdict, out);
   }
 }
 
@@ -185,7 +220,8 @@ Task<void> HttpForward::Refuse(http::Exchange& exchange, const Verdict& verdict)
   co_await Answer(exchange, verdict.decision.reason, verdict.host, origin_.destination.port);
 }
 
-Task<bool> HttpForward::OpenLedger(const Verdict& verdict) {
+Task<bool> HttpForward::OpenLedger(const Verdict& verdict,
+                                   const std::vector<std::string>& secrets) {
   // Where a rule is about requests, each one is a decision of its own.
   const bool shared = !verdict.decision.by_request && allowed_.host == verdict.host;
   if (ledger_ != nullptr && shared) {
@@ -194,7 +230,9 @@ Task<bool> HttpForward::OpenLedger(const Verdict& verdict) {
   }
   SettleLedger();
   auto ledger = std::make_unique<Ledger>(*box_.deps.audit);
-  const auto opened = co_await ledger->Open(Row(verdict));
+  audit::Record record = Row(verdict);
+  if (!secrets.empty()) record.detail = "with secret " + Join(secrets, ", ");
+  const auto opened = co_await ledger->Open(std::move(record));
   if (!opened) {
     log::Error("gateway.audit_failed", {{"error", opened.error().message()}});
     co_return false;
@@ -223,22 +261,13 @@ Task<Result<net::StreamPtr>> HttpForward::Dial(http::Url url) {
                                      Now() + box_.deps.limits.dial_timeout);
 }
 
-Task<void> HttpForward::Forward(http::Exchange& exchange, const Verdict& verdict) {
-  const http::RequestHead& in = exchange.request();
-  http::ClientRequest request;
-  request.method = in.method;
-  request.url.scheme = https() ? "https" : "http";
-  request.url.host = verdict.host;
-  request.url.port = origin_.destination.port;
-  request.url.target = verdict.target;
-  request.headers = RequestHeadersToSend(in.headers);
-  if (AsksForWebSocket(in)) {
-    request.headers.Add("Connection", "Upgrade");
-    request.headers.Add("Upgrade", "websocket");
+Task<void> HttpForward::Forward(http::Exchange& exchange, const Verdict& verdict, Outgoing& out) {
+  auto taken = co_await out.Take(exchange.body());
+  if (!taken) {
+    ledger_->set_outcome(Reason::kClientClosed, taken.error().message());
+    co_return;
   }
-  if (in.headers.Has("content-length") || in.headers.Has("transfer-encoding")) {
-    request.stream = &exchange.body();
-  }
+  http::ClientRequest request = *std::move(taken);
   request.head_deadline = Now() + box_.deps.limits.response_head_timeout;
   dial_reason_ = Reason::kAllowed;
   auto response = co_await client_.Send(std::move(request));
@@ -251,20 +280,24 @@ Task<void> HttpForward::Forward(http::Exchange& exchange, const Verdict& verdict
   if ((*response)->head().status == 101) {
     co_await Upgrade(exchange, **response, verdict.host);
   } else {
-    co_await Relay(exchange, **response);
+    co_await Relay(exchange, **response, out);
   }
 }
 
 // Leaving early leaves the writer unfinished, which breaks the connection: a cut body stays cut.
-Task<void> HttpForward::Relay(http::Exchange& exchange, http::ClientResponse& response) {
-  http::ResponseHead head;
-  head.status = response.head().status;
-  head.headers = ResponseHeadersToSend(response.head().headers);
-  auto writer = co_await exchange.StartResponse(std::move(head));
+Task<void> HttpForward::Relay(http::Exchange& exchange, http::ClientResponse& response,
+                              Outgoing& out) {
+  auto answer = co_await out.TakeAnswer(response);
+  if (!answer) {
+    ledger_->set_outcome(Reason::kBroken, answer.error().message());
+    co_await Answer(exchange, Reason::kBroken, allowed_.host, origin_.destination.port);
+    co_return;
+  }
+  auto writer = co_await exchange.StartResponse(std::move(answer->head));
   if (!writer) co_return;
   std::vector<char> buffer(kRelayBuffer);
   for (;;) {
-    const auto n = co_await response.body().Read(buffer);
+    const auto n = co_await answer->body->Read(buffer);
     if (!n) {
       ledger_->set_outcome(Reason::kBroken, n.error().message());
       co_return;

@@ -12,6 +12,7 @@
 #include "gateway/box.h"
 #include "gateway/client_stream.h"
 #include "gateway/ledger.h"
+#include "gateway/outgoing.h"
 #include "http/client.h"
 
 namespace cove::gateway {
@@ -38,14 +39,17 @@ class HttpForward {
     std::string method;
     // For the audit: the query may hold secrets.
     std::string Path() const { return target.substr(0, target.find('?')); }
+    CredentialUse secrets;
   };
   Task<void> Handle(http::Exchange& exchange);
   Verdict Judge(const http::RequestHead& request) const;
   audit::Record Row(const Verdict& verdict) const;
   Task<void> Refuse(http::Exchange& exchange, const Verdict& verdict);
-  Task<bool> OpenLedger(const Verdict& verdict);
-  Task<void> Forward(http::Exchange& exchange, const Verdict& verdict);
-  Task<void> Relay(http::Exchange& exchange, http::ClientResponse& response);
+  void FindSecrets(const http::RequestHead& request, Verdict& verdict) const;
+  Outgoing MakeOutgoing(const http::RequestHead& request, const Verdict& verdict) const;
+  Task<bool> OpenLedger(const Verdict& verdict, const std::vector<std::string>& secrets);
+  Task<void> Forward(http::Exchange& exchange, const Verdict& verdict, Outgoing& out);
+  Task<void> Relay(http::Exchange& exchange, http::ClientResponse& response, Outgoing& out);
   Task<void> Upgrade(http::Exchange& exchange, http::ClientResponse& response, std::string host);
   Task<Result<net::StreamPtr>> Dial(http::Url url);
   bool StillAllowed() const;

@@ -27,6 +27,9 @@ constexpr std::array kEntries = {
           "Rules limit the paths of this host, and this path can be read in more ways than one."},
     Entry{Reason::kNeedsInspection, "needs_inspection",
           "Rules limit the methods or paths of this host, which TLS hides: add inspect = true."},
+    Entry{Reason::kNoCredential, "no_credential",
+          "The rule gives this request a secret that does not exist or is not for it. Tell the "
+          "operator."},
     Entry{Reason::kClientDistrusts, "client_distrusts",
           "The gateway opens TLS to this host, and the client does not trust the sandbox's own "
           "authority; see the trust variables in the guide."},

@@ -18,6 +18,7 @@ enum class Reason : uint8_t {
   kRequestNotAllowed,   // the host is allowed, this method or path is not
   kBadPath,             // a rule speaks of paths, and this one has no single reading
   kNeedsInspection,     // rules speak of methods or paths, which TLS hides from the gateway
+  kNoCredential,        // a rule gives a secret that is not there or not for this request
   kClientDistrusts,     // TLS was to be opened, and the client did not accept the certificate
   kBadName,             // not a host name in the one accepted form
   kDnsOverHttps,        // a public DoH resolver under a wildcard: needs a rule of its own

@@ -1,0 +1,229 @@
+#include "gateway/credentials.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "codec/base64.h"
+#include "codec/http1.h"
+#include "json/json.h"
+#include "policy/judge.h"
+
+namespace cove::gateway {
+namespace {
+
+using Kind = CredentialHeader::Kind;
+
+constexpr std::string_view kAuthorization = "Authorization";
+// Shorter values would be found where they do not stand.
+constexpr size_t kEchoBytesMin = 8;
+
+bool IsFor(const Credential& credential, const policy::Question& question) {
+  return policy::Ask(credential.scope, question).kind == policy::Answer::Kind::kAllow;
+}
+
+void AddOnce(std::vector<std::string>& names, const std::string& name) {
+  if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+}
+
+bool ReplaceAll(std::string& text, const std::string& from, const std::string& to) {
+  bool found = false;
+  for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) {
+    text.replace(at, from.size(), to);
+    found = true;
+  }
+  return found;
+}
+
+// The value of a header field with the secret in it, if its placeholder stands there.
+bool PutIntoField(const Credential& credential, std::string& value) {
+  constexpr std::string_view kBasic = "basic ";
+  if (ReplaceAll(value, credential.placeholder, credential.value)) return true;
+  if (!EqualsIgnoreCase(std::string_view(value).substr(0, kBasic.size()), kBasic)) return false;
+  auto pair = codec::DecodeBase64(Trim(std::string_view(value).substr(kBasic.size())));
+  if (!pair || !ReplaceAll(*pair, credential.placeholder, credential.value)) return false;
+  value = "Basic " + codec::EncodeBase64(*pair);
+  return true;
+}
+
+std::string InJson(const std::string& value) {
+  const std::string quoted = json::Write(json::Value(value));
+  return quoted.substr(1, quoted.size() - 2);
+}
+
+std::string FieldName(const CredentialHeader& header) {
+  return header.kind == Kind::kField ? header.text : std::string(kAuthorization);
+}
+
+std::string FieldValue(const Credential& credential) {
+  switch (credential.header.kind) {
+    case Kind::kBasic:
+      return "Basic " + codec::EncodeBase64(credential.header.text + ":" + credential.value);
+    case Kind::kField:
+      return credential.value;
+    default:
+      return "Bearer " + credential.value;
+  }
+}
+
+std::string MediaType(const http::Headers& headers) {
+  const std::string_view text = headers.Get("content-type").value_or("");
+  return ToLower(Trim(text.substr(0, text.find(';'))));
+}
+
+// Fields that frame the message or name its host were read already, as they came.
+bool MayHold(std::string_view name) {
+  return !EqualsIgnoreCase(name, "host") && !EqualsIgnoreCase(name, "content-length") &&
+         !EqualsIgnoreCase(name, "transfer-encoding") && !EqualsIgnoreCase(name, "connection");
+}
+
+}  // namespace
+
+Result<CredentialHeader> CredentialHeader::Parse(std::string_view text) {
+  const size_t blank = text.find(' ');
+  const std::string_view word = text.substr(0, blank);
+  const std::string_view rest = blank == text.npos ? "" : text.substr(blank + 1);
+  CredentialHeader out;
+  out.text = rest;
+  if (text.empty()) return out;
+  if (text == "bearer") {
+    out.kind = Kind::kBearer;
+    return out;
+  }
+  if (word == "basic" && !rest.empty() && codec::IsHttpFieldValue(rest) &&
+      rest.find(':') == rest.npos) {
+    out.kind = Kind::kBasic;
+    return out;
+  }
+  if (word == "field" && codec::IsHttpToken(rest) && MayHold(rest)) {
+    out.kind = Kind::kField;
+    return out;
+  }
+  return Error(
+      Code::kInvalid,
+      "the header of a secret is \"bearer\", \"basic USER\" or \"field NAME\", for example "
+      "\"field X-Api-Key\"");
+}
+
+std::vector<std::string> CredentialUse::PutInto(http::Headers& headers, std::string& target) const {
+  std::vector<std::string> used;
+  http::Headers out;
+  for (const auto& [name, text] : headers) {
+    std::string value = text;
+    for (const CredentialPtr& one : placed_) {
+      // A value that cannot stand in a header (a key of many lines) stays away from it.
+      if (!one->in_header || !MayHold(name) || !codec::IsHttpFieldValue(one->value)) continue;
+      if (PutIntoField(*one, value)) AddOnce(used, one->name);
+    }
+    out.Add(name, std::move(value));
+  }
+  const size_t query = target.find('?');
+  if (query != std::string::npos) {
+    std::string text = target.substr(query);
+    for (const CredentialPtr& one : placed_) {
+      if (!one->in_query) continue;
+      if (ReplaceAll(text, one->placeholder, PercentEncode(one->value))) AddOnce(used, one->name);
+    }
+    target = target.substr(0, query) + text;
+  }
+  if (used.empty()) AddOwn(out, used);
+  // What comes back has to be readable here.
+  out.Set("Accept-Encoding", "identity");
+  headers = std::move(out);
+  return used;
+}
+
+void CredentialUse::AddOwn(http::Headers& headers, std::vector<std::string>& used) const {
+  std::vector<std::string> fields;
+  for (const CredentialPtr& one : added_) {
+    const std::string field = ToLower(FieldName(one->header));
+    if (!codec::IsHttpFieldValue(one->value)) continue;
+    if (std::find(fields.begin(), fields.end(), field) != fields.end()) continue;
+    headers.Set(FieldName(one->header), FieldValue(*one));
+    fields.push_back(field);
+    AddOnce(used, one->name);
+  }
+}
+
+std::vector<Replacement> CredentialUse::InBody(const http::Headers& headers) const {
+  std::vector<Replacement> out;
+  if (headers.Has("content-encoding")) return out;
+  const std::string type = MediaType(headers);
+  const bool json = type == "application/json" || type.ends_with("+json") ||
+                    type == "application/x-ndjson" || type == "application/jsonl";
+  const bool form = type == "application/x-www-form-urlencoded";
+  const bool text = type.starts_with("text/") || type == "multipart/form-data";
+  if (!json && !form && !text) return out;
+  for (const CredentialPtr& one : placed_) {
+    if (!one->in_body) continue;
+    const std::string value = json   ? InJson(one->value)
+                              : form ? PercentEncode(one->value)
+                                     : one->value;
+    out.push_back({one->placeholder, value});
+  }
+  return out;
+}
+
+// Each in the forms that it was sent in.
+std::vector<Replacement> CredentialUse::InAnswer() const {
+  std::vector<Replacement> out;
+  for (const auto* list : {&placed_, &added_}) {
+    for (const CredentialPtr& one : *list) {
+      if (one->value.size() < kEchoBytesMin) continue;
+      std::vector<std::string> forms;
+      AddOnce(forms, one->value);
+      AddOnce(forms, InJson(one->value));
+      AddOnce(forms, PercentEncode(one->value));
+      if (one->header.kind == Kind::kBasic) {
+        AddOnce(forms, codec::EncodeBase64(one->header.text + ":" + one->value));
+      }
+      for (std::string& form : forms) out.push_back({std::move(form), one->placeholder});
+    }
+  }
+  return out;
+}
+
+Credentials::Credentials(std::shared_ptr<const Vault> vault, std::vector<std::string> attached)
+    : vault_(std::move(vault)) {
+  std::sort(attached.begin(), attached.end());
+  attached.erase(std::unique(attached.begin(), attached.end()), attached.end());
+  for (const std::string& name : attached) {
+    if (const auto it = vault_->find(name); it != vault_->end()) attached_.push_back(it->second);
+  }
+}
+
+bool Credentials::Concern(std::string_view host, uint16_t port) const {
+  policy::Question question;
+  question.host = host;
+  question.port = port;
+  return std::any_of(attached_.begin(), attached_.end(), [&](const CredentialPtr& one) {
+    return policy::Ask(one->scope, question).kind != policy::Answer::Kind::kDeny;
+  });
+}
+
+Result<CredentialUse> Credentials::For(const CredentialQuestion& asked) const {
+  const auto path = policy::RequestPath::Parse(asked.target);
+  policy::Question question;
+  question.host = asked.host;
+  question.port = asked.port;
+  question.method = asked.method;
+  question.path = path ? &*path : nullptr;
+  CredentialUse out;
+  for (const CredentialPtr& one : attached_) {
+    if (IsFor(*one, question)) out.placed_.push_back(one);
+  }
+  if (asked.by_rule != nullptr) {
+    for (const std::string& name : *asked.by_rule) {
+      const auto it = vault_->find(name);
+      if (it != vault_->end() && IsFor(*it->second, question)) out.added_.push_back(it->second);
+    }
+    if (!asked.by_rule->empty() && out.added_.empty()) {
+      return Error(Code::kDenied, "no secret that the rule names is for this request");
+    }
+  }
+  for (const CredentialPtr& one : out.placed_) {
+    if (one->header.kind != Kind::kNone) out.added_.push_back(one);
+  }
+  return out;
+}
+
+}  // namespace cove::gateway

@@ -1,0 +1,101 @@
+// Secrets that are put into requests on their way out.
+//
+// Concept: a sandbox has placeholders, never values. For each request that the policy allowed, on a
+// connection whose TLS the gateway opened, Credentials says which secrets are for it (host, port,
+// method, path, compared by the policy's own rules); CredentialUse then changes the request that is
+// sent on: a placeholder in a header, in the user or password of Basic, in the query or in a body
+// of text becomes the value, and a secret that has a header of its own is added to requests that
+// brought no placeholder. Each request is looked at by itself, so a redirect carries nothing that
+// its own host is not given. What comes back is searched for the values as well: a server that
+// repeats what it was sent shows the sandbox the placeholder.
+// Values never go into logs, errors or the audit, which names secrets.
+// Thread: values; a Credentials is immutable and shared.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gateway/text_replacer.h"
+#include "http/message.h"
+#include "policy/document.h"
+
+namespace cove::gateway {
+
+// The header that a secret goes into by itself.
+struct CredentialHeader {
+  enum class Kind {
+    kNone,    // only where the placeholder stands; if a rule adds it nevertheless: kBearer
+    kBearer,  // Authorization: Bearer VALUE
+    kBasic,   // Authorization: Basic, with `text` as the user and the value as the password
+    kField,   // a field of its own, whose name is `text`
+  };
+  Kind kind = Kind::kNone;
+  std::string text;
+
+  // "", "bearer", "basic USER", "field NAME". kInvalid says what would be right.
+  static Result<CredentialHeader> Parse(std::string_view text);
+};
+
+struct Credential {
+  std::string name;
+  std::string placeholder;  // unreserved characters of URIs only
+  std::string value;        // not empty
+  policy::Document scope;   // denies by default: where its rules allow, the secret may go
+  CredentialHeader header;
+  // Where its placeholder counts.
+  bool in_header = true;
+  bool in_query = true;
+  bool in_body = true;
+};
+using CredentialPtr = std::shared_ptr<const Credential>;
+using Vault = std::map<std::string, CredentialPtr, std::less<>>;  // of an organisation, by name
+
+// What one request is given.
+class CredentialUse {
+ public:
+  bool empty() const { return placed_.empty() && added_.empty(); }
+  // Changes the head of the request that is sent on. Gives the names of the secrets that are in it
+  // now, each once: for the audit.
+  std::vector<std::string> PutInto(http::Headers& headers, std::string& target) const;
+  // What to replace in the request's body; empty: it is sent as it is. Bodies of other types than
+  // JSON, forms and text, and compressed ones, are.
+  std::vector<Replacement> InBody(const http::Headers& headers) const;
+  // What to replace in what the server answers.
+  std::vector<Replacement> InAnswer() const;
+
+ private:
+  friend class Credentials;
+  void AddOwn(http::Headers& headers, std::vector<std::string>& used) const;
+  std::vector<CredentialPtr> placed_;  // where their placeholder stands
+  std::vector<CredentialPtr> added_;   // by themselves, in order of precedence
+};
+
+struct CredentialQuestion {
+  std::string_view host;  // canonical
+  uint16_t port = 0;
+  std::string_view method;
+  std::string_view target;
+  // Secrets that the policy's rules name for this request.
+  const std::vector<std::string>* by_rule = nullptr;
+};
+
+class Credentials {
+ public:
+  // `attached`: the names of the secrets whose placeholders the sandbox has. A name that is not in
+  // the vault is no secret (any more).
+  Credentials(std::shared_ptr<const Vault> vault, std::vector<std::string> attached);
+
+  // Whether a secret that the sandbox has could go there: then TLS has to be opened.
+  bool Concern(std::string_view host, uint16_t port) const;
+  // kDenied when rules name secrets and none of them is for this request, so that a rule which
+  // promises a secret never sends a request without one.
+  Result<CredentialUse> For(const CredentialQuestion& question) const;
+
+ private:
+  std::shared_ptr<const Vault> vault_;
+  std::vector<CredentialPtr> attached_;
+};
+
+}  // namespace cove::gateway

@@ -1,0 +1,71 @@
+#include "gateway/outgoing.h"
+
+#include "base/text.h"
+
+namespace cove::gateway {
+namespace {
+
+// A compressed answer to a request that asked for none is passed as it is.
+bool IsCompressed(const http::Headers& headers) {
+  const auto coding = headers.Get("content-encoding");
+  return coding && !EqualsIgnoreCase(*coding, "identity");
+}
+
+}  // namespace
+
+Outgoing::Outgoing(const http::RequestHead& in, http::Url url, CredentialUse secrets)
+    : use_(std::move(secrets)) {
+  request_.method = in.method;
+  is_head_ = in.method == "HEAD";
+  request_.url = std::move(url);
+  request_.headers = RequestHeadersToSend(in.headers);
+  if (!use_.empty()) {
+    names_ = use_.PutInto(request_.headers, request_.url.target);
+    in_body_ = use_.InBody(request_.headers);
+  }
+  if (AsksForWebSocket(in)) {
+    request_.headers.Add("Connection", "Upgrade");
+    request_.headers.Add("Upgrade", "websocket");
+  }
+  has_body_ = in.headers.Has("content-length") || in.headers.Has("transfer-encoding");
+}
+
+http::Task<Result<http::ClientRequest>> Outgoing::Take(http::BodyReader& body) {
+  if (has_body_ && !in_body_.empty()) {
+    body_.emplace(body, std::move(in_body_));
+    CO_RETURN_IF_ERROR(co_await body_->Prepare());
+    request_.stream = &*body_;
+  } else if (has_body_) {
+    request_.stream = &body;
+  }
+  co_return std::move(request_);
+}
+
+http::Task<Result<Outgoing::Answer>> Outgoing::TakeAnswer(http::ClientResponse& response) {
+  Answer out;
+  out.head.status = response.head().status;
+  out.head.headers = ResponseHeadersToSend(response.head().headers);
+  out.body = &response.body();
+  const std::vector<Replacement> hidden = use_.InAnswer();
+  if (hidden.empty()) co_return out;
+  http::Headers headers;
+  for (const auto& [name, value] : out.head.headers) {
+    headers.Add(name, TextReplacer::All(value, hidden));
+  }
+  out.head.headers = std::move(headers);
+  const int status = out.head.status;
+  if (is_head_ || status == 204 || status == 304) co_return out;
+  if (IsCompressed(out.head.headers)) co_return out;
+  answer_body_.emplace(response.body(), hidden);
+  CO_RETURN_IF_ERROR(co_await answer_body_->Prepare());
+  out.body = &*answer_body_;
+  const auto length = answer_body_->length();
+  if (!length) {
+    out.head.headers.Remove("content-length");
+  } else if (out.head.headers.Has("content-length")) {
+    out.head.headers.Set("Content-Length", std::to_string(*length));
+  }
+  co_return out;
+}
+
+}  // namespace cove::gateway

@@ -1,0 +1,45 @@
+// The request that is sent on in place of the one that came from the sandbox, with the secrets that
+// it is given; and the answer on its way back. Shared by every version of HTTP.
+// Thread: loop-confined.
+#pragma once
+
+#include "gateway/credentials.h"
+#include "gateway/http_request.h"
+#include "gateway/replaced_body.h"
+#include "http/client.h"
+#include "http/server.h"
+
+namespace cove::gateway {
+
+class Outgoing {
+ public:
+  // `url` is where it goes, its target that of the request as it was judged.
+  Outgoing(const http::RequestHead& in, http::Url url, CredentialUse secrets);
+  Outgoing(const Outgoing&) = delete;
+
+  // Names of the secrets that are in its head, for the audit.
+  const std::vector<std::string>& secrets() const { return names_; }
+  // The request, whose body is read from `body` (which outlives the exchange). Called once. An
+  // error is the body's.
+  http::Task<Result<http::ClientRequest>> Take(http::BodyReader& body);
+
+  // The head of the answer as the sandbox gets it, and what it reads the body from: `body`, or one
+  // that belongs to this and hides secrets.
+  struct Answer {
+    http::ResponseHead head;
+    http::BodyReader* body = nullptr;
+  };
+  http::Task<Result<Answer>> TakeAnswer(http::ClientResponse& response);
+
+ private:
+  http::ClientRequest request_;
+  CredentialUse use_;
+  std::vector<std::string> names_;
+  std::vector<Replacement> in_body_;
+  bool has_body_ = false;
+  bool is_head_ = false;
+  std::optional<ReplacedBody> body_;
+  std::optional<ReplacedBody> answer_body_;
+};
+
+}  // namespace cove::gateway

@@ -1,0 +1,33 @@
+// A message body in which texts are replaced as it passes. Thread: loop-confined.
+#pragma once
+
+#include "gateway/text_replacer.h"
+#include "http/message.h"
+
+namespace cove::gateway {
+
+class ReplacedBody final : public http::BodyReader {
+ public:
+  // `inner` must outlive it.
+  ReplacedBody(http::BodyReader& inner, std::vector<Replacement> replacements)
+      : inner_(inner), replacer_(std::move(replacements)) {}
+
+  // Reads a body of a known, small length to its end, so that its new length is known too: not
+  // every server takes a body without one. To be awaited before the first Read().
+  http::Task<Result<void>> Prepare();
+
+  http::Task<Result<size_t>> Read(std::span<char> buffer) override;
+  std::optional<uint64_t> length() const override;
+
+ private:
+  http::Task<Result<void>> Fill();
+
+  http::BodyReader& inner_;
+  TextReplacer replacer_;
+  std::string ready_;
+  size_t taken_ = 0;
+  bool ended_ = false;
+  bool whole_ = false;  // ready_ is all of it
+};
+
+}  // namespace cove::gateway

@@ -1,0 +1,215 @@
+// Goal: secrets pass through the whole door: opened TLS, the request with the value in it, the
+// answer without it, the audit with the name only, and every other host without any.
+// Method: the gateway of gateway_fake.h between a TLS client and our own HTTPS server that keeps
+// what it was sent and answers with it.
+#include <gmock/gmock.h>
+
+#include <fstream>
+
+#include "codec/base64.h"
+#include "gateway/gateway_fake.h"
+#include "net/test_certificate.h"
+#include "net/tls.h"
+
+namespace cove::gateway {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+constexpr char kPlaceholder[] = "dtn_secret_0123456789abcdef";
+constexpr char kValue[] = "the-real-value-of-it";
+
+class SecretRequestsTest : public GatewayTest {
+ protected:
+  void SetUp() override {
+    GatewayTest::SetUp();
+    if (IsSkipped()) return;
+    authority_ = *Authority::Open(directory_);
+    deps_.authority = authority_.get();
+    trust_ = *net::TlsContext::MakeClient(directory_ + "/ca.pem");
+    const auto made = net::MakeTestCertificate("DNS:allowed.test,DNS:second.test");
+    server_ = *net::TlsContext::MakeServer(made.cert_pem, made.key_pem);
+    std::ofstream(directory_ + "/upstream.pem") << made.ca_pem;
+    deps_.upstream_tls = *net::TlsContext::MakeClient(directory_ + "/upstream.pem");
+    SetRules({"allowed.test", "second.test"});
+    Give("");
+    deps_.credentials = [this](const SandboxId&) { return credentials_; };
+  }
+  void Give(std::string_view header, std::vector<std::string> attached = {"api"}) {
+    Credential one;
+    one.name = "api";
+    one.placeholder = kPlaceholder;
+    one.value = kValue;
+    one.header = *CredentialHeader::Parse(header);
+    one.scope.rules.push_back(*policy::ParseRule("allowed.test", policy::Layer::kNone));
+    auto vault = std::make_shared<Vault>();
+    (*vault)["api"] = std::make_shared<const Credential>(std::move(one));
+    credentials_ = std::make_shared<Credentials>(std::move(vault), std::move(attached));
+  }
+
+  static Task<void> Keep(SecretRequestsTest* t, http::Exchange& exchange) {
+    t->seen_ = exchange.request();
+    t->seen_length_ = exchange.body().length();
+    auto body = co_await http::ReadAll(exchange.body(), 1 << 22);
+    t->seen_body_ = body ? *body : "cut";
+    http::ResponseHead head;
+    head.headers.Add("X-Echo", std::string(t->seen_.headers.Get("authorization").value_or("none")));
+    const size_t query = t->seen_.target.find('?');
+    head.headers.Add(
+        "Location",
+        "https://second.test/" + (query == std::string::npos ? "" : t->seen_.target.substr(query)));
+    std::string all = "got " + t->seen_.target + " " + t->seen_body_;
+    for (const auto& [name, value] : t->seen_.headers) all += "\n" + name + ": " + value;
+    (void)co_await exchange.Respond(std::move(head), std::move(all));
+  }
+  static Task<void> ServeOne(SecretRequestsTest* t, net::Listener& listener, bool tls) {
+    auto fd = co_await listener.Accept();
+    if (!fd) co_return;
+    net::StreamPtr stream = std::make_unique<SocketStream>(*std::move(fd));
+    if (tls) {
+      auto accepted = co_await net::TlsAccept(t->server_, std::move(stream), Now() + 2s);
+      if (!accepted) co_return;
+      stream = *std::move(accepted);
+    }
+    const auto keep = [t](http::Exchange& exchange) { return Keep(t, exchange); };
+    http::Server server(keep);
+    co_await server.ServeConnection(std::move(stream), "test");
+  }
+  static Task<std::string> Talk(SecretRequestsTest* t, std::string name, uint16_t port,
+                                std::string bytes) {
+    net::Listener listener(*net::ListenTcp(*SocketAddress::FromIp(kServerIp, port)));
+    async::TaskGroup group;
+    group.Spawn(ServeOne(t, listener, port == 443));
+    auto socket = co_await net::Connect(t->tcp_, Now() + 2s);
+    if (!socket) co_return "no connection";
+    net::StreamPtr stream = *std::move(socket);
+    if (port == 443) {
+      auto tls = co_await net::TlsConnect(t->trust_, std::move(stream), name, Now() + 2s);
+      if (!tls) co_return tls.error().message();
+      stream = *std::move(tls);
+    }
+    stream->set_read_timeout(3s);
+    (void)co_await stream->Write(bytes);
+    std::string received;
+    std::vector<char> buffer(4096);
+    for (;;) {
+      const auto n = co_await stream->Read(buffer);
+      if (!n || *n == 0) co_return received;
+      received.append(buffer.data(), *n);
+    }
+  }
+  std::string Send(std::string name, std::string bytes, uint16_t port = 443) {
+    GoTo(name, port);
+    return loop_.RunUntil(Talk(this, name, port, std::move(bytes)));
+  }
+  static std::string Request(std::string_view start, std::string_view host,
+                             std::string_view fields = "", std::string_view body = "") {
+    std::string out = std::string(start) + " HTTP/1.1\r\nHost: " + std::string(host) +
+                      "\r\nConnection: close\r\n" + std::string(fields);
+    if (!body.empty()) out += "Content-Length: " + std::to_string(body.size()) + "\r\n";
+    return out + "\r\n" + std::string(body);
+  }
+  std::string AuditText() {
+    std::string out;
+    for (const auto& row : Rows()) out += audit::WriteLine(row, audit::kGenesis) + "\n";
+    return out;
+  }
+
+  std::unique_ptr<Authority> authority_;
+  std::shared_ptr<net::TlsContext> trust_;
+  std::shared_ptr<net::TlsContext> server_;
+  std::shared_ptr<const Credentials> credentials_;
+  http::RequestHead seen_;
+  std::optional<uint64_t> seen_length_;
+  std::string seen_body_;
+};
+
+const std::string kBearer = std::string("Authorization: Bearer ") + kPlaceholder + "\r\n";
+
+TEST_F(SecretRequestsTest, ItsHostGetsTheValueAndTheSandboxNeverSeesIt) {
+  Start();
+  const std::string answer = Send(
+      "allowed.test", Request(std::string("GET /x?k=") + kPlaceholder, "allowed.test", kBearer));
+  EXPECT_EQ(seen_.headers.Get("authorization"), std::string("Bearer ") + kValue);
+  EXPECT_EQ(seen_.target, std::string("/x?k=") + kValue);
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(answer, HasSubstr(std::string("X-Echo: Bearer ") + kPlaceholder));
+  EXPECT_THAT(answer, HasSubstr(std::string("https://second.test/?k=") + kPlaceholder));
+  EXPECT_THAT(answer, HasSubstr(std::string("got /x?k=") + kPlaceholder));
+  EXPECT_THAT(answer, Not(HasSubstr(kValue)));
+  EXPECT_EQ(Rows().front().detail, "with secret api");
+  EXPECT_EQ(Rows().front().path, "/x");
+  EXPECT_THAT(AuditText(), Not(HasSubstr(kValue)));
+}
+
+TEST_F(SecretRequestsTest, AnotherHostIsNotOpenedAndGetsThePlaceholder) {
+  SetDocument("allow=[\"allowed.test\"]\n[[rule]]\nallow=\"second.test\"\ninspect=true\n");
+  Start();
+  Send("second.test", Request(std::string("GET /?k=") + kPlaceholder, "second.test", kBearer));
+  EXPECT_EQ(seen_.headers.Get("authorization"), std::string("Bearer ") + kPlaceholder);
+  EXPECT_EQ(seen_.target, std::string("/?k=") + kPlaceholder);
+}
+
+TEST_F(SecretRequestsTest, ATunnelToAHostWithoutSecretsStaysOpaque) {
+  Start();
+  // The server's own certificate is seen, which the sandbox's authority did not sign.
+  EXPECT_THAT(Send("second.test", Request("GET /", "second.test")), HasSubstr("certificate"));
+}
+
+TEST_F(SecretRequestsTest, PlainHttpCarriesThePlaceholder) {
+  Start();
+  Send("allowed.test", Request("GET /", "allowed.test", kBearer), 80);
+  EXPECT_EQ(seen_.headers.Get("authorization"), std::string("Bearer ") + kPlaceholder);
+}
+
+TEST_F(SecretRequestsTest, ABodyIsReplacedAndItsLengthIsRight) {
+  Start();
+  const std::string body = std::string(R"({"key":")") + kPlaceholder + R"("})";
+  const std::string answer =
+      Send("allowed.test",
+           Request("POST /", "allowed.test", "Content-Type: application/json\r\n", body));
+  EXPECT_EQ(seen_body_, std::string(R"({"key":")") + kValue + R"("})");
+  EXPECT_EQ(seen_length_, seen_body_.size());
+  EXPECT_THAT(answer, Not(HasSubstr(kValue)));
+}
+
+TEST_F(SecretRequestsTest, ABigBodyGoesInChunks) {
+  Start();
+  const std::string half(300 * 1024, 'x');
+  Send("allowed.test", Request("POST /", "allowed.test", "Content-Type: text/plain\r\n",
+                               half + kPlaceholder + half));
+  EXPECT_EQ(seen_body_, half + kValue + half);
+  EXPECT_FALSE(seen_length_.has_value());
+}
+
+TEST_F(SecretRequestsTest, WhatChangesChangesTheNextRequest) {
+  Start();
+  credentials_ = nullptr;
+  SetDocument("[[rule]]\nallow=\"allowed.test\"\ninspect=true\n");
+  Send("allowed.test", Request("GET /", "allowed.test", kBearer));
+  EXPECT_EQ(seen_.headers.Get("authorization"), std::string("Bearer ") + kPlaceholder);
+  Give("");
+  Send("allowed.test", Request("GET /", "allowed.test", kBearer));
+  EXPECT_EQ(seen_.headers.Get("authorization"), std::string("Bearer ") + kValue);
+}
+
+TEST_F(SecretRequestsTest, ARuleAddsASecretThatTheSandboxDoesNotHave) {
+  Give("basic git", {});
+  SetDocument(
+      "[[rule]]\nallow=[\"allowed.test\",\"second.test\"]\ninspect=true\ncredential=\"api\"\n");
+  Start();
+  Send("allowed.test", Request("GET /repo.git", "allowed.test"));
+  EXPECT_EQ(seen_.headers.Get("authorization"),
+            "Basic " + codec::EncodeBase64(std::string("git:") + kValue));
+  // The secret itself is not for the other host, whatever the rule says.
+  seen_ = {};
+  const std::string answer = Send("second.test", Request("GET /", "second.test"));
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 403 "));
+  EXPECT_THAT(answer, HasSubstr("\"no_credential\""));
+  EXPECT_EQ(seen_.target, "");
+}
+
+}  // namespace
+}  // namespace cove::gateway
