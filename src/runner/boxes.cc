@@ -130,6 +130,7 @@ Task<Result<void>> Boxes::Run(BoxPtr box) {
   spec.profile = box->spec.profile;
   spec.socket_path = deps_.data.socket_path(id);
   spec.socket_gid = kFrontUid;
+  spec.shares = deps_.shares.ForBox();
   auto started = co_await deps_.driver.Start(std::move(spec));
   if (!started) {
     co_await ClearRuntime(id);
@@ -272,6 +273,7 @@ void Boxes::Trash(const SandboxId& id) {
 }
 
 Task<Result<proto::runner::ImageInfo>> Boxes::Snapshot(SandboxId id, Jobs::Progress progress) {
+  CO_RETURN_IF_ERROR(CheckOwnImages());
   CO_ASSIGN_OR_RETURN(BoxPtr box, Find(id));
   const auto mine = co_await box->turn.Take();
   CO_RETURN_IF_ERROR(Find(id));
@@ -301,7 +303,26 @@ std::vector<proto::runner::BoxInfo> Boxes::List() const {
   return out;
 }
 
+Task<void> Boxes::DeleteAll() {
+  std::vector<SandboxId> ids;
+  for (const auto& [id, box] : boxes_) ids.push_back(id);
+  for (const SandboxId& id : ids) {
+    auto deleted = co_await Delete(id);
+    if (!deleted && deleted.error().code() != Code::kNotFound) {
+      log::Error("box.stays", {{"sandbox", id.value}, {"why", deleted.error().message()}});
+    }
+  }
+}
+
+Result<void> Boxes::CheckOwnImages() const {
+  if (deps_.images == Deps::Images::kOwn) return Ok();
+  return Error(Code::kDenied,
+               "this server uses the images of another (--images); make and remove "
+               "them there");
+}
+
 Result<void> Boxes::DeleteImage(const ImageId& id) {
+  RETURN_IF_ERROR(CheckOwnImages());
   RETURN_IF_ERROR(image::ReadImage(deps_.data.images(), id));
   ASSIGN_OR_RETURN(const auto images, image::ListImages(deps_.data.images()));
   for (const auto& other : images) {

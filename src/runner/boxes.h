@@ -20,6 +20,7 @@
 #include "runner/data_dir.h"
 #include "runner/disk.h"
 #include "runner/jobs.h"
+#include "runner/shares.h"
 #include "runner/turn.h"
 #include "runner/uid_ranges.h"
 #include "sandbox/driver.h"
@@ -43,6 +44,9 @@ class Boxes {
     std::function<void(const proto::runner::BoxExited&)> on_exited;
     // Called when the kernel has killed processes of a box for want of memory.
     std::function<void(const proto::runner::BoxOom&)> on_oom;
+    Shares shares = {};
+    // Whose images these are. Another server's are only looked at: none is made, swept or removed.
+    enum class Images { kOwn, kBorrowed } images = Images::kOwn;
   };
   explicit Boxes(Deps deps);
   ~Boxes();
@@ -63,6 +67,10 @@ class Boxes {
   Task<Result<void>> Resize(SandboxId id, proto::runner::Limits limits);
   Task<Result<proto::runner::ImageInfo>> Snapshot(SandboxId id, Jobs::Progress progress);
   std::vector<proto::runner::BoxInfo> List() const;
+  // Ends and removes all of them: for a server that leaves none behind.
+  Task<void> DeleteAll();
+  // kDenied where images are borrowed.
+  Result<void> CheckOwnImages() const;
   // Watches over the disk behind the boxes, for ever.
   Task<void> GuardDisk();
 

@@ -18,7 +18,9 @@ void LogFailure(std::string_view event, const SandboxId& id, const Result<void>&
 }  // namespace
 
 Task<Result<void>> Boxes::Recover() {
-  CO_RETURN_IF_ERROR(image::TrashUnfinished(deps_.data.images(), deps_.data.trash()));
+  if (deps_.images == Deps::Images::kOwn) {
+    CO_RETURN_IF_ERROR(image::TrashUnfinished(deps_.data.images(), deps_.data.trash()));
+  }
   CO_ASSIGN_OR_RETURN(const auto names, image::SortedNames(deps_.data.boxes()));
   for (const std::string& name : names) co_await RecoverBox(name);
   RemoveStrayDisks();

@@ -60,8 +60,15 @@ class DataDir {
   UniqueFd run_;
 };
 
+// What is at this absolute path, with no symbolic link anywhere on the way. kDenied: there is one.
+Result<UniqueFd> OpenExactly(const std::string& path, int flags);
+
+// Another server's directory of images over this one's, read-only.
+Result<void> BindImages(const std::string& images, const std::string& place);
+
 // Gives the process a mount namespace of its own (the host's mounts still come in, ours never go
-// out), and binds `runner_path` onto itself nosuid,nodev.
-Result<void> EnterMountNamespace(const std::string& runner_path);
+// out), and binds `runner_path` onto itself nosuid,nodev. `images`, unless it is empty, is another
+// server's directory of images, bound over this one's read-only.
+Result<void> EnterMountNamespace(const std::string& runner_path, const std::string& images);
 
 }  // namespace cove::runner

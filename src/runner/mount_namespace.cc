@@ -9,7 +9,7 @@
 
 namespace cove::runner {
 
-Result<void> EnterMountNamespace(const std::string& runner_path) {
+Result<void> EnterMountNamespace(const std::string& runner_path, const std::string& images) {
   if (unshare(CLONE_NEWNS) != 0) {
     return Error::FromErrno(
         "make a mount namespace (`cove serve` needs CAP_SYS_ADMIN: run it as "
@@ -28,6 +28,7 @@ Result<void> EnterMountNamespace(const std::string& runner_path) {
   if (syscall(SYS_mount_setattr, AT_FDCWD, path, 0, &attr, sizeof attr) != 0) {
     return Error::FromErrno("make " + runner_path + " nosuid,nodev");
   }
+  if (!images.empty()) return BindImages(images, runner_path + "/images");
   return Ok();
 }
 

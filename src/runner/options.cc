@@ -24,22 +24,51 @@ Result<net::SocketAddress> ParseListen(std::string_view text) {
   return *address;
 }
 
+bool IsPlainPath(std::string_view path) {
+  if (path.size() < 2 || path[0] != '/' || path.find('\0') != std::string_view::npos) return false;
+  for (const std::string_view part : Split(path.substr(1), '/')) {
+    if (part.empty() || part == "." || part == "..") return false;
+  }
+  return true;
+}
+
+Result<ShareOption> ParseShare(const std::string& text) {
+  const Error bad(Code::kInvalid,
+                  "--share wants ro or rw, a source and a target, both absolute and without '.', "
+                  "'..' or '//': rw:/srv/project:/app/project, not '" +
+                      text + "'");
+  const auto parts = Split(text, ':');
+  if (parts.size() != 3 || (parts[0] != "ro" && parts[0] != "rw")) return bad;
+  const auto source = PercentDecode(parts[1]);
+  const auto target = PercentDecode(parts[2]);
+  if (!source || !target || !IsPlainPath(*source) || !IsPlainPath(*target)) return bad;
+  return ShareOption{*source, *target,
+                     parts[0] == "rw" ? sys::MountAccess::kReadWrite : sys::MountAccess::kReadOnly};
+}
+
 }  // namespace
 
 Result<Options> ParseOptions(const std::vector<std::string>& args) {
   Options out;
   std::string shells = std::to_string(out.shells);
+  std::string share;
   for (size_t i = 0; i < args.size(); ++i) {
     std::string name = args[i];
     if (name == "--help" || name == "-h") {
       out.help = true;
       continue;
     }
+    if (name == "--ephemeral") {
+      out.ephemeral = true;
+      continue;
+    }
     const size_t equals = name.find('=');
     const std::string bare = name.substr(0, equals);
     const std::pair<std::string_view, std::string*> known[] = {
-        {"--listen", &out.listen_text}, {"--data", &out.data},           {"--config", &out.config},
-        {"--store", &out.store},        {"--log-level", &out.log_level}, {"--shells", &shells}};
+        {"--listen", &out.listen_text},  {"--data", &out.data},
+        {"--config", &out.config},       {"--store", &out.store},
+        {"--log-level", &out.log_level}, {"--shells", &shells},
+        {"--images", &out.images},       {"--share", &share}};
     std::string* target = nullptr;
     for (const auto& [option, place] : known) {
       if (bare == option) target = place;
@@ -54,10 +83,17 @@ Result<Options> ParseOptions(const std::vector<std::string>& args) {
     } else {
       return Error(Code::kInvalid, bare + " wants a value\n" + kServeUsage);
     }
+    if (target == &share) {
+      ASSIGN_OR_RETURN(auto parsed, ParseShare(share));
+      out.shares.push_back(std::move(parsed));
+    }
   }
   ASSIGN_OR_RETURN(out.listen, ParseListen(out.listen_text));
   if (!out.data.starts_with('/')) {
     return Error(Code::kInvalid, "--data wants an absolute path, not '" + out.data + "'");
+  }
+  if (!out.images.empty() && !IsPlainPath(out.images)) {
+    return Error(Code::kInvalid, "--images wants an absolute path, not '" + out.images + "'");
   }
   if (!out.log_level.empty() && !log::ParseLevel(out.log_level)) {
     return Error(Code::kInvalid,

@@ -135,6 +135,7 @@ Task<Result<Requests::Answer>> Requests::DoImage(std::shared_ptr<FrontLink> link
     case Type::kImageHost: {
       CO_ASSIGN_OR_RETURN(auto request, Decode<pr::ImageHost>(body));
       CO_RETURN_IF_ERROR(CheckTrust(request.trust));
+      CO_RETURN_IF_ERROR(boxes_.CheckOwnImages());
       CO_ASSIGN_OR_RETURN(const auto info,
                           co_await jobs_.CaptureHost(std::move(request.trust), progress));
       answer.body = Encode(info);

@@ -80,7 +80,8 @@ class Server {
 
  private:
   Server(const Options& options, DataDir data, std::unique_ptr<Disk> disk, UidRanges uids,
-         std::unique_ptr<sandbox::NamespaceDriver> driver, UniqueFd listener, UniqueFd config);
+         std::unique_ptr<sandbox::NamespaceDriver> driver, UniqueFd listener, UniqueFd config,
+         Shares shares);
   FrontProcess::Settings FrontSettings(const Options& options);
   void OnReady();
 
@@ -90,6 +91,7 @@ class Server {
   std::unique_ptr<sandbox::NamespaceDriver> driver_;
   UniqueFd listener_;
   UniqueFd config_;
+  const bool ephemeral_;
   bool announced_ = false;
   bool stopping_ = false;
   Jobs jobs_;
@@ -104,8 +106,9 @@ Result<std::unique_ptr<Server>> Server::Make(const Options& options) {
   }
   ASSIGN_OR_RETURN(UniqueFd config, OpenConfig(options.config));
   ASSIGN_OR_RETURN(DataDir data, DataDir::Open(options.data));
-  RETURN_IF_ERROR(EnterMountNamespace(data.runner_path()));
+  RETURN_IF_ERROR(EnterMountNamespace(data.runner_path(), options.images));
   RETURN_IF_ERROR(data.OpenDirs());
+  ASSIGN_OR_RETURN(Shares shares, Shares::Open(options.shares, data.path()));
   RETURN_IF_ERROR(CheckIdmap(data.runner_path()));
   ASSIGN_OR_RETURN(auto disk, OpenDisk(data.runner_path()));
   ASSIGN_OR_RETURN(const DiskFacts facts, disk->Facts());
@@ -121,19 +124,21 @@ Result<std::unique_ptr<Server>> Server::Make(const Options& options) {
   ASSIGN_OR_RETURN(auto driver, sandbox::NamespaceDriver::Make(driver_options));
   auto listener = net::ListenTcp(options.listen);
   if (!listener) return std::move(listener).error().Wrap("--listen " + options.listen_text);
-  return std::unique_ptr<Server>(new Server(options, std::move(data), std::move(disk),
-                                            std::move(uids), std::move(driver),
-                                            *std::move(listener), std::move(config)));
+  return std::unique_ptr<Server>(
+      new Server(options, std::move(data), std::move(disk), std::move(uids), std::move(driver),
+                 *std::move(listener), std::move(config), std::move(shares)));
 }
 
 Server::Server(const Options& options, DataDir data, std::unique_ptr<Disk> disk, UidRanges uids,
-               std::unique_ptr<sandbox::NamespaceDriver> driver, UniqueFd listener, UniqueFd config)
+               std::unique_ptr<sandbox::NamespaceDriver> driver, UniqueFd listener, UniqueFd config,
+               Shares shares)
     : data_(std::move(data)),
       disk_(std::move(disk)),
       uids_(std::move(uids)),
       driver_(std::move(driver)),
       listener_(std::move(listener)),
       config_(std::move(config)),
+      ephemeral_(options.ephemeral),
       jobs_(data_),
       boxes_({*driver_, data_, jobs_, *disk_, uids_,
               [this](const proto::runner::BoxExited& event) {
@@ -141,7 +146,9 @@ Server::Server(const Options& options, DataDir data, std::unique_ptr<Disk> disk,
               },
               [this](const proto::runner::BoxOom& event) {
                 front_.SendEvent(proto::runner::Type::kBoxOom, event);
-              }}),
+              },
+              std::move(shares),
+              options.images.empty() ? Boxes::Deps::Images::kOwn : Boxes::Deps::Images::kBorrowed}),
       requests_(boxes_, jobs_, data_),
       front_(FrontSettings(options)) {}
 
@@ -178,6 +185,7 @@ Task<Result<void>> Server::Run() {
   // What the front asked for last is finished, so that the next server finds nothing half done.
   const TimePoint deadline = Now() + kDrainWait;
   co_await requests_.Drain(deadline);
+  if (ephemeral_) co_await boxes_.DeleteAll();
   co_await jobs_.DrainTrash(deadline);
   if (boxes_.List().empty()) uids_.Release();
   co_return ended;

@@ -40,6 +40,7 @@ enum class BoxStep : uint32_t {
   kRun,
   kState,
   kTmp,
+  kShares,
   kPivot,
   kInnerClone,
   kInnerMap,
@@ -85,6 +86,8 @@ struct ShellPlan {
 inline constexpr size_t kBoxLayersMax = 500;
 inline constexpr size_t kBoxCgroupsMax = 16;
 inline constexpr size_t kHostnameMax = 63;
+inline constexpr size_t kSharesMax = 64;
+inline constexpr size_t kShareTargetMax = 4095;
 // One fsconfig text holds 255 characters.
 inline constexpr size_t kOptionMax = 255;
 inline constexpr size_t kFdsInPacket = 253;  // SCM_MAX_FD
@@ -94,11 +97,17 @@ inline constexpr size_t kFdsInPacket = 253;  // SCM_MAX_FD
 // do not fit into the order's packet follow in packets of one byte.
 struct RootOrder {
   uint32_t layers = 0;
+  uint32_t shares = 0;
   uint32_t hostname_size = 0;
   char hostname[kHostnameMax + 1] = {};
   char shm_size[24] = {};
   bool strict = false;                 // parts of /proc are covered
   char lowerdir[kOptionMax + 1] = {};  // empty: too long for one text, layers go one by one
+};
+// Follows the first as many times as it has shares, each with the detached mount to attach.
+struct ShareOrder {
+  bool directory = true;
+  char target[kShareTargetMax + 1] = {};  // "a/b": below the box's root, without . and ..
 };
 // The second: the process is in its cgroups. Its descriptors: the toolbox's listener, the system
 // call filter, the workload's count of OOM kills, cgroup.procs of the workload.

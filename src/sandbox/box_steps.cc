@@ -58,6 +58,8 @@ const char* StepText(BoxStep step) {
       return "mounting the toolbox's state directory";
     case BoxStep::kTmp:
       return "opening /tmp to everybody";
+    case BoxStep::kShares:
+      return "attaching a shared directory";
     case BoxStep::kPivot:
       return "changing to the new root";
     case BoxStep::kInnerClone:

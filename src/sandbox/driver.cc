@@ -250,8 +250,11 @@ Result<std::unique_ptr<NamespaceDriver>> NamespaceDriver::Make(DriverOptions opt
   LaunchKit kit;
   ASSIGN_OR_RETURN(kit.toolbox, sys::SealedExecutable(options.toolbox_path));
   for (const proto::Profile profile : {proto::Profile::kDefault, proto::Profile::kStrict}) {
-    ASSIGN_OR_RETURN(const std::string program, SeccompProgram(profile));
-    ASSIGN_OR_RETURN(kit.SeccompOf(profile), sys::SealedBytes("cove-seccomp", program));
+    for (const FileMarks marks : {FileMarks::kAllowed, FileMarks::kDenied}) {
+      ASSIGN_OR_RETURN(const std::string program, SeccompProgram(profile, marks));
+      ASSIGN_OR_RETURN(kit.seccomp[static_cast<size_t>(profile)][static_cast<size_t>(marks)],
+                       sys::SealedBytes("cove-seccomp", program));
+    }
   }
   ASSIGN_OR_RETURN(kit.cgroups, sys::CgroupTree::Open(std::move(options.cgroup_parent)));
   if (auto quick = sys::FavorCgroupMoves()) {

@@ -29,10 +29,25 @@
 #include "base/unique_fd.h"
 #include "proto/runner.h"
 #include "sys/cgroup.h"
+#include "sys/mounts.h"
 
 namespace cove::sandbox {
 
 using async::Task;
+
+// A directory or file of the host that a box sees as it is, at a path of its own. What the box's
+// user 1000 writes there belongs to owner:group on the host, and what they own there is his; all
+// other owners look like nobody. Neither set-id bits nor extended attributes can be set in a box
+// that has a writable one: on the host they would count.
+struct BoxShare {
+  int source = -1;     // O_PATH, in this mount namespace; the caller keeps it open
+  std::string name;    // for errors
+  std::string target;  // absolute and plain: neither "." nor ".." nor "//" in it
+  sys::MountAccess access = sys::MountAccess::kReadOnly;
+  bool directory = true;
+  uid_t owner = 0;
+  gid_t group = 0;
+};
 
 struct BoxSpec {
   SandboxId id;
@@ -45,6 +60,7 @@ struct BoxSpec {
   // The caller removes it once the box has ended.
   std::string socket_path;  // where the toolbox's unix socket is made (0660, root:socket_gid)
   gid_t socket_gid = 0;
+  std::vector<BoxShare> shares;  // attached in this order
 };
 
 // Bound inside the box's network namespace; non-blocking, close-on-exec, listening.

@@ -14,6 +14,7 @@
 #include "sys/mounts.h"
 #include "sys/process.h"
 #include "sys/small_file.h"
+#include "sys/user_namespace.h"
 
 namespace cove::sandbox {
 namespace {
@@ -24,6 +25,8 @@ using sys::CgroupPart;
 // The toolbox's own share: it forks, answers and copies files, but runs nothing of the user's.
 constexpr sys::CgroupLimits kToolboxLimits = {
     .cpu_millis = 1000, .memory_bytes = 128ull << 20, .pids = 512};
+// The user of a box that shares are mapped to: the one that commands run as.
+constexpr uint32_t kShareUser = 1000;
 constexpr auto kStartLimit = seconds(30);
 
 }  // namespace
@@ -78,6 +81,16 @@ Result<void> Launch::Check() const {
   if (spec_.uid_base < boot::kUidSlot) {
     return Error(Code::kInvalid, "the box's uid range overlaps the host's own users");
   }
+  if (spec_.shares.size() > kSharesMax) {
+    return Error(Code::kInvalid, "a sandbox has at most " + std::to_string(kSharesMax) + " shares");
+  }
+  for (const BoxShare& share : spec_.shares) {
+    if (share.target.size() < 2 || share.target[0] != '/' ||
+        share.target.size() > kShareTargetMax) {
+      return Error(Code::kInvalid, "a share's target is an absolute path of at most " +
+                                       std::to_string(kShareTargetMax) + " bytes");
+    }
+  }
   return Ok();
 }
 
@@ -121,6 +134,10 @@ Result<void> Launch::OpenMounts() {
   }
   ASSIGN_OR_RETURN(box_mount_, sys::CloneMount(spec_.box_dir));
   ASSIGN_OR_RETURN(state_mount_, sys::CloneMount(spec_.box_dir + "/state"));
+  for (const BoxShare& share : spec_.shares) {
+    ASSIGN_OR_RETURN(UniqueFd fd, sys::CloneMountAt(share.source, share.name));
+    shares_.push_back(std::move(fd));
+  }
   return Ok();
 }
 
@@ -142,8 +159,23 @@ Result<void> Launch::MapOwners() {
   }
   RETURN_IF_ERROR(
       sys::IdmapMount(box_mount_.get(), userns.get(), sys::MountAccess::kReadWrite, spec_.box_dir));
-  return sys::IdmapMount(state_mount_.get(), userns.get(), sys::MountAccess::kReadWrite,
-                         spec_.box_dir + "/state");
+  RETURN_IF_ERROR(sys::IdmapMount(state_mount_.get(), userns.get(), sys::MountAccess::kReadWrite,
+                                  spec_.box_dir + "/state"));
+  return MapShares();
+}
+
+// Of all the owners on disk only one has a name inside, and only that one of the box's users can
+// make files: any other write is refused by the kernel (EOVERFLOW).
+Result<void> Launch::MapShares() {
+  const std::string user = " " + std::to_string(spec_.uid_base + kShareUser) + " 1\n";
+  for (size_t i = 0; i < shares_.size(); ++i) {
+    const BoxShare& share = spec_.shares[i];
+    ASSIGN_OR_RETURN(const UniqueFd owners,
+                     sys::MakeUserNamespace(std::to_string(share.owner) + user,
+                                            std::to_string(share.group) + user));
+    RETURN_IF_ERROR(sys::IdmapMount(shares_[i].get(), owners.get(), share.access, share.name));
+  }
+  return Ok();
 }
 
 Result<void> Launch::OrderRoot() {
@@ -162,14 +194,27 @@ Result<void> Launch::OrderRoot() {
   if (lower.size() <= kOptionMax) lower.copy(order.lowerdir, kOptionMax);
   std::vector<int> fds = {box_mount_.get(), state_mount_.get()};
   for (const UniqueFd& layer : layers_) fds.push_back(layer.get());
-  return shell_->Send(&order, sizeof order, fds);
+  order.shares = static_cast<uint32_t>(shares_.size());
+  RETURN_IF_ERROR(shell_->Send(&order, sizeof order, fds));
+  for (size_t i = 0; i < shares_.size(); ++i) {
+    ShareOrder share;
+    share.directory = spec_.shares[i].directory;
+    // Without the slash it starts with.
+    spec_.shares[i].target.copy(share.target, kShareTargetMax, 1);
+    RETURN_IF_ERROR(shell_->Send(&share, sizeof share, {shares_[i].get()}));
+  }
+  return Ok();
 }
 
 Result<void> Launch::OrderExec() {
   auto attached = kit_.cgroups.Attach(spec_.id.value, CgroupPart::kToolbox, box_.pid);
   // If the child is dead, its report says more.
   if (!attached && attached.error().sys_errno() != ESRCH) return attached;
-  ASSIGN_OR_RETURN(seccomp_, sys::Reopen(kit_.SeccompOf(spec_.profile).get()));
+  const bool writes = std::any_of(spec_.shares.begin(), spec_.shares.end(), [](const auto& share) {
+    return share.access == sys::MountAccess::kReadWrite;
+  });
+  const FileMarks marks = writes ? FileMarks::kDenied : FileMarks::kAllowed;
+  ASSIGN_OR_RETURN(seccomp_, sys::Reopen(kit_.SeccompOf(spec_.profile, marks).get()));
   ExecOrder order;
   order.cgroups = static_cast<uint32_t>(procs_.size());
   order.profile = static_cast<uint32_t>(spec_.profile);

@@ -30,6 +30,7 @@ class Launch {
   Result<void> OpenMounts();
   Result<void> MapIds();
   Result<void> MapOwners();
+  Result<void> MapShares();
   Result<void> OrderRoot();
   Result<void> MakeListener();
   Result<void> MakeCgroups();
@@ -55,6 +56,7 @@ class Launch {
   UniqueFd box_mount_;
   UniqueFd state_mount_;
   std::vector<UniqueFd> layers_;
+  std::vector<UniqueFd> shares_;
   std::vector<UniqueFd> procs_;
   UniqueFd oom_counter_;
 

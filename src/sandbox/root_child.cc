@@ -236,6 +236,46 @@ void OpenTmp(Child& child, int root) {
   close(tmp);
 }
 
+// Where a share belongs, made as needed below `root`, which is hostile like the image: what a share
+// before this one brought along is its owner's, too.
+int ShareEntry(Child& child, int root, ShareOrder& order) {
+  int at = child.Need(fcntl(root, F_DUPFD_CLOEXEC, 0), BoxStep::kShares);
+  for (char* name = order.target;;) {
+    char* end = name;
+    while (*end != '/' && *end != '\0') ++end;
+    const bool last = *end == '\0';
+    *end = '\0';
+    const bool directory = !last || order.directory;
+    if (directory) {
+      if (mkdirat(at, name, 0755) != 0 && errno != EEXIST) {
+        child.Fail(BoxStep::kShares, errno, name);
+      }
+    } else {
+      const int file = openat(at, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
+      if (file < 0 && errno != EEXIST) child.Fail(BoxStep::kShares, errno, name);
+      if (file >= 0) close(file);
+    }
+    const int next = sys::OpenBeneath(at, name, directory ? O_PATH | O_DIRECTORY : O_PATH);
+    if (next < 0) child.Fail(BoxStep::kShares, errno, name);
+    close(at);
+    if (last) return next;
+    at = next;
+    name = end + 1;
+  }
+}
+
+void AttachShares(Child& child, int root, size_t count) {
+  static ShareOrder order;
+  for (size_t i = 0; i < count; ++i) {
+    int mount = -1;
+    child.Receive(&order, sizeof order, &mount, 1);
+    const int entry = ShareEntry(child, root, order);
+    child.Need(sys::AttachMount(mount, entry, ""), BoxStep::kShares);
+    close(entry);
+    close(mount);
+  }
+}
+
 void EnterRoot(Child& child, int root) {
   child.Need(fchdir(root), BoxStep::kPivot);
   // The old root ends up on top of the new one, from where it is detached with all below it.
@@ -254,6 +294,7 @@ void BuildRoot(Child& child, const ChildRoot& plan) {
   BuildSys(child, root);
   BuildRun(child, root, plan.state());
   OpenTmp(child, root);
+  AttachShares(child, root, plan.order.shares);
   child.EndPhase(kPhaseRoot);
   EnterRoot(child, root);
   close(root);

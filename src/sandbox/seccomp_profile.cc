@@ -1,5 +1,6 @@
 #include "sandbox/seccomp_profile.h"
 
+#include <fcntl.h>
 #include <linux/netlink.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
@@ -9,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <memory>
 #include <span>
@@ -216,13 +218,53 @@ int DenyByName(void* ctx, std::span<const char* const> names) {
   return 0;
 }
 
-int AddRules(void* ctx, Profile profile) {
+// The set-id bits of `mode` in each call that makes or changes a file, and attributes: what a box
+// writes into a directory of the host must mean nothing there. Calls that hide the mode in memory
+// do not exist: whoever wants openat2() can do without.
+int DenyMarks(void* ctx) {
+  struct Call {
+    int number;
+    unsigned mode;
+    int flags;  // the argument whose O_CREAT or O_TMPFILE makes `mode` count; -1: it always does
+  };
+  const Call calls[] = {
+      {SCMP_SYS(chmod), 1, -1},    {SCMP_SYS(fchmod), 1, -1},
+      {SCMP_SYS(fchmodat), 2, -1}, {seccomp_syscall_resolve_name("fchmodat2"), 2, -1},
+      {SCMP_SYS(creat), 1, -1},    {SCMP_SYS(mknod), 1, -1},
+      {SCMP_SYS(mknodat), 2, -1},  {SCMP_SYS(open), 2, 1},
+      {SCMP_SYS(openat), 3, 2}};
+  constexpr uint64_t kTmpFile = O_TMPFILE & ~O_DIRECTORY;
+  for (const Call& call : calls) {
+    if (call.number == __NR_SCMP_ERROR) continue;
+    for (const uint64_t bit : {uint64_t{S_ISUID}, uint64_t{S_ISGID}}) {
+      const Match set = Masked(call.mode, bit, bit);
+      int rc = 0;
+      if (call.flags < 0) {
+        rc = Add(ctx, kDeny, call.number, {set});
+      } else {
+        const auto flags = static_cast<unsigned>(call.flags);
+        rc = Add(ctx, kDeny, call.number, {Masked(flags, O_CREAT, O_CREAT), set});
+        if (rc == 0) rc = Add(ctx, kDeny, call.number, {Masked(flags, kTmpFile, kTmpFile), set});
+      }
+      if (rc != 0) return rc;
+    }
+  }
+  for (const char* name : {"setxattr", "lsetxattr", "fsetxattr", "setxattrat"}) {
+    const int number = seccomp_syscall_resolve_name(name);
+    if (number == __NR_SCMP_ERROR) continue;
+    if (const int rc = Add(ctx, SCMP_ACT_ERRNO(EOPNOTSUPP), number, {}); rc != 0) return rc;
+  }
+  return Add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(openat2), {});
+}
+
+int AddRules(void* ctx, Profile profile, FileMarks marks) {
   int rc = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
   if (rc == 0) rc = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
   if (rc == 0) rc = DenyByName(ctx, kDenied);
   if (rc == 0) rc = DenySockets(ctx);
   if (rc == 0) rc = DenyXtables(ctx);
   if (rc == 0) rc = DenyIoctls(ctx);
+  if (rc == 0 && marks == FileMarks::kDenied) rc = DenyMarks(ctx);
   if (profile == Profile::kDefault || rc != 0) return rc;
   rc = DenyByName(ctx, kDeniedStrict);
   if (rc == 0) rc = DenyNewNamespaces(ctx);
@@ -247,10 +289,10 @@ std::vector<int> StrictCalls() {
 
 }  // namespace
 
-Result<std::string> SeccompProgram(Profile profile) {
+Result<std::string> SeccompProgram(Profile profile, FileMarks marks) {
   const Context ctx(seccomp_init(SCMP_ACT_ALLOW), seccomp_release);
   if (!ctx) return Error(Code::kInternal, "libseccomp cannot make a filter");
-  if (const int rc = AddRules(ctx.get(), profile); rc != 0) {
+  if (const int rc = AddRules(ctx.get(), profile, marks); rc != 0) {
     return Error::FromErrno("libseccomp refuses a rule of the seccomp profile", -rc);
   }
   const UniqueFd out(memfd_create("seccomp", MFD_CLOEXEC));

@@ -16,7 +16,11 @@
 
 namespace cove::sandbox {
 
+// Set-id bits and extended attributes (capabilities of files): what gives a file power over whoever
+// executes it. Denied where a box writes to directories of the host; docs/decisions/0090.
+enum class FileMarks { kAllowed, kDenied };
+
 // An array of struct sock_filter, for seccomp(SECCOMP_SET_MODE_FILTER).
-Result<std::string> SeccompProgram(proto::Profile profile);
+Result<std::string> SeccompProgram(proto::Profile profile, FileMarks marks = FileMarks::kAllowed);
 
 }  // namespace cove::sandbox

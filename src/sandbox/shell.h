@@ -10,6 +10,7 @@
 
 #include "proto/profile.h"
 #include "sandbox/box_plan.h"
+#include "sandbox/seccomp_profile.h"
 #include "sys/cgroup.h"
 #include "sys/netlink.h"
 
@@ -17,10 +18,11 @@ namespace cove::sandbox {
 
 // What is the same for every box; made once.
 struct LaunchKit {
-  UniqueFd toolbox;     // sealed executable
-  UniqueFd seccomp[2];  // sealed programs, by profile
-  const UniqueFd& SeccompOf(proto::Profile p) const { return seccomp[static_cast<size_t>(p)]; }
-  UniqueFd& SeccompOf(proto::Profile p) { return seccomp[static_cast<size_t>(p)]; }
+  UniqueFd toolbox;        // sealed executable
+  UniqueFd seccomp[2][2];  // sealed programs, by profile and marks
+  const UniqueFd& SeccompOf(proto::Profile p, FileMarks m) const {
+    return seccomp[static_cast<size_t>(p)][static_cast<size_t>(m)];
+  }
   sys::NetlinkBatch routes;
   sys::NetlinkBatch rules;
   sys::CgroupTree cgroups;

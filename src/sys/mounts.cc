@@ -10,6 +10,13 @@ Result<UniqueFd> CloneMount(const std::string& path) {
   return UniqueFd(fd);
 }
 
+Result<UniqueFd> CloneMountAt(int fd, const std::string& what) {
+  const unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH;
+  const int copy = OpenTree(fd, "", flags);
+  if (copy < 0) return Error::FromErrno("cannot open " + what + " as a mount");
+  return UniqueFd(copy);
+}
+
 Result<void> IdmapMount(int mount_fd, int userns_fd, MountAccess access, const std::string& what) {
   mount_attr attr{};
   attr.attr_set = MOUNT_ATTR_IDMAP | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;

@@ -11,6 +11,9 @@ namespace cove::sys {
 
 // A detached copy of the mount that `path` lies on, with `path` as its root; no submounts.
 Result<UniqueFd> CloneMount(const std::string& path);
+// The same of what is open, as a place only (O_PATH) or in full, in this mount namespace; a file's
+// mount is the file. `what` names it in the error.
+Result<UniqueFd> CloneMountAt(int fd, const std::string& what);
 
 enum class MountAccess { kReadWrite, kReadOnly };
 
