@@ -101,7 +101,7 @@ class ApiTest : public ::testing::Test {
       control::MachineFacts facts;
       facts.cpus = 8;
       facts.memory_bytes = facts.memory_available_bytes = 16ull << 30;
-      facts.disk_bytes = facts.disk_available_bytes = 100ull << 30;
+      facts.disk_bytes = 100ull << 30;
       return facts;
     };
     sandboxes_ = *loop_.RunUntil(control::Sandboxes::Open(std::move(deps), {}));

@@ -8,7 +8,6 @@ namespace {
 constexpr double kGib = 1024.0 * 1024 * 1024;
 // Below this the machine itself (and Cove) would suffer, whatever was promised.
 constexpr uint64_t kMemoryFloorBytes = 256ull << 20;
-constexpr uint64_t kDiskFloorBytes = 1ull << 30;
 
 Error Full(std::string text) { return Error(Code::kExhausted, std::move(text)); }
 
@@ -40,12 +39,9 @@ Result<void> Admit(const Wanted& wanted, const Promised& promised, const Setting
     return Full(fmt::format("the machine has only {} MiB of memory left: stop some sandboxes",
                             machine.memory_available_bytes >> 20));
   }
-  if (machine.disk_available_bytes < kDiskFloorBytes) {
-    return Full(fmt::format(
-        "the disk of the data directory has only {} MiB left: delete sandboxes or snapshots",
-        machine.disk_available_bytes >> 20));
-  }
-  return Ok();
+  if (!machine.room) return Ok();  // the runner, when it is asked, looks itself
+  return proto::CheckRoom(*machine.room, promised.sandboxes,
+                          wanted.sandboxes > 0 ? proto::For::kNewBox : proto::For::kStart);
 }
 
 }  // namespace cove::control

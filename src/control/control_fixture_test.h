@@ -24,7 +24,7 @@ class ControlTest : public ::testing::Test {
     previews_ = *loop_.RunUntil(identity::Previews::Open(*store_));
     facts_.cpus = 8;
     facts_.memory_bytes = facts_.memory_available_bytes = 16ull << 30;
-    facts_.disk_bytes = facts_.disk_available_bytes = 100ull << 30;
+    facts_.disk_bytes = 100ull << 30;
     settings_.check_period = milliseconds(1);
     Open();
   }

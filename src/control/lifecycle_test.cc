@@ -84,19 +84,6 @@ TEST_F(LifecycleTest, TheSameIdempotencyKeyGivesTheSameSandbox) {
   EXPECT_EQ(world_.boxes.size(), 1u);
 }
 
-TEST_F(LifecycleTest, AdmissionSaysWhatIsMissing) {
-  settings_.memory_overcommit = 0.125;  // 2 GiB
-  Open();
-  MustCreate("a");
-  MustCreate("b");
-  auto third = Create(Request("c"));
-  ASSERT_FALSE(third.ok());
-  EXPECT_EQ(third.error().code(), Code::kExhausted);
-  EXPECT_THAT(third.error().message(), HasSubstr("2 of 2 GiB"));
-  facts_.disk_available_bytes = 1;
-  EXPECT_THAT(Create(Request("d")).error().message(), HasSubstr("memory"));
-}
-
 TEST_F(LifecycleTest, AFailedCreateLeavesNothing) {
   for (const std::string step : {"CreateBox", "Configure"}) {
     world_.failing.emplace(step, Error(Code::kUnavailable, "broken"));

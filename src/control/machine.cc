@@ -24,7 +24,6 @@ MachineFacts ReadMachineFacts(const std::string& data_dir) {
   struct statvfs disk{};
   if (::statvfs(data_dir.c_str(), &disk) == 0) {
     facts.disk_bytes = uint64_t{disk.f_blocks} * disk.f_frsize;
-    facts.disk_available_bytes = uint64_t{disk.f_bavail} * disk.f_frsize;
   }
   return facts;
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <set>
 
 #include "control/sandbox.h"
@@ -68,7 +69,7 @@ struct MachineFacts {
   uint64_t memory_bytes = 0;            // in all
   uint64_t memory_available_bytes = 0;  // now
   uint64_t disk_bytes = 0;              // of the data directory's file system
-  uint64_t disk_available_bytes = 0;
+  std::optional<proto::Room> room;      // as the runner told it last
 };
 MachineFacts ReadMachineFacts(const std::string& data_dir);
 

@@ -130,7 +130,12 @@ Task<Result<void>> Services::WireControl() {
   deps.toolbox = &toolbox_link_;
   deps.previews = previews_.get();
   deps.door = MakeDoor();
-  deps.machine = [this] { return control::ReadMachineFacts(dir_); };
+  deps.machine = [this] {
+    control::MachineFacts facts = control::ReadMachineFacts(dir_);
+    facts.room = room_;
+    return facts;
+  };
+  runner_.set_on_room([this](const proto::Room& room) { room_ = room; });
   CO_ASSIGN_OR_RETURN(sandboxes_, co_await control::Sandboxes::Open(deps, config_.control));
   runner_.set_on_exited(
       [this](const proto::runner::BoxExited& event) { sandboxes_->OnBoxExited(event); });

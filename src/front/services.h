@@ -62,6 +62,7 @@ class Services {
   http::Client client_;
   std::unique_ptr<bridge::Bridge> bridge_;
   proto::RunnerClient runner_;
+  std::optional<proto::Room> room_;
   control::RunnerLink runner_link_;
   control::ToolboxLink toolbox_link_;
   std::unique_ptr<gateway::Authority> authority_;

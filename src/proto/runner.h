@@ -19,10 +19,11 @@
 
 #include "proto/channel.h"
 #include "proto/profile.h"
+#include "proto/room.h"
 
 namespace cove::proto::runner {
 
-inline constexpr uint32_t kVersion = 2;
+inline constexpr uint32_t kVersion = 3;
 
 enum class Type : uint16_t {
   kReply = 1,       // Reply; the answer to every request; may carry descriptors
@@ -47,6 +48,8 @@ enum class Type : uint16_t {
 
   kBoxResize = 30,  // BoxResize; a running or stopped one; kept in its record before it applies
   kBoxOom = 31,     // BoxOom; event: the kernel killed processes of a running box
+
+  kRoom = 32,  // Room; event: what kBoxList told of it last is no longer so
 };
 
 struct Empty {
@@ -175,9 +178,10 @@ struct BoxInfo {
 
 struct BoxList {
   std::vector<BoxInfo> boxes;
+  Room room;
   template <class A>
   void Fields(A& a) {
-    a(boxes);
+    a(boxes, room);
   }
 };
 

@@ -119,6 +119,7 @@ Task<Result<void>> RunnerClient::ResumeBox(SandboxId id) {
 Task<Result<std::vector<runner::BoxInfo>>> RunnerClient::ListBoxes() {
   CO_ASSIGN_OR_RETURN(const Answer answer, co_await Call(Type::kBoxList, std::string()));
   CO_ASSIGN_OR_RETURN(auto list, Only(Decode<runner::BoxList>(answer.body), answer.fds));
+  if (on_room_) on_room_(list.room);
   co_return std::move(list.boxes);
 }
 
@@ -211,6 +212,11 @@ Result<void> RunnerClient::OnFrame(Frame frame) {
     case Type::kBoxOom: {
       ASSIGN_OR_RETURN(const auto event, Decode<runner::BoxOom>(frame.body));
       if (on_oom_) on_oom_(event);
+      return Ok();
+    }
+    case Type::kRoom: {
+      ASSIGN_OR_RETURN(const auto room, Decode<Room>(frame.body));
+      if (on_room_) on_room_(room);
       return Ok();
     }
     default:

@@ -40,6 +40,7 @@ class RunnerClient {
   using OnProgress = std::function<void(std::string_view line)>;
   using OnExited = std::function<void(const runner::BoxExited&)>;
   using OnOom = std::function<void(const runner::BoxOom&)>;
+  using OnRoom = std::function<void(const Room&)>;
 
   explicit RunnerClient(UniqueFd channel);
   ~RunnerClient();
@@ -62,6 +63,10 @@ class RunnerClient {
   void set_on_exited(OnExited callback);
   // The same; events before this is set are dropped, as ListBoxes() tells the count.
   void set_on_oom(OnOom callback) { on_oom_ = std::move(callback); }
+
+  // Called with what each ListBoxes() and each event tells; what came before this is set is
+  // dropped.
+  void set_on_room(OnRoom callback) { on_room_ = std::move(callback); }
 
   Task<Result<RunningBox>> CreateBox(runner::BoxCreate request);
   Task<Result<RunningBox>> StartBox(SandboxId id);
@@ -104,6 +109,7 @@ class RunnerClient {
   async::Event welcomed_;
   OnExited on_exited_;
   OnOom on_oom_;
+  OnRoom on_room_;
   std::vector<runner::BoxExited> early_exits_;
   std::string broken_;  // why, once it is
   async::Event closed_;

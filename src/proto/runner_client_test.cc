@@ -39,6 +39,8 @@ Task<void> DeleteInto(RunnerClient* client, Result<void>* out) {
 Task<Result<void>> AnswerInReverse(Rig* rig) {
   Result<std::vector<runner::BoxInfo>> list = Error(Code::kInternal, "unset");
   Result<void> deleted = Ok();
+  std::vector<uint64_t> rooms;
+  rig->client->set_on_room([&rooms](const Room& room) { rooms.push_back(room.threads); });
   async::TaskGroup group;
   group.Spawn(ListInto(&*rig->client, &list));
   group.Spawn(DeleteInto(&*rig->client, &deleted));
@@ -52,13 +54,16 @@ Task<Result<void>> AnswerInReverse(Rig* rig) {
   CO_RETURN_IF_ERROR(co_await rig->runner->Send(Type::kReply, no));
   runner::BoxList boxes;
   boxes.boxes.resize(3);
+  boxes.room.threads = 5;
   runner::Reply yes;
   yes.number = first;
   yes.body = Encode(boxes);
   CO_RETURN_IF_ERROR(co_await rig->runner->Send(Type::kReply, yes));
   co_await group.Join();
+  rig->client->set_on_room({});
   EXPECT_TRUE(list);
   if (list) EXPECT_EQ(list->size(), 3u);
+  EXPECT_EQ(rooms, std::vector<uint64_t>{5});
   EXPECT_FALSE(deleted);
   if (!deleted) EXPECT_EQ(deleted.error().code(), Code::kNotFound);
   co_return Ok();
@@ -67,6 +72,28 @@ Task<Result<void>> AnswerInReverse(Rig* rig) {
 TEST(RunnerClientTest, RepliesFindTheirRequestsInAnyOrder) {
   Rig rig;
   const auto done = rig.loop.RunUntil(AnswerInReverse(&rig));
+  EXPECT_TRUE(done) << done.error().message();
+}
+
+Task<Result<void>> TellRoom(Rig* rig) {
+  async::Event told;
+  uint64_t threads = 0;
+  rig->client->set_on_room([&told, &threads](const Room& room) {
+    threads = room.threads;
+    told.Set();
+  });
+  Room room;
+  room.threads = 77;
+  CO_RETURN_IF_ERROR(co_await rig->runner->Send(Type::kRoom, room));
+  EXPECT_TRUE(co_await told.Wait(Now() + seconds(20)));
+  EXPECT_EQ(threads, 77u);
+  rig->client->set_on_room({});
+  co_return Ok();
+}
+
+TEST(RunnerClientTest, ChangesOfRoomAreHeard) {
+  Rig rig;
+  const auto done = rig.loop.RunUntil(TellRoom(&rig));
   EXPECT_TRUE(done) << done.error().message();
 }
 

@@ -50,10 +50,12 @@ Result<UniqueFd> Boxes::OpenBoxDir(const SandboxId& id) const {
 
 // The lowest one that no kept box has: slots of deleted boxes come back at once, because their
 // processes are gone and what lies in the trash has canonical owners.
-Result<uint32_t> Boxes::FreeSlot() {
+Result<uint32_t> Boxes::FreeSlot() { return deps_.uids.FreeSlot(UsedSlots()); }
+
+std::set<uint32_t> Boxes::UsedSlots() const {
   std::set<uint32_t> used;
   for (const auto& [id, box] : boxes_) used.insert(box->spec.slot);
-  return deps_.uids.FreeSlot(used);
+  return used;
 }
 
 Result<Attached> Boxes::AttachTo(const Box& box) const {

@@ -44,6 +44,8 @@ class Boxes {
     std::function<void(const proto::runner::BoxExited&)> on_exited;
     // Called when the kernel has killed processes of a box for want of memory.
     std::function<void(const proto::runner::BoxOom&)> on_oom;
+    // Called when there is clearly more or less room than was last told.
+    std::function<void(const proto::Room&)> on_room;
     Shares shares = {};
     // Whose images these are. Another server's are only looked at: none is made, swept or removed.
     enum class Images { kOwn, kBorrowed } images = Images::kOwn;
@@ -71,8 +73,9 @@ class Boxes {
   Task<void> DeleteAll();
   // kDenied where images are borrowed.
   Result<void> CheckOwnImages() const;
-  // Watches over the disk behind the boxes, for ever.
-  Task<void> GuardDisk();
+  Result<proto::Room> RoomNow() const;
+  // Watches over the disk behind the boxes, and what room there is, for ever.
+  Task<void> WatchRoom();
 
   // kConflict while a box or another image uses it.
   Result<void> DeleteImage(const ImageId& id);
@@ -92,6 +95,7 @@ class Boxes {
 
   Result<BoxPtr> Find(const SandboxId& id) const;
   Result<UniqueFd> OpenBoxDir(const SandboxId& id) const;
+  std::set<uint32_t> UsedSlots() const;
   Result<uint32_t> FreeSlot();
   Result<void> CheckRoom() const;
   Result<void> Apply(const Box& box, const proto::runner::Limits& limits);
@@ -113,6 +117,7 @@ class Boxes {
   Deps deps_;
   std::string boot_id_;
   std::map<SandboxId, BoxPtr> boxes_;
+  std::optional<proto::Room> told_;
   async::TaskGroup watches_;
 };
 

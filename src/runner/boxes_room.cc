@@ -1,5 +1,7 @@
-// What the machine must have before a box is made, and the watch over its disk.
+// What room the machine has for boxes, and the watch over it and over the disk behind them.
 #include <sys/resource.h>
+
+#include <algorithm>
 
 #include "base/text.h"
 #include "runner/boxes.h"
@@ -10,9 +12,7 @@ namespace {
 
 constexpr size_t kFilesPerBox = 12;
 constexpr size_t kFilesOfOurs = 128;
-constexpr uint64_t kPidsPerBox = 64;
-constexpr uint64_t kMiB = 1 << 20;
-constexpr seconds kGuardPeriod{1};
+constexpr seconds kWatchPeriod{1};
 
 uint64_t NumberIn(const std::string& path) {
   const auto text = sys::ReadFile(path);
@@ -28,50 +28,46 @@ uint64_t ThreadsNow() {
   return ParseInt<uint64_t>(fields[3].substr(fields[3].find('/') + 1)).value_or(0);
 }
 
-Result<void> CheckDisk(const DiskFacts& disk) {
-  if (disk.host_available_bytes < disk.host_reserve_bytes) {
-    return Error(Code::kExhausted, "the disk of the data directory has " +
-                                       std::to_string(disk.host_available_bytes / kMiB) +
-                                       " MiB left, of which " +
-                                       std::to_string(disk.host_reserve_bytes / kMiB) +
-                                       " are kept in reserve: delete sandboxes or snapshots");
-  }
-  if (disk.available_bytes < disk.bytes / 16) {
-    return Error(Code::kExhausted, "the disk of the sandboxes has only " +
-                                       std::to_string(disk.available_bytes / kMiB) + " of " +
-                                       std::to_string(disk.bytes / kMiB) +
-                                       " MiB left: delete sandboxes");
-  }
-  return Ok();
-}
-
 }  // namespace
 
-Result<void> Boxes::CheckRoom() const {
+Result<proto::Room> Boxes::RoomNow() const {
+  proto::Room room;
   rlimit files{};
-  const size_t wanted = kFilesOfOurs + (boxes_.size() + 1) * kFilesPerBox;
-  if (getrlimit(RLIMIT_NOFILE, &files) == 0 && wanted > files.rlim_cur) {
-    return Error(Code::kExhausted, "the runner may hold " + std::to_string(files.rlim_cur) +
-                                       " open files, and one sandbox more could need " +
-                                       std::to_string(wanted) +
-                                       ": delete sandboxes, or raise the limit (LimitNOFILE)");
-  }
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return Error::FromErrno("look at the file limit");
+  room.files_max = files.rlim_cur;
+  const uint64_t for_boxes = files.rlim_cur - std::min<uint64_t>(files.rlim_cur, kFilesOfOurs);
+  room.boxes_by_files =
+      static_cast<uint32_t>(std::min<uint64_t>(for_boxes / kFilesPerBox, UINT32_MAX));
+  ASSIGN_OR_RETURN(room.boxes_by_uids, deps_.uids.Slots(boxes_.size()));
   static const uint64_t threads_max =
       std::min(NumberIn("/proc/sys/kernel/pid_max"), NumberIn("/proc/sys/kernel/threads-max"));
-  if (const uint64_t now = ThreadsNow(); now + kPidsPerBox > threads_max) {
-    return Error(Code::kExhausted, "the machine runs " + std::to_string(now) + " of " +
-                                       std::to_string(threads_max) +
-                                       " processes and threads that its kernel allows: stop some, "
-                                       "or raise kernel.pid_max and kernel.threads-max");
-  }
+  room.threads = ThreadsNow();
+  room.threads_max = threads_max;
   ASSIGN_OR_RETURN(const DiskFacts disk, deps_.disk.Facts());
-  return CheckDisk(disk);
+  room.host_available_bytes = disk.host_available_bytes;
+  room.host_reserve_bytes = disk.host_reserve_bytes;
+  room.disk_bytes = disk.bytes;
+  room.disk_available_bytes = disk.available_bytes;
+  return room;
 }
 
-Task<void> Boxes::GuardDisk() {
+// Those that are going make room for the one that is asked for.
+Result<void> Boxes::CheckRoom() const {
+  ASSIGN_OR_RETURN(const proto::Room room, RoomNow());
+  const auto stay = std::count_if(boxes_.begin(), boxes_.end(),
+                                  [](const auto& item) { return !item.second->deleting; });
+  return proto::CheckRoom(room, static_cast<size_t>(stay), proto::For::kNewBox);
+}
+
+Task<void> Boxes::WatchRoom() {
   for (;;) {
     deps_.disk.Guard();
-    co_await async::Sleep(kGuardPeriod);
+    const auto room = RoomNow();
+    if (room && deps_.on_room && (!told_ || proto::Differ(*told_, *room))) {
+      told_ = *room;
+      deps_.on_room(*room);
+    }
+    co_await async::Sleep(kWatchPeriod);
   }
 }
 

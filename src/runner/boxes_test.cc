@@ -30,7 +30,8 @@ class BoxesTest : public ::testing::Test {
     boxes = std::make_unique<Boxes>(
         Boxes::Deps{driver, data->data(), *jobs, *disk, *uids,
                     [this](const proto::runner::BoxExited& e) { exits.push_back(e); },
-                    [this](const proto::runner::BoxOom& e) { ooms.push_back(e); }});
+                    [this](const proto::runner::BoxOom& e) { ooms.push_back(e); },
+                    [this](const proto::Room& e) { rooms.push_back(e); }});
     const auto recovered = loop.RunUntil(boxes->Recover());
     ASSERT_TRUE(recovered) << recovered.error().message();
   }
@@ -50,6 +51,7 @@ class BoxesTest : public ::testing::Test {
   std::optional<UidRanges> uids;
   std::vector<proto::runner::BoxExited> exits;
   std::vector<proto::runner::BoxOom> ooms;
+  std::vector<proto::Room> rooms;
   std::unique_ptr<Boxes> boxes;
   ImageId image;
 };
@@ -246,6 +248,26 @@ TEST_F(BoxesTest, ADiskWithoutReserveRefusesBeforeAnyWork) {
   EXPECT_EQ(refused.error().code(), Code::kExhausted);
   EXPECT_TRUE(driver.specs.empty());
   EXPECT_TRUE(disk->List()->empty());
+}
+
+Task<void> Told(const std::vector<proto::Room>* rooms, size_t times) {
+  const TimePoint end = Now() + seconds(20);
+  while (rooms->size() < times && Now() < end) co_await async::Sleep(milliseconds(1));
+}
+
+TEST_F(BoxesTest, WhatRoomThereIsIsToldWhenItHasChanged) {
+  async::TaskGroup watch;
+  watch.Spawn(boxes->WatchRoom());
+  loop.RunUntil(Told(&rooms, 1));
+  ASSERT_EQ(rooms.size(), 1u);
+  EXPECT_EQ(rooms[0].host_available_bytes, 1u << 30);
+  EXPECT_GT(rooms[0].boxes_by_files, 0u);
+  EXPECT_GE(rooms[0].boxes_by_uids, kSlotsPerBlock);
+  EXPECT_GT(rooms[0].threads_max, rooms[0].threads);
+  disk->facts.host_available_bytes -= 64 << 20;
+  loop.RunUntil(Told(&rooms, 2));
+  ASSERT_EQ(rooms.size(), 2u);
+  EXPECT_EQ(rooms[1].host_available_bytes, (1u << 30) - (64u << 20));
 }
 
 TEST_F(BoxesTest, LimitsThatCannotHoldChangeNothing) {

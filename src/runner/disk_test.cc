@@ -5,6 +5,7 @@
 #include <sys/mount.h>
 #include <sys/wait.h>
 
+#include "runner/doctor.h"
 #include "runner/testing.h"
 #include "sys/loop_device.h"
 
@@ -21,7 +22,8 @@ std::pair<int, uint64_t> Fill(const std::string& path) {
   const UniqueFd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
   const std::string block(kMiB, 'x');
   uint64_t written = 0;
-  while (fd && written < 512 * kMiB) {
+  if (!fd) return {errno, 0};
+  while (written < 512 * kMiB) {
     const ssize_t n = write(fd.get(), block.data(), block.size());
     if (n < 0) return {errno, written};
     written += static_cast<uint64_t>(n);
@@ -132,38 +134,81 @@ TEST_F(DiskTest, AHalfMadeImageIsNotTaken) {
   EXPECT_FALSE(std::filesystem::exists(image() + ".new"));
 }
 
+TEST_F(DiskTest, WithoutMkfsItRefusesAndNamesThePackage) {
+  disk.reset();
+  for (int i = 0; i < 1000 && LoopsOf(image()) != 0; ++i) usleep(1000);
+  ASSERT_TRUE(std::filesystem::remove(image()));
+  for (const char* dir : {"/usr/sbin", "/sbin"}) {
+    ASSERT_EQ(mount("none", dir, "tmpfs", 0, "size=4k"), 0) << dir;
+  }
+  const auto refused = OpenDisk(runner());
+  const auto findings = Examine(data / "");
+  for (const char* dir : {"/sbin", "/usr/sbin"}) ASSERT_EQ(umount(dir), 0) << dir;
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), Code::kUnavailable);
+  EXPECT_NE(refused.error().message().find("install btrfs-progs"), std::string::npos);
+  const auto found = std::find_if(findings.begin(), findings.end(),
+                                  [](const Finding& f) { return f.what == "mkfs.btrfs"; });
+  ASSERT_NE(found, findings.end());
+  EXPECT_EQ(found->health, Health::kBad);
+  EXPECT_EQ(found->advice, "install btrfs-progs");
+  EXPECT_FALSE(std::filesystem::exists(image())) << "nothing half made stays";
+}
+
+// A file system of its own for the data, whose size this test changes under it.
+class DiskGuardTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_EQ(unshare(CLONE_NEWNS), 0);
+    ASSERT_EQ(mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
+    ASSERT_EQ(mount("none", dir().c_str(), "tmpfs", 0, "size=3g"), 0);
+    auto opened = OpenDisk(dir());
+    ASSERT_TRUE(opened) << opened.error().message();
+    disk = *std::move(opened);
+    ASSERT_TRUE(disk->Make(kA, 64 * kMiB));
+  }
+  void TearDown() override {
+    disk.reset();
+    ASSERT_EQ(umount2(dir().c_str(), MNT_DETACH), 0);
+  }
+  std::string dir() { return data.data().runner_path(); }
+  void SetHostSize(const char* size) {
+    ASSERT_EQ(mount("none", dir().c_str(), "tmpfs", MS_REMOUNT, size), 0);
+  }
+  testing::TempData data;
+  std::unique_ptr<Disk> disk;
+};
+
+TEST_F(DiskGuardTest, BelowHalfOfTheReserveNobodyMayWriteUntilThereIsRoomAgain) {
+  disk->Guard();
+  EXPECT_GT(Fill(disk->path(kA) + "/before").second, 32 * kMiB);
+  ASSERT_TRUE(std::filesystem::remove(disk->path(kA) + "/before"));
+  SetHostSize("size=800m");
+  disk->Guard();
+  const auto facts = disk->Facts();
+  EXPECT_LT(facts->host_available_bytes, facts->host_reserve_bytes)
+      << "creates are refused by this";
+  std::ofstream(disk->path(kA) + "/small") << "x";
+  EXPECT_EQ(std::filesystem::file_size(disk->path(kA) + "/small"), 1u) << "half is still there";
+  SetHostSize("size=400m");
+  disk->Guard();
+  const auto [error, written] = Fill(disk->path(kA) + "/tight");
+  EXPECT_EQ(error, EDQUOT);
+  EXPECT_LE(written, kMiB);
+  SetHostSize("size=800m");
+  disk->Guard();
+  EXPECT_EQ(Fill(disk->path(kA) + "/tight").first, EDQUOT) << "not before the reserve is whole";
+  SetHostSize("size=3g");
+  disk->Guard();
+  EXPECT_GT(Fill(disk->path(kA) + "/after").second, 32 * kMiB);
+}
+
 TEST(DiskSizeTest, LeavesTheMachineAReserve) {
   constexpr uint64_t kGiB = 1 << 30;
   EXPECT_EQ(DiskReserve(10 * kGiB), kGiB);
   EXPECT_EQ(DiskReserve(1000 * kGiB), 8 * kGiB);
   EXPECT_EQ(*ImageSize(10 * kGiB, 5 * kGiB), 4 * kGiB);
   EXPECT_EQ(ImageSize(10 * kGiB, kGiB).error().code(), Code::kExhausted);
-}
-
-TEST(UidRangesTest, DirectoriesShareNoSlotAndTheGoneGiveTheirsBack) {
-  std::string name = "/tmp/cove-uids-XXXXXX";
-  ASSERT_NE(mkdtemp(name.data()), nullptr);
-  for (const char* dir : {"/a", "/b", "/c"}) std::filesystem::create_directory(name + dir);
-  auto a = UidRanges::Open(name + "/registry", name + "/a");
-  auto b = UidRanges::Open(name + "/registry", name + "/b");
-  ASSERT_TRUE(a && b);
-  const uint32_t of_a = *a->FreeSlot({});
-  const uint32_t of_b = *b->FreeSlot({});
-  EXPECT_NE(of_a / kSlotsPerBlock, of_b / kSlotsPerBlock);
-  EXPECT_EQ(b->Keep(of_a).error().code(), Code::kConflict);
-  auto again = UidRanges::Open(name + "/registry", name + "/a");
-  EXPECT_EQ(*again->FreeSlot({}), of_a) << "a restart keeps the block";
-  EXPECT_EQ(*again->FreeSlot({of_a}), of_a + 1);
-  std::filesystem::remove(name + "/a");
-  auto c = UidRanges::Open(name + "/registry", name + "/c");
-  EXPECT_EQ(*c->FreeSlot({}), of_a) << "its owner is gone";
-  // A claim cut short names nobody.
-  std::ofstream(name + "/registry/" + std::to_string(of_b / kSlotsPerBlock)) << "1 2";
-  EXPECT_TRUE(c->Keep(of_b));
-  c->Release();
-  EXPECT_FALSE(
-      std::filesystem::exists(name + "/registry/" + std::to_string(of_a / kSlotsPerBlock)));
-  std::filesystem::remove_all(name);
 }
 
 }  // namespace

@@ -73,7 +73,8 @@ Task<Result<Requests::Answer>> Requests::DoBox(Type type, std::string body) {
   Answer answer;
   if (type == Type::kBoxList) {
     CO_RETURN_IF_ERROR(Decode<pr::Empty>(body));
-    answer.body = Encode(pr::BoxList{boxes_.List()});
+    CO_ASSIGN_OR_RETURN(const proto::Room room, boxes_.RoomNow());
+    answer.body = Encode(pr::BoxList{boxes_.List(), room});
     co_return std::move(answer);
   }
   if (type == Type::kBoxCreate) {

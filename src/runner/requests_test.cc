@@ -25,7 +25,7 @@ class RequestsTest : public ::testing::Test {
     ASSERT_TRUE(uids) << uids.error().message();
     uids_.emplace(*std::move(uids));
     boxes_ = std::make_unique<Boxes>(
-        Boxes::Deps{driver_, data_->data(), *jobs_, *disk_, *uids_, {}, {}});
+        Boxes::Deps{driver_, data_->data(), *jobs_, *disk_, *uids_, {}, {}, {}});
     requests_ = std::make_unique<Requests>(*boxes_, *jobs_, data_->data());
     auto pair = net::StreamPair();
     front_ = std::move(pair->first);

@@ -147,6 +147,9 @@ Server::Server(const Options& options, DataDir data, std::unique_ptr<Disk> disk,
               [this](const proto::runner::BoxOom& event) {
                 front_.SendEvent(proto::runner::Type::kBoxOom, event);
               },
+              [this](const proto::Room& room) {
+                front_.SendEvent(proto::runner::Type::kRoom, room);
+              },
               std::move(shares),
               options.images.empty() ? Boxes::Deps::Images::kOwn : Boxes::Deps::Images::kBorrowed}),
       requests_(boxes_, jobs_, data_),
@@ -179,8 +182,8 @@ void Server::OnReady() {
 
 Task<Result<void>> Server::Run() {
   CO_RETURN_IF_ERROR(co_await boxes_.Recover());
-  async::TaskGroup guard;
-  guard.Spawn(boxes_.GuardDisk());
+  async::TaskGroup watch;
+  watch.Spawn(boxes_.WatchRoom());
   auto ended = co_await front_.Run();
   // What the front asked for last is finished, so that the next server finds nothing half done.
   const TimePoint deadline = Now() + kDrainWait;

@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <memory>
 
 #include "base/text.h"
@@ -48,7 +47,6 @@ Result<UidRanges> UidRanges::Open(const std::string& registry, const std::string
   out.mine_ = ClaimOf(st, runner_dir);
   RETURN_IF_ERROR(sys::MakeDir(registry, 0700));
   ASSIGN_OR_RETURN(out.registry_, image::OpenDirPath(registry));
-  ASSIGN_OR_RETURN(const UniqueFd lock, out.Lock());
   ASSIGN_OR_RETURN(const auto names, image::SortedNames(out.registry_.get()));
   for (const std::string& name : names) {
     const auto block = ParseInt<uint32_t>(name);
@@ -59,35 +57,33 @@ Result<UidRanges> UidRanges::Open(const std::string& registry, const std::string
   return out;
 }
 
-Result<UniqueFd> UidRanges::Lock() const {
-  UniqueFd fd(openat(registry_.get(), "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!fd) return image::DiskError("open the lock of the uid ranges");
-  while (flock(fd.get(), LOCK_EX) != 0) {
-    if (errno != EINTR) return Error::FromErrno("lock the uid ranges");
-  }
-  return fd;
-}
-
-// A claim that was cut short while it was written names nobody, and is stale too.
-bool UidRanges::Stale(const std::string& claim) const {
+// One that was cut short while it was written, as an empty one, names nobody.
+bool UidRanges::Others(const std::string& claim) const {
   const size_t slash = claim.find(" /");
-  if (slash == std::string::npos) return true;
+  if (slash == std::string::npos || claim == mine_) return false;
   const std::string path = claim.substr(slash + 1);
   struct stat st{};
-  return stat(path.c_str(), &st) != 0 || ClaimOf(st, path) != claim;
+  return stat(path.c_str(), &st) == 0 && ClaimOf(st, path) == claim;
 }
 
-// REQUIRES: the lock is held.
+bool UidRanges::Taken(uint32_t block) const {
+  const auto claim = image::ReadWholeFile(registry_.get(), std::to_string(block), kClaimMax);
+  return claim && Others(*claim);
+}
+
 Result<bool> UidRanges::Claim(uint32_t block) {
+  // Without the lock first: nobody locks the file of a claim that holds, but its owner.
+  if (Taken(block)) return false;
   const std::string name = std::to_string(block);
-  const auto held = image::ReadWholeFile(registry_.get(), name, kClaimMax);
-  if (held && *held != mine_ && !Stale(*held)) return false;
-  // Our own boxes may well run in it when the claim was lost, but only Keep() knows of those.
-  if (!(held && *held == mine_)) {
-    if (unlinkat(registry_.get(), name.c_str(), 0) != 0 && errno != ENOENT) {
-      return image::DiskError("take over a range of uids");
-    }
-    RETURN_IF_ERROR(image::WriteNewFile(registry_.get(), name, mine_, 0600, 0, 0));
+  const UniqueFd file(
+      openat(registry_.get(), name.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!file) return image::DiskError("open a range of uids");
+  if (flock(file.get(), LOCK_EX | LOCK_NB) != 0) return false;
+  if (Taken(block)) return false;
+  if (ftruncate(file.get(), 0) != 0 ||
+      pwrite(file.get(), mine_.data(), mine_.size(), 0) != static_cast<ssize_t>(mine_.size()) ||
+      fsync(file.get()) != 0) {
+    return image::DiskError("claim a range of uids");
   }
   blocks_.insert(block);
   return true;
@@ -96,7 +92,6 @@ Result<bool> UidRanges::Claim(uint32_t block) {
 Result<void> UidRanges::Keep(uint32_t slot) {
   const uint32_t block = slot / kSlotsPerBlock;
   if (blocks_.contains(block)) return Ok();
-  ASSIGN_OR_RETURN(const UniqueFd lock, Lock());
   ASSIGN_OR_RETURN(const bool ours, Claim(block));
   if (ours) return Ok();
   return Error(Code::kConflict, "another data directory has its range of uids");
@@ -112,7 +107,6 @@ Result<uint32_t> UidRanges::FreeSlot(const std::set<uint32_t>& used) {
   for (const uint32_t block : blocks_) {
     if (const auto slot = in(block)) return *slot;
   }
-  ASSIGN_OR_RETURN(const UniqueFd lock, Lock());
   for (uint32_t block = 0; block < kBlocks; ++block) {
     if (blocks_.contains(block) || SomebodyRunsIn(block)) continue;
     ASSIGN_OR_RETURN(const bool ours, Claim(block));
@@ -124,11 +118,20 @@ Result<uint32_t> UidRanges::FreeSlot(const std::set<uint32_t>& used) {
                    std::string(kUidRegistry) + " names them)");
 }
 
+Result<uint32_t> UidRanges::Slots(size_t used) const {
+  auto slots = static_cast<uint32_t>(blocks_.size() * kSlotsPerBlock);
+  if (used + kSlotsPerBlock / 2 <= slots) return slots;
+  for (uint32_t block = 0; block < kBlocks; ++block) {
+    if (!blocks_.contains(block) && !Taken(block)) slots += kSlotsPerBlock;
+  }
+  return slots;
+}
+
 void UidRanges::Release() {
-  const auto lock = Lock();
-  if (!lock) return;
   for (const uint32_t block : blocks_) {
-    unlinkat(registry_.get(), std::to_string(block).c_str(), 0);
+    const UniqueFd file(
+        openat(registry_.get(), std::to_string(block).c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC));
+    if (file) (void)ftruncate(file.get(), 0);
   }
   blocks_.clear();
 }

@@ -4,7 +4,9 @@
 // Concept: slots come in blocks. A file REGISTRY/<block> names the data directory that has the
 // block, by path, device and inode, also while its server is down, because its boxes may run on. A
 // claim holds as long as that directory is there; one of a directory that is gone is taken over,
-// unless a process still runs with a uid of the block. Changes are made under a lock.
+// unless a process still runs with a uid of the block. An empty file is a free block; files are
+// never removed. Who writes a claim holds that file's lock, and who finds it held looks at the next
+// block: nobody waits for another server, which may be stopped for ever.
 // See docs/decisions/0025. Thread: one; calls block on the disk.
 #pragma once
 
@@ -27,15 +29,20 @@ class UidRanges {
   // The lowest slot of our blocks that is not in `used`; another block is claimed when all are.
   // kExhausted: other data directories have the rest.
   Result<uint32_t> FreeSlot(const std::set<uint32_t>& used);
+  // For how many boxes, those `used` included, there are slots: exact when our own blocks are
+  // nearly full, else at least that many.
+  Result<uint32_t> Slots(size_t used) const;
   // Claims the block of a slot that a box of ours has. kConflict: another directory has it.
   Result<void> Keep(uint32_t slot);
   // Gives back every block: nothing of ours runs or is kept.
   void Release();
 
  private:
-  Result<UniqueFd> Lock() const;
+  // Whether it is ours now.
   Result<bool> Claim(uint32_t block);
-  bool Stale(const std::string& claim) const;
+  // Whether another data directory has it.
+  bool Taken(uint32_t block) const;
+  bool Others(const std::string& claim) const;
 
   std::string mine_;  // what our claims say
   UniqueFd registry_;

@@ -53,8 +53,9 @@ export async function startModel(script = join(root, 'tests/model/demo.json')) {
 export class Cove {
   static adminKey = 'cove_e2e_admin_key_0123456789abcdef';
 
-  static async start({ config = '', env = {}, data = dataDir, listen = '127.0.0.1:0' } = {}) {
+  static async start({ config = '', env = {}, data = dataDir, listen = '127.0.0.1:0', wrap = [] } = {}) {
     const cove = new Cove();
+    cove.wrap = wrap;  // a program that becomes the server: prlimit and the like
     cove.data = data;
     mkdirSync(data, { recursive: true });
     cove.scratch = mkdtempSync('/tmp/cove-conf-');
@@ -68,7 +69,8 @@ export class Cove {
 
   async launch(listen) {
     const log = openSync(this.logFile, 'a');
-    this.server = await startReady(bin, ['serve', '--listen', listen, '--data', this.data, '--config', this.configFile], { env: this.env, log });
+    const [program, ...args] = [...this.wrap, bin, 'serve', '--listen', listen, '--data', this.data, '--config', this.configFile];
+    this.server = await startReady(program, args, { env: this.env, log });
     closeSync(log);
     this.url = this.server.url;
     this.port = Number(new URL(this.url).port);
