@@ -18,6 +18,7 @@ struct Api::Impl {
     AddSnapshotRoutes(routes);
     AddWarmPoolRoutes(routes);
     AddKeyRoutes(routes);
+    AddPolicyRoutes(routes);
     AddRowsRoutes(routes);
     AddProcessRoutes(routes);
     AddSessionRoutes(routes);

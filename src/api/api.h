@@ -12,6 +12,7 @@
 
 #include <functional>
 
+#include "api/policy_book.h"
 #include "async/offload.h"
 #include "control/sandboxes.h"
 #include "http/server.h"
@@ -42,6 +43,7 @@ struct Deps {
   identity::Keys* keys = nullptr;
   identity::Previews* previews = nullptr;
   async::ThreadPool* resolver_pool = nullptr;
+  PolicyBook* policies = nullptr;
   // Answers /ai/…: the model gateway for a caller outside. Empty: 501.
   std::function<Task<void>(http::Exchange&, identity::Caller)> models;
   Rows audit;  // egress decisions, oldest first; empty: 501

@@ -41,6 +41,7 @@ void AddSnapshotRoutes(Routes& routes);
 void AddWarmPoolRoutes(Routes& routes);
 void AddKeyRoutes(Routes& routes);
 void AddRowsRoutes(Routes& routes);
+void AddPolicyRoutes(Routes& routes);
 void AddUnsupportedRoutes(Routes& routes);
 void AddProcessRoutes(Routes& routes);
 void AddSessionRoutes(Routes& routes);

@@ -11,7 +11,7 @@ namespace cove::cli {
 namespace {
 
 std::vector<Verb> AllVerbs() {
-  std::vector<Verb> out = {CodexVerb(), ExecVerb()};
+  std::vector<Verb> out = {CodexVerb(), ExecVerb(), PolicyVerb()};
   for (auto& list : {SandboxVerbs(), KeyVerbs()}) out.insert(out.end(), list.begin(), list.end());
   return out;
 }

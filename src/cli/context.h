@@ -43,6 +43,7 @@ std::vector<Verb> SandboxVerbs();
 std::vector<Verb> KeyVerbs();
 Verb ExecVerb();
 Verb CodexVerb();
+Verb PolicyVerb();
 
 void PrintLine(std::string_view text);
 void PrintJson(const json::Value& value);

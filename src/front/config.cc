@@ -54,16 +54,12 @@ Result<void> ReadPolicy(Config& config, std::string_view text, std::string_view 
   ASSIGN_OR_RETURN(const policy::Node file, policy::NodeFromToml(text, name));
   for (const policy::NodeEntry& entry : file.entries) {
     if (entry.key != "policy") continue;
-    policy::Node standard = entry.value;
-    for (const policy::NodeEntry& inner : entry.value.entries) {
-      if (inner.key != "ceiling") continue;
-      ASSIGN_OR_RETURN(auto ceiling, policy::ReadDocument(inner.value, policy::Layer::kServer));
-      config.ceiling = std::make_shared<policy::Document>(std::move(ceiling));
-    }
-    std::erase_if(standard.entries, [](const policy::NodeEntry& e) {
-      return e.key == "ceiling" || e.key == "registries";
-    });
-    ASSIGN_OR_RETURN(config.standard, policy::ReadDocument(standard, policy::Layer::kServer));
+    policy::Node table = entry.value;
+    std::erase_if(table.entries, [](const auto& e) { return e.key == "registries"; });
+    if (table.entries.empty()) continue;
+    ASSIGN_OR_RETURN(policy::LayerPolicy layer, policy::ReadLayer(table, policy::Layer::kServer));
+    config.ceiling = std::move(layer.ceiling);
+    if (layer.standard != nullptr) config.standard = *layer.standard;
   }
   return Ok();
 }

@@ -14,7 +14,7 @@
 #include "bridge/provider.h"
 #include "control/ports.h"
 #include "log/log.h"
-#include "policy/document.h"
+#include "policy/layer.h"
 #include "policy/registries.h"
 
 namespace cove::front {

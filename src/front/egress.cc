@@ -1,13 +1,17 @@
 #include "front/egress.h"
 
 #include "base/text.h"
+#include "gateway/destination.h"
 #include "log/log.h"
 
 namespace cove::front {
 namespace {
 
+using control::PolicyKey;
 using policy::Document;
 using policy::Layer;
+using policy::LayerPolicy;
+using Scope = control::PolicyKey::Scope;
 
 // `suffix` is what the API's lists leave unsaid.
 Result<void> AddList(Document& document, std::string_view list, std::string_view suffix) {
@@ -34,6 +38,34 @@ std::string Bracketed(std::string_view list) {
   return Join(out, ",");
 }
 
+Layer LayerOf(Scope scope) {
+  switch (scope) {
+    case Scope::kServer:
+      return Layer::kServer;
+    case Scope::kOrganization:
+      return Layer::kOrganization;
+    case Scope::kTemplate:
+      return Layer::kTemplate;
+  }
+  return Layer::kNone;
+}
+
+// What the sandbox itself says.
+Result<LayerPolicy> OwnLayer(const control::Network& network) {
+  LayerPolicy out{Layer::kSandbox, nullptr, nullptr};
+  auto lists = std::make_shared<Document>();
+  if (!network.block_all) {
+    if (!network.policy.empty()) {
+      return policy::ParseLayer(network.policy, "policy", Layer::kSandbox);
+    }
+    RETURN_IF_ERROR(AddList(*lists, network.domain_allow_list, ""));
+    RETURN_IF_ERROR(AddList(*lists, Bracketed(network.allow_list), ":*"));
+    if (lists->rules.empty()) return out;
+  }
+  out.standard = std::move(lists);
+  return out;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Egress>> Egress::Make(const Config& config) {
@@ -49,32 +81,94 @@ Result<std::unique_ptr<Egress>> Egress::Make(const Config& config) {
   return egress;
 }
 
-Result<Egress::PolicyPtr> Egress::PolicyFor(const control::Network& network) const {
-  auto own = std::make_shared<Document>();
-  if (!network.block_all && !network.policy.empty()) {
-    ASSIGN_OR_RETURN(*own, policy::ParseJson(network.policy, Layer::kSandbox));
-  } else if (!network.block_all) {
-    RETURN_IF_ERROR(AddList(*own, network.domain_allow_list, ""));
-    RETURN_IF_ERROR(AddList(*own, Bracketed(network.allow_list), ":*"));
-    if (own->rules.empty()) return policy::Policy::Make({server_});
-  }
-  return policy::Policy::Make({server_, {Layer::kSandbox, nullptr, std::move(own)}});
+void Egress::UsePolicies(control::Policies& policies, OnChanged on_changed) {
+  policies_ = &policies;
+  on_changed_ = std::move(on_changed);
+  for (const auto& [key, stored] : policies.all()) ReadStored(key, stored.text);
 }
 
-void Egress::Set(const control::Sandbox& sandbox) {
-  auto made = PolicyFor(sandbox.network);
-  if (made.ok()) {
-    policies_[sandbox.id] = std::move(*made);
+void Egress::ReadStored(const PolicyKey& key, const std::string& text) {
+  auto layer = policy::ParseLayer(text, "policy", LayerOf(key.scope));
+  if (layer) {
+    stored_[key] = *std::move(layer);
     return;
   }
-  policies_.erase(sandbox.id);
-  log::Error("egress.bad_policy",
-             {{"sandbox", sandbox.id.value}, {"error", made.error().message()}});
+  stored_[key] = std::nullopt;
+  log::Error("egress.bad_policy", {{"layer", policy::LayerName(LayerOf(key.scope))},
+                                   {"name", key.name},
+                                   {"error", layer.error().message()}});
 }
 
+Result<void> Egress::Check(const control::Network& network) const {
+  RETURN_IF_ERROR(OwnLayer(network));
+  return Ok();
+}
+
+Result<Egress::PolicyPtr> Egress::PolicyFor(const control::Sandbox& sandbox) const {
+  std::vector<LayerPolicy> layers = {server_};
+  for (const PolicyKey& key :
+       {PolicyKey{Scope::kServer, {}, {}}, PolicyKey{Scope::kOrganization, sandbox.org, {}},
+        PolicyKey{Scope::kTemplate, sandbox.org, sandbox.snapshot}}) {
+    const auto it = stored_.find(key);
+    if (it == stored_.end()) continue;
+    if (!it->second) {
+      return Error(Code::kInternal, "the policy of the layer '" +
+                                        std::string(policy::LayerName(LayerOf(key.scope))) +
+                                        "' cannot be read: set it anew");
+    }
+    layers.push_back(*it->second);
+  }
+  ASSIGN_OR_RETURN(LayerPolicy own, OwnLayer(sandbox.network));
+  layers.push_back(std::move(own));
+  return policy::Policy::Make(std::move(layers));
+}
+
+Egress::PolicyPtr Egress::Make(const control::Sandbox& sandbox) const {
+  auto made = PolicyFor(sandbox);
+  if (made) return *std::move(made);
+  log::Error("egress.bad_policy",
+             {{"sandbox", sandbox.id.value}, {"error", made.error().message()}});
+  return nullptr;
+}
+
+void Egress::Set(const control::Sandbox& sandbox) { held_[sandbox.id] = {sandbox, Make(sandbox)}; }
+
 Egress::PolicyPtr Egress::PolicyOf(const SandboxId& id) const {
-  auto it = policies_.find(id);
-  return it == policies_.end() ? nullptr : it->second;
+  const auto it = held_.find(id);
+  return it == held_.end() ? nullptr : it->second.policy;
+}
+
+// All are exchanged before anybody is told: nothing is judged half by the old.
+void Egress::ApplyToAll() {
+  for (auto& [id, held] : held_) held.policy = Make(held.sandbox);
+  if (!on_changed_) return;
+  for (const auto& [id, held] : held_) on_changed_(id);
+}
+
+std::optional<control::StoredPolicy> Egress::Find(const PolicyKey& key) const {
+  return policies_->Find(key);
+}
+
+async::Task<Result<void>> Egress::Put(PolicyKey key, control::StoredPolicy policy) {
+  CO_RETURN_IF_ERROR(policy::ParseLayer(policy.text, "policy", LayerOf(key.scope)));
+  CO_RETURN_IF_ERROR(co_await policies_->Put(key, std::move(policy)));
+  // Another may have been put meanwhile: what the book has now is what counts.
+  if (const auto now = policies_->Find(key)) ReadStored(key, now->text);
+  ApplyToAll();
+  co_return Ok();
+}
+
+async::Task<Result<void>> Egress::Remove(PolicyKey key) {
+  CO_RETURN_IF_ERROR(co_await policies_->Remove(key));
+  stored_.erase(key);
+  ApplyToAll();
+  co_return Ok();
+}
+
+policy::AddressClass Egress::Classify(const policy::Address& address) const {
+  const auto local = gateway::ReadLocalNetworks();
+  // As the gateway does, which dials nothing then.
+  return local ? policy::Classify(address, *local) : policy::AddressClass::kReserved;
 }
 
 }  // namespace cove::front

@@ -1,38 +1,61 @@
 // Egress: which policy holds for which sandbox.
 //
-// Concept: the server's default (the machine's registries and what [policy] says) holds for a
-// sandbox that has no lists of its own. A sandbox with an allow list may reach what that says
-// (names on ports 80 and 443, address ranges on every port) as far as the server's ceiling allows.
-// One that blocks all reaches nothing. The model gateway is no matter of policy: it is always
+// Concept: the layers, from the outermost in: the server (what [policy] of cove.toml says, with the
+// machine's registries; beneath it what an administrator set), the organisation, the template (the
+// snapshot it was made from), the sandbox. The innermost that has a default is what holds, cut by
+// every ceiling. A sandbox's own default is its policy document, or its allow lists (names on ports
+// 80 and 443, address ranges on every port); one that blocks all reaches nothing. A layer that
+// cannot be read denies everything below it. The model gateway is no matter of policy: it is always
 // there. Thread: loop-confined.
 #pragma once
 
+#include <functional>
 #include <unordered_map>
 
-#include "control/sandbox.h"
+#include "api/policy_book.h"
 #include "front/config.h"
-#include "policy/policy.h"
 
 namespace cove::front {
 
-class Egress {
+class Egress final : public api::PolicyBook {
  public:
   using PolicyPtr = std::shared_ptr<const policy::Policy>;
+  using OnChanged = std::function<void(const SandboxId&)>;
 
   // Reads the machine's registry files if the configuration wants them: before the loop runs.
   static Result<std::unique_ptr<Egress>> Make(const Config& config);
+  // What administrators set; before the first sandbox. `on_changed` is told of each sandbox that
+  // has another policy from now on because of them.
+  void UsePolicies(control::Policies& policies, OnChanged on_changed);
 
-  // The policy that these settings give; kInvalid if they cannot be kept.
-  Result<PolicyPtr> PolicyFor(const control::Network& network) const;
-
+  // kInvalid if these settings cannot be kept.
+  Result<void> Check(const control::Network& network) const;
   // From now on PolicyOf(sandbox.id) is what its settings say; nothing (deny) if they are wrong.
   void Set(const control::Sandbox& sandbox);
-  void Forget(const SandboxId& id) { policies_.erase(id); }
+  void Forget(const SandboxId& id) { held_.erase(id); }
   PolicyPtr PolicyOf(const SandboxId& id) const;
 
+  std::optional<control::StoredPolicy> Find(const control::PolicyKey& key) const override;
+  async::Task<Result<void>> Put(control::PolicyKey key, control::StoredPolicy policy) override;
+  async::Task<Result<void>> Remove(control::PolicyKey key) override;
+  Result<PolicyPtr> PolicyFor(const control::Sandbox& sandbox) const override;
+  policy::AddressClass Classify(const policy::Address& address) const override;
+
  private:
-  policy::LayerPolicy server_;
-  std::unordered_map<SandboxId, PolicyPtr> policies_;
+  struct Held {
+    control::Sandbox sandbox;
+    PolicyPtr policy;  // null: it cannot be read
+  };
+  PolicyPtr Make(const control::Sandbox& sandbox) const;
+  void ReadStored(const control::PolicyKey& key, const std::string& text);
+  void ApplyToAll();
+
+  policy::LayerPolicy server_;  // what cove.toml says
+  control::Policies* policies_ = nullptr;
+  // What `policies_` means; nothing: it cannot be read.
+  std::map<control::PolicyKey, std::optional<policy::LayerPolicy>> stored_;
+  OnChanged on_changed_;
+  std::unordered_map<SandboxId, Held> held_;
 };
 
 }  // namespace cove::front

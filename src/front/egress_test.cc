@@ -10,6 +10,8 @@
 namespace cove::front {
 namespace {
 
+using Scope = control::PolicyKey::Scope;
+
 class EgressTest : public ::testing::Test {
  protected:
   EgressTest() {
@@ -67,7 +69,7 @@ TEST_F(EgressTest, ADocumentOfItsOwnReplacesTheServersPolicy) {
   EXPECT_FALSE(With(network)->Evaluate("example.org", 443).allow);
   network = {};
   network.policy = R"({"allow": "*.com"})";
-  EXPECT_EQ(egress_->PolicyFor(network).error().code(), Code::kInvalid);
+  EXPECT_EQ(egress_->Check(network).error().code(), Code::kInvalid);
 }
 
 TEST_F(EgressTest, BlockAllWinsOverEveryList) {
@@ -80,11 +82,86 @@ TEST_F(EgressTest, BlockAllWinsOverEveryList) {
 TEST_F(EgressTest, SettingsThatCannotBeKeptGiveNoPolicyAtAll) {
   control::Network network;
   network.domain_allow_list = "*.com";
-  EXPECT_EQ(egress_->PolicyFor(network).error().code(), Code::kInvalid);
+  EXPECT_EQ(egress_->Check(network).error().code(), Code::kInvalid);
   EXPECT_EQ(With(network), nullptr);
   With({});
   egress_->Forget(SandboxId("box"));
   EXPECT_EQ(egress_->PolicyOf(SandboxId("box")), nullptr);
+}
+
+class LayeredEgressTest : public EgressTest {
+ protected:
+  LayeredEgressTest() {
+    store_ = *store::OpenSqlite(":memory:", control::kPolicyMigrations);
+    policies_ = *loop_.RunUntil(control::Policies::Open(*store_));
+    egress_->UsePolicies(*policies_, [this](const SandboxId& id) { told_.push_back(id.value); });
+  }
+  static control::Sandbox Box(std::string id, std::string org, std::string snapshot) {
+    control::Sandbox sandbox;
+    sandbox.id = SandboxId(std::move(id));
+    sandbox.org = OrgId(std::move(org));
+    sandbox.snapshot = std::move(snapshot);
+    return sandbox;
+  }
+  Result<void> Put(Scope scope, std::string org, std::string name, std::string text) {
+    return loop_.RunUntil(egress_->Put({scope, OrgId(std::move(org)), std::move(name)},
+                                       {std::move(text), "admin", WallNow()}));
+  }
+  bool Allows(const std::string& box, std::string_view host) {
+    return egress_->PolicyOf(SandboxId(box))->Evaluate(host, 443).allow;
+  }
+
+  async::Loop loop_;
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<control::Policies> policies_;
+  std::vector<std::string> told_;
+};
+
+TEST_F(LayeredEgressTest, EachLayerHoldsForItsOwnAndChangesAtOnce) {
+  egress_->Set(Box("a", "one", "host"));
+  egress_->Set(Box("b", "one", "mine"));
+  egress_->Set(Box("c", "two", "mine"));
+  ASSERT_TRUE(Put(Scope::kOrganization, "one", "", "allow=\"org.test\""));
+  EXPECT_EQ(told_.size(), 3u);
+  EXPECT_TRUE(Allows("a", "org.test"));
+  EXPECT_FALSE(Allows("a", "pypi.org"));
+  EXPECT_TRUE(Allows("c", "pypi.org"));
+  ASSERT_TRUE(Put(Scope::kTemplate, "one", "mine", R"({"allow": ["tpl.test", "bad.test"]})"));
+  EXPECT_TRUE(Allows("a", "org.test"));
+  EXPECT_TRUE(Allows("b", "tpl.test"));
+  EXPECT_FALSE(Allows("c", "tpl.test"));
+  ASSERT_TRUE(Put(Scope::kServer, "", "", "[ceiling]\ndefault=\"allow\"\ndeny=\"bad.test\""));
+  EXPECT_TRUE(Allows("b", "tpl.test"));
+  EXPECT_FALSE(Allows("b", "bad.test"));
+  EXPECT_TRUE(Allows("c", "pypi.org"));
+  ASSERT_TRUE(loop_.RunUntil(egress_->Remove({Scope::kTemplate, OrgId("one"), "mine"})));
+  EXPECT_TRUE(Allows("b", "org.test"));
+}
+
+TEST_F(LayeredEgressTest, ABadDocumentIsRefusedAndTheOldOneHolds) {
+  egress_->Set(Box("a", "one", "host"));
+  ASSERT_TRUE(Put(Scope::kOrganization, "one", "", "allow=\"org.test\""));
+  const auto refused = Put(Scope::kOrganization, "one", "", "alow=\"org.test\"");
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message(), testing::HasSubstr("policy:1:"));
+  EXPECT_TRUE(Allows("a", "org.test"));
+}
+
+TEST_F(LayeredEgressTest, ARowThatCannotBeReadDeniesAllBelowIt) {
+  ASSERT_TRUE(loop_.RunUntil(policies_->Put({Scope::kOrganization, OrgId("one"), ""},
+                                            {"made by a newer Cove", "admin", WallNow()})));
+  egress_->UsePolicies(*policies_, {});
+  egress_->Set(Box("a", "one", "host"));
+  egress_->Set(Box("c", "two", "host"));
+  EXPECT_EQ(egress_->PolicyOf(SandboxId("a")), nullptr);
+  EXPECT_TRUE(Allows("c", "pypi.org"));
+}
+
+TEST_F(LayeredEgressTest, WhatWasSetIsThereAfterARestart) {
+  ASSERT_TRUE(Put(Scope::kTemplate, "one", "mine", "allow=\"tpl.test\""));
+  const auto again = *loop_.RunUntil(control::Policies::Open(*store_));
+  EXPECT_EQ(again->Find({Scope::kTemplate, OrgId("one"), "mine"})->text, "allow=\"tpl.test\"");
+  EXPECT_EQ(again->Find({Scope::kTemplate, OrgId("two"), "mine"}), std::nullopt);
 }
 
 TEST(OptionsTest, ReadsWhatTheRunnerWritesAndRefusesTheRest) {

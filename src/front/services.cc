@@ -12,8 +12,8 @@ constexpr seconds kFlushPeriod{30};
 
 store::Migrations AllMigrations() {
   store::Migrations all;
-  for (const store::Migrations* room :
-       {&identity::kMigrations, &control::kMigrations, &bridge::kMigrations}) {
+  for (const store::Migrations* room : {&identity::kMigrations, &control::kMigrations,
+                                        &control::kPolicyMigrations, &bridge::kMigrations}) {
     all.insert(all.end(), room->begin(), room->end());
   }
   return all;
@@ -62,6 +62,8 @@ Task<Result<UniqueFd>> Services::Start() {
   CO_ASSIGN_OR_RETURN(keys_, co_await identity::Keys::Open(*store_));
   CO_ASSIGN_OR_RETURN(previews_, co_await identity::Previews::Open(*store_));
   CO_RETURN_IF_ERROR(co_await SeedAdmin());
+  CO_ASSIGN_OR_RETURN(policies_, co_await control::Policies::Open(*store_));
+  egress_->UsePolicies(*policies_, [this](const SandboxId& id) { gateway_->PolicyChanged(id); });
   CO_RETURN_IF_ERROR(co_await bridge_->EndAbandoned());
   CO_RETURN_IF_ERROR(co_await WireControl());
   WireApi();
@@ -99,10 +101,7 @@ Result<void> Services::WireGateway() {
 
 control::Door Services::MakeDoor() {
   control::Door door;
-  door.check = [this](const control::Network& network) -> Result<void> {
-    RETURN_IF_ERROR(egress_->PolicyFor(network));
-    return Ok();
-  };
+  door.check = [this](const control::Network& network) { return egress_->Check(network); };
   door.attach = [this](const control::Sandbox& sandbox, proto::RunningBox box) {
     egress_->Set(sandbox);
     std::vector<UniqueFd> sockets;
@@ -155,6 +154,7 @@ void Services::WireApi() {
   deps.keys = keys_.get();
   deps.previews = previews_.get();
   deps.resolver_pool = &resolver_pool_;
+  deps.policies = egress_.get();
   deps.models = [this](http::Exchange& exchange, identity::Caller caller) {
     return ServeModelOutside(exchange, std::move(caller));
   };

@@ -56,6 +56,7 @@ class Services {
   async::ThreadPool file_pool_{1};
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<audit::Log> audit_;
+  std::unique_ptr<control::Policies> policies_;
   std::unique_ptr<Egress> egress_;
   std::unique_ptr<identity::Keys> keys_;
   std::unique_ptr<identity::Previews> previews_;

@@ -94,6 +94,20 @@ Decision Policy::Judge(const Question& question) const {
   return out;
 }
 
+std::vector<Step> Policy::Trace(const Question& question) const {
+  std::vector<Step> out;
+  if (standard_.standard != nullptr) {
+    out.push_back({standard_.layer, Step::Part::kDefault,
+                   ToDecision(Ask(*standard_.standard, question), standard_.layer)});
+  }
+  for (const LayerPolicy& layer : layers_) {
+    if (layer.ceiling == nullptr) continue;
+    out.push_back({layer.layer, Step::Part::kCeiling,
+                   ToDecision(Ask(*layer.ceiling, question), layer.layer)});
+  }
+  return out;
+}
+
 Decision Policy::EvaluateName(std::string_view text) const {
   const auto host = CanonicalHost(text);
   if (!host) return Deny(Reason::kBadName);

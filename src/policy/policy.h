@@ -20,8 +20,8 @@
 #include <string>
 #include <vector>
 
-#include "policy/document.h"
 #include "policy/judge.h"
+#include "policy/layer.h"
 #include "policy/reason.h"
 
 namespace cove::policy {
@@ -41,11 +41,11 @@ struct Decision {
   std::vector<std::string> credentials;
 };
 
-// What one layer says; either may be absent.
-struct LayerPolicy {
+// What one document says to a question: a part of the reason for a decision.
+struct Step {
   Layer layer = Layer::kNone;
-  std::shared_ptr<const Document> ceiling;
-  std::shared_ptr<const Document> standard;
+  enum class Part { kDefault, kCeiling } part = Part::kDefault;
+  Decision decision;
 };
 
 class Policy {
@@ -77,6 +77,13 @@ class Policy {
   bool MayDial(std::string_view host, const Address& address, uint16_t port,
                AddressClass kind) const;
 
+  // What each document says by itself, whatever the others say: the default that holds, then the
+  // ceilings from the outermost in. For explanations; Judge is what counts.
+  std::vector<Step> Trace(const Question& question) const;
+
+  // From the outermost; and the one among them whose default holds (kNone: none).
+  const std::vector<LayerPolicy>& layers() const { return layers_; }
+  Layer default_layer() const { return standard_.layer; }
   // The rules of the default that holds.
   const std::vector<Rule>& rules() const;
 
