@@ -50,16 +50,18 @@ export class Client {
 
   async step() {
     const started = this.boxes.filter((b) => b.state === 'started');
-    const stopped = this.boxes.filter((b) => b.state === 'stopped');
+    const resting = this.boxes.filter((b) => b.state === 'stopped' || b.state === 'paused');
     const r = this.rnd.next();
-    if (this.boxes.length === 0 || (r < 0.16 && this.boxes.length < 3)) return this.create();
-    if (stopped.length > 0 && r < 0.4) return this.start(this.rnd.pick(stopped));
-    if (started.length === 0) return this.start(this.rnd.pick(stopped));
+    if (this.boxes.length === 0 || (r < 0.14 && this.boxes.length < 3)) return this.create();
+    if (r < 0.22) return this.resize(this.rnd.pick(this.boxes));
+    if (resting.length > 0 && r < 0.42) return this.start(this.rnd.pick(resting));
+    if (started.length === 0) return this.start(this.rnd.pick(resting));
     const box = this.rnd.pick(started);
     if (r < 0.52) return this.write(box);
-    if (r < 0.66) return this.upload(box);
-    if (r < 0.78) return this.stop(box);
-    if (r < 0.88) return this.snapshot(box);
+    if (r < 0.62) return this.upload(box);
+    if (r < 0.72) return this.pause(box);
+    if (r < 0.81) return this.stop(this.rnd.pick(this.boxes.filter((b) => b.state !== 'stopped')));
+    if (r < 0.89) return this.snapshot(box);
     return this.remove(this.rnd.pick(this.boxes));
   }
 
@@ -70,7 +72,8 @@ export class Client {
     if (from) body.snapshot = from.name;
     else if (this.rnd.next() < 0.4) body.memory = 0.5;  // does not fit the pool
     const r = this.must('create', await this.ask('POST', '/api/sandbox', body, { headers: { 'idempotency-key': key } }), 200);
-    const box = { id: r.json.id, key, state: r.json.state, files: new Map(from?.files), maybe: new Map(from?.maybe) };
+    const { id, state, limits } = r.json;
+    const box = { id, key, state, limits, files: new Map(from?.files), maybe: new Map(from?.maybe) };
     if (box.state !== 'started' && !(r.again && box.state === 'stopped')) throw new Error(`${this.name}: create ${key} answered ${box.state}: ${r.text}`);
     this.boxes.push(box);
     return box;
@@ -112,6 +115,23 @@ export class Client {
     const r = this.must('stop', await this.ask('POST', `/api/sandbox/${box.id}/stop?force=${force}`), 200);
     if (r.json.state !== 'stopped') throw new Error(`stop answered ${r.json.state}`);
     box.state = 'stopped';
+  }
+
+  async pause(box) {
+    this.doing = `pause ${box.id}`;
+    // The power may have gone meanwhile, and it is stopped.
+    const r = await this.ask('POST', `/api/sandbox/${box.id}/pause`);
+    this.must('pause', r, ...(r.again ? [200, 409] : [200]));
+    box.state = r.status === 200 ? r.json.state : this.must('get', await this.ask('GET', `/api/sandbox/${box.id}`), 200).json.state;
+    if (box.state !== 'paused' && !(r.again && box.state === 'stopped')) throw new Error(`pause answered ${box.state}`);
+  }
+
+  // Sometimes to less memory than it holds, which is refused and changes nothing.
+  async resize(box) {
+    const limits = { cpu: this.rnd.pick([0.5, 1, 2]), memory: this.rnd.pick([0.01, 0.5, 1, 1.5]), disk: box.limits.disk + this.rnd.below(2) };
+    this.doing = `resize ${box.id} (${box.state}) to ${JSON.stringify(limits)}`;
+    const r = this.must('resize', await this.ask('POST', `/api/sandbox/${box.id}/resize`, limits), 200, 409, 400);
+    if (r.status === 200) box.limits = limits;
   }
 
   async start(box) {

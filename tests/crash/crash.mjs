@@ -6,10 +6,9 @@
 // and what is must be what they know. Everything random comes from one seed.
 //
 //   node tests/crash/crash.mjs [--kills 500] [--seed 1] [--servers 2] [--rounds-of SERVER:ROUND]
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, chmodSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { until } from '../e2e/lib/cove.mjs';
+import { shareImages, until } from '../e2e/lib/cove.mjs';
 import { Client, random } from './clients.mjs';
 import { Server, list, steps } from './server.mjs';
 
@@ -130,8 +129,9 @@ class World {
       const box = known.get(s.id);
       if (!box) return `sandbox ${s.id} (${s.state}, ${s.labels.key}) is nobody's`;
       if (s.state === 'error') throw new Error(`sandbox ${s.id} failed: ${s.errorReason}`);
-      if (cut && box.state === 'started' && s.state === 'stopped') box.state = 'stopped';
+      if (cut && box.state !== 'stopped' && s.state === 'stopped') box.state = 'stopped';
       if (s.state !== box.state) return `sandbox ${s.id} is ${s.state}, not ${box.state}`;
+      for (const [what, limit] of Object.entries(box.limits)) if (s.limits[what] !== limit) return `the ${what} of ${s.id} is ${s.limits[what]}, not ${limit}`;
     }
     if (r.json.items.length !== known.size) throw new Error(`lost: ${[...known.keys()].filter((id) => !r.json.items.some((s) => s.id === id))}`);
     const snapshots = (await server.request('GET', '/api/snapshots')).json.items.filter((s) => s.name !== 'host');
@@ -143,9 +143,15 @@ class World {
       return missing.length > 0 || extra.length > 1 ? `${what}: missing ${missing}, too many ${extra}` : '';
     };
     const all = [...known.keys()];
-    const running = this.boxes.filter((b) => b.state === 'started').map((b) => b.id);
-    return differs('directories', server.boxDirs(), all) || differs('sockets', server.sockets(), running)
-      || differs('cgroups', server.cgroups(), running);
+    const live = this.boxes.filter((b) => b.state !== 'stopped');
+    const running = live.map((b) => b.id);
+    for (const b of live) {
+      if (server.frozen(b.id) !== (b.state === 'paused')) return `${b.id} is ${b.state}, and its processes are ${server.frozen(b.id) ? '' : 'not '}frozen`;
+      const bytes = server.memoryLimit(b.id);
+      if (bytes !== b.limits.memory * 2 ** 30) return `${b.id} may have ${bytes} bytes of memory, not ${b.limits.memory} GiB`;
+    }
+    return differs('directories', server.boxDirs(), all) || differs('disks', server.disks(), all)
+      || differs('sockets', server.sockets(), running) || differs('cgroups', server.cgroups(), running);
   }
 
   async verify(box) {
@@ -171,7 +177,7 @@ class World {
   async deepCheck() {
     for (const client of this.clients) {
       for (const box of client.boxes) {
-        if (box.state === 'stopped') await client.start(box);
+        if (box.state !== 'started') await client.start(box);
         await this.verify(box);
       }
     }
@@ -189,7 +195,7 @@ class World {
     const left = {
       boxes: server.boxDirs(), sockets: server.sockets(), cgroups: server.cgroups(), processes: server.boxProcesses(),
       trash: list(join(server.data, 'runner/trash')), mounts: server.mounts(),
-      parents: server.cgroupDirs(),
+      parents: server.cgroupDirs(), loops: server.loops(),
     };
     for (const [what, those] of Object.entries(left)) if (those.length > 0) throw new Error(`left of ${what}: ${those.join(', ')}`);
     return records;
@@ -219,10 +225,7 @@ async function main() {
   await worlds[0].launch();
   await worlds[0].clients[0].create();
   for (const w of worlds.slice(1)) {
-    mkdirSync(join(w.server.data, 'runner'), { recursive: true, mode: 0o711 });
-    chmodSync(w.server.data, 0o711);
-    chmodSync(join(w.server.data, 'runner'), 0o700);
-    spawnSync('cp', ['-al', join(worlds[0].server.data, 'runner/images'), join(w.server.data, 'runner/images')]);
+    shareImages(worlds[0].server.data, w.server.data);
     await w.launch();
   }
   const ready = Date.now();

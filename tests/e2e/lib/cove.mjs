@@ -1,7 +1,7 @@
 // A Cove server of the test's own, and small helpers around it. Every helper waits for a condition,
 // none sleeps for luck.
 import { spawn, spawnSync } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import http from 'node:http';
@@ -48,6 +48,20 @@ export async function startModel(script = join(root, 'tests/model/demo.json')) {
       rmSync(dir, { recursive: true, force: true });
     },
   };
+}
+
+// A new data directory with the images of another one, which share their files, and its authority,
+// of which they hold the certificate: so the host is not captured again.
+export function shareImages(from, to) {
+  mkdirSync(join(to, 'runner'), { recursive: true });
+  for (const [dir, mode] of [[to, 0o711], [join(to, 'runner'), 0o700]]) chmodSync(dir, mode);
+  mkdirSync(join(to, 'front'), { mode: 0o700 });
+  chownSync(join(to, 'front'), 61800, 61800);
+  for (const args of [['-al', join(from, 'runner/images'), join(to, 'runner/images')],
+    ['-a', join(from, 'front/ca.pem'), join(from, 'front/ca.key'), join(to, 'front')]]) {
+    const copied = spawnSync('cp', args, { encoding: 'utf8' });
+    if (copied.status !== 0) throw new Error(copied.stderr);
+  }
 }
 
 export class Cove {
