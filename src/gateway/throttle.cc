@@ -1,18 +1,8 @@
 #include "gateway/throttle.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace cove::gateway {
-
-bool RateLimit::Take(TimePoint now) {
-  const double passed = std::chrono::duration<double>(now - last_).count();
-  tokens_ = std::min(burst_, tokens_ + passed * per_second_);
-  last_ = now;
-  if (tokens_ < 1) return false;
-  tokens_ -= 1;
-  return true;
-}
 
 std::optional<uint64_t> RowFilter::Admit(const std::string& key, TimePoint now) {
   if (!key.empty()) {

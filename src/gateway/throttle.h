@@ -1,6 +1,5 @@
-// Two brakes for what a sandbox can repeat without end.
-//
-// RateLimit: a token bucket. RowFilter: decides which denials become audit rows: the same key once
+// RowFilter: a brake for what a sandbox can repeat without end. It decides which denials become
+// audit rows: the same key once
 // per window, and never more rows than its rate; what is left out is counted and told with the
 // next row, so a loop cannot flood the audit and cannot hide in it either.
 // Thread: loop-confined.
@@ -10,22 +9,9 @@
 #include <string>
 #include <unordered_map>
 
-#include "base/clock.h"
+#include "base/rate_limit.h"
 
 namespace cove::gateway {
-
-class RateLimit {
- public:
-  RateLimit(double per_second, double burst)
-      : per_second_(per_second), burst_(burst), tokens_(burst) {}
-  bool Take(TimePoint now);
-
- private:
-  double per_second_;
-  double burst_;
-  double tokens_;
-  TimePoint last_{};
-};
 
 class RowFilter {
  public:

@@ -1,8 +1,11 @@
-// The HTTP/1.1 client, with a pool of idle connections per origin (http and https).
+// The client: HTTP/1.1 with a pool of idle connections per origin (http and https), and HTTP/2
+// where it is wanted and the server agrees by ALPN: then one connection is shared by all requests
+// to the origin.
 // A request is sent again, once, on a fresh connection, only if a pooled one turned out closed
 // before a byte of the answer came, the body can be sent again (a whole body), and doing so twice
 // does no harm (RFC 9110 section 9.2.2: an idempotent method, or an Idempotency-Key header). A
-// pooled connection that the peer has visibly closed is not used at all, whatever the method.
+// pooled connection that the peer has visibly closed is not used at all, whatever the method. So is
+// a whole request that an HTTP/2 server says it has not looked at (REFUSED_STREAM, GOAWAY).
 // Thread: loop-confined. The client must outlive its responses.
 #pragma once
 
@@ -30,6 +33,7 @@ struct ClientRequest {
   BodyReader* stream = nullptr;  // streamed (chunked, or its length()); must outlive the exchange
   TimePoint head_deadline = kNever;  // until the response's head is here
   Duration body_timeout = seconds(300);
+  bool accepts_trailers = false;  // told to an HTTP/2 server (TE)
 };
 
 // The head has come; the body follows. The connection goes back to the pool once the body is read
@@ -50,6 +54,8 @@ struct ClientLimits {
   size_t idle_max = 256;
   Duration idle_timeout = seconds(30);     // shorter than what servers usually keep
   Duration connect_timeout = seconds(15);  // name, TCP and TLS together
+  enum class Http2 { kNever, kIfOffered };
+  Http2 http2 = Http2::kNever;  // a dialer of your own then offers it (net::Alpn)
 };
 
 class Client {

@@ -67,8 +67,11 @@ class BodyReader {
   virtual ~BodyReader() = default;
   // 0 at the end. kTooLarge past the limit, kClosed when the peer went away before the end.
   virtual Task<Result<size_t>> Read(std::span<char> buffer) = 0;
-  // Content-Length when the sender gave one.
+  // Content-Length when the sender gave one; 0 when the head said that no body follows.
   virtual std::optional<uint64_t> length() const = 0;
+  // The fields after the body, once Read() gave 0. Null where the wire has none that are kept
+  // (HTTP/1: they are dropped, RFC 9110 section 6.5.1).
+  virtual const Headers* trailers() const { return nullptr; }
 };
 
 Task<Result<std::string>> ReadAll(BodyReader& body, size_t max_bytes);
@@ -81,6 +84,8 @@ class BodyWriter {
   // REQUIRES: called exactly once, last. A writer destroyed before breaks the connection, so that
   // a cut body never looks whole.
   virtual Task<Result<void>> Finish() = 0;
+  // The same, with fields after the body where the wire can carry them (HTTP/2).
+  virtual Task<Result<void>> FinishWith(Headers /*trailers*/) { return Finish(); }
 };
 
 }  // namespace cove::http

@@ -2,8 +2,10 @@
 
 #include <exception>
 
+#include "http/http2_server.h"
 #include "http/server_connection.h"
 #include "log/log.h"
+#include "net/tls.h"
 
 namespace cove::http {
 
@@ -79,6 +81,7 @@ Task<void> ServerConnection::RunHandler(Exchange& exchange) {
 }
 
 Task<void> ServerConnection::Refuse(int status, std::string why) {
+  if (refused_) refused_(status, why);
   const std::string body = why + "\n";
   auto writer = codec::Http1HeadWriter::Response(status, ReasonPhrase(status));
   writer.Field("Date", HttpDate());
@@ -138,8 +141,15 @@ Task<void> Server::ServeConnection(net::StreamPtr stream, std::string peer) {
       server->slot_free_.NotifyAll();
     }
   } slot(this);
+  if (net::SpeaksHttp2(*stream)) {
+    internal::Http2Server connection(handler_, refused_, limits_, std::move(stream),
+                                     std::move(peer));
+    co_await connection.Run();
+    co_return;
+  }
   internal::ServerConnection connection(
-      handler_, internal::ServerLink{limits_, keep_alive_, std::move(stream), std::move(peer), {}});
+      handler_, refused_,
+      internal::ServerLink{limits_, keep_alive_, std::move(stream), std::move(peer), {}});
   co_await connection.Run();
 }
 

@@ -1,4 +1,4 @@
-// The HTTP/1.1 server.
+// The server: HTTP/1.1, and HTTP/2 on a TLS stream whose ALPN says so.
 //
 // Concept: a handler gets one Exchange per request: it reads the request and its body as a stream
 // and answers once: whole, as a stream, or by taking the connection over (upgrade, tunnel). The
@@ -37,6 +37,8 @@ class Exchange {
   // Who asks, as an address for logs.
   virtual std::string peer() const = 0;
   virtual bool answered() const = 0;
+  // One of several at the same time on one connection (HTTP/2).
+  virtual bool multiplexed() const { return false; }
 
   // Sends head and body; Content-Length is set here. REQUIRES (all three): !answered().
   virtual Task<Result<void>> Respond(ResponseHead head, std::string body) = 0;
@@ -54,6 +56,9 @@ class Exchange {
 };
 
 using Handler = std::function<Task<void>(Exchange&)>;
+// Told of each request that was refused before a handler could see it, because it is not sound.
+// Must not wait and not touch the server.
+using Refused = std::function<void(int status, std::string_view why)>;
 
 class Server {
  public:
@@ -65,11 +70,13 @@ class Server {
   // Serves one connection until it ends.
   Task<void> ServeConnection(net::StreamPtr stream, std::string peer);
   size_t connections() const { return connections_; }
+  void set_on_refused(Refused refused) { refused_ = std::move(refused); }
   // From now on every connection closes after its current answer (the way to drain at shutdown).
   void StopKeepAlive() { keep_alive_ = false; }
 
  private:
   Handler handler_;
+  Refused refused_;
   ServerLimits limits_;
   size_t connections_ = 0;
   bool keep_alive_ = true;

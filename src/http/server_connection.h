@@ -63,8 +63,9 @@ class ServerExchange final : public Exchange {
 
 class ServerConnection {
  public:
-  ServerConnection(const Handler& handler, ServerLink link)
+  ServerConnection(const Handler& handler, const Refused& refused, ServerLink link)
       : handler_(handler),
+        refused_(refused),
         link_(std::move(link)),
         parser_(codec::Http1HeadParser::Kind::kRequest, {link_.limits.head_bytes_max}) {}
   Task<void> Run();
@@ -76,6 +77,7 @@ class ServerConnection {
   Task<void> CloseGently();
 
   const Handler& handler_;
+  const Refused& refused_;
   ServerLink link_;
   codec::Http1HeadParser parser_;
 };

@@ -13,8 +13,13 @@ namespace {
 
 using internal::TlsErrorText;
 
-// ALPN's wire form: one name, with its length before it.
-constexpr unsigned char kAlpn[] = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+// ALPN's wire form: names, each with its length before it. HTTP/1.1 alone is the end of it.
+constexpr unsigned char kAlpn[] = {2, 'h', '2', 8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+constexpr unsigned kAlpnHttp2Bytes = 3;
+
+std::span<const unsigned char> AlpnOf(Alpn alpn) {
+  return std::span(kAlpn).subspan(alpn == Alpn::kHttp1 ? kAlpnHttp2Bytes : 0);
+}
 
 struct CtxFree {
   void operator()(SSL_CTX* ctx) const { SSL_CTX_free(ctx); }
@@ -44,10 +49,13 @@ CtxPtr NewContext(const SSL_METHOD* method) {
   return ctx;
 }
 
-int SelectAlpn(SSL*, const unsigned char** out, unsigned char* out_size, const unsigned char* in,
-               unsigned in_size, void*) {
+int SelectAlpn(SSL* ssl, const unsigned char** out, unsigned char* out_size,
+               const unsigned char* in, unsigned in_size, void*) {
   unsigned char* chosen = nullptr;
-  const int found = SSL_select_next_proto(&chosen, out_size, kAlpn, sizeof kAlpn, in, in_size);
+  const bool http2 = SSL_get_app_data(ssl) != nullptr;
+  const auto ours = AlpnOf(http2 ? Alpn::kHttp2OrHttp1 : Alpn::kHttp1);
+  const int found = SSL_select_next_proto(&chosen, out_size, ours.data(),
+                                          static_cast<unsigned>(ours.size()), in, in_size);
   if (found != OPENSSL_NPN_NEGOTIATED) return SSL_TLSEXT_ERR_NOACK;
   *out = chosen;
   return SSL_TLSEXT_ERR_OK;
@@ -100,7 +108,6 @@ Result<std::shared_ptr<TlsContext>> TlsContext::MakeClient(std::string ca_file) 
                                      (ca_file.empty() ? "" : " from " + ca_file) + ": " +
                                      TlsErrorText());
   }
-  SSL_CTX_set_alpn_protos(ctx.get(), kAlpn, sizeof kAlpn);
   return std::shared_ptr<TlsContext>(new TlsContext(ctx.release()));
 }
 
@@ -120,10 +127,12 @@ Result<std::shared_ptr<TlsContext>> TlsContext::MakeServer(const std::string& ce
 }
 
 Task<Result<StreamPtr>> TlsConnect(std::shared_ptr<TlsContext> context, StreamPtr stream,
-                                   std::string name, TimePoint deadline) {
+                                   std::string name, TimePoint deadline, Alpn offered) {
   internal::SslPtr ssl(SSL_new(Native(*context)));
   if (ssl == nullptr) co_return Error(Code::kExhausted, "TLS: " + TlsErrorText());
   SSL_set_connect_state(ssl.get());
+  const auto protocols = AlpnOf(offered);
+  SSL_set_alpn_protos(ssl.get(), protocols.data(), static_cast<unsigned>(protocols.size()));
   X509_VERIFY_PARAM* verify = SSL_get0_param(ssl.get());
   X509_VERIFY_PARAM_set_hostflags(verify, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
   const bool is_ip = SocketAddress::FromIp(name, 1).has_value();
@@ -140,13 +149,20 @@ Task<Result<StreamPtr>> TlsConnect(std::shared_ptr<TlsContext> context, StreamPt
 }
 
 Task<Result<StreamPtr>> TlsAccept(std::shared_ptr<TlsContext> context, StreamPtr stream,
-                                  TimePoint deadline) {
+                                  TimePoint deadline, Alpn accepted) {
   internal::SslPtr ssl(SSL_new(Native(*context)));
   if (ssl == nullptr) co_return Error(Code::kExhausted, "TLS: " + TlsErrorText());
   SSL_set_accept_state(ssl.get());
+  static char http2_wanted;  // its address is a mark for SelectAlpn
+  if (accepted == Alpn::kHttp2OrHttp1) SSL_set_app_data(ssl.get(), &http2_wanted);
   auto tls =
       std::make_unique<internal::TlsStream>(std::move(context), std::move(ssl), std::move(stream));
   co_return co_await Finish(std::move(tls), deadline, "accepting TLS");
+}
+
+bool SpeaksHttp2(const ByteStream& stream) {
+  const auto* tls = dynamic_cast<const internal::TlsStream*>(&stream);
+  return tls != nullptr && tls->speaks_http2();
 }
 
 }  // namespace cove::net

@@ -23,11 +23,17 @@ class TlsContext {
   void* ctx_;
 };
 
+// What is offered or accepted by ALPN (RFC 7301); the server prefers HTTP/2.
+enum class Alpn : uint8_t { kHttp1, kHttp2OrHttp1 };
+
 // Both do the handshake; `name` is what the certificate must be for.
 Task<Result<StreamPtr>> TlsConnect(std::shared_ptr<TlsContext> context, StreamPtr stream,
-                                   std::string name, TimePoint deadline);
+                                   std::string name, TimePoint deadline,
+                                   Alpn offered = Alpn::kHttp1);
 Task<Result<StreamPtr>> TlsAccept(std::shared_ptr<TlsContext> context, StreamPtr stream,
-                                  TimePoint deadline);
+                                  TimePoint deadline, Alpn accepted = Alpn::kHttp1);
+// Whether the stream is TLS whose two ends agreed on HTTP/2.
+bool SpeaksHttp2(const ByteStream& stream);
 
 // Addresses of a name by the system's resolver (getaddrinfo on the pool), in its order.
 Task<Result<std::vector<SocketAddress>>> Resolve(async::ThreadPool& pool, std::string name,

@@ -58,6 +58,13 @@ Task<Result<void>> TlsStream::Flush() {
   co_return Ok();
 }
 
+bool TlsStream::speaks_http2() const {
+  const unsigned char* name = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(ssl_.get(), &name, &size);
+  return std::string_view(reinterpret_cast<const char*>(name), size) == "h2";
+}
+
 Task<Result<void>> TlsStream::Handshake() {
   for (;;) {
     ERR_clear_error();

@@ -22,6 +22,7 @@ class TlsStream final : public ByteStream {
   TlsStream(std::shared_ptr<TlsContext> context, SslPtr ssl, StreamPtr inner);
 
   Task<Result<void>> Handshake();
+  bool speaks_http2() const;
   Task<Result<size_t>> Read(std::span<char> buffer) override;
   Task<Result<void>> Write(std::string_view bytes) override;
   Task<Result<void>> CloseWrite() override;
