@@ -274,8 +274,9 @@ Task<void> Connection::Inspect(std::string host, Decision decision) {
   }
   socket_->set_read_timeout({});
   auto client = std::make_unique<ClientStream>(std::move(socket_), first_.TakeBytes(), &counters_);
-  auto opened = co_await net::TlsAccept(*std::move(context), std::move(client),
-                                        Now() + box_.deps.limits.hello_timeout);
+  auto opened =
+      co_await net::TlsAccept(*std::move(context), std::move(client),
+                              Now() + box_.deps.limits.hello_timeout, net::Alpn::kHttp2OrHttp1);
   if (!opened) {
     Deny(Reason::kClientDistrusts, "tls", std::move(host), decision, opened.error().message());
     co_return;

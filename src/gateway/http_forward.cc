@@ -1,12 +1,11 @@
 #include "gateway/http_forward.h"
 
-#include <boost/json/object.hpp>
-
 #include "base/text.h"
+#include "gateway/counted_body.h"
 #include "gateway/dialer.h"
+#include "gateway/http_answer.h"
 #include "gateway/http_request.h"
 #include "gateway/tunnel.h"
-#include "json/json.h"
 #include "log/log.h"
 
 namespace cove::gateway {
@@ -17,41 +16,10 @@ using policy::Reason;
 constexpr uint16_t kModelPort = 80;
 constexpr size_t kRelayBuffer = 32 * 1024;
 
-int StatusOf(Reason reason) {
-  switch (reason) {
-    case Reason::kMalformed:
-    case Reason::kBadName:
-    case Reason::kNoName:
-      return 400;
-    case Reason::kResolveFailed:
-    case Reason::kDialFailed:
-    case Reason::kBroken:
-      return 502;
-    case Reason::kAuditUnavailable:
-    case Reason::kPolicyUnavailable:
-      return 503;
-    default:
-      return 403;
-  }
-}
-
-Task<void> Answer(http::Exchange& exchange, Reason reason, std::string host, uint16_t port) {
-  json::Object body;
-  body.emplace("error", StatusOf(reason) == 502 ? "egress_failed" : "egress_denied");
-  body.emplace("reason", policy::ReasonName(reason));
-  body.emplace("message", policy::ReasonText(reason));
-  if (!host.empty()) body.emplace("host", host);
-  body.emplace("port", port);
-  http::ResponseHead head;
-  head.status = StatusOf(reason);
-  head.headers.Add("Content-Type", "application/json");
-  head.headers.Add("Connection", "close");
-  (void)co_await exchange.Respond(std::move(head), json::Write(body) + "\n");
-}
-
 // Resolving and dialling have limits of their own, and tell more when they pass.
-http::ClientLimits ClientLimitsFor(const Limits& limits) {
+http::ClientLimits ClientLimitsFor(const Limits& limits, http::ClientLimits::Http2 http2) {
   http::ClientLimits out;
+  out.http2 = http2;
   out.connect_timeout = limits.resolve_timeout + limits.dial_timeout + seconds(1);
   return out;
 }
@@ -64,16 +32,48 @@ Task<void> ServeAndTell(http::Server& server, net::StreamPtr stream, std::string
 
 }  // namespace
 
+// An allowed request under way, or on plain HTTP a run of them to one host: one decision on record
+// and one closing record, which is written when this goes.
+struct HttpForward::Passage {
+  Passage(HttpForward& f, Verdict v, Streams s)
+      : forward(f), verdict(std::move(v)), streams(s), ledger(*f.box_.deps.audit) {
+    forward.passages_.insert(this);
+  }
+  // On a connection of its own, the bytes since the last record belong to what was asked since.
+  ~Passage() {
+    forward.passages_.erase(this);
+    if (streams == Streams::kMany) return;
+    const Counters& now = forward.counters_;
+    ledger.AddBytes(now.out - forward.settled_.out, now.in - forward.settled_.in);
+    forward.settled_ = now;
+  }
+  Passage(const Passage&) = delete;
+
+  HttpForward& forward;
+  Verdict verdict;  // the last one
+  const Streams streams;
+  Ledger ledger;
+};
+
 HttpForward::HttpForward(Box& box, HttpOrigin origin, const Counters& counters)
     : box_(box),
       origin_(std::move(origin)),
       counters_(counters),
-      client_(*box.deps.resolver_pool, nullptr, ClientLimitsFor(box.deps.limits)) {
-  client_.set_dialer([this](http::Url url, TimePoint) { return Dial(std::move(url)); });
+      client_(*box.deps.resolver_pool, nullptr,
+              ClientLimitsFor(box.deps.limits, http::ClientLimits::Http2::kIfOffered)),
+      upgrade_client_(*box.deps.resolver_pool, nullptr,
+                      ClientLimitsFor(box.deps.limits, http::ClientLimits::Http2::kNever)) {
+  client_.set_dialer(
+      [this](http::Url url, TimePoint) { return Dial(std::move(url), net::Alpn::kHttp2OrHttp1); });
+  upgrade_client_.set_dialer(
+      [this](http::Url url, TimePoint) { return Dial(std::move(url), net::Alpn::kHttp1); });
 }
+
+HttpForward::~HttpForward() = default;
 
 Task<void> HttpForward::Serve(net::StreamPtr client) {
   http::Server server([this](http::Exchange& exchange) { return Handle(exchange); });
+  server.set_on_refused([this](int status, std::string_view why) { Unsound(status, why); });
   client_stream_ = client.get();
   async::Event done;
   {
@@ -82,33 +82,44 @@ Task<void> HttpForward::Serve(net::StreamPtr client) {
     const Flows::Member member(box_.flows, done);
     while (!done.is_set()) {
       co_await done.Wait();
-      if (done.is_set() || ledger_ == nullptr || StillAllowed()) continue;
-      ledger_->set_outcome(Reason::kRevoked);
+      if (done.is_set() || !CutRevoked()) continue;
       // What is cut must not look whole: a body may end where its connection ends.
       if (client_stream_ != nullptr) client_stream_->MarkAborted();
       break;
     }
   }
-  SettleLedger();
+  run_.reset();
 }
 
-// The bytes since the last record was closed belong to the host asked for since then.
-void HttpForward::SettleLedger() {
-  if (ledger_ != nullptr) {
-    ledger_->AddBytes(counters_.out - settled_.out, counters_.in - settled_.in);
+bool HttpForward::CutRevoked() {
+  bool cut = false;
+  for (Passage* passage : passages_) {
+    if (StillAllowed(passage->verdict)) continue;
+    passage->ledger.set_outcome(Reason::kRevoked);
+    cut = true;
   }
-  settled_ = counters_;
-  ledger_.reset();
-  allowed_ = {};
+  return cut;
 }
 
-bool HttpForward::StillAllowed() const {
-  if (allowed_.host == kModelHost) return true;
+bool HttpForward::StillAllowed(const Verdict& verdict) const {
+  if (verdict.host == kModelHost) return true;
   const auto policy = box_.Policy();
   return policy != nullptr && policy
-                                  ->EvaluateRequest(allowed_.host, origin_.destination.port,
-                                                    allowed_.method, allowed_.target)
+                                  ->EvaluateRequest(verdict.host, origin_.destination.port,
+                                                    verdict.method, verdict.target)
                                   .allow;
+}
+
+// Refused before it was a request: the parser found what two programs could read in two ways.
+void HttpForward::Unsound(int status, std::string_view why) {
+  audit::Record record = box_.NewRecord(https() ? "https" : "http");
+  record.host = origin_.name.value_or("");
+  record.port = origin_.destination.port;
+  record.claimed = origin_.destination.ToString();
+  record.detail = why;
+  box_.Denied(std::move(record), status == 408   ? Reason::kHelloTimeout
+                                 : status == 431 ? Reason::kLimit
+                                                 : Reason::kMalformed);
 }
 
 HttpForward::Verdict HttpForward::Judge(const http::RequestHead& request) const {
@@ -179,21 +190,35 @@ Outgoing HttpForward::MakeOutgoing(const http::RequestHead& request, const Verdi
 }
 
 Task<void> HttpForward::Handle(http::Exchange& exchange) {
-  const Verdict verdict = Judge(exchange.request());
+  Verdict verdict = Judge(exchange.request());
+  const Streams streams = exchange.multiplexed() ? Streams::kMany : Streams::kOne;
+  // A stream is as good as a connection: it may need one of its own to the server.
+  const bool counts = streams == Streams::kMany && verdict.decision.allow;
+  if (counts && box_.connections >= box_.deps.limits.connections_per_sandbox_max) {
+    verdict.decision = {false, Reason::kLimit, {}, policy::Layer::kNone};
+  }
   if (!verdict.decision.allow) {
     co_await Refuse(exchange, verdict);
     co_return;
   }
+  struct Slot {
+    size_t& count;
+    const size_t by;
+    ~Slot() { count -= by; }
+  } slot{box_.connections, counts ? size_t{1} : size_t{0}};
+  slot.count += slot.by;
   Outgoing out = MakeOutgoing(exchange.request(), verdict);
-  if (!co_await OpenLedger(verdict, out.secrets())) {
-    co_await Answer(exchange, Reason::kAuditUnavailable, verdict.host, origin_.destination.port);
+  const auto passage = co_await OpenPassage(verdict, out.secrets(), streams);
+  if (passage == nullptr) {
+    co_await AnswerReason(exchange, Reason::kAuditUnavailable, verdict.host,
+                          origin_.destination.port);
     co_return;
   }
-  ledger_->AddRequest();
+  passage->ledger.AddRequest();
   if (verdict.host == kModelHost) {
     co_await box_.deps.model(box_.id, exchange);
   } else {
-    co_await Forward(exchange, verdict, out);
+    co_await Forward(exchange, *passage, out);
   }
 }
 
@@ -217,32 +242,31 @@ Task<void> HttpForward::Refuse(http::Exchange& exchange, const Verdict& verdict)
     record.detail = "looked up as " + *origin_.name;
   }
   box_.Denied(std::move(record), verdict.decision.reason);
-  co_await Answer(exchange, verdict.decision.reason, verdict.host, origin_.destination.port);
+  co_await AnswerReason(exchange, verdict.decision.reason, verdict.host, origin_.destination.port);
 }
 
-Task<bool> HttpForward::OpenLedger(const Verdict& verdict,
-                                   const std::vector<std::string>& secrets) {
-  // Where a rule is about requests, each one is a decision of its own.
-  const bool shared = !verdict.decision.by_request && allowed_.host == verdict.host;
-  if (ledger_ != nullptr && shared) {
-    allowed_ = verdict;
-    co_return true;
+// Where a rule is about requests, and wherever TLS was opened, each is a decision of its own.
+Task<std::shared_ptr<HttpForward::Passage>> HttpForward::OpenPassage(
+    Verdict verdict, const std::vector<std::string>& secrets, Streams streams) {
+  const bool alone = verdict.decision.by_request || https();
+  if (!alone && run_ != nullptr && run_->verdict.host == verdict.host) {
+    run_->verdict = std::move(verdict);
+    co_return run_;
   }
-  SettleLedger();
-  auto ledger = std::make_unique<Ledger>(*box_.deps.audit);
+  run_.reset();
   audit::Record record = Row(verdict);
   if (!secrets.empty()) record.detail = "with secret " + Join(secrets, ", ");
-  const auto opened = co_await ledger->Open(std::move(record));
+  auto passage = std::make_shared<Passage>(*this, std::move(verdict), streams);
+  const auto opened = co_await passage->ledger.Open(std::move(record));
   if (!opened) {
     log::Error("gateway.audit_failed", {{"error", opened.error().message()}});
-    co_return false;
+    co_return nullptr;
   }
-  ledger_ = std::move(ledger);
-  allowed_ = verdict;
-  co_return true;
+  if (!alone) run_ = passage;
+  co_return passage;
 }
 
-Task<Result<net::StreamPtr>> HttpForward::Dial(http::Url url) {
+Task<Result<net::StreamPtr>> HttpForward::Dial(http::Url url, net::Alpn alpn) {
   // Judged again, because a pooled connection may have been opened under another policy.
   const auto policy = box_.Policy();
   if (policy == nullptr || !policy->Evaluate(url.host, url.port).allow) {
@@ -251,46 +275,56 @@ Task<Result<net::StreamPtr>> HttpForward::Dial(http::Url url) {
   }
   Dialled dialled = co_await DialName(box_, policy, url.host, url.port);
   dial_reason_ = dialled.reason;
-  if (dialled.stream == nullptr) {
-    if (ledger_ != nullptr) ledger_->set_outcome(dialled.reason, dialled.detail);
-    co_return Error(Code::kUnavailable, dialled.detail);
-  }
-  if (ledger_ != nullptr) ledger_->set_address(dialled.address);
+  if (dialled.stream == nullptr) co_return Error(Code::kUnavailable, dialled.detail);
+  address_ = dialled.address;
   if (!https()) co_return net::StreamPtr(std::move(dialled.stream));
   co_return co_await net::TlsConnect(box_.deps.upstream_tls, std::move(dialled.stream), url.host,
-                                     Now() + box_.deps.limits.dial_timeout);
+                                     Now() + box_.deps.limits.dial_timeout, alpn);
 }
 
-Task<void> HttpForward::Forward(http::Exchange& exchange, const Verdict& verdict, Outgoing& out) {
-  auto taken = co_await out.Take(exchange.body());
+Task<void> HttpForward::Forward(http::Exchange& exchange, Passage& passage, Outgoing& out) {
+  Ledger& ledger = passage.ledger;
+  CountedBody body(exchange.body());
+  struct Count {
+    Passage& passage;
+    CountedBody& body;
+    ~Count() {
+      if (passage.streams == Streams::kMany) passage.ledger.AddBytes(body.bytes(), 0);
+    }
+  } count{passage, body};
+  auto taken = co_await out.Take(body);
   if (!taken) {
-    ledger_->set_outcome(Reason::kClientClosed, taken.error().message());
+    ledger.set_outcome(Reason::kClientClosed, taken.error().message());
     co_return;
   }
   http::ClientRequest request = *std::move(taken);
   request.head_deadline = Now() + box_.deps.limits.response_head_timeout;
+  const bool upgrade = AsksForWebSocket(exchange.request());
   dial_reason_ = Reason::kAllowed;
-  auto response = co_await client_.Send(std::move(request));
+  auto response = co_await (upgrade ? upgrade_client_ : client_).Send(std::move(request));
+  ledger.set_address(address_);
   if (!response) {
     const Reason reason = dial_reason_ == Reason::kAllowed ? Reason::kBroken : dial_reason_;
-    ledger_->set_outcome(reason, response.error().message());
-    co_await Answer(exchange, reason, verdict.host, origin_.destination.port);
+    ledger.set_outcome(reason, response.error().message());
+    co_await AnswerReason(exchange, reason, passage.verdict.host, origin_.destination.port);
     co_return;
   }
   if ((*response)->head().status == 101) {
-    co_await Upgrade(exchange, **response, verdict.host);
+    co_await Upgrade(exchange, **response, passage);
   } else {
-    co_await Relay(exchange, **response, out);
+    co_await Relay(exchange, **response, passage, out);
   }
 }
 
 // Leaving early leaves the writer unfinished, which breaks the connection: a cut body stays cut.
 Task<void> HttpForward::Relay(http::Exchange& exchange, http::ClientResponse& response,
-                              Outgoing& out) {
+                              Passage& passage, Outgoing& out) {
+  Ledger& ledger = passage.ledger;
   auto answer = co_await out.TakeAnswer(response);
   if (!answer) {
-    ledger_->set_outcome(Reason::kBroken, answer.error().message());
-    co_await Answer(exchange, Reason::kBroken, allowed_.host, origin_.destination.port);
+    ledger.set_outcome(Reason::kBroken, answer.error().message());
+    co_await AnswerReason(exchange, Reason::kBroken, passage.verdict.host,
+                          origin_.destination.port);
     co_return;
   }
   auto writer = co_await exchange.StartResponse(std::move(answer->head));
@@ -299,23 +333,26 @@ Task<void> HttpForward::Relay(http::Exchange& exchange, http::ClientResponse& re
   for (;;) {
     const auto n = co_await answer->body->Read(buffer);
     if (!n) {
-      ledger_->set_outcome(Reason::kBroken, n.error().message());
+      ledger.set_outcome(Reason::kBroken, n.error().message());
       co_return;
     }
     if (*n == 0) break;
     if (!co_await (*writer)->Write(std::string_view(buffer.data(), *n))) {
-      ledger_->set_outcome(Reason::kClientClosed);
+      ledger.set_outcome(Reason::kClientClosed);
       co_return;
     }
+    if (passage.streams == Streams::kMany) ledger.AddBytes(0, *n);
   }
-  (void)co_await (*writer)->Finish();
+  (void)co_await (*writer)->FinishWith(out.AnswerTrailers(response));
 }
 
 Task<void> HttpForward::Upgrade(http::Exchange& exchange, http::ClientResponse& response,
-                                std::string host) {
+                                Passage& passage) {
+  Ledger& ledger = passage.ledger;
   if (!AsksForWebSocket(exchange.request())) {
-    ledger_->set_outcome(Reason::kBroken, "an upgrade that was not asked for");
-    co_await Answer(exchange, Reason::kBroken, host, origin_.destination.port);
+    ledger.set_outcome(Reason::kBroken, "an upgrade that was not asked for");
+    co_await AnswerReason(exchange, Reason::kBroken, passage.verdict.host,
+                          origin_.destination.port);
     co_return;
   }
   http::ResponseHead head;
@@ -327,8 +364,8 @@ Task<void> HttpForward::Upgrade(http::Exchange& exchange, http::ClientResponse& 
   client_stream_ = nullptr;
   auto client = co_await exchange.TakeOver(std::move(head));
   if (!client || server == nullptr) co_return;
-  const auto still_allowed = [this] { return StillAllowed(); };
-  co_await RunTunnel(box_, **client, *server, *ledger_, still_allowed);
+  const auto still_allowed = [this, &passage] { return StillAllowed(passage.verdict); };
+  co_await RunTunnel(box_, **client, *server, ledger, still_allowed);
 }
 
 }  // namespace cove::gateway

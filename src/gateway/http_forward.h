@@ -3,11 +3,16 @@
 // Concept: the connection ends here: each request is parsed, its Host judged, and sent on as a new
 // request built from what was understood; so neither a second request on the same connection
 // nor a framing trick reaches a host that was not judged. Bodies and upgrades stream. A denied
-// request gets a 403 with a JSON reason, and the connection closes.
-// One decision is recorded for each host that a connection asks for; its closing record counts
-// the requests. `models.cove` is answered by the model gateway instead.
+// request gets a 403 with a JSON reason, and the connection closes (HTTP/1).
+// Plain HTTP: one decision is recorded for each host that a connection asks for, and its closing
+// record counts the requests, unless a rule is about requests. Out of TLS: one for each request.
+// `models.cove` is answered by the model gateway instead.
+// HTTP/2 (in TLS only) is the same, stream by stream; client and server each speak the version they
+// agreed on. Streams count as connections of the sandbox.
 // Thread: loop-confined. The box must outlive it.
 #pragma once
+
+#include <unordered_set>
 
 #include "gateway/box.h"
 #include "gateway/client_stream.h"
@@ -29,6 +34,8 @@ class HttpForward {
  public:
   // `counters` is what `client` counts on; both must outlive it.
   HttpForward(Box& box, HttpOrigin origin, const Counters& counters);
+  ~HttpForward();
+  HttpForward(const HttpForward&) = delete;
   Task<void> Serve(net::StreamPtr client);
 
  private:
@@ -47,13 +54,20 @@ class HttpForward {
   Task<void> Refuse(http::Exchange& exchange, const Verdict& verdict);
   void FindSecrets(const http::RequestHead& request, Verdict& verdict) const;
   Outgoing MakeOutgoing(const http::RequestHead& request, const Verdict& verdict) const;
-  Task<bool> OpenLedger(const Verdict& verdict, const std::vector<std::string>& secrets);
-  Task<void> Forward(http::Exchange& exchange, const Verdict& verdict, Outgoing& out);
-  Task<void> Relay(http::Exchange& exchange, http::ClientResponse& response, Outgoing& out);
-  Task<void> Upgrade(http::Exchange& exchange, http::ClientResponse& response, std::string host);
-  Task<Result<net::StreamPtr>> Dial(http::Url url);
-  bool StillAllowed() const;
-  void SettleLedger();
+  // How many requests the client's connection carries at a time.
+  enum class Streams { kOne, kMany };
+  struct Passage;
+  Task<std::shared_ptr<Passage>> OpenPassage(Verdict verdict,
+                                             const std::vector<std::string>& secrets,
+                                             Streams streams);
+  Task<void> Forward(http::Exchange& exchange, Passage& passage, Outgoing& out);
+  Task<void> Relay(http::Exchange& exchange, http::ClientResponse& response, Passage& passage,
+                   Outgoing& out);
+  Task<void> Upgrade(http::Exchange& exchange, http::ClientResponse& response, Passage& passage);
+  Task<Result<net::StreamPtr>> Dial(http::Url url, net::Alpn alpn);
+  void Unsound(int status, std::string_view why);
+  bool CutRevoked();
+  bool StillAllowed(const Verdict& verdict) const;
   bool https() const { return origin_.scheme == HttpOrigin::Scheme::kHttps; }
 
   Box& box_;
@@ -61,10 +75,12 @@ class HttpForward {
   const Counters& counters_;
   Counters settled_;
   net::ByteStream* client_stream_ = nullptr;  // while the server reads requests from it
-  std::unique_ptr<Ledger> ledger_;
-  Verdict allowed_;  // the last one, while the ledger is open
+  std::unordered_set<Passage*> passages_;     // all that are under way
+  std::shared_ptr<Passage> run_;              // plain HTTP: of the requests to one host
   policy::Reason dial_reason_ = policy::Reason::kAllowed;
+  std::string address_;  // dialled last
   http::Client client_;
+  http::Client upgrade_client_;  // for WebSockets, which are HTTP/1's
 };
 
 }  // namespace cove::gateway

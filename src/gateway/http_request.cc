@@ -125,4 +125,9 @@ http::Headers RequestHeadersToSend(const http::Headers& in) {
 
 http::Headers ResponseHeadersToSend(const http::Headers& in) { return Filter(in, {}); }
 
+http::Headers TrailersToSend(const http::Headers& in) {
+  return Filter(in, {"host", "content-length", "content-type", "content-encoding", "content-range",
+                     "authorization", "cookie", "set-cookie", "cache-control"});
+}
+
 }  // namespace cove::gateway

@@ -25,5 +25,8 @@ bool AsksForWebSocket(const http::RequestHead& request);
 // Without fields that belong to one connection, that proxies add, and that frame the body.
 http::Headers RequestHeadersToSend(const http::Headers& in);
 http::Headers ResponseHeadersToSend(const http::Headers& in);
+// Of the fields after a body: without those that say whose the message is or how to read it (RFC
+// 9110 section 6.5.1).
+http::Headers TrailersToSend(const http::Headers& in);
 
 }  // namespace cove::gateway

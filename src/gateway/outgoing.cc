@@ -11,6 +11,12 @@ bool IsCompressed(const http::Headers& headers) {
   return coding && !EqualsIgnoreCase(*coding, "identity");
 }
 
+http::Headers Hide(const http::Headers& in, const std::vector<Replacement>& hidden) {
+  http::Headers out;
+  for (const auto& [name, value] : in) out.Add(name, TextReplacer::All(value, hidden));
+  return out;
+}
+
 }  // namespace
 
 Outgoing::Outgoing(const http::RequestHead& in, http::Url url, CredentialUse secrets)
@@ -27,10 +33,13 @@ Outgoing::Outgoing(const http::RequestHead& in, http::Url url, CredentialUse sec
     request_.headers.Add("Connection", "Upgrade");
     request_.headers.Add("Upgrade", "websocket");
   }
+  request_.accepts_trailers = in.headers.HasToken("te", "trailers");
   has_body_ = in.headers.Has("content-length") || in.headers.Has("transfer-encoding");
 }
 
 http::Task<Result<http::ClientRequest>> Outgoing::Take(http::BodyReader& body) {
+  // HTTP/2 has bodies without either field.
+  has_body_ = has_body_ || body.length() != 0;
   if (has_body_ && !in_body_.empty()) {
     body_.emplace(body, std::move(in_body_));
     CO_RETURN_IF_ERROR(co_await body_->Prepare());
@@ -48,11 +57,7 @@ http::Task<Result<Outgoing::Answer>> Outgoing::TakeAnswer(http::ClientResponse& 
   out.body = &response.body();
   const std::vector<Replacement> hidden = use_.InAnswer();
   if (hidden.empty()) co_return out;
-  http::Headers headers;
-  for (const auto& [name, value] : out.head.headers) {
-    headers.Add(name, TextReplacer::All(value, hidden));
-  }
-  out.head.headers = std::move(headers);
+  out.head.headers = Hide(out.head.headers, hidden);
   const int status = out.head.status;
   if (is_head_ || status == 204 || status == 304) co_return out;
   if (IsCompressed(out.head.headers)) co_return out;
@@ -66,6 +71,12 @@ http::Task<Result<Outgoing::Answer>> Outgoing::TakeAnswer(http::ClientResponse& 
     out.head.headers.Set("Content-Length", std::to_string(*length));
   }
   co_return out;
+}
+
+http::Headers Outgoing::AnswerTrailers(http::ClientResponse& response) const {
+  const http::Headers* trailers = response.body().trailers();
+  if (trailers == nullptr) return {};
+  return Hide(TrailersToSend(*trailers), use_.InAnswer());
 }
 
 }  // namespace cove::gateway

@@ -30,6 +30,8 @@ class Outgoing {
     http::BodyReader* body = nullptr;
   };
   http::Task<Result<Answer>> TakeAnswer(http::ClientResponse& response);
+  // The fields after the body, once it is read to its end.
+  http::Headers AnswerTrailers(http::ClientResponse& response) const;
 
  private:
   http::ClientRequest request_;

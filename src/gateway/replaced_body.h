@@ -18,6 +18,7 @@ class ReplacedBody final : public http::BodyReader {
 
   http::Task<Result<size_t>> Read(std::span<char> buffer) override;
   std::optional<uint64_t> length() const override;
+  const http::Headers* trailers() const override { return inner_.trailers(); }
 
  private:
   http::Task<Result<void>> Fill();

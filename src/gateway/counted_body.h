@@ -1,0 +1,29 @@
+// A request's body on its way out, counted; of the fields after it only those that may travel.
+// Thread: loop-confined.
+#pragma once
+
+#include "gateway/http_request.h"
+
+namespace cove::gateway {
+
+class CountedBody final : public http::BodyReader {
+ public:
+  // `inner` must outlive it.
+  explicit CountedBody(http::BodyReader& inner) : inner_(inner) {}
+  http::Task<Result<size_t>> Read(std::span<char> buffer) override {
+    CO_ASSIGN_OR_RETURN(const size_t n, co_await inner_.Read(buffer));
+    bytes_ += n;
+    if (n == 0 && inner_.trailers() != nullptr) trailers_ = TrailersToSend(*inner_.trailers());
+    co_return n;
+  }
+  std::optional<uint64_t> length() const override { return inner_.length(); }
+  const http::Headers* trailers() const override { return &trailers_; }
+  uint64_t bytes() const { return bytes_; }
+
+ private:
+  http::BodyReader& inner_;
+  uint64_t bytes_ = 0;
+  http::Headers trailers_;
+};
+
+}  // namespace cove::gateway

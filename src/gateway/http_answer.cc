@@ -1,0 +1,47 @@
+#include "gateway/http_answer.h"
+
+#include <boost/json/object.hpp>
+
+#include "json/json.h"
+
+namespace cove::gateway {
+namespace {
+
+using policy::Reason;
+
+int StatusOf(Reason reason) {
+  switch (reason) {
+    case Reason::kMalformed:
+    case Reason::kBadName:
+    case Reason::kNoName:
+      return 400;
+    case Reason::kResolveFailed:
+    case Reason::kDialFailed:
+    case Reason::kBroken:
+      return 502;
+    case Reason::kAuditUnavailable:
+    case Reason::kPolicyUnavailable:
+      return 503;
+    default:
+      return 403;
+  }
+}
+
+}  // namespace
+
+http::Task<void> AnswerReason(http::Exchange& exchange, Reason reason, std::string host,
+                              uint16_t port) {
+  json::Object body;
+  body.emplace("error", StatusOf(reason) == 502 ? "egress_failed" : "egress_denied");
+  body.emplace("reason", policy::ReasonName(reason));
+  body.emplace("message", policy::ReasonText(reason));
+  if (!host.empty()) body.emplace("host", host);
+  body.emplace("port", port);
+  http::ResponseHead head;
+  head.status = StatusOf(reason);
+  head.headers.Add("Content-Type", "application/json");
+  head.headers.Add("Connection", "close");
+  (void)co_await exchange.Respond(std::move(head), json::Write(body) + "\n");
+}
+
+}  // namespace cove::gateway

@@ -1,0 +1,15 @@
+// What a client that speaks HTTP gets to read when the gateway refuses or cannot do what it asked.
+// Thread: loop-confined.
+#pragma once
+
+#include "http/server.h"
+#include "policy/reason.h"
+
+namespace cove::gateway {
+
+// 400, 403, 502 or 503 with JSON: error, reason (policy::ReasonName), message, host, port. The
+// connection closes after it, where it is HTTP/1.
+http::Task<void> AnswerReason(http::Exchange& exchange, policy::Reason reason, std::string host,
+                              uint16_t port);
+
+}  // namespace cove::gateway
