@@ -5,6 +5,7 @@
 #include "gateway/first_bytes.h"
 #include "gateway/http_forward.h"
 #include "gateway/ledger.h"
+#include "gateway/proxy.h"
 #include "gateway/tunnel.h"
 #include "log/log.h"
 #include "policy/host_name.h"
@@ -18,6 +19,7 @@ using policy::Reason;
 constexpr uint16_t kHttpPort = 80;
 constexpr uint16_t kHttpsPort = 443;
 constexpr uint16_t kTls12 = 0x0303;
+constexpr Duration kLinger = seconds(1);
 
 // The name that a ClientHello asks for, or why it cannot be judged.
 struct HelloName {
@@ -53,7 +55,12 @@ class Connection {
 
   bool FindDestination();
   void FindStandIn();
+  Task<void> Go();
   Task<void> Listen();
+  Task<void> Proxy();
+  Task<bool> EnterProxy(ProxyKind kind);
+  Decision JudgeProxied(const ProxyTarget& target);
+  Task<void> Linger();
   Task<Heard> ReadFirstBytes();
   Task<void> Tls();
   Task<void> Http();
@@ -76,6 +83,8 @@ class Connection {
   Box& box_;
   std::unique_ptr<net::SocketStream> socket_;
   Destination destination_;
+  std::string claimed_;  // where the client said that it goes, for the audit
+  std::string ahead_;    // read behind what a proxy was asked
   std::optional<std::string> stand_in_;
   Decision by_stand_in_;
   std::shared_ptr<const policy::Policy> policy_;
@@ -88,7 +97,7 @@ audit::Record Connection::Row(std::string channel, std::string host,
   audit::Record record = box_.NewRecord(std::move(channel));
   record.host = std::move(host);
   record.port = port();
-  if (port() != 0) record.claimed = destination_.ToString();
+  record.claimed = claimed_;
   record.rule = decision.rule;
   record.layer = policy::LayerName(decision.layer);
   record.reason = policy::ReasonName(decision.reason);
@@ -117,6 +126,7 @@ bool Connection::FindDestination() {
     return false;
   }
   destination_ = *found;
+  claimed_ = destination_.ToString();
   const auto kind = policy::Classify(destination_.address, {});
   if (kind == policy::AddressClass::kLoopback && port() == box_.tcp_port) {
     Deny(Reason::kSelf, "tcp", "");
@@ -130,6 +140,12 @@ bool Connection::FindDestination() {
 void Connection::FindStandIn() {
   stand_in_ = box_.stand_ins.NameOf(destination_.address);
   if (stand_in_ || !StandIns::InRange(destination_.address)) return;
+  for (const std::string_view own : {kModelHost, kProxyHost}) {
+    if (StandIns::FirstChoice(own) == destination_.address) {
+      stand_in_ = own;
+      return;
+    }
+  }
   for (const policy::Rule& rule : policy_->rules()) {
     if (rule.network || rule.host.kind != policy::HostPattern::Kind::kExact) continue;
     if (StandIns::FirstChoice(rule.host.host) == destination_.address) {
@@ -147,6 +163,14 @@ Task<void> Connection::Run() {
     co_return;
   }
   FindStandIn();
+  if (stand_in_ == kProxyHost) {
+    co_await Proxy();
+  } else {
+    co_await Go();
+  }
+}
+
+Task<void> Connection::Go() {
   if (!stand_in_) {
     const auto local = box_.deps.local_networks();
     if (local) {
@@ -169,6 +193,95 @@ Task<void> Connection::Run() {
     co_return;
   }
   co_await Listen();
+}
+
+Task<void> Connection::Proxy() {
+  const TimePoint deadline = Now() + box_.deps.limits.hello_timeout;
+  if (port() == kSocksProxyPort) {
+    if (co_await EnterProxy(ProxyKind::kSocks)) co_await Go();
+    co_return;
+  }
+  if (port() != kHttpProxyPort) {
+    Deny(Reason::kPortNotAllowed, "tcp", *stand_in_);
+    co_return;
+  }
+  const auto connect = co_await WantsConnect(*socket_, &ahead_, deadline);
+  if (!connect) {
+    const bool late = connect.error().code() == Code::kTimeout;
+    Deny(late ? Reason::kHelloTimeout : Reason::kClientClosed, "http", *stand_in_);
+    co_return;
+  }
+  if (*connect) {
+    if (co_await EnterProxy(ProxyKind::kHttp)) co_await Go();
+    co_return;
+  }
+  HttpForward forward(box_, {HttpOrigin::Scheme::kProxy, std::nullopt, destination_}, counters_);
+  socket_->set_read_timeout({});
+  co_await forward.Serve(
+      std::make_unique<ClientStream>(std::move(socket_), std::move(ahead_), &counters_));
+}
+
+// Afterwards the connection is one to where the client said. An address has to be allowed as such,
+// or be one that stands in for a name.
+Task<bool> Connection::EnterProxy(ProxyKind kind) {
+  const std::string channel = kind == ProxyKind::kHttp ? "connect" : "socks";
+  const TimePoint deadline = Now() + box_.deps.limits.hello_timeout;
+  const auto read = co_await ReadProxyTarget(kind, *socket_, &ahead_, deadline);
+  if (!read) {
+    const Code code = read.error().code();
+    Deny(code == Code::kTimeout   ? Reason::kHelloTimeout
+         : code == Code::kInvalid ? Reason::kMalformed
+                                  : Reason::kClientClosed,
+         channel, *stand_in_, {}, read.error().message());
+    co_return false;
+  }
+  const ProxyTarget target = *read;
+  claimed_ = channel + " " + target.asked;
+  destination_.port = target.port;
+  Decision decision{false, target.reason, {}, policy::Layer::kNone};
+  if (target.reason == Reason::kAllowed) {
+    destination_.address = target.address.value_or(StandIns::FirstChoice(target.host));
+    if (target.address) {
+      FindStandIn();
+    } else {
+      stand_in_ = target.host;
+    }
+    decision = JudgeProxied(target);
+  }
+  if (!decision.allow) Deny(decision.reason, channel, target.host, decision);
+  const auto told = co_await AnswerProxy(kind, *socket_, target, decision.reason);
+  // The client gets to read the refusal, so it ends in order.
+  if (!decision.allow && told && co_await socket_->CloseWrite()) co_await Linger();
+  if (!decision.allow || !told) co_return false;
+  first_.Feed(std::exchange(ahead_, {}));
+  co_return true;
+}
+
+Decision Connection::JudgeProxied(const ProxyTarget& target) {
+  if (stand_in_ == kProxyHost) return {false, Reason::kSelf, {}, policy::Layer::kNone};
+  if (stand_in_ == kModelHost) {
+    const bool right = target.port == kHttpPort;
+    return {right, right ? Reason::kAllowed : Reason::kPortNotAllowed, {}, policy::Layer::kBuiltIn};
+  }
+  if (stand_in_) return policy_->Evaluate(*stand_in_, target.port);
+  const auto local = box_.deps.local_networks();
+  if (!local) return {false, Reason::kAddressNotPublic, {}, policy::Layer::kNone};
+  const auto kind = policy::Classify(destination_.address, *local);
+  return policy_->EvaluateAddress(destination_.address, target.port, kind);
+}
+
+// Waits a moment for the other end to go, so that no reset overtakes what it was told.
+Task<void> Connection::Linger() {
+  const TimePoint deadline = Now() + kLinger;
+  std::vector<char> buffer(4096);
+  for (;;) {
+    const Duration left = deadline - Now();
+    if (left <= Duration::zero()) break;
+    socket_->set_read_timeout(left);
+    const auto n = co_await socket_->Read(buffer);
+    if (!n || *n == 0) break;
+  }
+  socket_.reset();
 }
 
 Task<void> Connection::Listen() {

@@ -53,7 +53,7 @@ dns::Answer Judge(Box& box, const dns::Query& query) {
     return NxDomain();
   }
   if (*host == "localhost") return Loopback();  // RFC 6761
-  if (*host != kModelHost) {
+  if (*host != kModelHost && *host != kProxyHost) {
     const auto policy = box.Policy();
     policy::Decision decision{false, Reason::kPolicyUnavailable, {}, policy::Layer::kNone};
     if (policy != nullptr) decision = policy->EvaluateName(*host);

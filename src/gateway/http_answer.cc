@@ -5,11 +5,10 @@
 #include "json/json.h"
 
 namespace cove::gateway {
-namespace {
 
 using policy::Reason;
 
-int StatusOf(Reason reason) {
+int ReasonStatus(Reason reason) {
   switch (reason) {
     case Reason::kMalformed:
     case Reason::kBadName:
@@ -27,21 +26,23 @@ int StatusOf(Reason reason) {
   }
 }
 
-}  // namespace
-
-http::Task<void> AnswerReason(http::Exchange& exchange, Reason reason, std::string host,
-                              uint16_t port) {
+std::string ReasonBody(Reason reason, const std::string& host, uint16_t port) {
   json::Object body;
-  body.emplace("error", StatusOf(reason) == 502 ? "egress_failed" : "egress_denied");
+  body.emplace("error", ReasonStatus(reason) == 502 ? "egress_failed" : "egress_denied");
   body.emplace("reason", policy::ReasonName(reason));
   body.emplace("message", policy::ReasonText(reason));
   if (!host.empty()) body.emplace("host", host);
   body.emplace("port", port);
+  return json::Write(body) + "\n";
+}
+
+http::Task<void> AnswerReason(http::Exchange& exchange, Reason reason, std::string host,
+                              uint16_t port) {
   http::ResponseHead head;
-  head.status = StatusOf(reason);
+  head.status = ReasonStatus(reason);
   head.headers.Add("Content-Type", "application/json");
   head.headers.Add("Connection", "close");
-  (void)co_await exchange.Respond(std::move(head), json::Write(body) + "\n");
+  (void)co_await exchange.Respond(std::move(head), ReasonBody(reason, host, port));
 }
 
 }  // namespace cove::gateway

@@ -7,8 +7,11 @@
 
 namespace cove::gateway {
 
-// 400, 403, 502 or 503 with JSON: error, reason (policy::ReasonName), message, host, port. The
-// connection closes after it, where it is HTTP/1.
+// 400, 403, 502 or 503.
+int ReasonStatus(policy::Reason reason);
+// JSON: error, reason (policy::ReasonName), message, host, port.
+std::string ReasonBody(policy::Reason reason, const std::string& host, uint16_t port);
+// Both as an answer; the connection closes after it, where it is HTTP/1.
 http::Task<void> AnswerReason(http::Exchange& exchange, policy::Reason reason, std::string host,
                               uint16_t port);
 

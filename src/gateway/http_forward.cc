@@ -13,7 +13,7 @@ namespace {
 
 using policy::Reason;
 
-constexpr uint16_t kModelPort = 80;
+constexpr uint16_t kHttpPort = 80;
 constexpr size_t kRelayBuffer = 32 * 1024;
 
 // Resolving and dialling have limits of their own, and tell more when they pass.
@@ -23,6 +23,32 @@ http::ClientLimits ClientLimitsFor(const Limits& limits, http::ClientLimits::Htt
   out.connect_timeout = limits.resolve_timeout + limits.dial_timeout + seconds(1);
   return out;
 }
+
+// A request that named a whole URI, as one to its origin.
+class OriginForm final : public http::Exchange {
+ public:
+  OriginForm(http::Exchange& inner, std::string target) : inner_(inner), request_(inner.request()) {
+    request_.target = std::move(target);
+  }
+  const http::RequestHead& request() const override { return request_; }
+  http::BodyReader& body() override { return inner_.body(); }
+  std::string peer() const override { return inner_.peer(); }
+  bool answered() const override { return inner_.answered(); }
+  Task<Result<void>> Respond(http::ResponseHead head, std::string body) override {
+    return inner_.Respond(std::move(head), std::move(body));
+  }
+  Task<Result<http::BodyWriter*>> StartResponse(http::ResponseHead head) override {
+    return inner_.StartResponse(std::move(head));
+  }
+  Task<Result<net::StreamPtr>> TakeOver(http::ResponseHead head) override {
+    return inner_.TakeOver(std::move(head));
+  }
+  Task<void> PeerClosed() override { return inner_.PeerClosed(); }
+
+ private:
+  http::Exchange& inner_;
+  http::RequestHead request_;
+};
 
 Task<void> ServeAndTell(http::Server& server, net::StreamPtr stream, std::string peer,
                         async::Event* done) {
@@ -104,10 +130,8 @@ bool HttpForward::CutRevoked() {
 bool HttpForward::StillAllowed(const Verdict& verdict) const {
   if (verdict.host == kModelHost) return true;
   const auto policy = box_.Policy();
-  return policy != nullptr && policy
-                                  ->EvaluateRequest(verdict.host, origin_.destination.port,
-                                                    verdict.method, verdict.target)
-                                  .allow;
+  return policy != nullptr &&
+         policy->EvaluateRequest(verdict.host, verdict.port, verdict.method, verdict.target).allow;
 }
 
 // Refused before it was a request: the parser found what two programs could read in two ways.
@@ -123,24 +147,28 @@ void HttpForward::Unsound(int status, std::string_view why) {
 }
 
 HttpForward::Verdict HttpForward::Judge(const http::RequestHead& request) const {
-  const uint16_t port = origin_.destination.port;
   const RequestTarget asked = ReadRequestTarget(request, https() ? "https" : "http");
   Verdict out;
   out.host = asked.host;
   out.target = asked.target;
   out.method = request.method;
+  out.port = proxy() ? asked.port.value_or(kHttpPort) : origin_.destination.port;
   out.decision.reason = asked.reason;
   if (asked.reason != Reason::kAllowed) return out;
+  if (proxy() && !asked.absolute) {
+    out.decision.reason = Reason::kMalformed;
+    return out;
+  }
   if (origin_.name && *origin_.name != asked.host) {
     out.decision.reason = Reason::kNameMismatch;
     return out;
   }
-  if (asked.port && *asked.port != port) {
+  if (asked.port && *asked.port != out.port) {
     out.decision.reason = Reason::kPortMismatch;
     return out;
   }
   if (asked.host == kModelHost && !https()) {
-    const bool right = port == kModelPort && box_.deps.model != nullptr;
+    const bool right = out.port == kHttpPort && box_.deps.model != nullptr;
     out.decision = {right,
                     right ? Reason::kModelGateway : Reason::kPortNotAllowed,
                     {},
@@ -152,7 +180,7 @@ HttpForward::Verdict HttpForward::Judge(const http::RequestHead& request) const 
     out.decision.reason = Reason::kPolicyUnavailable;
     return out;
   }
-  out.decision = policy->EvaluateRequest(asked.host, port, request.method, asked.target);
+  out.decision = policy->EvaluateRequest(asked.host, out.port, request.method, asked.target);
   if (out.decision.allow && https()) FindSecrets(request, out);
   return out;
 }
@@ -164,7 +192,7 @@ void HttpForward::FindSecrets(const http::RequestHead& request, Verdict& verdict
   if (credentials == nullptr && by_rule.empty()) return;
   CredentialQuestion question;
   question.host = verdict.host;
-  question.port = origin_.destination.port;
+  question.port = verdict.port;
   question.method = request.method;
   question.target = verdict.target;
   question.by_rule = &by_rule;
@@ -184,7 +212,7 @@ Outgoing HttpForward::MakeOutgoing(const http::RequestHead& request, const Verdi
   http::Url url;
   url.scheme = https() ? "https" : "http";
   url.host = verdict.host;
-  url.port = origin_.destination.port;
+  url.port = verdict.port;
   url.target = verdict.target;
   return Outgoing(request, std::move(url), verdict.secrets);
 }
@@ -210,13 +238,13 @@ Task<void> HttpForward::Handle(http::Exchange& exchange) {
   Outgoing out = MakeOutgoing(exchange.request(), verdict);
   const auto passage = co_await OpenPassage(verdict, out.secrets(), streams);
   if (passage == nullptr) {
-    co_await AnswerReason(exchange, Reason::kAuditUnavailable, verdict.host,
-                          origin_.destination.port);
+    co_await AnswerReason(exchange, Reason::kAuditUnavailable, verdict.host, verdict.port);
     co_return;
   }
   passage->ledger.AddRequest();
   if (verdict.host == kModelHost) {
-    co_await box_.deps.model(box_.id, exchange);
+    OriginForm origin(exchange, verdict.target);
+    co_await box_.deps.model(box_.id, origin);
   } else {
     co_await Forward(exchange, *passage, out);
   }
@@ -226,7 +254,7 @@ audit::Record HttpForward::Row(const Verdict& verdict) const {
   const bool model = verdict.decision.reason == Reason::kModelGateway;
   audit::Record record = box_.NewRecord(model ? "model" : https() ? "https" : "http");
   record.host = verdict.host;
-  record.port = origin_.destination.port;
+  record.port = verdict.port;
   record.claimed = origin_.destination.ToString();
   record.rule = verdict.decision.rule;
   record.layer = policy::LayerName(verdict.decision.layer);
@@ -242,14 +270,15 @@ Task<void> HttpForward::Refuse(http::Exchange& exchange, const Verdict& verdict)
     record.detail = "looked up as " + *origin_.name;
   }
   box_.Denied(std::move(record), verdict.decision.reason);
-  co_await AnswerReason(exchange, verdict.decision.reason, verdict.host, origin_.destination.port);
+  co_await AnswerReason(exchange, verdict.decision.reason, verdict.host, verdict.port);
 }
 
 // Where a rule is about requests, and wherever TLS was opened, each is a decision of its own.
 Task<std::shared_ptr<HttpForward::Passage>> HttpForward::OpenPassage(
     Verdict verdict, const std::vector<std::string>& secrets, Streams streams) {
   const bool alone = verdict.decision.by_request || https();
-  if (!alone && run_ != nullptr && run_->verdict.host == verdict.host) {
+  if (!alone && run_ != nullptr && run_->verdict.host == verdict.host &&
+      run_->verdict.port == verdict.port) {
     run_->verdict = std::move(verdict);
     co_return run_;
   }
@@ -306,7 +335,7 @@ Task<void> HttpForward::Forward(http::Exchange& exchange, Passage& passage, Outg
   if (!response) {
     const Reason reason = dial_reason_ == Reason::kAllowed ? Reason::kBroken : dial_reason_;
     ledger.set_outcome(reason, response.error().message());
-    co_await AnswerReason(exchange, reason, passage.verdict.host, origin_.destination.port);
+    co_await AnswerReason(exchange, reason, passage.verdict.host, passage.verdict.port);
     co_return;
   }
   if ((*response)->head().status == 101) {
@@ -323,8 +352,7 @@ Task<void> HttpForward::Relay(http::Exchange& exchange, http::ClientResponse& re
   auto answer = co_await out.TakeAnswer(response);
   if (!answer) {
     ledger.set_outcome(Reason::kBroken, answer.error().message());
-    co_await AnswerReason(exchange, Reason::kBroken, passage.verdict.host,
-                          origin_.destination.port);
+    co_await AnswerReason(exchange, Reason::kBroken, passage.verdict.host, passage.verdict.port);
     co_return;
   }
   auto writer = co_await exchange.StartResponse(std::move(answer->head));
@@ -351,8 +379,7 @@ Task<void> HttpForward::Upgrade(http::Exchange& exchange, http::ClientResponse& 
   Ledger& ledger = passage.ledger;
   if (!AsksForWebSocket(exchange.request())) {
     ledger.set_outcome(Reason::kBroken, "an upgrade that was not asked for");
-    co_await AnswerReason(exchange, Reason::kBroken, passage.verdict.host,
-                          origin_.destination.port);
+    co_await AnswerReason(exchange, Reason::kBroken, passage.verdict.host, passage.verdict.port);
     co_return;
   }
   http::ResponseHead head;

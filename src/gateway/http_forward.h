@@ -24,7 +24,8 @@ namespace cove::gateway {
 
 // Where the connection was going, as far as is known.
 struct HttpOrigin {
-  enum class Scheme { kHttp, kHttps };
+  // kProxy: the client knows that it speaks to a proxy; each request says where it is to go.
+  enum class Scheme { kHttp, kHttps, kProxy };
   Scheme scheme = Scheme::kHttp;
   std::optional<std::string> name;  // that it was looked up by, or that TLS was asked for
   Destination destination;
@@ -42,6 +43,7 @@ class HttpForward {
   struct Verdict {
     policy::Decision decision;
     std::string host;
+    uint16_t port = 0;
     std::string target;
     std::string method;
     // For the audit: the query may hold secrets.
@@ -69,6 +71,7 @@ class HttpForward {
   bool CutRevoked();
   bool StillAllowed(const Verdict& verdict) const;
   bool https() const { return origin_.scheme == HttpOrigin::Scheme::kHttps; }
+  bool proxy() const { return origin_.scheme == HttpOrigin::Scheme::kProxy; }
 
   Box& box_;
   const HttpOrigin origin_;

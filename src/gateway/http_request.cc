@@ -100,6 +100,7 @@ RequestTarget ReadRequestTarget(const http::RequestHead& request, std::string_vi
   out.target = request.target;
   const std::string absolute = std::string(scheme) + "://";
   if (EqualsIgnoreCase(request.target.substr(0, absolute.size()), absolute)) {
+    out.absolute = true;
     const std::string rest = request.target.substr(absolute.size());
     const size_t end = rest.find_first_of("/?");
     const Authority other = ReadAuthority(std::string_view(rest).substr(0, end));

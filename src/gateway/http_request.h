@@ -15,6 +15,7 @@ struct RequestTarget {
   std::string host;                                  // canonical
   std::optional<uint16_t> port;                      // when the authority gave one
   std::string target;                                // origin form: "/path?query" or "*"
+  bool absolute = false;                             // it was a whole URI, as proxies are asked
 };
 // `scheme` is that of the connection: "http" or "https".
 RequestTarget ReadRequestTarget(const http::RequestHead& request, std::string_view scheme);

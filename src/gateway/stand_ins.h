@@ -24,6 +24,7 @@
 namespace cove::gateway {
 
 inline constexpr std::string_view kModelHost = "models.cove";
+inline constexpr std::string_view kProxyHost = "proxy.cove";
 inline constexpr size_t kStandInsMax = 4096;
 
 class StandIns {
