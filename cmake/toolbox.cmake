@@ -8,7 +8,7 @@ if(COVE_SANITIZE)
   target_link_libraries(cove-toolbox PRIVATE cove_toolbox)  # sanitizers cannot link statically
 else()
   target_link_libraries(cove-toolbox PRIVATE cove_flags)
-  foreach(room toolbox proto net async sys base)
+  foreach(room toolbox init proto net async sys base)
     target_link_libraries(cove-toolbox PRIVATE $<TARGET_FILE:cove_${room}>)
     add_dependencies(cove-toolbox cove_${room})
   endforeach()

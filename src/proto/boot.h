@@ -1,10 +1,10 @@
-// How the driver starts the toolbox, PID 1 of a sandbox: what it finds when it begins to run.
+// What the toolbox, PID 1 of a sandbox, is when it begins to serve: what the driver has given it and
+// init/become.h has made of that.
 //
-// argv: "cove-toolbox" "--cgroup-fds" N "--profile" default|strict. Environment: PATH only. Working
-// directory: "/". Standard input and output are /dev/null, standard error is kStateDir/toolbox.log.
-// Signals are unblocked and have their default action. A child that it never started may have ended
-// already. Besides the descriptors below nothing is open; they are not close-on-exec when the
-// toolbox starts (it must make them so before it executes anything).
+// Environment: PATH only. Working directory: "/". Standard input and output are /dev/null, standard
+// error is kStateDir/toolbox.log. Signals are unblocked and have their default action. A child that
+// it never started may have ended already. Besides the descriptors below nothing is open; all are
+// close-on-exec.
 //
 // The toolbox is uid and gid kToolboxUid of the *outer* user namespace, with no capability there.
 // It owns the *inner* user namespace, whose users 0..65535 are the sandbox's: with no further
@@ -42,8 +42,6 @@ inline constexpr int kDnsTcpFd = 9;
 inline constexpr int kOomFd = 10;     // the workload's count of OOM kills, for sys/oom_count.h
 inline constexpr int kCgroupFd = 11;  // the first of N
 
-inline constexpr char kCgroupFdsOption[] = "--cgroup-fds";
-inline constexpr char kProfileOption[] = "--profile";
 inline constexpr char kStateDir[] = "/run/cove-toolbox";
 
 inline constexpr uint32_t kToolboxUid = 65536;  // canonical owner of the state directory, too

@@ -249,6 +249,7 @@ Result<void> WriteHosts(const std::string& box_dir, const std::string& hostname)
 Result<std::unique_ptr<NamespaceDriver>> NamespaceDriver::Make(DriverOptions options) {
   LaunchKit kit;
   ASSIGN_OR_RETURN(kit.toolbox, sys::SealedExecutable(options.toolbox_path));
+  ASSIGN_OR_RETURN(kit.control_slot, sys::Open("/dev/null", O_RDWR));
   for (const proto::Profile profile : {proto::Profile::kDefault, proto::Profile::kStrict}) {
     for (const FileMarks marks : {FileMarks::kAllowed, FileMarks::kDenied}) {
       ASSIGN_OR_RETURN(const std::string program, SeccompProgram(profile, marks));

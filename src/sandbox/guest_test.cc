@@ -17,6 +17,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "init/become.h"
 #include "proto/boot.h"
 
 namespace cove::sandbox {
@@ -78,8 +79,8 @@ void InstallSeccomp() {
 }
 
 __attribute__((constructor)) void GuestMain(int argc, char** argv, char**) {
-  if (argc != 5 || strcmp(argv[0], "cove-toolbox") != 0) return;
-  const int cgroups = atoi(argv[2]);
+  if (argc != 3 || strcmp(argv[1], init::kBecomeOption) != 0) return;
+  const auto cgroups = static_cast<int>(init::BecomeBox(atoi(argv[2])).cgroups);
   signal(SIGCHLD, SIG_IGN);
   while (true) {
     pollfd waiting{boot::kToolboxListenerFd, POLLIN, 0};

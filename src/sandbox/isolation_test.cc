@@ -124,13 +124,9 @@ TEST_F(IsolationTest, HandsTheToolboxNothingMoreThanItsDescriptors) {
   // As the host sees it: the fixed ones, one for each cgroup hierarchy, and what the toolbox opens
   // itself when its loop begins (epoll, wake-up, signals).
   const std::string proc = "/proc/" + std::to_string(box_->pid);
-  std::ifstream command(proc + "/cmdline");
-  std::string argument;
-  int hierarchies = 0;
-  while (std::getline(command, argument, '\0') && argument != "--cgroup-fds") {
-  }
-  if (std::getline(command, argument, '\0')) hierarchies = std::stoi(argument);
-  ASSERT_GT(hierarchies, 0);
+  const auto tree = sys::CgroupTree::Open(CgroupParent());
+  ASSERT_TRUE(tree) << tree.error().message();
+  const auto hierarchies = static_cast<int>(tree->hierarchies());
   int count = 0;
   for (int fd = 0; fd < 200; ++fd) {
     struct stat info{};

@@ -59,9 +59,9 @@ Task<Result<RunningBox>> Launch::Run() {
   CO_RETURN_IF_ERROR(MakeListener());
   CO_RETURN_IF_ERROR(MakeCgroups());
   Mark("cgroups_us");
-  CO_RETURN_IF_ERROR(OrderExec());
+  CO_RETURN_IF_ERROR(OrderIdentity());
   Mark("attach_us");
-  CO_RETURN_IF_ERROR(co_await AwaitExec());
+  CO_RETURN_IF_ERROR(co_await AwaitReady());
   Mark("exec_us");
   CO_ASSIGN_OR_RETURN(box_.start_time, sys::StartTime(box_.pid));
   LogTimings();
@@ -71,24 +71,25 @@ Task<Result<RunningBox>> Launch::Run() {
 }
 
 Result<void> Launch::Check() const {
-  if (spec_.layers.empty() || spec_.layers.size() > kBoxLayersMax) {
-    return Error(Code::kInvalid, "an image has 1 to " + std::to_string(kBoxLayersMax) +
+  if (spec_.layers.empty() || spec_.layers.size() > init::kBoxLayersMax) {
+    return Error(Code::kInvalid, "an image has 1 to " + std::to_string(init::kBoxLayersMax) +
                                      " layers, not " + std::to_string(spec_.layers.size()));
   }
-  if (spec_.hostname.empty() || spec_.hostname.size() > kHostnameMax) {
+  if (spec_.hostname.empty() || spec_.hostname.size() > init::kHostnameMax) {
     return Error(Code::kInvalid, "a host name has 1 to 63 characters");
   }
   if (spec_.uid_base < boot::kUidSlot) {
     return Error(Code::kInvalid, "the box's uid range overlaps the host's own users");
   }
-  if (spec_.shares.size() > kSharesMax) {
-    return Error(Code::kInvalid, "a sandbox has at most " + std::to_string(kSharesMax) + " shares");
+  if (spec_.shares.size() > init::kSharesMax) {
+    return Error(Code::kInvalid,
+                 "a sandbox has at most " + std::to_string(init::kSharesMax) + " shares");
   }
   for (const BoxShare& share : spec_.shares) {
     if (share.target.size() < 2 || share.target[0] != '/' ||
-        share.target.size() > kShareTargetMax) {
+        share.target.size() > init::kShareTargetMax) {
       return Error(Code::kInvalid, "a share's target is an absolute path of at most " +
-                                       std::to_string(kShareTargetMax) + " bytes");
+                                       std::to_string(init::kShareTargetMax) + " bytes");
     }
   }
   return Ok();
@@ -179,10 +180,11 @@ Result<void> Launch::MapShares() {
 }
 
 Result<void> Launch::OrderRoot() {
-  RootOrder order;
+  init::RootOrder order;
   order.layers = static_cast<uint32_t>(layers_.size());
   order.strict = spec_.profile == proto::Profile::kStrict;
-  order.hostname_size = static_cast<uint32_t>(spec_.hostname.copy(order.hostname, kHostnameMax));
+  order.hostname_size =
+      static_cast<uint32_t>(spec_.hostname.copy(order.hostname, init::kHostnameMax));
   const auto shm = std::max<uint64_t>(spec_.limits.memory_bytes / 2, 1 << 20);
   std::to_string(shm).copy(order.shm_size, sizeof order.shm_size - 1);
   // The child attaches layer i at "i" and is there when it mounts.
@@ -191,22 +193,22 @@ Result<void> Launch::OrderRoot() {
     lower += std::to_string(i);
     if (i > 0) lower += ':';
   }
-  if (lower.size() <= kOptionMax) lower.copy(order.lowerdir, kOptionMax);
+  if (lower.size() <= init::kOptionMax) lower.copy(order.lowerdir, init::kOptionMax);
   std::vector<int> fds = {box_mount_.get(), state_mount_.get()};
   for (const UniqueFd& layer : layers_) fds.push_back(layer.get());
   order.shares = static_cast<uint32_t>(shares_.size());
   RETURN_IF_ERROR(shell_->Send(&order, sizeof order, fds));
   for (size_t i = 0; i < shares_.size(); ++i) {
-    ShareOrder share;
+    init::ShareOrder share;
     share.directory = spec_.shares[i].directory;
     // Without the slash it starts with.
-    spec_.shares[i].target.copy(share.target, kShareTargetMax, 1);
+    spec_.shares[i].target.copy(share.target, init::kShareTargetMax, 1);
     RETURN_IF_ERROR(shell_->Send(&share, sizeof share, {shares_[i].get()}));
   }
   return Ok();
 }
 
-Result<void> Launch::OrderExec() {
+Result<void> Launch::OrderIdentity() {
   auto attached = kit_.cgroups.Attach(spec_.id.value, CgroupPart::kToolbox, box_.pid);
   // If the child is dead, its report says more.
   if (!attached && attached.error().sys_errno() != ESRCH) return attached;
@@ -215,7 +217,7 @@ Result<void> Launch::OrderExec() {
   });
   const FileMarks marks = writes ? FileMarks::kDenied : FileMarks::kAllowed;
   ASSIGN_OR_RETURN(seccomp_, sys::Reopen(kit_.SeccompOf(spec_.profile, marks).get()));
-  ExecOrder order;
+  init::IdentityOrder order;
   order.cgroups = static_cast<uint32_t>(procs_.size());
   order.profile = static_cast<uint32_t>(spec_.profile);
   std::vector<int> fds = {listener_.get(), seccomp_.get(), oom_counter_.get()};
@@ -223,7 +225,7 @@ Result<void> Launch::OrderExec() {
   return shell_->Send(&order, sizeof order, fds);
 }
 
-Task<Result<void>> Launch::AwaitExec() {
+Task<Result<void>> Launch::AwaitReady() {
   if (fcntl(shell_->control(), F_SETFL, O_NONBLOCK) != 0) co_return Error::FromErrno("fcntl");
   async::FdWatch watch(shell_->control());
   const TimePoint deadline = Now() + kStartLimit;
@@ -236,8 +238,8 @@ Task<Result<void>> Launch::AwaitExec() {
       co_return Error(Code::kTimeout, "the sandbox did not start within 30 seconds");
     }
   }
-  // The socket is close-on-exec: its end after `ready` is the exec's success.
-  if (report_.step != BoxStep::kNone) co_return ChildError(report_);
+  // Its end after `ready` is all that there is to say.
+  if (report_.step != init::BoxStep::kNone) co_return ChildError(report_);
   if (!ready_) co_return Error(Code::kInternal, "the sandbox's first process died while starting");
   co_return Ok();
 }
@@ -267,8 +269,8 @@ Result<void> Launch::ReadReport(bool* ended) {
   return Ok();
 }
 
-Error Launch::ChildError(const ChildReport& report) const {
-  std::string what = StepText(report.step);
+Error Launch::ChildError(const init::ChildReport& report) const {
+  std::string what = init::StepText(report.step);
   const std::string detail(report.detail, strnlen(report.detail, sizeof report.detail));
   if (!detail.empty()) what += " (" + detail + ")";
   return Error::FromErrno(what, report.error).Wrap("cannot start sandbox " + spec_.id.value);
@@ -276,7 +278,7 @@ Error Launch::ChildError(const ChildReport& report) const {
 
 void Launch::LogTimings() const {
   const auto mark = [this](size_t i) { return i < marks_.size() ? marks_[i].second : 0; };
-  const uint32_t(&child)[kPhases] = report_.phase_us;
+  const uint32_t(&child)[init::kPhases] = report_.phase_us;
   log::Debug("box.launched", {{"id", spec_.id.value},
                               {"pid", box_.pid},
                               {"shell_us", mark(0)},
@@ -284,12 +286,12 @@ void Launch::LogTimings() const {
                               {"cgroups_us", mark(2)},
                               {"attach_us", mark(3)},
                               {"total_us", mark(4)},
-                              {"shell_network_us", child[kPhaseNetwork]},
-                              {"child_overlay_us", child[kPhaseOverlay]},
-                              {"child_root_us", child[kPhaseRoot]},
-                              {"child_pivot_us", child[kPhasePivot]},
-                              {"child_inner_us", child[kPhaseInner]},
-                              {"child_ready_us", child[kPhaseReady]}});
+                              {"shell_network_us", child[init::kPhaseNetwork]},
+                              {"child_overlay_us", child[init::kPhaseOverlay]},
+                              {"child_root_us", child[init::kPhaseRoot]},
+                              {"child_pivot_us", child[init::kPhasePivot]},
+                              {"child_inner_us", child[init::kPhaseInner]},
+                              {"child_ready_us", child[init::kPhaseReady]}});
 }
 
 }  // namespace cove::sandbox

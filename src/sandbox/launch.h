@@ -1,5 +1,5 @@
-// Launch carries one box from a shell to a running toolbox: the parent's half of what box_child.cc
-// does in the child. Use: make it, co_await Run(). Destroying it before Run() has returned kills
+// Launch carries one box from a shell to a running toolbox: the runner's half of what init/become.h
+// does in the box. Use: make it, co_await Run(). Destroying it before Run() has returned kills
 // and reaps the child. Thread: loop-confined.
 #pragma once
 
@@ -34,10 +34,10 @@ class Launch {
   Result<void> OrderRoot();
   Result<void> MakeListener();
   Result<void> MakeCgroups();
-  Result<void> OrderExec();
-  Task<Result<void>> AwaitExec();
+  Result<void> OrderIdentity();
+  Task<Result<void>> AwaitReady();
   Result<void> ReadReport(bool* ended);
-  Error ChildError(const ChildReport& report) const;
+  Error ChildError(const init::ChildReport& report) const;
   void Mark(const char* step);
   void LogTimings() const;
 
@@ -48,7 +48,7 @@ class Launch {
   RunningBox box_;
   bool done_ = false;
   bool ready_ = false;
-  ChildReport report_;
+  init::ChildReport report_;
 
   std::optional<Shell> shell_;
   UniqueFd listener_;

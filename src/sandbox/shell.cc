@@ -1,7 +1,8 @@
 #include "sandbox/shell.h"
 
+#include <fcntl.h>
 #include <linux/capability.h>
-#include <linux/sched.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/prctl.h>
@@ -16,23 +17,25 @@
 #include <random>
 #include <vector>
 
-#include "proto/boot.h"
+#include "init/become.h"
 #include "sys/process.h"
 
 namespace cove::sandbox {
 namespace {
 
-constexpr uint64_t kNamespaces =
+constexpr int kNamespaces =
     CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
 
 // What a user namespace makes (inotify instances, namespaces, message queues) is counted for its
 // owner, the effective uid of its maker, too, against what one user of the machine may have. So
 // each shell has an owner of its own: else the first would take what the host's root and all others
-// live on. Our capabilities stay in effect meanwhile. Source: user_namespaces(7), namespaces(7).
+// live on. The real uid goes along, or the exec in the new namespace would count as that of a
+// setuid program, which keeps no ambient capability. The saved one stays root's, and our
+// capabilities in effect. Source: user_namespaces(7), namespaces(7), capabilities(7).
 class AsOwner {
  public:
   explicit AsOwner(uid_t uid) {
-    if (syscall(SYS_setresuid, -1, uid, -1) != 0) return;
+    if (syscall(SYS_setresuid, uid, uid, -1) != 0) return;
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
     __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
     if (syscall(SYS_capget, &header, data) != 0) return;
@@ -40,7 +43,7 @@ class AsOwner {
     (void)syscall(SYS_capset, &header, data);
   }
   ~AsOwner() {
-    (void)syscall(SYS_setresuid, -1, 0, -1);
+    (void)syscall(SYS_setresuid, 0, 0, -1);
     (void)prctl(PR_SET_DUMPABLE, 1);  // the change of the uid took it
   }
   AsOwner(const AsOwner&) = delete;
@@ -56,19 +59,20 @@ uid_t NextOwner() {
   return kFirst + next++ % kCount;
 }
 
-Result<void> SendPacket(int socket, const void* data, size_t size, const int* fds, size_t count) {
-  iovec part{const_cast<void*>(data), size};
-  alignas(cmsghdr) char space[CMSG_SPACE(kFdsInPacket * sizeof(int))] = {};
+Result<void> SendPacket(int socket, iovec* parts, size_t count, const int* fds, size_t fd_count) {
+  alignas(cmsghdr) char space[CMSG_SPACE(init::kFdsInPacket * sizeof(int))] = {};
   msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = space;
-  message.msg_controllen = CMSG_SPACE(count * sizeof(int));
-  cmsghdr* head = CMSG_FIRSTHDR(&message);
-  head->cmsg_level = SOL_SOCKET;
-  head->cmsg_type = SCM_RIGHTS;
-  head->cmsg_len = CMSG_LEN(count * sizeof(int));
-  std::memcpy(CMSG_DATA(head), fds, count * sizeof(int));
+  message.msg_iov = parts;
+  message.msg_iovlen = count;
+  if (fd_count > 0) {
+    message.msg_control = space;
+    message.msg_controllen = CMSG_SPACE(fd_count * sizeof(int));
+    cmsghdr* head = CMSG_FIRSTHDR(&message);
+    head->cmsg_level = SOL_SOCKET;
+    head->cmsg_type = SCM_RIGHTS;
+    head->cmsg_len = CMSG_LEN(fd_count * sizeof(int));
+    std::memcpy(CMSG_DATA(head), fds, fd_count * sizeof(int));
+  }
   ssize_t n;
   do {
     n = sendmsg(socket, &message, MSG_NOSIGNAL);
@@ -77,6 +81,57 @@ Result<void> SendPacket(int socket, const void* data, size_t size, const int* fd
     return Error::FromErrno("cannot instruct the child");
   }
   return Ok();
+}
+
+Result<void> OrderNetwork(int control, const LaunchKit& kit) {
+  const std::string_view routes = kit.routes.bytes();
+  const std::string_view rules = kit.rules.bytes();
+  init::NetworkOrder order;
+  order.routes_size = static_cast<uint32_t>(routes.size());
+  order.routes_acks = kit.routes.acks();
+  order.rules_size = static_cast<uint32_t>(rules.size());
+  order.rules_acks = kit.rules.acks();
+  iovec parts[] = {{&order, sizeof order},
+                   {const_cast<char*>(routes.data()), routes.size()},
+                   {const_cast<char*>(rules.data()), rules.size()}};
+  return SendPacket(control, parts, std::size(parts), nullptr, 0);
+}
+
+// For the child, which shares our memory until it executes: we stand still meanwhile.
+struct ExecPlan {
+  int toolbox;
+  int control;
+  char* const* argv;
+  char* const* envp;
+};
+
+// Over one exec by somebody who is no root of the namespace only ambient capabilities are kept.
+bool KeepCapabilities() {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
+  if (syscall(SYS_capget, &header, data) != 0) return false;
+  for (auto& word : data) word.inheritable = word.permitted;
+  if (syscall(SYS_capset, &header, data) != 0) return false;
+  for (int capability = 0; prctl(PR_CAPBSET_READ, capability) >= 0; ++capability) {
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0) != 0) return false;
+  }
+  return true;
+}
+
+// The copy of our descriptors takes only those up to the two that are needed, however many boxes
+// there are; the others close by the exec.
+int ExecToolbox(void* argument) {
+  const auto& plan = *static_cast<const ExecPlan*>(argument);
+  const int last = std::max(plan.toolbox, plan.control);
+  if (syscall(SYS_close_range, last + 1, ~0U, CLOSE_RANGE_UNSHARE) == 0 &&
+      fcntl(plan.control, F_SETFD, 0) == 0 && KeepCapabilities()) {
+    syscall(SYS_execveat, plan.toolbox, "", plan.argv, plan.envp, AT_EMPTY_PATH);
+  }
+  init::ChildReport report;
+  report.step = init::BoxStep::kExec;
+  report.error = errno;
+  (void)send(plan.control, &report, sizeof report, MSG_NOSIGNAL);
+  _exit(1);
 }
 
 }  // namespace
@@ -88,46 +143,35 @@ Result<Shell> Shell::Make(const LaunchKit& kit) {
   }
   Shell shell;
   shell.control_.Reset(pair[0]);
-  const UniqueFd theirs(pair[1]);
+  UniqueFd theirs(pair[1]);
+  RETURN_IF_ERROR(OrderNetwork(pair[0], kit));
+  const int control = kit.control_slot.get();
+  if (dup3(theirs.get(), control, O_CLOEXEC) < 0) return Error::FromErrno("dup3");
+  theirs.Reset();
 
-  std::string count = std::to_string(kit.cgroups.hierarchies());
   std::string name = "cove-toolbox";
-  std::string option = proto::boot::kCgroupFdsOption;
+  std::string option = init::kBecomeOption;
+  std::string number = std::to_string(control);
   std::string path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-  std::string profile_option = proto::boot::kProfileOption;
-  std::string profiles[2];
-  std::vector<char*> argv[2];
-  for (const proto::Profile profile : {proto::Profile::kDefault, proto::Profile::kStrict}) {
-    const auto i = static_cast<size_t>(profile);
-    profiles[i] = proto::ProfileName(profile);
-    argv[i] = {name.data(),           option.data(),      count.data(),
-               profile_option.data(), profiles[i].data(), nullptr};
-  }
+  char* const argv[] = {name.data(), option.data(), number.data(), nullptr};
   char* const envp[] = {path.data(), nullptr};
-  const auto bytes = [](const sys::NetlinkBatch& batch) {
-    return Bytes{batch.bytes().data(), batch.bytes().size(), batch.acks()};
-  };
-  ShellPlan plan;
-  plan.control = theirs.get();
-  plan.toolbox = kit.toolbox.get();
-  plan.routes = bytes(kit.routes);
-  plan.rules = bytes(kit.rules);
-  for (size_t i = 0; i < 2; ++i) plan.argv[i] = argv[i].data();
-  plan.envp = envp;
+  ExecPlan plan{kit.toolbox.get(), control, argv, envp};
 
+  constexpr size_t kStackSize = 64 * 1024;
+  alignas(16) static char stack[kStackSize];
+  constexpr int kShared = CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_PIDFD | SIGCHLD;
   int pidfd = -1;
-  clone_args args{};
-  args.flags = kNamespaces | CLONE_PIDFD;
-  args.pidfd = reinterpret_cast<uint64_t>(&pidfd);
-  args.exit_signal = SIGCHLD;
-  long pid = 0;
+  int pid = -1;
   {
     const AsOwner owner(NextOwner());
-    pid = syscall(SYS_clone3, &args, sizeof args);
-    if (pid == 0) RunBoxChild(plan);
+    pid = clone(ExecToolbox, stack + kStackSize, kNamespaces | kShared, &plan, &pidfd);
   }
-  if (pid < 0) return Error::FromErrno("cannot clone into new namespaces");
-  shell.pid_ = static_cast<pid_t>(pid);
+  const int error = errno;
+  // Its end must be the only one, or nobody would hear that it died.
+  const UniqueFd nothing(open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (!nothing || dup3(nothing.get(), control, O_CLOEXEC) < 0) return Error::FromErrno("/dev/null");
+  if (pid < 0) return Error::FromErrno("cannot clone into new namespaces", error);
+  shell.pid_ = pid;
   shell.pidfd_.Reset(pidfd);
   return shell;
 }
@@ -151,11 +195,13 @@ bool Shell::Waits() const {
 }
 
 Result<void> Shell::Send(const void* order, size_t size, const std::vector<int>& fds) const {
-  const char more = 0;
+  char more = 0;
+  iovec first{const_cast<void*>(order), size};
+  iovec next{&more, 1};
   for (size_t sent = 0; sent < fds.size();) {
-    const size_t count = std::min(fds.size() - sent, kFdsInPacket);
-    RETURN_IF_ERROR(sent == 0 ? SendPacket(control_.get(), order, size, fds.data(), count)
-                              : SendPacket(control_.get(), &more, 1, fds.data() + sent, count));
+    const size_t count = std::min(fds.size() - sent, init::kFdsInPacket);
+    RETURN_IF_ERROR(
+        SendPacket(control_.get(), sent == 0 ? &first : &next, 1, fds.data() + sent, count));
     sent += count;
   }
   return Ok();

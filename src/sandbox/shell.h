@@ -1,6 +1,7 @@
-// A Shell is a box before it is anybody's: a child in fresh user, pid, mount, network, ipc and uts
-// namespaces, with its network and the gateway's listeners in it, waiting to be told which box to
-// become. It holds no image, no owner map, no cgroup and no limit yet, and becomes one box at most.
+// A Shell is a box before it is anybody's: a toolbox, executed ahead (init/become.h), in fresh
+// user, pid, mount, network, ipc and uts namespaces, with its network and the gateway's listeners
+// in it, waiting to be told which box to become. It holds no image, no owner map, no cgroup and no
+// limit yet, and becomes one box at most.
 //
 // It ends with its Shell object and, since all it waits for is the other end of its control socket,
 // with this process. Thread: loop-confined.
@@ -8,8 +9,8 @@
 
 #include <sys/types.h>
 
+#include "init/orders.h"
 #include "proto/profile.h"
-#include "sandbox/box_plan.h"
 #include "sandbox/seccomp_profile.h"
 #include "sys/cgroup.h"
 #include "sys/netlink.h"
@@ -18,7 +19,10 @@ namespace cove::sandbox {
 
 // What is the same for every box; made once.
 struct LaunchKit {
-  UniqueFd toolbox;        // sealed executable
+  UniqueFd toolbox;  // sealed executable
+  // Any descriptor of a low number: a shell's end of its socket has that number while the shell is
+  // made, so that the copy of our descriptors is small.
+  UniqueFd control_slot;
   UniqueFd seccomp[2][2];  // sealed programs, by profile and marks
   const UniqueFd& SeccompOf(proto::Profile p, FileMarks m) const {
     return seccomp[static_cast<size_t>(p)][static_cast<size_t>(m)];

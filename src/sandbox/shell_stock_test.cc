@@ -23,9 +23,11 @@ class ShellStockTest : public ::testing::Test {
  protected:
   void SetUp() override {
     if (getuid() != 0) GTEST_SKIP() << "shells need root";
-    auto toolbox = sys::Open("/proc/self/exe", O_RDONLY);
-    ASSERT_TRUE(toolbox);
+    auto toolbox = sys::SealedExecutable("/proc/self/exe");
+    auto slot = sys::Open("/dev/null", O_RDWR);
+    ASSERT_TRUE(toolbox && slot);
     kit_.toolbox = *std::move(toolbox);
+    kit_.control_slot = *std::move(slot);
     kit_.routes = sys::LoopbackOnlyNetwork(proto::boot::kAddress4, proto::boot::kAddress6);
     kit_.rules = BoxRules();
   }

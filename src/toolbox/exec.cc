@@ -3,13 +3,16 @@
 #include <sys/wait.h>
 #include <termios.h>
 
+#include <algorithm>
 #include <csignal>
 #include <optional>
+#include <utility>
 
 #include "async/fd_watch.h"
 #include "async/task_group.h"
 #include "toolbox/environment.h"
 #include "toolbox/operations.h"
+#include "toolbox/plain_command.h"
 
 namespace cove::toolbox {
 namespace {
@@ -172,6 +175,11 @@ Result<UniqueFd> MakeScript(const std::string& text) {
   return fd;
 }
 
+bool HasVariable(const std::vector<std::string>& env, const std::string& name) {
+  return std::any_of(env.begin(), env.end(),
+                     [&name](const std::string& entry) { return entry.starts_with(name + "="); });
+}
+
 Result<SpawnPlan> MakePlan(const Shared& shared, ExecRequest& request, UniqueFd* script) {
   if (request.argv.empty() && request.command.empty()) {
     return Error(Code::kInvalid, "the command is empty");
@@ -199,8 +207,14 @@ Result<SpawnPlan> MakePlan(const Shared& shared, ExecRequest& request, UniqueFd*
     plan.argv = std::move(request.argv);
     return plan;
   }
-  plan.candidates = {shared.shell};
   plan.argv = {shared.shell, "-c", std::move(request.command)};
+  if (auto words = PlainWords(plan.argv[2], plan.env)) {
+    plan.candidates = Candidates(words->front(), plan.env);
+    plan.shell_argv = std::exchange(plan.argv, *std::move(words));
+    if (!HasVariable(plan.env, "SHLVL")) plan.env.push_back("SHLVL=0");
+    return plan;
+  }
+  plan.candidates = {shared.shell};
   if (plan.argv[2].size() > kInlineCommandMax) {
     ASSIGN_OR_RETURN(*script, MakeScript(plan.argv[2]));
     plan.inherited.push_back({script->get(), kScriptFd});

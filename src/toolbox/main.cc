@@ -1,8 +1,8 @@
 // cove-toolbox: PID 1 of a sandbox, the host's hands inside it.
 //
-//   cove-toolbox --cgroup-fds N --profile P    as the driver starts it; see proto/boot.h
-//   cove-toolbox --standalone SOCKET HOME      on the host, for tests: no namespaces, no cgroup;
-//                                              SOCKET.oom, if there, is the count of OOM kills
+//   cove-toolbox --become FD               as the driver starts it; see init/become.h, proto/boot.h
+//   cove-toolbox --standalone SOCKET HOME  on the host, for tests: no namespaces, no cgroup;
+//                                          SOCKET.oom, if there, is the count of OOM kills
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <sys/prctl.h>
@@ -16,6 +16,7 @@
 
 #include "async/signals.h"
 #include "base/text.h"
+#include "init/become.h"
 #include "proto/boot.h"
 #include "proto/profile.h"
 #include "toolbox/environment.h"
@@ -27,7 +28,6 @@ namespace {
 namespace boot = proto::boot;
 
 constexpr seconds kShutdownGrace{5};
-constexpr uint32_t kCgroupsMax = 16;
 
 struct Start {
   UniqueFd listener;
@@ -53,14 +53,14 @@ Result<std::vector<sock_filter>> LoadSeccomp(int fd) {
   return filter;
 }
 
-Result<Start> StartInSandbox(uint32_t cgroups, proto::Profile profile) {
+Result<Start> StartInSandbox(const init::Became& became) {
   Start start;
-  start.confinement.strict = profile == proto::Profile::kStrict;
+  start.confinement.strict = became.profile == static_cast<uint32_t>(proto::Profile::kStrict);
   start.listener.Reset(boot::kToolboxListenerFd);
   start.confinement.user_namespace.Reset(boot::kInnerUserNsFd);
   start.oom_counter.Reset(boot::kOomFd);
   ASSIGN_OR_RETURN(start.confinement.seccomp, LoadSeccomp(boot::kSeccompFd));
-  for (uint32_t i = 0; i < cgroups; ++i) {
+  for (uint32_t i = 0; i < became.cgroups; ++i) {
     start.confinement.cgroups.emplace_back(boot::kCgroupFd + static_cast<int>(i));
   }
   return start;
@@ -78,19 +78,6 @@ Result<Start> StartAlone(const char* socket, const char* home) {
   return start;
 }
 
-Result<Start> ParseArguments(int argc, char** argv) {
-  const std::string_view verb = argc > 1 ? argv[1] : "";
-  if (argc == 5 && verb == boot::kCgroupFdsOption && argv[3] == std::string(boot::kProfileOption)) {
-    const auto n = ParseInt<uint32_t>(argv[2]);
-    const auto profile = proto::ParseProfile(argv[4]);
-    if (n && *n <= kCgroupsMax && profile) return StartInSandbox(*n, *profile);
-  }
-  if (argc == 4 && verb == "--standalone") return StartAlone(argv[2], argv[3]);
-  return Error(Code::kInvalid,
-               "usage: cove-toolbox --cgroup-fds N --profile default|strict | --standalone SOCKET "
-               "HOME (for tests)");
-}
-
 // Nothing of ours is inherited by accident, and descriptors are not what we run out of.
 void PrepareProcess() {
   syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
@@ -103,6 +90,23 @@ void PrepareProcess() {
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
   }
+}
+
+Result<Start> ParseArguments(int argc, char** argv) {
+  const std::string_view verb = argc > 1 ? argv[1] : "";
+  if (argc == 3 && verb == init::kBecomeOption) {
+    if (const auto control = ParseInt<int>(argv[2])) {
+      const init::Became became = init::BecomeBox(*control);
+      PrepareProcess();
+      return StartInSandbox(became);
+    }
+  }
+  if (argc == 4 && verb == "--standalone") {
+    PrepareProcess();
+    return StartAlone(argv[2], argv[3]);
+  }
+  return Error(Code::kInvalid,
+               "usage: cove-toolbox --become FD (by cove) | --standalone SOCKET HOME (for tests)");
 }
 
 Task<void> HandleSignals(async::Signals* signals, Children* children, async::Event* end) {
@@ -153,9 +157,8 @@ Result<void> Serve(Start start) {
 }
 
 int Main(int argc, char** argv) {
-  PrepareProcess();
-  async::Loop loop;
   auto start = ParseArguments(argc, argv);
+  async::Loop loop;
   auto served = start ? Serve(*std::move(start)) : Result<void>(std::move(start).error());
   if (served) return 0;
   std::fprintf(stderr, "cove-toolbox: %s\n", served.error().message().c_str());

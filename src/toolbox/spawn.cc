@@ -64,6 +64,10 @@ ChildPlan MakeChildPlan(const Confinement& confinement, SpawnPlan& plan, const W
   for (const std::string& path : plan.candidates) out.candidates.push_back(path.c_str());
   out.argv = Pointers(plan.argv);
   out.env = Pointers(plan.env);
+  if (!plan.shell_argv.empty()) {
+    out.shell_argv = Pointers(plan.shell_argv);
+    out.env.resize(out.env.size() + 2, nullptr);
+  }
   out.cwd = plan.cwd.c_str();
   out.terminal = plan.wiring == Wiring::kTerminal;
   out.window = plan.window;

@@ -30,6 +30,10 @@ struct SpawnPlan {
   Account account;
   std::vector<std::string> candidates;  // paths to execute, the first that exists wins
   std::vector<std::string> argv;
+  // If not empty: what is executed (by its first word) when no candidate can be. The command stands
+  // in for a shell then (plain_command.h) and gets the variables that a shell would set last, PWD
+  // and _.
+  std::vector<std::string> shell_argv;
   std::vector<std::string> env;
   std::string cwd;
   Wiring wiring = Wiring::kPipes;
@@ -68,7 +72,9 @@ struct ChildPlan {
   const Account* account = nullptr;
   std::vector<const char*> candidates;
   std::vector<char*> argv;
-  std::vector<char*> env;
+  std::vector<char*> shell_argv;  // empty: none
+  // Before the end: places for PWD and _, if there is a shell_argv.
+  mutable std::vector<char*> env;
   const char* cwd = nullptr;
   bool terminal = false;
   proto::toolbox::WindowSize window;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <climits>
 #include <csignal>
 #include <cstring>
 
@@ -98,6 +99,33 @@ bool PlaceAll(const ChildPlan& plan, const int (&standard)[3]) {
   return true;
 }
 
+// As a shell does: where it is, and what it executes.
+void SetShellVariables(const ChildPlan& plan, const char* path) {
+  static char pwd[4 + PATH_MAX] = "PWD=";
+  static char last[2 + PATH_MAX] = "_=";
+  const size_t slot = plan.env.size() - 3;
+  if (strlen(path) >= PATH_MAX || getcwd(pwd + 4, PATH_MAX) == nullptr) return;
+  std::strcpy(last + 2, path);
+  plan.env[slot] = last;
+  plan.env[slot + 1] = pwd;
+}
+
+// Returns with the errno of the failure that says most.
+void Execute(const ChildPlan& plan) {
+  int error = ENOENT;
+  for (const char* path : plan.candidates) {
+    if (!plan.shell_argv.empty()) SetShellVariables(plan, path);
+    execve(path, plan.argv.data(), plan.env.data());
+    if (errno != ENOENT && errno != ENOTDIR) error = errno;
+    if (errno != ENOENT && errno != ENOTDIR && errno != EACCES) break;
+  }
+  // It says what is wrong with the command as users know it, and knows scripts without "#!".
+  if (!plan.shell_argv.empty()) {
+    execve(plan.shell_argv[0], plan.shell_argv.data(), plan.env.data());
+  }
+  errno = error;
+}
+
 }  // namespace
 
 void RunChild(const ChildPlan& plan) {
@@ -119,13 +147,7 @@ void RunChild(const ChildPlan& plan) {
   if (!PlaceAll(plan, standard)) Fail(report, Step::kDescriptors);
   LimitDescriptors();
   if (chdir(plan.cwd) != 0) Fail(report, Step::kFolder);
-  int error = ENOENT;
-  for (const char* path : plan.candidates) {
-    execve(path, plan.argv.data(), plan.env.data());
-    if (errno != ENOENT && errno != ENOTDIR) error = errno;
-    if (errno != ENOENT && errno != ENOTDIR && errno != EACCES) break;
-  }
-  errno = error;
+  Execute(plan);
   Fail(report, Step::kExec);
 }
 

@@ -1,15 +1,14 @@
-// What the parent tells the child that becomes a box, and what the child answers.
+// What the runner's driver tells the process that is to become a box, and what it answers, on a
+// seqpacket socket: the orders in this sequence, each one packet.
 //
-// The child runs between clone and exec: it may not allocate, lock or throw. So all tables and
-// netlink messages are made ahead, here, and only read there. What is particular to a box comes
-// later, by the control socket. Both sides live in one process image; nothing here is a wire
-// format.
+// The process (init/become.h) runs the driver's own sealed copy of the toolbox, of the same build,
+// so these are plain structures; one of another size is refused.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
-namespace cove::sandbox {
+namespace cove::init {
 
 // Every step that can fail. The texts are in box_steps.cc.
 enum class BoxStep : uint32_t {
@@ -54,8 +53,8 @@ enum class BoxStep : uint32_t {
 
 const char* StepText(BoxStep step);
 
-// Microseconds to the end of each phase: of the network from the child's start, of the others from
-// the first order.
+// Microseconds to the end of each phase: of the network from the program's start, of the others
+// from the order for the root.
 enum BoxPhase : size_t {
   kPhaseNetwork,
   kPhaseOverlay,
@@ -64,23 +63,6 @@ enum BoxPhase : size_t {
   kPhaseInner,
   kPhaseReady,
   kPhases
-};
-
-struct Bytes {
-  const char* data;
-  size_t size;
-  uint32_t acks;
-};
-
-// What is the same for every box: read by the child that is to become one, in its copy of the
-// parent's memory.
-struct ShellPlan {
-  int control = -1;  // seqpacket: orders come in, reports go out
-  int toolbox = -1;  // the executable
-  Bytes routes;
-  Bytes rules;
-  char* const* argv[2] = {};  // by proto::Profile
-  char* const* envp = nullptr;
 };
 
 inline constexpr size_t kBoxLayersMax = 500;
@@ -92,7 +74,17 @@ inline constexpr size_t kShareTargetMax = 4095;
 inline constexpr size_t kOptionMax = 255;
 inline constexpr size_t kFdsInPacket = 253;  // SCM_MAX_FD
 
-// The first order: the box's files. Its descriptors, in this order: the box's directory (upper/ and
+// The first order: the network, by netlink messages that follow in the same packet, those of the
+// routes and then those of the rules. The same for every box.
+struct NetworkOrder {
+  uint32_t routes_size = 0;
+  uint32_t routes_acks = 0;
+  uint32_t rules_size = 0;
+  uint32_t rules_acks = 0;
+};
+inline constexpr size_t kNetworkBytesMax = 64 * 1024;
+
+// The second: the box's files. Its descriptors, in this order: the box's directory (upper/ and
 // work/) and the toolbox's own, then the layers, lowest first; all are detached mounts. Those that
 // do not fit into the order's packet follow in packets of one byte.
 struct RootOrder {
@@ -104,14 +96,14 @@ struct RootOrder {
   bool strict = false;                 // parts of /proc are covered
   char lowerdir[kOptionMax + 1] = {};  // empty: too long for one text, layers go one by one
 };
-// Follows the first as many times as it has shares, each with the detached mount to attach.
+// Follows the second as many times as it has shares, each with the detached mount to attach.
 struct ShareOrder {
   bool directory = true;
   char target[kShareTargetMax + 1] = {};  // "a/b": below the box's root, without . and ..
 };
-// The second: the process is in its cgroups. Its descriptors: the toolbox's listener, the system
+// The third: the process is in its cgroups. Its descriptors: the toolbox's listener, the system
 // call filter, the workload's count of OOM kills, cgroup.procs of the workload.
-struct ExecOrder {
+struct IdentityOrder {
   uint32_t cgroups = 0;
   uint32_t profile = 0;  // proto::Profile
 };
@@ -125,7 +117,4 @@ struct ChildReport {
   char detail[200] = {};  // what the kernel said beyond errno
 };
 
-// The child's whole life. Entered in fresh user, pid, mount, network, ipc and uts namespaces.
-[[noreturn]] void RunBoxChild(const ShellPlan& plan);
-
-}  // namespace cove::sandbox
+}  // namespace cove::init

@@ -2,10 +2,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "sandbox/child.h"
+#include "init/child.h"
 #include "sys/mount_calls.h"
 
-namespace cove::sandbox {
+namespace cove::init {
 namespace {
 
 constexpr unsigned kPlain = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
@@ -268,7 +268,8 @@ void AttachShares(Child& child, int root, size_t count) {
   static ShareOrder order;
   for (size_t i = 0; i < count; ++i) {
     int mount = -1;
-    child.Receive(&order, sizeof order, &mount, 1);
+    const auto packet = child.Receive(&order, sizeof order, &mount, 1);
+    if (packet.size != sizeof order || packet.fds != 1) child.Fail(BoxStep::kOrder, EPROTO);
     const int entry = ShareEntry(child, root, order);
     child.Need(sys::AttachMount(mount, entry, ""), BoxStep::kShares);
     close(entry);
@@ -301,4 +302,4 @@ void BuildRoot(Child& child, const ChildRoot& plan) {
   child.EndPhase(kPhasePivot);
 }
 
-}  // namespace cove::sandbox
+}  // namespace cove::init

@@ -4,21 +4,22 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "init/child.h"
 #include "proto/boot.h"
-#include "sandbox/child.h"
 #include "sys/netlink.h"
 
-namespace cove::sandbox {
+namespace cove::init {
 namespace {
 
 namespace boot = proto::boot;
 
 constexpr int kBacklog = 1024;
 
-void Transact(Child& child, int protocol, const Bytes& batch, BoxStep step) {
+void Transact(Child& child, int protocol, const char* data, size_t size, uint32_t acks,
+              BoxStep step) {
   const int fd =
       child.Need(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol), BoxStep::kNetlink);
-  const int error = sys::NetlinkTransact(fd, batch.data, batch.size, batch.acks);
+  const int error = sys::NetlinkTransact(fd, data, size, acks);
   if (error != 0) child.Fail(step, error);
   close(fd);
 }
@@ -51,8 +52,19 @@ int ListenTcp6(Child& child) {
 }  // namespace
 
 ChildSockets BuildNetwork(Child& child) {
-  Transact(child, NETLINK_ROUTE, child.plan().routes, BoxStep::kRoutes);
-  Transact(child, NETLINK_NETFILTER, child.plan().rules, BoxStep::kRules);
+  static struct {
+    NetworkOrder order;
+    alignas(nlmsghdr) char messages[kNetworkBytesMax];
+  } packet;
+  const size_t size = child.Receive(&packet, sizeof packet, nullptr, 0).size;
+  const NetworkOrder& order = packet.order;
+  if (size < sizeof order || size - sizeof order != size_t{order.routes_size} + order.rules_size) {
+    child.Fail(BoxStep::kOrder, EPROTO);
+  }
+  Transact(child, NETLINK_ROUTE, packet.messages, order.routes_size, order.routes_acks,
+           BoxStep::kRoutes);
+  Transact(child, NETLINK_NETFILTER, packet.messages + order.routes_size, order.rules_size,
+           order.rules_acks, BoxStep::kRules);
   ChildSockets sockets{};
   sockets.tcp4 = Bind4(child, SOCK_STREAM, boot::kTcpPort, BoxStep::kListenTcp4);
   sockets.tcp6 = ListenTcp6(child);
@@ -61,4 +73,4 @@ ChildSockets BuildNetwork(Child& child) {
   return sockets;
 }
 
-}  // namespace cove::sandbox
+}  // namespace cove::init

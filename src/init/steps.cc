@@ -1,6 +1,6 @@
-#include "sandbox/box_plan.h"
+#include "init/orders.h"
 
-namespace cove::sandbox {
+namespace cove::init {
 
 const char* StepText(BoxStep step) {
   switch (step) {
@@ -82,4 +82,4 @@ const char* StepText(BoxStep step) {
   return "starting";
 }
 
-}  // namespace cove::sandbox
+}  // namespace cove::init

@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/close_range.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -8,46 +9,36 @@
 
 #include <csignal>
 
+#include "init/child.h"
 #include "proto/boot.h"
-#include "sandbox/child.h"
 
-namespace cove::sandbox {
+namespace cove::init {
 namespace {
 
 namespace boot = proto::boot;
 
-constexpr int kHigh = 128;  // above every fixed number
-constexpr size_t kFixedMax = 32;
-
-struct Arranged {
-  int executable;
-  int sockets[4];
-};
-
 // Puts every descriptor to its number and closes all others. First all go out of the way, since any
 // source may lie on another's target.
-Arranged ArrangeDescriptors(Child& child, const ChildExec& exec, const ChildSockets& sockets,
-                            int inner_userns) {
-  int from[kFixedMax] = {exec.listener(), inner_userns,    exec.seccomp(),  sockets.tcp4,
-                         sockets.tcp6,    sockets.dns_udp, sockets.dns_tcp, exec.oom()};
+void ArrangeDescriptors(Child& child, const ChildIdentity& identity, const ChildSockets& sockets,
+                        int inner_userns) {
+  int from[kFixedFdsMax] = {identity.listener(), inner_userns,  identity.seccomp(),
+                            sockets.tcp4,        sockets.tcp6,  sockets.dns_udp,
+                            sockets.dns_tcp,     identity.oom()};
   size_t count = boot::kCgroupFd - boot::kToolboxListenerFd;
-  for (size_t i = 0; i < exec.order.cgroups; ++i) from[count++] = exec.cgroup(i);
-  const size_t inherited = count;
-  from[count++] = child.toolbox();
+  for (size_t i = 0; i < identity.order.cgroups; ++i) from[count++] = identity.cgroup(i);
   from[count++] = child.control();
 
   for (size_t i = 0; i < count; ++i) {
-    from[i] = child.Need(fcntl(from[i], F_DUPFD_CLOEXEC, kHigh), BoxStep::kDescriptors);
+    from[i] = child.Need(fcntl(from[i], F_DUPFD_CLOEXEC, kParkedFds), BoxStep::kDescriptors);
   }
   child.set_control(from[count - 1]);
   for (size_t i = 0; i < count; ++i) {
     const int to = boot::kToolboxListenerFd + static_cast<int>(i);
-    child.Need(dup3(from[i], to, i < inherited ? 0 : O_CLOEXEC), BoxStep::kDescriptors);
+    child.Need(dup3(from[i], to, O_CLOEXEC), BoxStep::kDescriptors);
   }
   const int end = boot::kToolboxListenerFd + static_cast<int>(count);
   child.set_control(end - 1);
   child.Need(syscall(SYS_close_range, end, ~0U, 0), BoxStep::kDescriptors);
-  return {end - 2, {boot::kTcp4Fd, boot::kTcp6Fd, boot::kDnsUdpFd, boot::kDnsTcpFd}};
 }
 
 void OpenStdio(Child& child) {
@@ -83,25 +74,26 @@ void DropPrivileges(Child& child) {
   const auto id = boot::kToolboxUid;
   child.Need(syscall(SYS_setresgid, id, id, id), BoxStep::kPrivileges);
   child.Need(syscall(SYS_setresuid, id, id, id), BoxStep::kPrivileges);
+  // Nothing is left to inherit either: what init/become.h came in with was kept over one exec.
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  const __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {};
+  child.Need(syscall(SYS_capset, &header, none), BoxStep::kPrivileges);
   child.Need(setsid(), BoxStep::kPrivileges);
   umask(022);
 }
 
 }  // namespace
 
-void BecomeToolbox(Child& child, const ChildExec& exec, const ChildSockets& sockets,
-                   int inner_userns) {
-  const Arranged fds = ArrangeDescriptors(child, exec, sockets, inner_userns);
+void TakeIdentity(Child& child, const ChildIdentity& identity, const ChildSockets& sockets,
+                  int inner_userns) {
+  ArrangeDescriptors(child, identity, sockets, inner_userns);
   ClampLimits(child);
   DropPrivileges(child);
   OpenStdio(child);
   child.EndPhase(kPhaseReady);
   // Should the helper of the inner user namespace still be dying, PID 1 reaps it as any orphan.
   signal(SIGCHLD, SIG_DFL);
-  child.SendReady(fds.sockets);
-  syscall(SYS_execveat, fds.executable, "", child.plan().argv[exec.order.profile],
-          child.plan().envp, AT_EMPTY_PATH);
-  child.Fail(BoxStep::kExec, errno);
+  child.SendReady({boot::kTcp4Fd, boot::kTcp6Fd, boot::kDnsUdpFd, boot::kDnsTcpFd});
 }
 
-}  // namespace cove::sandbox
+}  // namespace cove::init

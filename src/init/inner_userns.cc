@@ -8,10 +8,10 @@
 #include <cstdio>
 #include <cstring>
 
+#include "init/child.h"
 #include "proto/boot.h"
-#include "sandbox/child.h"
 
-namespace cove::sandbox {
+namespace cove::init {
 namespace {
 
 constexpr char kMap[] = "0 0 65536";  // proto::boot::kUserIds
@@ -70,4 +70,4 @@ int MakeInnerUserNs(Child& child) {
   return inner;
 }
 
-}  // namespace cove::sandbox
+}  // namespace cove::init

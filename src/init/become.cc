@@ -1,3 +1,5 @@
+#include "init/become.h"
+
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/prctl.h>
@@ -12,9 +14,9 @@
 #include <ctime>
 #include <iterator>
 
-#include "sandbox/child.h"
+#include "init/child.h"
 
-namespace cove::sandbox {
+namespace cove::init {
 namespace {
 
 long NowNs() {
@@ -56,20 +58,34 @@ void ResetSignals(Child& child) {
   child.Need(sigprocmask(SIG_SETMASK, &none, nullptr), BoxStep::kSignals);
 }
 
+// The kernel grows a table that two processes share only after an RCU grace period, and the helper
+// of inner_userns.cc shares ours when the descriptors are arranged.
+void GrowDescriptorTable(Child& child) {
+  close(child.Need(fcntl(child.control(), F_DUPFD_CLOEXEC, kParkedFds + kFixedFdsMax),
+                   BoxStep::kDescriptors));
+}
+
 void ReceiveRoot(Child& child, ChildRoot* root) {
-  size_t have = child.Receive(&root->order, sizeof root->order, root->fds, std::size(root->fds));
+  const auto first =
+      child.Receive(&root->order, sizeof root->order, root->fds, std::size(root->fds));
+  size_t have = first.fds;
   const size_t want = 2 + size_t{root->order.layers};
+  if (first.size != sizeof root->order) child.Fail(BoxStep::kOrder, EPROTO);
   if (want > std::size(root->fds)) child.Fail(BoxStep::kOrder, E2BIG);
   while (have < want) {
     char byte;
-    have += child.Receive(&byte, sizeof byte, root->fds + have, want - have);
+    const size_t more = child.Receive(&byte, sizeof byte, root->fds + have, want - have).fds;
+    if (more == 0) child.Fail(BoxStep::kOrder, EPROTO);
+    have += more;
   }
 }
 
-void ReceiveExec(Child& child, ChildExec* exec) {
-  const size_t have =
-      child.Receive(&exec->order, sizeof exec->order, exec->fds, std::size(exec->fds));
-  if (have != 3 + size_t{exec->order.cgroups}) child.Fail(BoxStep::kOrder, EPROTO);
+void ReceiveIdentity(Child& child, ChildIdentity* identity) {
+  const auto packet = child.Receive(&identity->order, sizeof identity->order, identity->fds,
+                                    std::size(identity->fds));
+  if (packet.size != sizeof identity->order || packet.fds != 3 + size_t{identity->order.cgroups}) {
+    child.Fail(BoxStep::kOrder, EPROTO);
+  }
 }
 
 void BecomeOuterRoot(Child& child, const RootOrder& order) {
@@ -82,26 +98,10 @@ void BecomeOuterRoot(Child& child, const RootOrder& order) {
 
 }  // namespace
 
-Child::Child(const ShellPlan& plan)
-    : plan_(plan), control_(plan.control), toolbox_(plan.toolbox), started_ns_(NowNs()) {}
+Child::Child(int control) : control_(control), started_ns_(NowNs()) {}
 
-void Child::KeepOnlyOwn() {
-  constexpr int kFirst = STDERR_FILENO + 1;
-  const int own[] = {control_, toolbox_};
-  int moved[2];
-  for (int i = 0; i < 2; ++i) {
-    moved[i] = Need(fcntl(own[i], F_DUPFD_CLOEXEC, kFirst + 2), BoxStep::kDescriptors);
-  }
-  for (int i = 0; i < 2; ++i) {
-    Need(dup3(moved[i], kFirst + i, O_CLOEXEC), BoxStep::kDescriptors);
-  }
-  control_ = kFirst;
-  toolbox_ = kFirst + 1;
-  Need(syscall(SYS_close_range, kFirst + 2, ~0U, 0), BoxStep::kDescriptors);
-}
-
-size_t Child::Receive(void* data, size_t size, int* fds, size_t max) {
-  iovec part{data, size};
+Child::Packet Child::Receive(void* data, size_t max_size, int* fds, size_t max_fds) {
+  iovec part{data, max_size};
   alignas(cmsghdr) static char space[CMSG_SPACE(kFdsInPacket * sizeof(int))];
   msghdr message{};
   message.msg_iov = &part;
@@ -112,16 +112,15 @@ size_t Child::Receive(void* data, size_t size, int* fds, size_t max) {
   do {
     n = recvmsg(control_, &message, MSG_CMSG_CLOEXEC);
   } while (n < 0 && errno == EINTR);
-  // The parent is gone: there is nobody to report to.
+  // The runner is gone: there is nobody to report to.
   if (n <= 0) _exit(1);
   const cmsghdr* head = CMSG_FIRSTHDR(&message);
   const size_t count = head == nullptr ? 0 : (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-  if (static_cast<size_t>(n) != size || count == 0 || count > max ||
-      (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
+  if (count > max_fds || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
     Fail(BoxStep::kOrder, EPROTO);
   }
-  std::memcpy(fds, CMSG_DATA(head), count * sizeof(int));
-  return count;
+  if (count > 0) std::memcpy(fds, CMSG_DATA(head), count * sizeof(int));
+  return {static_cast<size_t>(n), count};
 }
 
 void Child::RestartClock() { started_ns_ = NowNs(); }
@@ -146,24 +145,27 @@ void Child::SendReady(const int (&sockets)[4]) {
   if (!SendReport(control_, report_, sockets, 4)) Fail(BoxStep::kReady, errno);
 }
 
-void RunBoxChild(const ShellPlan& plan) {
+Became BecomeBox(int control) {
   static ChildRoot root;
-  static ChildExec exec;
-  Child child(plan);
-  child.KeepOnlyOwn();
+  static ChildIdentity identity;
+  prctl(PR_SET_NAME, "cove-shell");
+  Child child(control);
   ResetSignals(child);
+  GrowDescriptorTable(child);
   const ChildSockets sockets = BuildNetwork(child);
   child.EndPhase(kPhaseNetwork);
-  // As far as any box goes: a shell waits here, and ends when its parent does.
+  // As far as any box goes: a shell waits here, and ends when the runner does.
   ReceiveRoot(child, &root);
   child.RestartClock();
   BecomeOuterRoot(child, root.order);
   BuildRoot(child, root);
   const int inner = MakeInnerUserNs(child);
   child.EndPhase(kPhaseInner);
-  ReceiveExec(child, &exec);
+  ReceiveIdentity(child, &identity);
   child.Need(unshare(CLONE_NEWCGROUP), BoxStep::kCgroupNamespace);
-  BecomeToolbox(child, exec, sockets, inner);
+  TakeIdentity(child, identity, sockets, inner);
+  close(child.control());
+  return {identity.order.cgroups, identity.order.profile};
 }
 
-}  // namespace cove::sandbox
+}  // namespace cove::init
