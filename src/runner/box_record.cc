@@ -58,6 +58,15 @@ Result<void> WriteSpec(int dir, const BoxSpecRecord& record) {
 }
 Result<BoxSpecRecord> ReadSpec(int dir) { return ReadRecord<BoxSpecRecord>(dir, kSpec); }
 
+Result<void> RemoveSpec(int dir) {
+  for (const char* name : {kSpec, ".spec", kRun, ".run"}) {
+    if (unlinkat(dir, name, 0) != 0 && errno != ENOENT) {
+      return image::DiskError(std::string("remove the box's record ") + name);
+    }
+  }
+  return Ok();
+}
+
 Result<void> WriteRun(int dir, const BoxRunRecord& record) {
   // After a power cut nothing runs: the boot id would not match.
   return WriteWhole(dir, kRun, proto::Encode(record), Sync::kNone);

@@ -47,6 +47,8 @@ uint32_t UidBase(uint32_t slot);
 // `dir` is boxes/<id>. kNotFound: there is none.
 Result<void> WriteSpec(int dir, const BoxSpecRecord& record);
 Result<BoxSpecRecord> ReadSpec(int dir);
+// The box exists no more, for this runner and the next; all else in `dir` that is ours goes along.
+Result<void> RemoveSpec(int dir);
 Result<void> WriteRun(int dir, const BoxRunRecord& record);
 Result<BoxRunRecord> ReadRun(int dir);
 Result<void> RemoveRun(int dir);

@@ -80,6 +80,14 @@ Task<Result<Attached>> Boxes::Create(proto::runner::BoxCreate request) {
   }
   CO_RETURN_IF_ERROR(CheckRoom());
   CO_RETURN_IF_ERROR(image::ReadImage(deps_.data.images(), request.image));
+  // A claimed box that failed is made anew under its id.
+  if (const auto before = leaving_.find(request.id); before != leaving_.end()) {
+    const BoxPtr old = before->second;
+    co_await old->left.Wait();
+    if (boxes_.contains(request.id)) {
+      co_return Error(Code::kConflict, "box " + request.id.value + " exists already");
+    }
+  }
   auto box = std::make_shared<Box>();
   CO_ASSIGN_OR_RETURN(box->spec.slot, FreeSlot());
   box->spec.id = request.id;
@@ -87,14 +95,14 @@ Task<Result<Attached>> Boxes::Create(proto::runner::BoxCreate request) {
   box->spec.limits = request.limits;
   box->spec.hostname = request.hostname;
   box->spec.profile = request.profile;
+  box->dead.Set();
   box->ended.Set();
   boxes_[request.id] = box;
   const auto mine = co_await box->turn.Take();
   auto made = co_await MakeFiles(box);
   if (made) made = co_await Run(box);
   if (!made) {
-    Trash(request.id);
-    boxes_.erase(request.id);
+    Trash(box);
     co_return std::move(made).error().Wrap("create the sandbox");
   }
   co_return AttachTo(*box);
@@ -140,6 +148,7 @@ Task<Result<void>> Boxes::Run(BoxPtr box) {
   }
   box->running.emplace(*std::move(started));
   box->oom_kills = 0;
+  box->dead.Reset();
   box->ended.Reset();
   watches_.Spawn(Watch(box));
   BoxRunRecord record;
@@ -176,6 +185,7 @@ Task<void> Boxes::Watch(BoxPtr box) {
   box->running.reset();
   box->paused = false;
   box->reclaim.Clear();
+  box->dead.Set();
   co_await ClearRuntime(box->spec.id);
   log::Info("box.ended", {{"sandbox", event.id.value},
                           {"status", event.known ? event.status : -1},
@@ -232,19 +242,23 @@ Task<Result<void>> Boxes::Stop(SandboxId id, milliseconds grace) {
       co_await box->ended.Wait(std::min(until, Now() + milliseconds(100)));
     }
   }
-  co_return co_await Kill(box);
+  CO_RETURN_IF_ERROR(co_await Kill(box));
+  co_await box->ended.Wait();
+  co_return Ok();
 }
 
 Task<Result<void>> Boxes::Kill(BoxPtr box) {
-  if (box->ended.is_set()) co_return Ok();
+  if (box->dead.is_set()) co_return Ok();
   if (box->running) CO_RETURN_IF_ERROR(deps_.driver.Kill(*box->running));
-  if (!co_await box->ended.Wait(Now() + kKillWait)) {
+  if (!co_await box->dead.Wait(Now() + kKillWait)) {
     co_return Error(Code::kTimeout, "the processes of box " + box->spec.id.value +
                                         " did not end within 10 s of SIGKILL; try again");
   }
   co_return Ok();
 }
 
+// Answered once nothing of it lives and it is out of sight. Its cgroups, mounts and files go behind;
+// what a killed runner leaves of them, the next one removes.
 Task<Result<void>> Boxes::Delete(SandboxId id) {
   CO_ASSIGN_OR_RETURN(BoxPtr box, Find(id));
   box->deleting = true;  // a graceful stop that is under way waits no longer
@@ -254,24 +268,46 @@ Task<Result<void>> Boxes::Delete(SandboxId id) {
     box->deleting = false;
     co_return std::move(killed).error();
   }
-  Trash(id);
-  boxes_.erase(id);
+  Trash(box);
   log::Info("box.deleted", {{"sandbox", id.value}});
   co_return Ok();
 }
 
-// Out of sight at once; the disk space comes back behind.
-void Boxes::Trash(const SandboxId& id) {
-  const std::string away = "box-" + RandomHex(8);
-  if (renameat(deps_.data.boxes(), id.value.c_str(), deps_.data.trash(), away.c_str()) != 0 &&
-      errno != ENOENT) {
-    const Error error = Error::FromErrno("move the box to the trash");
-    log::Error("box.not_removed", {{"sandbox", id.value}, {"why", error.message()}});
+// Out of sight at once; what it took comes back behind.
+void Boxes::Trash(const BoxPtr& box) {
+  const SandboxId id = box->spec.id;
+  boxes_.erase(id);
+  leaving_[id] = box;
+  const auto dir = OpenBoxDir(id);
+  auto gone = dir ? RemoveSpec(dir->get()) : Result<void>(dir.error());
+  if (!gone && gone.error().code() != Code::kNotFound) {
+    log::Error("box.not_removed", {{"sandbox", id.value}, {"why", gone.error().message()}});
   }
-  if (auto removed = deps_.disk.Remove(id); !removed) {
+  watches_.Spawn(Leave(box));
+}
+
+Task<void> Boxes::Leave(BoxPtr box) {
+  co_await async::Yield();  // the answer goes first
+  co_await box->ended.Wait();
+  const SandboxId id = box->spec.id;
+  auto removed = deps_.disk.Remove(id);
+  // Last, so that what a killed runner leaves of the disk still has its name here.
+  if (removed && unlinkat(deps_.data.boxes(), id.value.c_str(), AT_REMOVEDIR) != 0 &&
+      errno != ENOENT) {
+    removed = Error::FromErrno("remove " + deps_.data.box_path(id));
+  }
+  if (!removed) {
     log::Error("box.not_removed", {{"sandbox", id.value}, {"why", removed.error().message()}});
   }
-  deps_.jobs.EmptyTrash();
+  leaving_.erase(id);
+  box->left.Set();
+}
+
+Task<void> Boxes::DrainLeaving(TimePoint deadline) {
+  while (!leaving_.empty()) {
+    const BoxPtr box = leaving_.begin()->second;
+    if (!co_await box->left.Wait(deadline)) co_return;
+  }
 }
 
 Task<Result<proto::runner::ImageInfo>> Boxes::Snapshot(SandboxId id, Jobs::Progress progress) {

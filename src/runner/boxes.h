@@ -74,6 +74,8 @@ class Boxes {
   // kDenied where images are borrowed.
   Result<void> CheckOwnImages() const;
   Result<proto::Room> RoomNow() const;
+  // Returns when nothing is left of the deleted boxes, or at the deadline.
+  Task<void> DrainLeaving(TimePoint deadline);
   // Watches over the disk behind the boxes, and what room there is, for ever.
   Task<void> WatchRoom();
 
@@ -84,7 +86,9 @@ class Boxes {
   struct Box {
     BoxSpecRecord spec;
     std::optional<sandbox::RunningBox> running;
-    async::Event ended;  // set while it does not run
+    async::Event dead;   // set while no process of it lives
+    async::Event ended;  // set while nothing of a run is left, cgroups included
+    async::Event left;   // set once nothing of a deleted box is left
     bool deleting = false;
     bool paused = false;
     uint64_t oom_kills = 0;  // in this run
@@ -108,7 +112,8 @@ class Boxes {
   Result<void> Thaw(const BoxPtr& box);
   Task<Result<void>> Kill(BoxPtr box);
   Task<void> ClearRuntime(SandboxId id);
-  void Trash(const SandboxId& id);
+  void Trash(const BoxPtr& box);
+  Task<void> Leave(BoxPtr box);
   Task<void> RecoverBox(std::string name);
   Result<void> KeepSlot(const BoxPtr& box, int dir);
   void RemoveStrayDisks();
@@ -117,6 +122,7 @@ class Boxes {
   Deps deps_;
   std::string boot_id_;
   std::map<SandboxId, BoxPtr> boxes_;
+  std::map<SandboxId, BoxPtr> leaving_;  // deleted, but not everything of them has gone yet
   std::optional<proto::Room> told_;
   async::TaskGroup watches_;
 };

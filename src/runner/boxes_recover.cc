@@ -35,7 +35,11 @@ Task<void> Boxes::RecoverBox(std::string name) {
   auto spec = dir ? ReadSpec(dir->get()) : Result<BoxSpecRecord>(dir.error());
   if (!spec && (!dir || spec.error().code() == Code::kNotFound)) {
     // It was never complete: whoever asked for it got no answer. RemoveStrangers() ends what runs.
-    Trash(id);
+    auto box = std::make_shared<Box>();
+    box->spec.id = id;
+    box->dead.Set();
+    box->ended.Set();
+    Trash(box);
     co_return;
   }
   if (!spec || spec->id != id || !CheckSandboxId(id)) {
@@ -46,6 +50,7 @@ Task<void> Boxes::RecoverBox(std::string name) {
   }
   auto box = std::make_shared<Box>();
   box->spec = *std::move(spec);
+  box->dead.Set();
   box->ended.Set();
   boxes_[id] = box;
   const auto run = ReadRun(dir->get());
@@ -56,6 +61,7 @@ Task<void> Boxes::RecoverBox(std::string name) {
       const auto paused = deps_.driver.IsPaused(id);
       box->paused = paused.ok() && *paused;
       if (const auto kills = deps_.driver.OomKills(id)) box->oom_kills = *kills;
+      box->dead.Reset();
       box->ended.Reset();
       watches_.Spawn(Watch(box));
       // A change of them may have been cut short.

@@ -35,6 +35,7 @@ class BoxesTest : public ::testing::Test {
     const auto recovered = loop.RunUntil(boxes->Recover());
     ASSERT_TRUE(recovered) << recovered.error().message();
   }
+  void Drain() { loop.RunUntil(boxes->DrainLeaving(Now() + seconds(5))); }
   Result<Attached> Create(const SandboxId& id) {
     proto::runner::BoxCreate request;
     request.id = id;
@@ -115,6 +116,7 @@ TEST_F(BoxesTest, AFailedCreateLeavesNothing) {
   ASSERT_FALSE(made);
   EXPECT_EQ(made.error().code(), Code::kExhausted);
   EXPECT_TRUE(boxes->List().empty());
+  Drain();
   EXPECT_FALSE(data->Has("runner/boxes/" + kA.value));
   EXPECT_TRUE(driver.cgroups.empty());
 }
@@ -145,11 +147,14 @@ TEST_F(BoxesTest, DeleteRemovesEverythingAndFreesTheSlot) {
   ASSERT_TRUE(Create(kB));
   EXPECT_NE(driver.specs[0].uid_base, driver.specs[1].uid_base);
   ASSERT_TRUE(loop.RunUntil(boxes->Delete(kA)));
-  EXPECT_FALSE(data->Has("runner/boxes/" + kA.value));
-  EXPECT_GT(jobs->emptied, 0);
+  EXPECT_FALSE(data->Has("runner/boxes/" + kA.value + "/spec")) << "gone for the next runner too";
   EXPECT_EQ(loop.RunUntil(boxes->Delete(kA)).error().code(), Code::kNotFound);
   ASSERT_TRUE(Create(kA));
   EXPECT_EQ(driver.specs[0].uid_base, driver.specs[2].uid_base);
+  ASSERT_TRUE(loop.RunUntil(boxes->Delete(kA)));
+  Drain();
+  EXPECT_FALSE(data->Has("runner/boxes/" + kA.value));
+  EXPECT_FALSE(driver.cgroups.contains(kA));
 }
 
 Task<Result<void>> StopAndDelete(Boxes* boxes) {
@@ -201,6 +206,7 @@ TEST_F(BoxesTest, ANewRunnerRemovesWhatNobodyOwns) {
   std::ofstream(*data / ("run/box-" + kB.value + ".sock")) << "";
   driver.cgroups.insert(kB);
   Restart();
+  Drain();
   EXPECT_FALSE(data->Has("runner/boxes/" + kB.value));
   EXPECT_FALSE(data->Has("run/box-" + kB.value + ".sock"));
   EXPECT_TRUE(driver.killed_unrecorded.contains(kB));

@@ -189,6 +189,7 @@ Task<Result<void>> Server::Run() {
   const TimePoint deadline = Now() + kDrainWait;
   co_await requests_.Drain(deadline);
   if (ephemeral_) co_await boxes_.DeleteAll();
+  co_await boxes_.DrainLeaving(deadline);
   co_await jobs_.DrainTrash(deadline);
   if (boxes_.List().empty()) uids_.Release();
   co_return ended;
