@@ -76,7 +76,7 @@ Error ApiClient::Unreachable(Error error) const {
                                        "); start one with `cove serve`, or set COVE_URL");
 }
 
-Task<Result<json::Value>> ApiClient::Call(ApiRequest request) {
+Task<Result<std::unique_ptr<http::ClientResponse>>> ApiClient::Open(ApiRequest request) {
   http::ClientRequest send = MakeRequest(request.method, request.path);
   send.head_deadline = Now() + request.timeout;
   if (request.body) {
@@ -88,10 +88,17 @@ Task<Result<json::Value>> ApiClient::Call(ApiRequest request) {
     if (response.error().code() == Code::kTimeout) co_return std::move(response).error();
     co_return Unreachable(std::move(response).error());
   }
+  const int status = (*response)->head().status;
+  if (status < 400) co_return std::move(*response);
   auto body = co_await http::ReadAll((*response)->body(), kAnswerBytesMax);
   if (!body) co_return std::move(body).error().Wrap("reading the server's answer");
-  const int status = (*response)->head().status;
-  if (status >= 400) co_return ErrorOf(status, *body);
+  co_return ErrorOf(status, *body);
+}
+
+Task<Result<json::Value>> ApiClient::Call(ApiRequest request) {
+  CO_ASSIGN_OR_RETURN(const auto response, co_await Open(std::move(request)));
+  auto body = co_await http::ReadAll(response->body(), kAnswerBytesMax);
+  if (!body) co_return std::move(body).error().Wrap("reading the server's answer");
   if (Trim(*body).empty()) co_return json::Value(nullptr);
   co_return json::Parse(*body);
 }

@@ -29,6 +29,8 @@ class ApiClient {
   Task<Result<json::Value>> Call(ApiRequest request);
   // The same, and it must be an object.
   Task<Result<json::Object>> CallForObject(ApiRequest request);
+  // An answer that is read as it comes.
+  Task<Result<std::unique_ptr<http::ClientResponse>>> Open(ApiRequest request);
   Task<Result<std::unique_ptr<http::WebSocket>>> OpenWebSocket(std::string path);
 
   std::string server() const;  // "http://127.0.0.1:3986"

@@ -19,6 +19,7 @@ struct Api::Impl {
     AddWarmPoolRoutes(routes);
     AddKeyRoutes(routes);
     AddPolicyRoutes(routes);
+    AddAuditRoutes(routes);
     AddRowsRoutes(routes);
     AddProcessRoutes(routes);
     AddSessionRoutes(routes);

@@ -14,6 +14,7 @@
 
 #include "api/policy_book.h"
 #include "async/offload.h"
+#include "audit/log.h"
 #include "control/sandboxes.h"
 #include "http/server.h"
 #include "identity/keys.h"
@@ -29,7 +30,7 @@ struct Settings {
   std::string version = COVE_VERSION;
 };
 
-// What a route of rows (audit, usage) is asked for: the newest `limit` rows, of one sandbox when
+// What a route of rows (usage) is asked for: the newest `limit` rows, of one sandbox when
 // `sandbox` is not empty.
 struct RowsQuery {
   OrgId org;
@@ -46,8 +47,9 @@ struct Deps {
   PolicyBook* policies = nullptr;
   // Answers /ai/…: the model gateway for a caller outside. Empty: 501.
   std::function<Task<void>(http::Exchange&, identity::Caller)> models;
-  Rows audit;  // egress decisions, oldest first; empty: 501
-  Rows usage;  // model calls, oldest first; empty: 501
+  audit::Log* audit = nullptr;
+  async::ThreadPool* file_pool = nullptr;  // for reading files of the audit
+  Rows usage;                              // model calls, oldest first; empty: 501
 };
 
 class Api {

@@ -105,7 +105,8 @@ Task<Result<void>> Presets(Call& call) {
     one["name"] = preset.name;
     one["reason"] = preset.reason;
     json::Array allow;
-    for (const std::string_view rule : preset.allow) allow.emplace_back(rule);
+    CO_ASSIGN_OR_RETURN(const auto rules, policy::PresetRules(preset.name, policy::Layer::kNone));
+    for (const policy::Rule& rule : rules) allow.emplace_back(rule.text);
     one["allow"] = std::move(allow);
     out.push_back(std::move(one));
   }

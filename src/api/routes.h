@@ -42,6 +42,7 @@ void AddWarmPoolRoutes(Routes& routes);
 void AddKeyRoutes(Routes& routes);
 void AddRowsRoutes(Routes& routes);
 void AddPolicyRoutes(Routes& routes);
+void AddAuditRoutes(Routes& routes);
 void AddUnsupportedRoutes(Routes& routes);
 void AddProcessRoutes(Routes& routes);
 void AddSessionRoutes(Routes& routes);

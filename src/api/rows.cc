@@ -1,4 +1,5 @@
-// /api/audit and /api/ai/usage: the newest rows of two books, as {"items": […]}.
+// /api/ai/usage: the newest model calls, as {"items": […]}.
+#include "api/audit_filter.h"
 #include "api/routes.h"
 #include "base/text.h"
 
@@ -7,18 +8,9 @@ namespace {
 
 constexpr size_t kRowsMax = 10'000;
 
-// The sandbox by id or name; one that is gone still has rows, which administrators may see.
-Result<SandboxId> SandboxQuery(const Call& call) {
-  const std::string text = call.request().Query("sandboxId").value_or("");
-  if (text.empty()) return SandboxId();
-  auto sandbox = call.deps().sandboxes->Get(call.caller().org, text);
-  if (sandbox) return sandbox->id;
-  if (call.caller().role != identity::Role::kAdmin) return std::move(sandbox).error();
-  return SandboxId(text);
-}
-
-Task<Result<void>> ReplyRows(Call& call, const Rows& rows, std::string_view what) {
-  if (!rows) co_return co_await call.ReplyUnsupported(std::string(what));
+Task<Result<void>> Usage(Call& call) {
+  const Rows& rows = call.deps().usage;
+  if (!rows) co_return co_await call.ReplyUnsupported("the usage of models");
   RowsQuery query;
   query.org = call.caller().org;
   CO_ASSIGN_OR_RETURN(query.sandbox, SandboxQuery(call));
@@ -35,21 +27,8 @@ Task<Result<void>> ReplyRows(Call& call, const Rows& rows, std::string_view what
   co_return co_await call.Reply(200, body);
 }
 
-Task<Result<void>> Audit(Call& call) {
-  if (!call.request().Query("sandboxId") && call.caller().role != identity::Role::kAdmin) {
-    co_return Error(Code::kInvalid, "the query parameter 'sandboxId' is missing");
-  }
-  co_return co_await ReplyRows(call, call.deps().audit, "the egress log");
-}
-Task<Result<void>> Usage(Call& call) {
-  return ReplyRows(call, call.deps().usage, "the usage of models");
-}
-
 }  // namespace
 
-void AddRowsRoutes(Routes& routes) {
-  routes.Add("GET", "/api/audit", &Audit, "read:audit_logs");
-  routes.Add("GET", "/api/ai/usage", &Usage);
-}
+void AddRowsRoutes(Routes& routes) { routes.Add("GET", "/api/ai/usage", &Usage); }
 
 }  // namespace cove::api

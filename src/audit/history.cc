@@ -1,80 +1,19 @@
 #include "audit/history.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <system_error>
 
-#include "base/unique_fd.h"
+#include "audit/query.h"
+#include "audit/segment.h"
+#include "base/text.h"
 
 namespace cove::audit {
 namespace {
 
 constexpr std::string_view kPrefix = "decisions-";
 constexpr std::string_view kSuffix = ".ndjson";
-constexpr size_t kBlock = 256 * 1024;
-
-struct File {
-  UniqueFd fd;
-  uint64_t bytes = 0;
-};
-
-Result<File> Open(const std::string& path) {
-  File file;
-  file.fd = UniqueFd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!file.fd) return Error::FromErrno("cannot open " + path);
-  struct stat info{};
-  if (fstat(file.fd.get(), &info) != 0) return Error::FromErrno("stat of " + path);
-  file.bytes = static_cast<uint64_t>(info.st_size);
-  return file;
-}
-
-Result<std::string> ReadAt(const File& file, uint64_t offset, size_t bytes) {
-  std::string out(bytes, '\0');
-  size_t have = 0;
-  while (have < bytes) {
-    const ssize_t n =
-        pread(file.fd.get(), out.data() + have, bytes - have, static_cast<off_t>(offset + have));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return Error::FromErrno("reading the audit");
-    if (n == 0) break;
-    have += static_cast<size_t>(n);
-  }
-  out.resize(have);
-  return out;
-}
-
-// Calls `fn` with each whole line of the file from its end; stops when it gives false.
-Result<void> EachLineBackwards(const File& file, uint64_t* budget,
-                               const std::function<bool(std::string_view, uint64_t end)>& fn) {
-  uint64_t at = file.bytes;
-  std::string carry;        // the front part of lines whose start is not read yet
-  bool whole = false;       // whether `carry` ends at a newline
-  uint64_t carry_end = at;  // offset just after carry (its newline included when whole)
-  while (at > 0 && *budget > 0) {
-    const size_t n = static_cast<size_t>(std::min<uint64_t>({kBlock, at, *budget}));
-    at -= n;
-    *budget -= n;
-    ASSIGN_OR_RETURN(std::string block, ReadAt(file, at, n));
-    block += carry;
-    for (;;) {
-      const size_t newline = block.rfind('\n');
-      if (newline == std::string::npos) break;
-      if (whole && !fn(std::string_view(block).substr(newline + 1), carry_end)) return Ok();
-      whole = true;
-      carry_end = at + newline + 1;
-      block.resize(newline);
-    }
-    carry = std::move(block);
-  }
-  if (at == 0 && whole) fn(carry, carry_end);
-  return Ok();
-}
-
 }  // namespace
 
 std::string SegmentName(uint64_t first_seq) {
@@ -95,33 +34,13 @@ Result<std::vector<std::string>> ListSegments(const std::string& directory) {
   return paths;
 }
 
-Result<std::vector<Record>> ReadTail(const std::string& directory, size_t count,
-                                     std::string_view needle,
-                                     const std::function<bool(const Record&)>& wanted) {
-  ASSIGN_OR_RETURN(std::vector<std::string> segments, ListSegments(directory));
-  std::vector<Record> found;
-  uint64_t budget = kTailBytesMax;
-  while (!segments.empty() && found.size() < count && budget > 0) {
-    ASSIGN_OR_RETURN(const File file, Open(segments.back()));
-    segments.pop_back();
-    RETURN_IF_ERROR(EachLineBackwards(file, &budget, [&](std::string_view text, uint64_t) {
-      if (text.find(needle) == std::string_view::npos) return true;
-      auto line = ParseLine(text);
-      if (line && wanted(line->record)) found.push_back(std::move(line->record));
-      return found.size() < count;
-    }));
-  }
-  std::reverse(found.begin(), found.end());
-  return found;
-}
-
 Result<ChainEnd> FindChainEnd(const std::string& directory) {
   ASSIGN_OR_RETURN(std::vector<std::string> segments, ListSegments(directory));
   ChainEnd out;
   if (!segments.empty()) out.segment = segments.back();
   bool last = true;
   while (!segments.empty()) {
-    ASSIGN_OR_RETURN(const File file, Open(segments.back()));
+    ASSIGN_OR_RETURN(const Segment file, OpenSegment(segments.back()));
     std::optional<std::string> text;
     uint64_t end = 0;
     uint64_t budget = file.bytes;
@@ -144,33 +63,69 @@ Result<ChainEnd> FindChainEnd(const std::string& directory) {
   return out;
 }
 
-Result<uint64_t> VerifyChain(const std::string& directory) {
+std::string Head::ToString() const { return std::to_string(seq) + ":" + hash; }
+
+std::optional<Head> Head::Parse(std::string_view text) {
+  const size_t colon = text.find(':');
+  const auto seq = ParseInt<uint64_t>(text.substr(0, colon));
+  constexpr size_t kHexDigits = 64;
+  if (!seq || colon == std::string_view::npos || text.size() != colon + 1 + kHexDigits) {
+    return std::nullopt;
+  }
+  return Head{*seq, std::string(text.substr(colon + 1))};
+}
+
+Result<void> ChainCheck::Add(std::string_view text) {
+  const auto wrong = [](const std::string& what) {
+    return Error(Code::kInvalid, "the audit was changed: " + what);
+  };
+  const auto line = ParseLine(text);
+  const uint64_t expected = head_.seq + 1;
+  if (!line) return wrong("what should be record " + std::to_string(expected) + " is none");
+  const bool first = records_ == 0 && from_ == From::kAnywhere;
+  if (!first && line->record.seq != expected) {
+    return wrong("where record " + std::to_string(expected) + " should be stands record " +
+                 std::to_string(line->record.seq));
+  }
+  if (!first && line->prev != head_.hash) {
+    return wrong("record " + std::to_string(expected) +
+                 " does not follow from the one before it; "
+                 "one of the two is not what was written");
+  }
+  head_ = {line->record.seq, HashLine(text)};
+  ++records_;
+  if (wanted_ && wanted_->seq == head_.seq && wanted_->hash != head_.hash) {
+    return wrong("record " + std::to_string(head_.seq) + " is not the one that was noted");
+  }
+  return Ok();
+}
+
+Result<void> ChainCheck::Finish() const {
+  if (!wanted_ || wanted_->seq <= head_.seq) return Ok();
+  return Error(Code::kInvalid, "the audit was cut: it ends at record " + std::to_string(head_.seq) +
+                                   ", and there was a record " + std::to_string(wanted_->seq));
+}
+
+Result<Head> VerifyChain(const std::string& directory, std::optional<Head> wanted) {
   ASSIGN_OR_RETURN(const std::vector<std::string> segments, ListSegments(directory));
-  std::string hash(kGenesis);
-  uint64_t seq = 0;
+  ChainCheck check(ChainCheck::From::kBeginning, std::move(wanted));
   for (const std::string& path : segments) {
-    ASSIGN_OR_RETURN(const File file, Open(path));
-    std::string carry;
-    for (uint64_t at = 0; at < file.bytes;) {
-      ASSIGN_OR_RETURN(const std::string block, ReadAt(file, at, kBlock));
-      if (block.empty()) break;
-      at += block.size();
-      carry += block;
+    ASSIGN_OR_RETURN(const Segment file, OpenSegment(path));
+    uint64_t at = 0;
+    for (;;) {
+      ASSIGN_OR_RETURN(const std::string block, ReadBlock(file.fd.get(), at));
       size_t start = 0;
-      for (size_t end; (end = carry.find('\n', start)) != std::string::npos; start = end + 1) {
-        const std::string_view text = std::string_view(carry).substr(start, end - start);
-        const auto line = ParseLine(text);
-        if (!line || line->record.seq != seq + 1 || line->prev != hash) {
-          return Error(Code::kInvalid, "the audit was changed at record " +
-                                           std::to_string(seq + 1) + " in " + path);
+      for (size_t end; (end = block.find('\n', start)) != std::string::npos; start = end + 1) {
+        if (auto ok = check.Add(std::string_view(block).substr(start, end - start)); !ok) {
+          return Error(Code::kInvalid, ok.error().message() + " (" + path + ")");
         }
-        ++seq;
-        hash = HashLine(text);
       }
-      carry.erase(0, start);
+      if (start == 0) break;  // the end, or a line that is being written
+      at += start;
     }
   }
-  return seq;
+  RETURN_IF_ERROR(check.Finish());
+  return check.head();
 }
 
 }  // namespace cove::audit

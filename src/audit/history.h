@@ -6,7 +6,7 @@
 // Thread: no state; safe while a Log appends (a line that is being written is not looked at).
 #pragma once
 
-#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,12 +18,8 @@ std::string SegmentName(uint64_t first_seq);
 // Paths, oldest first.
 Result<std::vector<std::string>> ListSegments(const std::string& directory);
 
-// The newest `count` records that `wanted` accepts, oldest first. Looks at most
-// kTailBytesMax back, so an idle sandbox of long ago may show nothing.
+// How much is looked through, from the end, for one page of records.
 inline constexpr uint64_t kTailBytesMax = 64ull << 20;
-Result<std::vector<Record>> ReadTail(const std::string& directory, size_t count,
-                                     std::string_view needle,
-                                     const std::function<bool(const Record&)>& wanted);
 
 // Where the chain ends: what an appender needs. A last line without its newline (a crash in the
 // middle of a write) does not count; `whole_bytes` is the last file's size without it.
@@ -35,8 +31,37 @@ struct ChainEnd {
 };
 Result<ChainEnd> FindChainEnd(const std::string& directory);
 
-// Walks the whole chain. kInvalid names the first record that does not follow from the one
-// before it. Gives the number of records.
-Result<uint64_t> VerifyChain(const std::string& directory);
+// The last record of a chain, as whoever keeps it elsewhere writes it down: "SEQ:HASH". What comes
+// before it cannot be changed without changing it.
+struct Head {
+  uint64_t seq = 0;
+  std::string hash = std::string(kGenesis);
+  std::string ToString() const;
+  static std::optional<Head> Parse(std::string_view text);
+};
+
+// Whether lines follow from each other. kAnywhere: they may begin in the middle of a chain.
+class ChainCheck {
+ public:
+  enum class From { kBeginning, kAnywhere };
+  // `wanted` has to be among them.
+  ChainCheck(From from, std::optional<Head> wanted) : from_(from), wanted_(std::move(wanted)) {}
+
+  // kInvalid says which record is not what it was.
+  Result<void> Add(std::string_view line);
+  Result<void> Finish() const;
+  const Head& head() const { return head_; }
+  uint64_t records() const { return records_; }
+
+ private:
+  From from_;
+  std::optional<Head> wanted_;
+  Head head_;
+  uint64_t records_ = 0;
+};
+
+// Walks the whole chain; a change, a gap, another order are found anywhere, a cut at the end only
+// where `wanted` says what there was. Gives the head.
+Result<Head> VerifyChain(const std::string& directory, std::optional<Head> wanted = std::nullopt);
 
 }  // namespace cove::audit

@@ -122,6 +122,13 @@ Task<void> Log::Flush() {
   if (writing_) co_await idle_.Wait();
 }
 
+Task<bool> Log::WaitPast(uint64_t seq, TimePoint deadline) {
+  while (seq_ <= seq) {
+    if (!co_await grown_.Wait(deadline)) co_return false;
+  }
+  co_return true;
+}
+
 Task<void> Log::WriteAll() {
   while (!pending_.empty()) {
     std::deque<std::shared_ptr<Pending>> batch;
@@ -143,6 +150,7 @@ Task<void> Log::WriteAll() {
     if (written) {
       seq_ = seq;
       hash_ = std::move(hash);
+      grown_.NotifyAll();
     } else {
       log::Error("audit.write_failed", {{"error", written.error().message()}});
     }
@@ -156,12 +164,13 @@ Task<void> Log::WriteAll() {
 }
 
 Task<Result<std::vector<Record>>> Log::Tail(SandboxId sandbox, size_t n) {
-  auto read = [directory = directory_, sandbox = std::move(sandbox), n] {
-    const std::string needle = "\"sandbox\":\"" + CleanText(sandbox.value) + "\"";
-    return ReadTail(directory, n, needle,
-                    [&](const Record& record) { return record.sandbox == sandbox; });
+  Filter filter;
+  filter.sandbox = std::move(sandbox);
+  auto read = [directory = directory_, filter = std::move(filter), n] {
+    return ReadPage(directory, filter, 0, n);
   };
-  co_return co_await async::Offload(pool_, std::move(read));
+  CO_ASSIGN_OR_RETURN(Page page, co_await async::Offload(pool_, std::move(read)));
+  co_return std::move(page.records);
 }
 
 }  // namespace cove::audit

@@ -17,7 +17,7 @@
 
 #include "async/offload.h"
 #include "async/task_group.h"
-#include "audit/record.h"
+#include "audit/query.h"
 
 namespace cove::audit {
 
@@ -47,7 +47,12 @@ class Log {
   // The newest n records of one sandbox, oldest first.
   Task<Result<std::vector<Record>>> Tail(SandboxId sandbox, size_t n);
 
+  // Waits until a record after `seq` is durable; false at the deadline.
+  Task<bool> WaitPast(uint64_t seq, TimePoint deadline = kNever);
+
   uint64_t last_seq() const { return seq_; }
+  // The last durable record.
+  Head head() const { return {seq_, hash_}; }
   const std::string& directory() const { return directory_; }
 
  private:
@@ -66,6 +71,7 @@ class Log {
   std::shared_ptr<Writer> writer_;
   bool writing_ = false;
   async::Event idle_;
+  async::Event grown_;  // notified, never set
   async::TaskGroup tasks_;
 };
 

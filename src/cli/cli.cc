@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <csignal>
+#include <fstream>
+#include <iostream>
+#include <iterator>
 #include <optional>
 
 #include "cli/context.h"
@@ -11,7 +14,7 @@ namespace cove::cli {
 namespace {
 
 std::vector<Verb> AllVerbs() {
-  std::vector<Verb> out = {CodexVerb(), ExecVerb(), PolicyVerb()};
+  std::vector<Verb> out = {CodexVerb(), ExecVerb(), PolicyVerb(), AuditVerb()};
   for (auto& list : {SandboxVerbs(), KeyVerbs()}) out.insert(out.end(), list.begin(), list.end());
   return out;
 }
@@ -43,7 +46,10 @@ int Usage(const Verb& verb, const std::string& why) {
 
 int RunVerb(const Verb& verb, Options options) {
   auto server = FindServer();
-  if (!server) return Fail(server.error());
+  if (!server) {
+    if (verb.offline == nullptr || !verb.offline(options)) return Fail(server.error());
+    server = Server();
+  }
   async::Loop loop;
   // Before the pool's threads: they inherit which signals are blocked.
   std::optional<async::Signals> signals;
@@ -59,6 +65,13 @@ int RunVerb(const Verb& verb, Options options) {
 }
 
 }  // namespace
+
+Result<std::string> ReadTextFile(const std::string& path) {
+  if (path == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
+  std::ifstream file(path);
+  if (!file) return Error(Code::kNotFound, "cannot read " + path);
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
 
 void PrintLine(std::string_view text) {
   std::fwrite(text.data(), 1, text.size(), stdout);

@@ -36,6 +36,8 @@ struct Verb {
   VerbFn run = nullptr;
   WantsSignals signals = WantsSignals::kNo;
   Options::Mixed mixed = Options::Mixed::kYes;
+  // Whether this call of it asks no server, and so needs neither one nor a key. Null: never.
+  bool (*offline)(const Options&) = nullptr;
 };
 
 // One table per file of verbs.
@@ -44,7 +46,10 @@ std::vector<Verb> KeyVerbs();
 Verb ExecVerb();
 Verb CodexVerb();
 Verb PolicyVerb();
+Verb AuditVerb();
 
+// The text of a file; "-" is standard input.
+Result<std::string> ReadTextFile(const std::string& path);
 void PrintLine(std::string_view text);
 void PrintJson(const json::Value& value);
 

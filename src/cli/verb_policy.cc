@@ -1,11 +1,8 @@
 // `cove policy`: what sandboxes may reach, layer by layer, and why.
-#include <fstream>
-#include <iostream>
-#include <iterator>
-
 #include "agents/terminal.h"
 #include "base/text.h"
 #include "cli/context.h"
+#include "policy/import.h"
 
 namespace cove::cli {
 
@@ -16,8 +13,8 @@ using agents::Printable;
 
 constexpr std::string_view kForms =
     "show LAYER | set LAYER FILE | rm LAYER | test SANDBOX URL [--method M] | suggest SANDBOX "
-    "[--from denied|allowed|all] | presets; LAYER: server, organization, template NAME, sandbox "
-    "NAME";
+    "[--from denied|allowed|all] | presets | import --from coder|codex|domains [--profile P] FILE; "
+    "LAYER: server, organization, template NAME, sandbox NAME; FILE may be -";
 
 Error WrongUsage() { return {Code::kInvalid, "usage: cove policy " + std::string(kForms)}; }
 
@@ -81,19 +78,12 @@ Task<int> Show(Context& context) {
   co_return 0;
 }
 
-Result<std::string> ReadFile(const std::string& path) {
-  if (path == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
-  std::ifstream file(path);
-  if (!file) return Error(Code::kNotFound, "cannot read " + path);
-  return std::string(std::istreambuf_iterator<char>(file), {});
-}
-
 Task<int> Set(Context& context) {
   size_t rest = 0;
   auto path = LayerPath(context.args(), &rest);
   if (!path) co_return Fail(path.error());
   if (context.args().size() != rest + 1) co_return Fail(WrongUsage());
-  auto text = ReadFile(context.args()[rest]);
+  auto text = ReadTextFile(context.args()[rest]);
   if (!text) co_return Fail(text.error());
   ApiRequest request;
   request.method = "PUT";
@@ -161,6 +151,44 @@ Task<int> Test(Context& context) {
   co_return allow ? 0 : 1;
 }
 
+Task<int> Suggest(Context& context) {
+  if (context.args().size() != 2) co_return Fail(WrongUsage());
+  ApiRequest request;
+  request.path = "/api/policy/sandbox/" + PercentEncode(context.args()[1]) + "/suggest";
+  if (context.options.Has("--from")) {
+    request.path += "?from=" + PercentEncode(context.options.Get("--from"));
+  }
+  auto answer = co_await context.api.CallForObject(std::move(request));
+  if (!answer) co_return Fail(answer.error());
+  if (context.json()) {
+    PrintJson(*answer);
+  } else {
+    PrintLine(Trim(json::GetString(*answer, "toml").value_or("")));
+  }
+  co_return 0;
+}
+
+Result<std::string> Translate(const Options& options, const std::string& text) {
+  const std::string from = options.Get("--from");
+  if (from == "coder") return policy::ImportCoder(text);
+  if (from == "codex") return policy::ImportCodex(text, options.Get("--profile"));
+  if (from == "domains") return policy::ImportDomains(text);
+  return Error(Code::kInvalid, "--from is coder, codex or domains");
+}
+
+// Asks no server: what it prints is looked at, and then given to `policy set`.
+Task<int> Import(Context& context) {
+  if (context.args().size() != 2) co_return Fail(WrongUsage());
+  auto text = ReadTextFile(context.args()[1]);
+  if (!text) co_return Fail(text.error());
+  auto document = Translate(context.options, *text);
+  if (!document) co_return Fail(document.error());
+  PrintLine(Trim(*document));
+  co_return 0;
+}
+
+bool IsOffline(const Options& options) { return options.positional()[0] == "import"; }
+
 Task<int> Presets(Context& context) {
   ApiRequest request;
   request.path = "/api/policy/presets";
@@ -183,6 +211,8 @@ Task<int> Policy(Context& context) {
   if (what == "set") co_return co_await Set(context);
   if (what == "rm") co_return co_await Remove(context);
   if (what == "test") co_return co_await Test(context);
+  if (what == "suggest") co_return co_await Suggest(context);
+  if (what == "import") co_return co_await Import(context);
   if (what == "presets") co_return co_await Presets(context);
   co_return Fail(WrongUsage());
 }
@@ -192,12 +222,13 @@ Task<int> Policy(Context& context) {
 Verb PolicyVerb() {
   Verb verb;
   verb.name = "policy";
-  verb.usage = "show | set | rm | test | suggest | presets ...";
+  verb.usage = "show|set|rm|test|suggest|presets|import ...";
   verb.summary = "what may leave, and why";
-  verb.options = {{"--method"}, {"--from"}};
+  verb.options = {{"--method"}, {"--from"}, {"--profile"}};
   verb.args_min = 1;
   verb.args_max = 4;
   verb.run = &Policy;
+  verb.offline = &IsOffline;
   return verb;
 }
 

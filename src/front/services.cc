@@ -158,9 +158,8 @@ void Services::WireApi() {
   deps.models = [this](http::Exchange& exchange, identity::Caller caller) {
     return ServeModelOutside(exchange, std::move(caller));
   };
-  deps.audit = [this](api::RowsQuery query) {
-    return AuditRows(*audit_, file_pool_, std::move(query));
-  };
+  deps.audit = audit_.get();
+  deps.file_pool = &file_pool_;
   deps.usage = [this](api::RowsQuery query) { return UsageRows(bridge_->log(), std::move(query)); };
   api::Settings settings;
   settings.public_url = config_.public_url;

@@ -128,8 +128,23 @@ TEST(PresetsTest, AreSoundAndHaveReasons) {
     EXPECT_GT(preset.reason.size(), 20u) << preset.name;
     const auto rules = PresetRules(preset.name, Layer::kSandbox);
     ASSERT_TRUE(rules) << preset.name << ": " << rules.error().message();
-    EXPECT_EQ(rules->size(), preset.allow.size());
+    EXPECT_EQ(rules->size(), preset.allow.size() + preset.requests.size());
   }
+}
+
+TEST(PresetsTest, GithubCloneClonesAndDoesNotPush) {
+  const auto clone = One("presets=[\"github-clone\"]");
+  const auto both = One("presets=[\"github-clone\", \"github\"]");
+  EXPECT_TRUE(clone->Evaluate("github.com", 443).inspect);
+  const auto allows = [](const auto& policy, std::string_view method, std::string_view target) {
+    return policy->EvaluateRequest("github.com", 443, method, target).allow;
+  };
+  EXPECT_TRUE(allows(clone, "GET", "/o/r/info/refs?service=git-upload-pack"));
+  EXPECT_TRUE(allows(clone, "POST", "/o/r.git/git-upload-pack"));
+  EXPECT_FALSE(allows(clone, "POST", "/o/r.git/git-receive-pack"));
+  EXPECT_FALSE(allows(clone, "POST", "/o/r/issues"));
+  EXPECT_TRUE(allows(both, "POST", "/o/r.git/git-receive-pack"));
+  EXPECT_TRUE(clone->EvaluateTunnel("codeload.github.com", 443).allow);
 }
 
 // --- the definition, spelt out, against generated documents

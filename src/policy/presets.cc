@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/text.h"
+
 namespace cove::policy {
 namespace {
 
@@ -18,12 +20,17 @@ constexpr auto kGo = std::to_array<Hosts>({"proxy.golang.org:443", "sum.golang.o
 constexpr auto kDebian =
     std::to_array<Hosts>({"deb.debian.org:80,443", "security.debian.org:80,443"});
 constexpr auto kMaven = std::to_array<Hosts>({"repo.maven.apache.org:443", "repo1.maven.org:443"});
-constexpr auto kGithub =
-    std::to_array<Hosts>({"github.com:443", "codeload.github.com:443",
-                          "objects.githubusercontent.com:443", "raw.githubusercontent.com:443"});
-constexpr auto kHuggingFace =
-    std::to_array<Hosts>({"huggingface.co:443", "cdn-lfs.huggingface.co:443", "cdn-lfs.hf.co:443",
-                          "cas-bridge.xethub.hf.co:443"});
+constexpr auto kGithub = std::to_array<Hosts>(
+    {"github.com:443", "codeload.github.com:443", "objects.githubusercontent.com:443",
+     "release-assets.githubusercontent.com:443", "raw.githubusercontent.com:443"});
+constexpr auto kGithubFiles = std::span(kGithub).subspan<1>();
+// A fetch asks for refs and posts what it has; a push posts to git-receive-pack.
+constexpr auto kGithubClone = std::to_array<PresetRequests>(
+    {{"github.com:443", "GET HEAD", ""}, {"github.com:443", "POST", "/*/*/git-upload-pack"}});
+constexpr auto kHuggingFace = std::to_array<Hosts>(
+    {"huggingface.co:443", "cdn-lfs.huggingface.co:443", "cdn-lfs.hf.co:443",
+     "cdn-lfs-us-1.hf.co:443", "cdn-lfs-eu-1.hf.co:443", "cas-server.xethub.hf.co:443",
+     "cas-bridge.xethub.hf.co:443", "transfer.xethub.hf.co:443"});
 
 constexpr auto kPresets = std::to_array<Preset>({
     {"openai", "The API of OpenAI, for programs that bring a key of their own.", kOpenAi},
@@ -34,12 +41,22 @@ constexpr auto kPresets = std::to_array<Preset>({
     {"go", "Go modules through the public proxy, and the database of their checksums.", kGo},
     {"debian", "Debian packages; apt checks signatures itself, so plain HTTP is fine.", kDebian},
     {"maven", "Maven Central by both of its names.", kMaven},
+    {"github-clone",
+     "Clone and fetch from GitHub over HTTPS, with its archives, release files and raw files; a "
+     "push is "
+     "refused, for which TLS to github.com is opened. What is asked for can still carry data out.",
+     kGithubFiles, kGithubClone},
     {"github",
-     "Git over HTTPS with GitHub, its archives, release files and raw files. Anybody can have a "
+     "Clone and push: git over HTTPS with GitHub, its archives, release files and raw files. "
+     "Anybody can have a "
      "repository there: what leaves is limited only by the credentials inside.",
      kGithub},
     {"huggingface", "Models and data sets with the hosts their files are kept on.", kHuggingFace},
 });
+
+std::vector<std::string_view> Words(std::string_view text) {
+  return text.empty() ? std::vector<std::string_view>() : Split(text, ' ');
+}
 
 }  // namespace
 
@@ -57,6 +74,17 @@ Result<std::vector<Rule>> PresetRules(std::string_view name, Layer layer) {
   std::vector<Rule> rules;
   for (const std::string_view text : found->allow) {
     ASSIGN_OR_RETURN(Rule rule, ParseRule(text, layer));
+    rules.push_back(std::move(rule));
+  }
+  for (const PresetRequests& requests : found->requests) {
+    ASSIGN_OR_RETURN(Rule rule, ParseRule(requests.host, layer));
+    rule.inspect = true;
+    for (const std::string_view method : Words(requests.methods)) rule.methods.emplace_back(method);
+    for (const std::string_view text : Words(requests.paths)) {
+      ASSIGN_OR_RETURN(PathPattern path, PathPattern::Parse(text));
+      rule.paths.push_back(std::move(path));
+    }
+    Spell(rule);
     rules.push_back(std::move(rule));
   }
   return rules;

@@ -10,10 +10,18 @@
 
 namespace cove::policy {
 
+// Requests to a host, read in opened TLS; methods and paths separated by spaces.
+struct PresetRequests {
+  std::string_view host;  // short form
+  std::string_view methods;
+  std::string_view paths;  // empty: all
+};
+
 struct Preset {
   std::string_view name;
   std::string_view reason;                  // why these hosts, for people
   std::span<const std::string_view> allow;  // short form
+  std::span<const PresetRequests> requests = {};
 };
 
 std::span<const Preset> Presets();

@@ -138,12 +138,12 @@ int KillMain(char** argv) {
 int main(int argc, char** argv) {
   if (argc == 7 && std::string_view(argv[1]) == "kill") return KillMain(argv + 2);
   if (argc == 3 && std::string_view(argv[1]) == "audit") {
-    const auto records = cove::audit::VerifyChain(argv[2]);
-    if (!records) {
-      std::fprintf(stderr, "%s\n", records.error().message().c_str());
+    const auto head = cove::audit::VerifyChain(argv[2]);
+    if (!head) {
+      std::fprintf(stderr, "%s\n", head.error().message().c_str());
       return 1;
     }
-    std::printf("%llu\n", static_cast<unsigned long long>(*records));
+    std::printf("%llu\n", static_cast<unsigned long long>(head->seq));
     return 0;
   }
   std::fputs("usage: crash_tool kill PID entry|exit N MS CALLS | audit DIR\n", stderr);

@@ -6,7 +6,7 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { readlinkSync, writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { Cove, until } from './lib/cove.mjs';
+import { bin, Cove, until } from './lib/cove.mjs';
 
 if (!process.env.COVE_POLICY_NS) {
   const r = spawnSync('unshare', ['--net', '--mount', '--propagation', 'private', process.execPath, ...process.execArgv, fileURLToPath(import.meta.url)],
@@ -193,4 +193,127 @@ inspect = true
   const shown = cove.cli(['policy', 'show', 'sandbox', 'policed']).stdout;
   assert.match(shown, /sandbox \(its default holds\)\n  default: default deny\n    allow pypi\.org:80,443/);
   assert.match(cove.cli(['policy', 'presets']).stdout, /^npm: /m);
+});
+
+test('the audit is queried, exported, tailed and verified', async () => {
+  const since = new Date(Date.now() - 1).toISOString();
+  set(['sandbox', 'policed'], 'allow = ["web.test:80", "pypi.org"]\n');
+  const tail = spawn(bin, ['audit', 'tail', '-f', '--sandbox', 'policed', '--json'], { env: { ...process.env, COVE_URL: cove.url, COVE_API_KEY: cove.key } });
+  let seen = '';
+  tail.stdout.on('data', (d) => (seen += d));
+  await cove.exec('policed', 'curl -s http://web.test/live?secret=1; curl -s http://evil.example; true');
+  await until('the tail shows both', () => seen.includes('"path":"/live"') && seen.includes('evil.example'));
+  tail.kill();
+  assert.ok(!seen.includes('secret'), 'no query is recorded');
+  const rows = async (query) => (await cove.api('GET', `/api/audit?sandboxId=policed&since=${since}&${query}`)).json.items;
+  await until('it is closed on record', async () => (await rows('kind=close')).length === 1);
+  const [decision] = await rows('verdict=allow&kind=decision');
+  const [close] = await rows('kind=close');
+  assert.deepEqual([decision.host, decision.method, decision.path, decision.rule, decision.layer, decision.user],
+    ['web.test', 'GET', '/live', 'web.test:80', 'sandbox', 'admin']);
+  assert.equal(close.decision, decision.seq);
+  assert.equal(close.address, server);
+  assert.ok(close.bytes_in > 0 && close.bytes_out > 0 && close.duration_micros > 0);
+  assert.ok((await rows('verdict=deny')).every((r) => r.reason === 'no_rule' && r.host === 'evil.example'));
+  assert.equal((await rows('host=web.test')).length, 2);
+  assert.equal((await rows('host=*.test&reason=no_rule')).length, 0);
+  // Pages: every row once.
+  const all = [];
+  let cursor = '';
+  do {
+    const page = (await cove.api('GET', `/api/audit?sandboxId=policed&limit=3${cursor ? `&cursor=${cursor}` : ''}`)).json;
+    all.unshift(...page.items.map((r) => r.seq));
+    cursor = page.nextCursor;
+  } while (cursor);
+  const whole = (await cove.api('GET', '/api/audit?sandboxId=policed&limit=10000')).json.items.map((r) => r.seq);
+  assert.deepEqual(all, whole);
+  for (const bad of ['since=yesterday', 'verdict=maybe', 'limit=0', 'kind=x', 'cursor=x']) {
+    assert.equal((await cove.api('GET', `/api/audit?${bad}`)).status, 400, bad);
+  }
+  const text = cove.cli(['audit', '--sandbox', 'policed', '--since', '1h', '--denied']).stdout;
+  assert.match(text, /DENY  [0-9a-f]{8} dns evil\.example no_rule/);
+
+  const exported = cove.cli(['audit', 'export']).stdout;
+  writeFileSync(`${cove.scratch}/audit.ndjson`, exported);
+  const verify = (...args) => cove.cli(['audit', 'verify', ...args], { env: { COVE_API_KEY: '', COVE_ADMIN_KEY: '' } });
+  const ok = verify(`${cove.scratch}/audit.ndjson`);
+  assert.equal(ok.status, 0, ok.stderr);
+  const lines = exported.trim().split('\n');
+  const tampered = (change) => {
+    const copy = [...lines];
+    change(copy);
+    writeFileSync(`${cove.scratch}/audit.ndjson`, copy.join('\n') + '\n');
+    return verify(`${cove.scratch}/audit.ndjson`, '--head', ok.stdout.trim().split(' ').at(-1));
+  };
+  assert.match(tampered((l) => { l[1] = l[1].replace('"allow":', '"ALLOW":'); }).stderr, /record 3 does not follow/);
+  assert.match(tampered((l) => l.splice(2, 1)).stderr, /where record 3 should be stands record 4/);
+  assert.match(tampered((l) => l.reverse()).stderr, /where record/);
+  assert.match(tampered((l) => l.pop()).stderr, /the audit was cut/);
+  const live = cove.cli(['audit', 'verify']);
+  assert.equal(live.status, 0, live.stderr);
+  assert.match(live.stdout, /^ok: head \d+:[0-9a-f]{64}\n$/);
+});
+
+test('only administrators see more than one sandbox; nobody else\'s keys reach the audit without the scope', async () => {
+  const key = async (name, permissions) => {
+    const made = await cove.api('POST', '/api/api-keys', { name, permissions });
+    assert.equal(made.status, 201, made.text);
+    return made.json.value;
+  };
+  const auditor = await key(`auditor-${cove.port}`, ['read:audit_logs']);
+  const none = await key(`none-${cove.port}`, []);
+  assert.equal((await cove.api('GET', '/api/audit', undefined, { key: auditor })).status, 400);
+  assert.equal((await cove.api('GET', '/api/audit/export', undefined, { key: auditor })).status, 400);
+  assert.equal((await cove.api('GET', '/api/audit?sandboxId=policed', undefined, { key: auditor })).status, 200);
+  assert.equal((await cove.api('GET', '/api/audit?sandboxId=policed', undefined, { key: none })).status, 403);
+  assert.equal((await cove.api('POST', '/api/audit/verify', {}, { key: auditor })).status, 403);
+  for (const name of ['auditor', 'none']) await cove.api('DELETE', `/api/api-keys/${name}-${cove.port}`);
+});
+
+test('what a sandbox sends cannot forge, break or paint an audit line', async () => {
+  const before = (await cove.api('POST', '/api/audit/verify', {})).json.records;
+  await cove.exec('policed', `python3 - <<'EOF'
+import socket
+for name in (b'evil\\n{"seq":99,"allow":true}', b'\\x1b[2Jx', b'a"},"allow":true,{"b":"', b'\\xff\\xfe'):
+    s = socket.create_connection(('web.test', 80))
+    s.sendall(b'GET /p\\x1b[31m' + name.replace(b'\\n', b'%0a') + b' HTTP/1.1\\r\\nHost: web.test\\r\\n\\r\\n'); s.recv(999); s.close()
+    q = b'\\x12\\x34\\x01\\x00\\x00\\x01' + bytes(6) + bytes([len(name)]) + name + b'\\x04test\\x00\\x00\\x01\\x00\\x01'
+    u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.settimeout(2); u.sendto(q, ('10.0.0.2', 53))
+    try: u.recv(999)
+    except OSError: pass
+EOF`);
+  const exported = cove.cli(['audit', 'export']).stdout;
+  assert.ok(/^[\n\x20-\x7e]*$/.test(exported), 'only visible ASCII');
+  const rows = exported.trim().split('\n').map((l) => JSON.parse(l));
+  assert.deepEqual(rows.map((r) => r.seq), rows.map((_, i) => i + 1));
+  assert.ok(rows.length > before);
+  assert.ok(rows.every((r) => r.sandbox && typeof r.allow === 'boolean'));
+  assert.ok(/^[\n\x20-\x7e]*$/.test(cove.cli(['audit', '--limit', '1000']).stdout));
+  assert.equal(cove.cli(['audit', 'verify']).status, 0);
+});
+
+test('suggest makes a policy of what was tried, and it is enough', async () => {
+  const trying = await cove.create({ name: 'trying', policy: { allow: 'pypi.org' } });
+  const asked = () => cove.exec('trying', 'curl -s http://web.test/wanted; curl -s --max-time 3 telnet://web.test:2222 </dev/null; true');
+  assert.ok(!(await asked()).result.includes('hello'));
+  await until('it is on record', async () => (await cove.api('GET', '/api/audit?sandboxId=trying&host=web.test')).json.items.length > 0);
+  const first = cove.cli(['policy', 'suggest', 'trying', '--from', 'denied']);
+  assert.equal(first.status, 0, first.stderr);
+  assert.match(first.stdout, /allow = \["web\.test"\]/);
+  assert.equal(set(['sandbox', 'trying'], first.stdout).status, 0);
+  assert.ok((await asked()).result.includes('hello from web.test/wanted'));
+  const narrow = cove.cli(['policy', 'suggest', 'trying', '--from', 'allowed']);
+  assert.match(narrow.stdout, /\[\[rule\]\]\nallow = \["web\.test"\]\nports = \[80\]\nmethods = \["GET"\]\npaths = \["\/wanted"\]/);
+  await cove.remove(trying.id);
+});
+
+test('other programs\' rules are translated without a server', () => {
+  const run = (from, input, ...more) => cove.cli(['policy', 'import', '--from', from, ...more, '-'], { input, env: { COVE_URL: 'http://127.0.0.1:1', COVE_API_KEY: '', COVE_ADMIN_KEY: '', COVE_DATA: '/nonexistent' } });
+  const coder = run('coder', '--allow "domain=api.example.org method=GET path=/v1/*"\n');
+  assert.equal(coder.status, 0, coder.stderr);
+  assert.match(coder.stdout, /allow = \["api\.example\.org"\]\nmethods = \["GET"\]\npaths = \["\/v1\/\*\*"\]\ninspect = true/);
+  assert.match(run('codex', '[permissions.p.network]\nenabled = true\ndomains = { "example.org" = "allow" }\n').stdout, /allow = \["example\.org"\]/);
+  assert.match(run('domains', '.example.org\n').stdout, /allow = \["\*\*\.example\.org"\]/);
+  assert.equal(run('domains', '*.com\n').status, 2);
+  assert.equal(run('squid', 'x').status, 2);
 });

@@ -1,0 +1,66 @@
+#include "api/audit_filter.h"
+
+#include "api/sandbox_dto.h"
+
+namespace cove::api {
+namespace {
+
+std::string QueryText(const Call& call, std::string_view name) {
+  return call.request().Query(name).value_or("");
+}
+
+Result<std::optional<WallTime>> TimeQuery(const Call& call, std::string_view name) {
+  const std::string text = QueryText(call, name);
+  if (text.empty()) return std::optional<WallTime>();
+  const auto time = ParseIso(text);
+  if (!time) {
+    return Error(Code::kInvalid, std::string(name) + " must be a time like 2026-11-21T01:02:03Z");
+  }
+  return std::optional<WallTime>(*time);
+}
+
+// True for `yes`, false for `no`, nothing when absent.
+Result<std::optional<bool>> ChoiceQuery(const Call& call, std::string_view name,
+                                        std::string_view yes, std::string_view no) {
+  const std::string text = QueryText(call, name);
+  if (text.empty()) return std::optional<bool>();
+  if (text != yes && text != no) {
+    return Error(Code::kInvalid, std::string(name) + " must be '" + std::string(yes) + "' or '" +
+                                     std::string(no) + "'");
+  }
+  return std::optional<bool>(text == yes);
+}
+
+}  // namespace
+
+Result<SandboxId> SandboxQuery(const Call& call) {
+  const std::string text = QueryText(call, "sandboxId");
+  if (text.empty()) return SandboxId();
+  auto sandbox = call.deps().sandboxes->Get(call.caller().org, text);
+  if (sandbox) return sandbox->id;
+  if (call.caller().role != identity::Role::kAdmin) return std::move(sandbox).error();
+  return SandboxId(text);
+}
+
+Result<void> AdminsOnly(const Call& call) {
+  if (call.caller().role == identity::Role::kAdmin) return Ok();
+  return Error(Code::kDenied, "only an administrator's key may ask this");
+}
+
+Result<audit::Filter> AuditFilter(const Call& call) {
+  audit::Filter out;
+  ASSIGN_OR_RETURN(out.sandbox, SandboxQuery(call));
+  if (out.sandbox.empty() && call.caller().role != identity::Role::kAdmin) {
+    return Error(Code::kInvalid, "the query parameter 'sandboxId' is missing");
+  }
+  ASSIGN_OR_RETURN(out.since, TimeQuery(call, "since"));
+  ASSIGN_OR_RETURN(out.until, TimeQuery(call, "until"));
+  ASSIGN_OR_RETURN(out.allow, ChoiceQuery(call, "verdict", "allow", "deny"));
+  ASSIGN_OR_RETURN(const auto decision, ChoiceQuery(call, "kind", "decision", "close"));
+  if (decision) out.kind = *decision ? audit::Kind::kDecision : audit::Kind::kClose;
+  out.host = QueryText(call, "host");
+  out.reason = QueryText(call, "reason");
+  return out;
+}
+
+}  // namespace cove::api

@@ -1,0 +1,21 @@
+// What a request wants to see of the audit or of the usage of models.
+// Thread: pure functions.
+#pragma once
+
+#include "api/call.h"
+#include "audit/query.h"
+
+namespace cove::api {
+
+// The query parameter sandboxId: a sandbox by id or name, none when absent. One that is gone still
+// has rows, which administrators may see.
+Result<SandboxId> SandboxQuery(const Call& call);
+
+// kDenied for a key that is not an administrator's.
+Result<void> AdminsOnly(const Call& call);
+
+// sandboxId, since and until (ISO times), verdict ("allow", "deny"), kind ("decision", "close"),
+// host, reason. Only administrators may leave sandboxId out.
+Result<audit::Filter> AuditFilter(const Call& call);
+
+}  // namespace cove::api

@@ -1,0 +1,230 @@
+// Goal: every record can be found again, page by page or in order; a record that was changed, cut
+// out, put elsewhere or cut off is found. Method: logs of several files, edited behind their back.
+#include "audit/query.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "audit/log.h"
+
+namespace cove::audit {
+namespace {
+
+using testing::HasSubstr;
+
+Task<void> AppendAll(Log* log, std::vector<Record> records) {
+  for (Record& record : records) log->AppendLater(std::move(record));
+  co_await log->Flush();
+}
+
+class QueryTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    char dir[] = "/tmp/cove-audit-XXXXXX";
+    ASSERT_NE(mkdtemp(dir), nullptr);
+    directory_ = dir;
+    LogLimits limits;
+    limits.segment_bytes_max = 3000;
+    log_ = *Log::Open(directory_, pool_, limits);
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+
+  // Of sandboxes s0, s1, s2 in turn; every fifth allowed.
+  void Fill(int n) {
+    for (int i = 0; i < n; ++i) {
+      Record r;
+      r.sandbox = SandboxId("s" + std::to_string(i % 3));
+      r.host = "h" + std::to_string(i) + (i % 2 == 0 ? ".even.test" : ".odd.test");
+      r.allow = i % 5 == 0;
+      r.reason = r.allow ? "allowed" : "no_rule";
+      loop_.RunUntil(AppendAll(log_.get(), {r}));
+    }
+  }
+  std::vector<uint64_t> AllPages(const Filter& filter, size_t count) {
+    std::vector<uint64_t> out;
+    uint64_t before = 0;
+    do {
+      const Page page = *ReadPage(directory_, filter, before, count);
+      EXPECT_LE(page.records.size(), count);
+      for (size_t i = page.records.size(); i > 0; --i) out.push_back(page.records[i - 1].seq);
+      before = page.before;
+    } while (before != 0);
+    return out;
+  }
+  std::vector<std::string> Lines() {
+    Reader reader = *Reader::Open(directory_, 1);
+    std::vector<std::string> all;
+    for (;;) {
+      const auto some = *reader.Next(log_->last_seq());
+      if (some.empty()) return all;
+      all.insert(all.end(), some.begin(), some.end());
+    }
+  }
+  // All lines as one file in place of the files there are.
+  void Rewrite(const std::vector<std::string>& lines) {
+    const std::vector<std::string> segments = *ListSegments(directory_);
+    for (const std::string& path : segments) std::filesystem::remove(path);
+    std::ofstream file(directory_ + "/" + SegmentName(1));
+    for (const std::string& line : lines) file << line << '\n';
+  }
+  std::string Verdict(std::optional<Head> wanted = std::nullopt) {
+    const auto head = VerifyChain(directory_, std::move(wanted));
+    return head ? "whole" : head.error().message();
+  }
+
+  async::Loop loop_;
+  async::ThreadPool pool_{1};
+  std::string directory_;
+  std::unique_ptr<Log> log_;
+};
+
+TEST_F(QueryTest, PagesGiveEveryRecordOnce) {
+  Fill(40);
+  ASSERT_GT(ListSegments(directory_)->size(), 3u);
+  for (const size_t count : {1u, 7u, 100u}) {
+    const auto all = AllPages({}, count);
+    ASSERT_EQ(all.size(), 40u);
+    EXPECT_TRUE(std::is_sorted(all.rbegin(), all.rend()));
+  }
+  Filter filter;
+  filter.sandbox = SandboxId("s1");
+  EXPECT_EQ(AllPages(filter, 4).size(), 13u);
+  filter.allow = true;
+  EXPECT_EQ(AllPages(filter, 1), (std::vector<uint64_t>{41 - 15, 11}));
+}
+
+TEST_F(QueryTest, EachFilterHolds) {
+  Fill(10);
+  const auto count = [&](const Filter& filter) { return AllPages(filter, 100).size(); };
+  Filter filter;
+  filter.host = "h3.odd.test";
+  EXPECT_EQ(count(filter), 1u);
+  filter.host = "*.even.test";
+  EXPECT_EQ(count(filter), 5u);
+  filter.host = "*.h3.odd.test";
+  EXPECT_EQ(count(filter), 0u);
+  filter = {};
+  filter.reason = "allowed";
+  EXPECT_EQ(count(filter), 2u);
+  filter = {};
+  filter.kind = Kind::kClose;
+  EXPECT_EQ(count(filter), 0u);
+  filter = {};
+  const WallTime middle = ReadPage(directory_, {}, 0, 5)->records[0].time;
+  filter.since = middle;
+  EXPECT_EQ(count(filter), 5u);
+  filter = {};
+  filter.until = middle;
+  EXPECT_EQ(count(filter), 5u);
+}
+
+TEST_F(QueryTest, AReaderGoesOnFromFileToFileAndStopsWhereItIsTold) {
+  Fill(40);
+  EXPECT_EQ(Lines().size(), 40u);
+  for (const uint64_t from : {1u, 2u, 17u, 39u, 40u}) {
+    Reader reader = *Reader::Open(directory_, from);
+    const auto lines = *reader.Next(40);
+    ASSERT_FALSE(lines.empty()) << from;
+    EXPECT_EQ(SeqOfLine(lines[0]), from);
+  }
+  Reader reader = *Reader::Open(directory_, 41);
+  EXPECT_TRUE(reader.Next(99)->empty());
+  Fill(1);
+  EXPECT_TRUE(reader.Next(40)->empty());
+  EXPECT_EQ(reader.Next(41)->size(), 1u);
+}
+
+TEST_F(QueryTest, AReaderOpenedBehindATornLineReadsWhatIsWrittenOverIt) {
+  Fill(2);
+  log_.reset();
+  std::ofstream(ListSegments(directory_)->back(), std::ios::app) << "{\"seq\":3,\"half";
+  log_ = *Log::Open(directory_, pool_);
+  Reader reader = *Reader::Open(directory_, 3);
+  EXPECT_TRUE(reader.Next(99)->empty());
+  Fill(1);
+  const auto lines = *reader.Next(3);
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_TRUE(ParseLine(lines[0]));
+}
+
+Task<uint64_t> SeqAfter(Log* log, uint64_t seq) {
+  EXPECT_FALSE(co_await log->WaitPast(seq, Now()));
+  EXPECT_TRUE(co_await log->WaitPast(seq));
+  co_return log->last_seq();
+}
+
+TEST_F(QueryTest, WhoWaitsIsWokenByTheNextDurableRecord) {
+  Fill(1);
+  log_->AppendLater({});
+  EXPECT_EQ(loop_.RunUntil(SeqAfter(log_.get(), 1)), 2u);
+}
+
+TEST_F(QueryTest, AChangeIsFoundWhereverItIs) {
+  Fill(9);
+  const std::vector<std::string> good = Lines();
+  EXPECT_EQ(Verdict(), "whole");
+  for (size_t i = 0; i < good.size(); ++i) {
+    auto changed = good;
+    changed[i].replace(changed[i].find("h"), 1, "H");
+    Rewrite(changed);
+    EXPECT_NE(Verdict(log_->head()), "whole") << i;
+    auto missing = good;
+    missing.erase(missing.begin() + static_cast<std::ptrdiff_t>(i));
+    Rewrite(missing);
+    EXPECT_NE(Verdict(log_->head()), "whole") << i;
+    if (i == 0) continue;
+    auto reordered = good;
+    std::swap(reordered[i - 1], reordered[i]);
+    Rewrite(reordered);
+    EXPECT_NE(Verdict(), "whole") << i;
+  }
+}
+
+TEST_F(QueryTest, TheVerdictNamesTheRecord) {
+  Fill(5);
+  const std::vector<std::string> good = Lines();
+  auto lines = good;
+  lines[2].replace(lines[2].find("h2"), 2, "h9");
+  Rewrite(lines);
+  EXPECT_THAT(Verdict(), HasSubstr("record 4 does not follow from the one before it"));
+  lines = good;
+  lines.erase(lines.begin() + 1);
+  Rewrite(lines);
+  EXPECT_THAT(Verdict(), HasSubstr("where record 2 should be stands record 3"));
+  lines = good;
+  lines[3] = "not a record";
+  Rewrite(lines);
+  EXPECT_THAT(Verdict(), HasSubstr("what should be record 4 is none"));
+}
+
+TEST_F(QueryTest, ACutOrAWholeNewChainIsFoundByTheHeadThatWasNoted) {
+  Fill(5);
+  const Head head = log_->head();
+  ASSERT_EQ(Head::Parse(head.ToString())->seq, 5u);
+  std::vector<std::string> lines = Lines();
+  lines.pop_back();
+  Rewrite(lines);
+  EXPECT_EQ(Verdict(), "whole");
+  EXPECT_THAT(Verdict(head), HasSubstr("it ends at record 4, and there was a record 5"));
+  log_ = *Log::Open(directory_, pool_);
+  Fill(3);
+  EXPECT_THAT(Verdict(head), HasSubstr("record 5 is not the one that was noted"));
+  EXPECT_FALSE(Head::Parse("5"));
+  EXPECT_FALSE(Head::Parse("x:" + head.hash));
+}
+
+TEST_F(QueryTest, AnExtractIsCheckedFromItsFirstRecord) {
+  Fill(6);
+  const auto lines = Lines();
+  ChainCheck middle(ChainCheck::From::kAnywhere, std::nullopt);
+  for (size_t i = 2; i < 5; ++i) EXPECT_TRUE(middle.Add(lines[i]));
+  EXPECT_EQ(middle.records(), 3u);
+  EXPECT_FALSE(middle.Add(lines[0]));
+}
+
+}  // namespace
+}  // namespace cove::audit

@@ -1,0 +1,254 @@
+// `cove audit`: what left sandboxes and what was refused.
+#include "agents/terminal.h"
+#include "audit/history.h"
+#include "base/text.h"
+#include "cli/context.h"
+
+namespace cove::cli {
+
+namespace {
+
+using agents::ApiRequest;
+using agents::Printable;
+
+constexpr std::string_view kForms =
+    "[query] | export | tail [-f] | verify [FILE] [--head NUMBER:HASH]; query, export and tail "
+    "take "
+    "--sandbox S --since T --until T --denied --allowed --host H --reason R; T: a time, or 10m, "
+    "2h, "
+    "7d ago";
+
+Error WrongUsage() { return {Code::kInvalid, "usage: cove audit " + std::string(kForms)}; }
+
+std::string Text(const json::Object& object, std::string_view key) {
+  return Printable(json::GetString(object, key).value_or(""));
+}
+
+// "10m" is so long ago; anything else is a time for the server to read.
+std::string TimeOption(const std::string& text) {
+  constexpr std::pair<char, int64_t> kUnits[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+  const auto number = ParseInt<int64_t>(std::string_view(text).substr(0, text.size() - 1));
+  for (const auto& [unit, length] : kUnits) {
+    if (!number || *number < 0 || *number > 100'000 || text.back() != unit) continue;
+    return FormatIso(WallTime{WallNow().micros - *number * length * 1'000'000});
+  }
+  return text;
+}
+
+// The query string of the filters, from '?' on; it always has one parameter at least.
+Result<std::string> FilterQuery(const Options& options) {
+  std::string out = "?v=1";
+  const auto add = [&out](std::string_view name, std::string_view value) {
+    out += "&" + std::string(name) + "=" + PercentEncode(value);
+  };
+  if (options.Has("--sandbox")) add("sandboxId", options.Get("--sandbox"));
+  if (options.Has("--host")) add("host", options.Get("--host"));
+  if (options.Has("--reason")) add("reason", options.Get("--reason"));
+  for (const char* name : {"since", "until"}) {
+    const std::string option = "--" + std::string(name);
+    if (!options.Has(option)) continue;
+    add(name, TimeOption(options.Get(option)));
+  }
+  if (options.Has("--denied") && options.Has("--allowed")) {
+    return Error(Code::kInvalid, "--denied and --allowed exclude each other");
+  }
+  if (options.Has("--denied")) add("verdict", "deny");
+  if (options.Has("--allowed")) add("verdict", "allow");
+  return out;
+}
+
+std::string Where(const json::Object& row) {
+  std::string out = Text(row, "host");
+  if (out.empty()) out = Text(row, "claimed");
+  const auto port = json::GetInt(row, "port");
+  if (port && !Text(row, "host").empty()) out += ":" + std::to_string(*port);
+  const std::string method = Text(row, "method");
+  if (!method.empty()) out += " " + method + " " + Text(row, "path");
+  return out;
+}
+
+// One line for people. Everything in it came from outside at some time: Printable.
+void PrintRow(const json::Object& row) {
+  const bool close = Text(row, "kind") == "close";
+  const bool allow = json::GetBool(row, "allow").value_or(false);
+  std::string line = Text(row, "time") + " " +
+                     (close   ? "end  "
+                      : allow ? "allow"
+                              : "DENY ") +
+                     " " + Text(row, "sandbox").substr(0, 8) + " " + Text(row, "channel") + " " +
+                     Where(row) + " " + Text(row, "reason");
+  if (close) {
+    line += " out " + std::to_string(json::GetInt(row, "bytes_out").value_or(0)) + " in " +
+            std::to_string(json::GetInt(row, "bytes_in").value_or(0)) + " bytes, " +
+            std::to_string(json::GetInt(row, "duration_micros").value_or(0) / 1000) + " ms";
+  } else if (!Text(row, "rule").empty()) {
+    line += " (" + Text(row, "layer") + ": " + Text(row, "rule") + ")";
+  }
+  PrintLine(line);
+}
+
+Task<int> Query(Context& context) {
+  auto filter = FilterQuery(context.options);
+  if (!filter) co_return Fail(filter.error());
+  size_t left = 100;
+  if (context.options.Has("--limit")) {
+    const auto limit = ParseInt<size_t>(context.options.Get("--limit"));
+    if (!limit || *limit == 0) co_return Fail(Error(Code::kInvalid, "--limit takes a number"));
+    left = *limit;
+  }
+  constexpr size_t kPage = 1000;
+  std::vector<json::Array> pages;
+  std::string cursor;
+  while (left > 0) {
+    ApiRequest request;
+    request.path = "/api/audit" + *filter + "&limit=" + std::to_string(std::min(left, kPage));
+    if (!cursor.empty()) request.path += "&cursor=" + cursor;
+    auto page = co_await context.api.CallForObject(std::move(request));
+    if (!page) co_return Fail(page.error());
+    if (const json::Array* items = json::GetArray(*page, "items")) {
+      left -= std::min(left, items->size());
+      pages.push_back(*items);
+    }
+    cursor = json::GetString(*page, "nextCursor").value_or("");
+    if (cursor.empty()) break;
+  }
+  json::Array all;
+  for (size_t i = pages.size(); i > 0; --i) {
+    all.insert(all.end(), pages[i - 1].begin(), pages[i - 1].end());
+  }
+  if (context.json()) {
+    PrintJson(all);
+    co_return 0;
+  }
+  for (const json::Value& row : all) {
+    if (row.is_object()) PrintRow(row.as_object());
+  }
+  co_return 0;
+}
+
+enum class Show { kLines, kRows };
+
+// Prints whole lines as they come, until the stream ends.
+Task<int> Follow(Context& context, std::string path, Show show) {
+  ApiRequest request;
+  request.path = std::move(path);
+  auto stream = co_await context.api.Open(std::move(request));
+  if (!stream) co_return Fail(stream.error());
+  std::vector<char> buffer(64 * 1024);
+  std::string carry;
+  for (;;) {
+    const auto n = co_await (*stream)->body().Read(buffer);
+    if (!n) co_return Fail(n.error());
+    if (*n == 0) co_return 0;
+    carry.append(buffer.data(), *n);
+    size_t start = 0;
+    for (size_t end; (end = carry.find('\n', start)) != std::string::npos; start = end + 1) {
+      const std::string_view line = std::string_view(carry).substr(start, end - start);
+      if (line.empty()) continue;
+      const auto row = show == Show::kRows ? json::ParseObject(line) : json::Object();
+      if (show == Show::kLines) PrintLine(line);
+      if (show == Show::kRows && row) PrintRow(*row);
+    }
+    carry.erase(0, start);
+    if (std::fflush(stdout) != 0) co_return 1;
+  }
+}
+
+Task<int> Export(Context& context) {
+  auto filter = FilterQuery(context.options);
+  if (!filter) co_return Fail(filter.error());
+  co_return co_await Follow(context, "/api/audit/export" + *filter, Show::kLines);
+}
+
+Task<int> Tail(Context& context) {
+  if (!context.options.Has("--follow")) co_return co_await Query(context);
+  auto filter = FilterQuery(context.options);
+  if (!filter) co_return Fail(filter.error());
+  co_return co_await Follow(context, "/api/audit/tail" + *filter,
+                            context.json() ? Show::kLines : Show::kRows);
+}
+
+// A file that `export` wrote, without a server.
+Result<audit::Head> VerifyFile(const std::string& path, std::optional<audit::Head> wanted) {
+  ASSIGN_OR_RETURN(const std::string text, ReadTextFile(path));
+  audit::ChainCheck check(audit::ChainCheck::From::kAnywhere, std::move(wanted));
+  for (const std::string_view line : Split(text, '\n')) {
+    if (line.empty()) continue;
+    RETURN_IF_ERROR(check.Add(line));
+  }
+  if (check.records() == 0) return Error(Code::kInvalid, path + " holds no records");
+  RETURN_IF_ERROR(check.Finish());
+  return check.head();
+}
+
+Task<int> Verify(Context& context) {
+  std::optional<audit::Head> wanted;
+  const std::string noted = context.options.Get("--head");
+  if (!noted.empty()) {
+    wanted = audit::Head::Parse(noted);
+    if (!wanted) co_return Fail(Error(Code::kInvalid, "--head takes NUMBER:HASH"));
+  }
+  if (context.args().size() == 2) {
+    const auto head = VerifyFile(context.args()[1], std::move(wanted));
+    if (head) PrintLine("ok: head " + head->ToString());
+    if (!head) std::fprintf(stderr, "cove: %s\n", Printable(head.error().message()).c_str());
+    co_return head ? 0 : 1;
+  }
+  ApiRequest request;
+  request.method = "POST";
+  request.path = "/api/audit/verify";
+  request.timeout = seconds(600);
+  request.body = json::Value(json::Object{{"head", noted}});
+  auto answer = co_await context.api.CallForObject(std::move(request));
+  if (!answer) co_return Fail(answer.error());
+  const bool ok = json::GetBool(*answer, "ok").value_or(false);
+  if (context.json()) {
+    PrintJson(*answer);
+  } else if (ok) {
+    PrintLine("ok: head " + Text(*answer, "head"));
+  } else {
+    std::fprintf(stderr, "cove: %s\n", Text(*answer, "message").c_str());
+  }
+  co_return ok ? 0 : 1;
+}
+
+Task<int> Audit(Context& context) {
+  const std::string what = context.args().empty() ? "query" : context.args()[0];
+  const size_t most = what == "verify" ? 2 : 1;
+  if (context.args().size() > most) co_return Fail(WrongUsage());
+  if (what == "query") co_return co_await Query(context);
+  if (what == "export") co_return co_await Export(context);
+  if (what == "tail") co_return co_await Tail(context);
+  if (what == "verify") co_return co_await Verify(context);
+  co_return Fail(WrongUsage());
+}
+
+bool IsOffline(const Options& options) {
+  return options.positional().size() == 2 && options.positional()[0] == "verify";
+}
+
+}  // namespace
+
+Verb AuditVerb() {
+  using Takes = OptionSpec::Takes;
+  Verb verb;
+  verb.name = "audit";
+  verb.usage = "[query] | export | tail [-f] | verify ...";
+  verb.summary = "what left, and what was refused";
+  verb.options = {{"--sandbox"},
+                  {"--since"},
+                  {"--until"},
+                  {"--host"},
+                  {"--reason"},
+                  {"--limit"},
+                  {"--head"},
+                  {"--denied", "", Takes::kNothing},
+                  {"--allowed", "", Takes::kNothing},
+                  {"--follow", "-f", Takes::kNothing}};
+  verb.args_max = 2;
+  verb.run = &Audit;
+  verb.offline = &IsOffline;
+  return verb;
+}
+
+}  // namespace cove::cli

@@ -1,0 +1,182 @@
+// Goal: a translated rule means what it meant where it comes from, or less, and says so; a
+// suggestion allows what was tried and no more. Method: texts in, the document's own judgement of
+// what comes out.
+#include "policy/import.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "policy/policy.h"
+#include "policy/suggest.h"
+
+namespace cove::policy {
+namespace {
+
+using testing::HasSubstr;
+
+std::shared_ptr<const Policy> Means(const Result<std::string>& toml) {
+  EXPECT_TRUE(toml) << (toml ? "" : toml.error().message());
+  if (!toml) return std::make_shared<Policy>();
+  auto layer = ParseLayer(*toml, "p.toml", Layer::kSandbox);
+  EXPECT_TRUE(layer) << *toml;
+  return Policy::Make({*layer});
+}
+
+bool Allows(const std::shared_ptr<const Policy>& policy, std::string_view host,
+            std::string_view method, std::string_view target, uint16_t port = 443) {
+  return policy->EvaluateRequest(host, port, method, target).allow;
+}
+
+std::string ErrorOf(const Result<std::string>& result) {
+  return result ? "accepted" : result.error().message();
+}
+
+TEST(ImportCoderTest, RulesMeanWhatTheyMeant) {
+  const auto policy = Means(ImportCoder(R"(# from a template
+--allow "domain=github.com"
+--allow=domain=API.example.org method=GET,head path=/v1/*,/health
+domain=*.wild.example path=/
+- "method=OPTIONS domain=cors.example.org"
+allowlist:
+  - domain=one.example.org path=/a/*/c
+)"));
+  EXPECT_TRUE(Allows(policy, "github.com", "DELETE", "/any"));
+  EXPECT_FALSE(Allows(policy, "api.github.com", "GET", "/"));
+  EXPECT_TRUE(Allows(policy, "api.example.org", "GET", "/v1/x/y"));
+  EXPECT_TRUE(Allows(policy, "api.example.org", "HEAD", "/health"));
+  EXPECT_FALSE(Allows(policy, "api.example.org", "GET", "/v1"));
+  EXPECT_FALSE(Allows(policy, "api.example.org", "POST", "/v1/x"));
+  EXPECT_FALSE(Allows(policy, "api.example.org", "GET", "/v1/../secret"));
+  EXPECT_TRUE(policy->Evaluate("api.example.org", 443).inspect);
+  EXPECT_TRUE(Allows(policy, "a.b.wild.example", "GET", "/"));
+  EXPECT_FALSE(Allows(policy, "wild.example", "GET", "/"));
+  EXPECT_TRUE(Allows(policy, "cors.example.org", "OPTIONS", "/x"));
+  EXPECT_TRUE(Allows(policy, "one.example.org", "GET", "/a/b/c"));
+  EXPECT_FALSE(Allows(policy, "one.example.org", "GET", "/a/b/d/c"));
+  EXPECT_FALSE(policy->Evaluate("github.com", 22).allow);
+}
+
+TEST(ImportCoderTest, WhatHasNoCounterpartIsAnErrorWithItsLine) {
+  EXPECT_THAT(ErrorOf(ImportCoder("domain=a.b\ndomain=x.*.test")), HasSubstr("line 2: "));
+  EXPECT_THAT(ErrorOf(ImportCoder("domain=git*")), HasSubstr("line 1: "));
+  EXPECT_THAT(ErrorOf(ImportCoder("host=a.b")), HasSubstr("the keys are domain, method and path"));
+  EXPECT_THAT(ErrorOf(ImportCoder("domain=")), HasSubstr("has no value"));
+  EXPECT_NE(ErrorOf(ImportCoder("domain=a.b path=/x\"y")), "accepted");
+  EXPECT_NE(ErrorOf(ImportCoder("domain=a.b method=GE\tT")), "accepted");
+}
+
+TEST(ImportCodexTest, AProfilesDomainsBecomeRules) {
+  constexpr std::string_view kFile = R"(
+default_permissions = "work"
+[permissions.work.network]
+enabled = true
+enable_socks5 = true
+[permissions.work.network.domains]
+"example.org" = "allow"
+"**.corp.example" = "allow"
+"bad.corp.example" = "deny"
+"localhost" = "allow"
+"unset.example" = "none"
+[permissions.read.network]
+enabled = true
+mode = "limited"
+domains = { "example.org" = "allow" }
+[permissions.off.network]
+enabled = false
+domains = { "example.org" = "allow" }
+)";
+  const auto text = ImportCodex(kFile, "");
+  const auto work = Means(text);
+  EXPECT_TRUE(work->Evaluate("example.org", 443).allow);
+  EXPECT_TRUE(work->Evaluate("a.corp.example", 443).allow);
+  EXPECT_FALSE(work->Evaluate("bad.corp.example", 443).allow);
+  EXPECT_FALSE(work->Evaluate("unset.example", 443).allow);
+  EXPECT_THAT(*text, HasSubstr("# left out: enable_socks5"));
+  const auto read = Means(ImportCodex(kFile, "read"));
+  EXPECT_TRUE(Allows(read, "example.org", "GET", "/x"));
+  EXPECT_FALSE(Allows(read, "example.org", "POST", "/x"));
+  EXPECT_FALSE(Means(ImportCodex(kFile, "off"))->Evaluate("example.org", 443).allow);
+  EXPECT_THAT(ErrorOf(ImportCodex(kFile, "none")), HasSubstr("[permissions.none.network]"));
+}
+
+TEST(ImportCodexTest, WhatItDoesNotKnowIsAnError) {
+  const auto with = [](std::string_view line) {
+    return ErrorOf(
+        ImportCodex("[permissions.a.network]\nenabled = true\n" + std::string(line), ""));
+  };
+  EXPECT_THAT(with("enforce = true"), HasSubstr("config.toml:3:"));
+  EXPECT_THAT(with("mode = \"half\""), HasSubstr("\"full\" or \"limited\""));
+  EXPECT_THAT(with("domains = { \"a.b\" = \"ask\" }"), HasSubstr("\"allow\", \"deny\""));
+  EXPECT_THAT(with("domains = { \"a*b.test\" = \"deny\" }"), HasSubstr("config.toml:3:"));
+  EXPECT_THAT(ErrorOf(ImportCodex("x = 1", "")), HasSubstr("permissions.NAME.network"));
+}
+
+TEST(ImportDomainsTest, ALineIsAHost) {
+  const auto policy =
+      Means(ImportDomains("example.org\n.below.example # and itself\n\n"
+                          "*.only.example\nport.example:8443\n203.0.113.0/24:22\n"));
+  EXPECT_TRUE(policy->Evaluate("example.org", 443).allow);
+  EXPECT_TRUE(policy->Evaluate("below.example", 443).allow);
+  EXPECT_TRUE(policy->Evaluate("a.below.example", 443).allow);
+  EXPECT_FALSE(policy->Evaluate("only.example", 443).allow);
+  EXPECT_TRUE(policy->Evaluate("port.example", 8443).allow);
+  EXPECT_THAT(ErrorOf(ImportDomains("a.test\n*.com\n")), HasSubstr("line 2: "));
+  EXPECT_THAT(ErrorOf(ImportDomains("https://a.test/")), HasSubstr("line 1: "));
+}
+
+TEST(SuggestTest, AllowsWhatWasTriedAndNoMore) {
+  const std::vector<Attempt> attempts = {
+      {"dns", "Asked.example", "", 0, "", "", "no_rule"},
+      {"tls", "tunnel.example", "", 443, "", "", "no_rule"},
+      {"tls", "tunnel.example", "", 8443, "", "", "port_not_allowed"},
+      {"dns", "tunnel.example", "", 0, "", "", "no_rule"},
+      {"https", "api.example", "", 443, "POST", "/v1/x", "request_not_allowed"},
+      {"https", "api.example", "", 443, "GET", "/v1/y", "allowed"},
+      {"http", "plain.example", "", 80, "GET", "/z", "no_rule"},
+      {"tls", "closed.example", "", 443, "", "", "needs_inspection"},
+      {"tcp", "", "203.0.113.9", 5432, "", "", "no_name"},
+      {"tcp", "", "2001:db8::9", 5432, "", "", "no_name"},
+      {"model", "models.cove", "", 80, "POST", "/openai/v1/responses", "model_gateway"},
+      {"tls", "inside.example", "", 443, "", "", "address_not_public"},
+      {"dns", "bad\\x0aname\"]\nallow = [\"evil.example", "", 0, "", "", "no_rule"},
+      {"https", "api.example", "", 443, "GET", "/a/..\\x2f/b", "bad_path"},
+      {"https", "api.example", "", 443, "gEt", "/ok", "request_not_allowed"},
+  };
+  const auto text = Suggest(attempts).ToToml();
+  const auto policy = Means(text);
+  EXPECT_TRUE(policy->Evaluate("asked.example", 443).allow);
+  EXPECT_TRUE(policy->EvaluateTunnel("tunnel.example", 8443).allow);
+  EXPECT_FALSE(policy->Evaluate("tunnel.example", 80).allow);
+  EXPECT_TRUE(Allows(policy, "api.example", "POST", "/v1/x"));
+  EXPECT_TRUE(Allows(policy, "api.example", "GET", "/v1/y"));
+  EXPECT_FALSE(Allows(policy, "api.example", "GET", "/other"));
+  EXPECT_FALSE(Allows(policy, "api.example", "DELETE", "/v1/x"));
+  EXPECT_TRUE(Allows(policy, "plain.example", "GET", "/z", 80));
+  EXPECT_FALSE(policy->Evaluate("plain.example", 443).allow);
+  EXPECT_TRUE(policy->Evaluate("closed.example", 443).inspect);
+  EXPECT_TRUE(
+      policy->EvaluateAddress(Address::V4(203, 0, 113, 9), 5432, AddressClass::kPublic).allow);
+  EXPECT_FALSE(policy->Evaluate("inside.example", 443).allow);
+  EXPECT_FALSE(policy->Evaluate("evil.example", 443).allow);
+  EXPECT_FALSE(policy->Evaluate("models.cove", 80).allow);
+  EXPECT_THAT(*text, HasSubstr("# no rule mends: inside.example:443 (address_not_public)"));
+}
+
+TEST(SuggestTest, ManyPathsBecomeWhatIsBelowThem) {
+  std::vector<Attempt> attempts;
+  for (int i = 0; i < 40; ++i) {
+    attempts.push_back(
+        {"https", "api.example", "", 443, "GET", "/v1/" + std::to_string(i), "no_rule"});
+  }
+  const auto policy = Means(Suggest(attempts).ToToml());
+  EXPECT_TRUE(Allows(policy, "api.example", "GET", "/v1/99"));
+  EXPECT_FALSE(Allows(policy, "api.example", "GET", "/v2/1"));
+}
+
+TEST(SuggestTest, NothingTriedIsNothingAllowed) {
+  const auto policy = Means(Suggest({}).ToToml());
+  EXPECT_FALSE(policy->Evaluate("a.example", 443).allow);
+}
+
+}  // namespace
+}  // namespace cove::policy

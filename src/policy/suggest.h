@@ -1,0 +1,26 @@
+// From what sandboxes tried to a policy that would have allowed it, and no more: names, ports, and
+// where requests were read their methods and paths. Thread: pure functions.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "policy/draft.h"
+
+namespace cove::policy {
+
+// What one row of the audit tells.
+struct Attempt {
+  std::string channel;  // "dns", "tls", "https", "http", "tcp"
+  std::string host;     // empty: none was given
+  std::string address;  // then: where it went
+  uint16_t port = 0;    // 0: not known, as in DNS
+  std::string method;   // of a request that was read
+  std::string path;
+  std::string reason;  // ReasonName
+};
+
+// Attempts that no rule could mend (a broken name, a private address) become notes.
+Draft Suggest(std::span<const Attempt> attempts);
+
+}  // namespace cove::policy
