@@ -20,6 +20,7 @@ struct Api::Impl {
     AddKeyRoutes(routes);
     AddPolicyRoutes(routes);
     AddAuditRoutes(routes);
+    AddSecretRoutes(routes);
     AddRowsRoutes(routes);
     AddProcessRoutes(routes);
     AddSessionRoutes(routes);

@@ -19,6 +19,7 @@
 #include "http/server.h"
 #include "identity/keys.h"
 #include "identity/previews.h"
+#include "identity/secrets.h"
 #include "json/json.h"
 
 namespace cove::api {
@@ -43,6 +44,7 @@ struct Deps {
   control::Sandboxes* sandboxes = nullptr;
   identity::Keys* keys = nullptr;
   identity::Previews* previews = nullptr;
+  identity::Secrets* secrets = nullptr;
   async::ThreadPool* resolver_pool = nullptr;
   PolicyBook* policies = nullptr;
   // Answers /ai/…: the model gateway for a caller outside. Empty: 501.

@@ -70,17 +70,20 @@ class ApiTest : public ::testing::Test {
     keys_ = *loop_.RunUntil(identity::Keys::Open(*store_));
     EXPECT_TRUE(loop_.RunUntil(keys_->SeedAdmin(key_, folder_ + "/key")).ok());
     previews_ = *loop_.RunUntil(identity::Previews::Open(*store_));
+    secrets_ = *loop_.RunUntil(identity::Secrets::Open(*store_, folder_ + "/secrets.key"));
     OpenControl();
     Deps deps;
     deps.sandboxes = sandboxes_.get();
     deps.keys = keys_.get();
     deps.previews = previews_.get();
+    deps.secrets = secrets_.get();
     deps.resolver_pool = &pool_;
     api_ = std::make_unique<Api>(std::move(deps), Settings{});
   }
   ~ApiTest() override {
     api_.reset();
     sandboxes_.reset();
+    secrets_.reset();
     previews_.reset();
     keys_.reset();
     store_.reset();
@@ -94,6 +97,12 @@ class ApiTest : public ::testing::Test {
     deps.runner = &runner_;
     deps.toolbox = &runner_;
     deps.previews = previews_.get();
+    deps.placeholder = [this](const OrgId& org,
+                              const std::string& name) -> std::optional<std::string> {
+      const auto found = secrets_->FindByName(org, name);
+      if (!found) return std::nullopt;
+      return found->placeholder;
+    };
     deps.door.attach = [](const control::Sandbox&, proto::RunningBox) { return Ok(); };
     deps.door.detach = [](const SandboxId&) {};
     deps.door.update = [](const control::Sandbox&) {};
@@ -137,6 +146,7 @@ class ApiTest : public ::testing::Test {
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<identity::Keys> keys_;
   std::unique_ptr<identity::Previews> previews_;
+  std::unique_ptr<identity::Secrets> secrets_;
   std::unique_ptr<control::Sandboxes> sandboxes_;
   std::unique_ptr<Api> api_;
 };

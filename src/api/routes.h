@@ -40,6 +40,7 @@ void AddPreviewUrlRoutes(Routes& routes);
 void AddSnapshotRoutes(Routes& routes);
 void AddWarmPoolRoutes(Routes& routes);
 void AddKeyRoutes(Routes& routes);
+void AddSecretRoutes(Routes& routes);
 void AddRowsRoutes(Routes& routes);
 void AddPolicyRoutes(Routes& routes);
 void AddAuditRoutes(Routes& routes);

@@ -50,6 +50,7 @@ Result<control::CreateRequest> ParseCreate(const json::Object& body, const OrgId
   out.target = target.value_or("");
   out.is_public = is_public.value_or(false);
   ASSIGN_OR_RETURN(out.env, TextMapField(body, "env"));
+  ASSIGN_OR_RETURN(out.secrets, SecretsField(body));
   ASSIGN_OR_RETURN(out.labels, TextMapField(body, "labels"));
   ASSIGN_OR_RETURN(out.cpu, NumberField(body, "cpu"));
   ASSIGN_OR_RETURN(out.memory_gib, NumberField(body, "memory"));
@@ -74,7 +75,6 @@ std::string UnsupportedInCreate(const json::Object& body) {
   constexpr Feature kFeatures[] = {
       {"buildInfo", "building a sandbox from an image or Dockerfile (use a snapshot)"},
       {"volumes", "volumes"},
-      {"secrets", "secrets"},
       {"linkedSandbox", "linked sandboxes"},
       {"outboundProxyUrl", "a sandbox's own outbound proxy"},
       {"otelEndpointOverride", "a sandbox's own telemetry endpoint"},

@@ -42,6 +42,7 @@ json::Object SandboxDto(const control::Sandbox& sandbox, const Origin& origin) {
   out["snapshot"] = sandbox.snapshot;
   out["user"] = sandbox.user;
   out["env"] = TextMap(sandbox.env);
+  out["secrets"] = TextMap(sandbox.secrets);  // Cove's own: variable to name
   out["labels"] = TextMap(sandbox.labels);
   out["public"] = sandbox.is_public;
   out["networkBlockAll"] = sandbox.network.block_all;

@@ -19,6 +19,9 @@ Result<control::CreateRequest> ParseCreate(const json::Object& body, const OrgId
 // The first thing a create body asks for that this server does not have; empty when all is there.
 std::string UnsupportedInCreate(const json::Object& body);
 
+// The field `secrets` of a create and of PUT …/secrets: [{variable: name of a secret}, …].
+Result<control::SecretMap> SecretsField(const json::Object& body);
+
 // What `GET /sandbox` was asked for.
 Result<control::ListQuery> ParseListQuery(const http::RequestHead& request);
 

@@ -18,7 +18,6 @@ constexpr char kSigning[] = "signed file URLs";
 constexpr char kMetrics[] = "the telemetry of a sandbox";
 constexpr char kBuildLogs[] = "image builds";
 constexpr char kVolumes[] = "volumes";
-constexpr char kSecrets[] = "secrets";
 constexpr char kRegistries[] = "container registries";
 constexpr char kOrganizations[] = "more than one organisation";
 constexpr char kRegions[] = "more than one region";
@@ -65,10 +64,8 @@ void AddUnsupportedRoutes(Routes& routes) {
   routes.Add("GET", box + "/telemetry/{kind}", &Refuse<kMetrics>);
   routes.Add("GET", box + "/build-logs", &Refuse<kBuildLogs>);
   routes.Add("GET", box + "/build-logs-url", &Refuse<kBuildLogs>);
-  routes.Add("PUT", box + "/secrets", &Refuse<kSecrets>);
   routes.Add("GET", "/api/snapshots/{snapshot}/build-logs-url", &Refuse<kBuildLogs>);
   RefuseTree<kVolumes>(routes, "/api/volumes");
-  RefuseTree<kSecrets>(routes, "/api/secret");
   RefuseTree<kRegistries>(routes, "/api/docker-registry");
   RefuseTree<kOrganizations>(routes, "/api/organizations");
   RefuseTree<kRegions>(routes, "/api/regions");

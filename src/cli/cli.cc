@@ -15,7 +15,9 @@ namespace {
 
 std::vector<Verb> AllVerbs() {
   std::vector<Verb> out = {CodexVerb(), ExecVerb(), PolicyVerb(), AuditVerb()};
-  for (auto& list : {SandboxVerbs(), KeyVerbs()}) out.insert(out.end(), list.begin(), list.end());
+  for (auto& list : {SandboxVerbs(), KeyVerbs(), SecretVerbs()}) {
+    out.insert(out.end(), list.begin(), list.end());
+  }
   return out;
 }
 

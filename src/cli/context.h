@@ -43,6 +43,7 @@ struct Verb {
 // One table per file of verbs.
 std::vector<Verb> SandboxVerbs();
 std::vector<Verb> KeyVerbs();
+std::vector<Verb> SecretVerbs();
 Verb ExecVerb();
 Verb CodexVerb();
 Verb PolicyVerb();

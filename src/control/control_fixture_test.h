@@ -42,6 +42,7 @@ class ControlTest : public ::testing::Test {
     deps.toolbox = &world_;
     deps.previews = previews_.get();
     deps.door = world_.MakeDoor();
+    deps.placeholder = placeholder_;
     deps.machine = [this] { return facts_; };
     deps.wall = [this] { return WallTime{wall_us_ += 10}; };
     auto opened = loop_.RunUntil(Sandboxes::Open(deps, settings_));
@@ -107,6 +108,7 @@ class ControlTest : public ::testing::Test {
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<identity::Previews> previews_;
   FakeWorld world_;
+  std::function<std::optional<std::string>(const OrgId&, const std::string&)> placeholder_;
   MachineFacts facts_;
   Settings settings_;
   int64_t wall_us_ = 1'800'000'000'000'000;

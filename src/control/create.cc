@@ -2,7 +2,6 @@
 
 #include "async/deadline.h"
 #include "base/text.h"
-#include "control/env.h"
 #include "control/impl.h"
 #include "control/rows.h"
 #include "control/validate.h"
@@ -12,7 +11,6 @@ namespace cove::control {
 namespace {
 
 constexpr double kGib = 1024.0 * 1024 * 1024;
-constexpr seconds kConfigureDeadline{10};
 
 // The time since `*mark`, which moves on to now.
 microseconds Lap(TimePoint* mark) {
@@ -113,6 +111,7 @@ Result<Sandbox> Sandboxes::Impl::Draft(const CreateRequest& request,
   s.created_by = request.created_by;
   s.target = settings_.target;
   s.env = request.env;
+  s.secrets = request.secrets;
   s.labels = request.labels;
   s.is_public = request.is_public;
   s.network = request.network;
@@ -135,6 +134,7 @@ Result<Sandbox> Sandboxes::Impl::Draft(const CreateRequest& request,
   s.state_since = s.ttl_since = s.created_at;
 
   RETURN_IF_ERROR(CheckIntervals(s.intervals));
+  RETURN_IF_ERROR(CheckSecrets(s.org, s.secrets, s.env));
   if (deps_.door.check) RETURN_IF_ERROR(deps_.door.check(s.network));
   const MachineFacts machine = deps_.machine();
   RETURN_IF_ERROR(CheckResources(s.resources, settings_, machine));
@@ -295,10 +295,7 @@ Result<void> Sandboxes::Impl::OpenDoor(const EntryPtr& entry, proto::RunningBox 
 
 Task<Result<void>> Sandboxes::Impl::BringUp(EntryPtr entry, proto::RunningBox box) {
   CO_RETURN_IF_ERROR(OpenDoor(entry, std::move(box)));
-  const std::string socket = entry->toolbox_socket;
-  auto configured =
-      co_await async::WithDeadline(deps_.toolbox->Configure(socket, EnvironmentOf(entry->sandbox)),
-                                   Now() + kConfigureDeadline, "setting the environment");
+  auto configured = co_await Configure(entry);
   if (!configured) {
     TakeDown(entry);
     co_return std::move(configured).error().Wrap("reach the sandbox's toolbox");

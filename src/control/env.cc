@@ -12,7 +12,7 @@ constexpr const char* kCaNames[] = {"NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE",
 
 }  // namespace
 
-proto::toolbox::EnvList EnvironmentOf(const Sandbox& sandbox) {
+proto::toolbox::EnvList EnvironmentOf(const Sandbox& sandbox, const EnvMap& placeholders) {
   EnvMap env;
   env["COVE_SANDBOX_ID"] = sandbox.id.value;
   env["DAYTONA_SANDBOX_ID"] = sandbox.id.value;
@@ -24,6 +24,7 @@ proto::toolbox::EnvList EnvironmentOf(const Sandbox& sandbox) {
   env["ANTHROPIC_BASE_URL"] = "http://models.cove/anthropic";
   for (const char* name : kCaNames) env[name] = kCaBundle;
   for (const auto& [name, value] : sandbox.env) env[name] = value;
+  for (const auto& [name, value] : placeholders) env[name] = value;
   return {env.begin(), env.end()};
 }
 

@@ -6,8 +6,9 @@
 
 namespace cove::control {
 
-// Ids, where the model gateway is and which certificates to trust, then the creator's own on top.
-// There is never a key in it: the model gateway knows a sandbox by its namespace.
-proto::toolbox::EnvList EnvironmentOf(const Sandbox& sandbox);
+// Ids, where the model gateway is and which certificates to trust, then the creator's own on top,
+// and placeholders of secrets. There is never a key in it: the model gateway knows a sandbox by its
+// namespace, and values of secrets are put into requests outside.
+proto::toolbox::EnvList EnvironmentOf(const Sandbox& sandbox, const EnvMap& placeholders);
 
 }  // namespace cove::control

@@ -4,6 +4,7 @@
 //   create.cc     making one; bringing up a box that runs (door, environment)
 //   lifecycle.cc  start, stop, delete
 //   pause.cc      pause and resume
+//   secrets.cc    which secrets a sandbox has
 //   resize.cc     other limits for one that runs, rests or is paused
 //   gone.cc       what became of a sandbox while a call was under way
 //   change.cc     labels, intervals, network, visibility
@@ -66,6 +67,9 @@ class Sandboxes::Impl {
   // pause.cc
   Task<Result<Sandbox>> Pause(SandboxId id);
   Task<Result<void>> ResumeForUse(SandboxId id);
+
+  // secrets.cc
+  Task<Result<Sandbox>> SetSecrets(SandboxId id, SecretMap secrets);
 
   // resize.cc
   Task<Result<Sandbox>> Resize(SandboxId id, ResourcesPatch patch);
@@ -145,6 +149,13 @@ class Sandboxes::Impl {
   // Its first half: no process inside is asked for anything.
   Result<void> OpenDoor(const EntryPtr& entry, proto::RunningBox box);
   void TakeDown(const EntryPtr& entry);
+
+  // --- secrets.cc
+  // kInvalid: a name is no variable, is in `env` as well, or means no secret.
+  Result<void> CheckSecrets(const OrgId& org, const SecretMap& secrets, const EnvMap& env) const;
+  Task<Result<Sandbox>> RunSetSecrets(EntryPtr entry, SecretMap secrets);
+  // Tells the toolbox what commands find in their environment.
+  Task<Result<void>> Configure(EntryPtr entry);
 
   // --- lifecycle.cc
   Task<Result<Sandbox>> RunStart(EntryPtr entry);

@@ -55,7 +55,8 @@ class Toolbox {
 
 // The door out. `attach` takes over the sockets of a sandbox that has just started (or was
 // adopted); it serves until `detach`, which closes them all before it returns. `update`: the
-// network settings changed. `check` (may be empty) refuses settings that could not be kept.
+// network settings or the secrets changed. `check` (may be empty) refuses settings that could not
+// be kept.
 struct Door {
   std::function<Result<void>(const Network&)> check;
   std::function<Result<void>(const Sandbox&, proto::RunningBox)> attach;
@@ -106,6 +107,9 @@ struct Deps {
   Toolbox* toolbox = nullptr;
   identity::Previews* previews = nullptr;
   Door door;
+  // The placeholder of an organisation's secret; nothing if there is no such secret. Empty: there
+  // are none at all.
+  std::function<std::optional<std::string>(const OrgId&, const std::string& name)> placeholder;
   std::function<MachineFacts()> machine;
   std::function<WallTime()> wall = WallNow;
 };

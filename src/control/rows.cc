@@ -114,6 +114,9 @@ ALTER TABLE snapshot ADD COLUMN profile TEXT NOT NULL DEFAULT 'default';
                                        {"control", 5, R"sql(
 ALTER TABLE sandbox ADD COLUMN created_by TEXT NOT NULL DEFAULT '';
 ALTER TABLE sandbox ADD COLUMN policy TEXT NOT NULL DEFAULT '';
+)sql"},
+                                       {"control", 6, R"sql(
+ALTER TABLE sandbox ADD COLUMN secrets TEXT NOT NULL DEFAULT '{}';
 )sql"}};
 
 namespace {
@@ -160,23 +163,24 @@ constexpr std::string_view kSaveSandbox =
     "target, env, labels, is_public, cpu, memory_gib, disk_gib, auto_stop, auto_pause, "
     "auto_archive, auto_delete, ttl, network_block_all, network_allow_list, domain_allow_list, "
     "preview_generation, idempotency_key, created_at, updated_at, last_activity_at, state_since, "
-    "ttl_since, oom_kills, profile, created_by, policy) VALUES ($1, "
+    "ttl_since, oom_kills, profile, created_by, policy, secrets) VALUES ($1, "
     "$2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, "
-    "$22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35) ON CONFLICT (id) DO "
+    "$22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36) ON CONFLICT (id) "
+    "DO "
     "UPDATE SET "
     "state = $6, desired = "
     "$7, error_reason = $8, labels = $12, is_public = $13, cpu = $14, memory_gib = $15, disk_gib = "
     "$16, auto_stop = $17, auto_pause = $18, auto_archive = $19, auto_delete = $20, ttl = $21, "
     "network_block_all = $22, network_allow_list = $23, domain_allow_list = $24, "
     "preview_generation = $25, updated_at = $28, last_activity_at = $29, state_since = $30, "
-    "ttl_since = $31, oom_kills = $32, policy = $35";
+    "ttl_since = $31, oom_kills = $32, policy = $35, secrets = $36";
 
 constexpr std::string_view kLoadSandboxes =
     "SELECT id, org, name, snapshot, image, state, desired, error_reason, user_name, target, env, "
     "labels, is_public, cpu, memory_gib, disk_gib, auto_stop, auto_pause, auto_archive, "
     "auto_delete, ttl, network_block_all, network_allow_list, domain_allow_list, "
     "preview_generation, idempotency_key, created_at, updated_at, last_activity_at, state_since, "
-    "ttl_since, oom_kills, profile, created_by, policy FROM sandbox";
+    "ttl_since, oom_kills, profile, created_by, policy, secrets FROM sandbox";
 
 // Reads columns in the order of the SELECT.
 class Columns {
@@ -231,6 +235,7 @@ Sandbox SandboxOf(const store::Row& row) {
   s.profile = ProfileOf(c.Text());
   s.created_by = c.Text();
   s.network.policy = c.Text();
+  s.secrets = MapFromJson(c.Text());
   return s;
 }
 
@@ -294,7 +299,8 @@ Result<void> SaveSandbox(store::Db& db, const Sandbox& s) {
                                     s.oom_kills,
                                     proto::ProfileName(s.profile),
                                     s.created_by,
-                                    s.network.policy}));
+                                    s.network.policy,
+                                    MapToJson(s.secrets)}));
 }
 
 Result<void> DeleteSandboxRow(store::Db& db, const SandboxId& id) {

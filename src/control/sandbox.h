@@ -68,6 +68,8 @@ struct Network {
 };
 
 using EnvMap = std::map<std::string, std::string>;
+// Variables of the environment, each with the name of the secret whose placeholder it holds.
+using SecretMap = std::map<std::string, std::string>;
 using Labels = std::map<std::string, std::string>;
 
 struct Sandbox {
@@ -84,6 +86,7 @@ struct Sandbox {
   std::string created_by;  // the user whose key asked for it
   std::string target = "local";
   EnvMap env;  // what its creator gave; not what is injected
+  SecretMap secrets;
   Labels labels;
   bool is_public = false;
   Resources resources;
@@ -108,6 +111,7 @@ struct CreateRequest {
   std::string name;      // empty: the id
   std::string snapshot;  // empty: the default one; a name or an id
   EnvMap env;
+  SecretMap secrets;
   Labels labels;
   // Absent: the snapshot's, then the configured default.
   std::optional<double> cpu;

@@ -89,6 +89,9 @@ class Sandboxes {
   Task<Result<Sandbox>> SetLabels(SandboxId id, Labels labels);
   Task<Result<Sandbox>> SetIntervals(SandboxId id, IntervalsPatch patch);
   Task<Result<Sandbox>> SetNetwork(SandboxId id, NetworkPatch patch);
+  // Replaces them all: for requests at once, in the environment of commands that start from then
+  // on. kConflict for a paused one.
+  Task<Result<Sandbox>> SetSecrets(SandboxId id, SecretMap secrets);
   enum class Visibility { kPrivate, kPublic };
   Task<Result<Sandbox>> SetVisibility(SandboxId id, Visibility visibility);
 

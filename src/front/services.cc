@@ -64,6 +64,7 @@ Task<Result<UniqueFd>> Services::Start() {
   CO_RETURN_IF_ERROR(co_await SeedAdmin());
   CO_ASSIGN_OR_RETURN(policies_, co_await control::Policies::Open(*store_));
   egress_->UsePolicies(*policies_, [this](const SandboxId& id) { gateway_->PolicyChanged(id); });
+  CO_RETURN_IF_ERROR(co_await OpenSecrets());
   CO_RETURN_IF_ERROR(co_await bridge_->EndAbandoned());
   CO_RETURN_IF_ERROR(co_await WireControl());
   WireApi();
@@ -82,6 +83,17 @@ Task<Result<void>> Services::SeedAdmin() {
   co_return Ok();
 }
 
+Task<Result<void>> Services::OpenSecrets() {
+  CO_ASSIGN_OR_RETURN(secrets_, co_await identity::Secrets::Open(*store_, dir_ + "/secrets.key"));
+  credentials_ = std::make_unique<CredentialBook>(*secrets_);
+  secrets_->set_check([](const identity::SecretInfo& info) -> Result<void> {
+    RETURN_IF_ERROR(CredentialBook::Compile(info));
+    return Ok();
+  });
+  secrets_->set_on_changed([this](const OrgId& org) { credentials_->Refresh(org); });
+  co_return Ok();
+}
+
 Result<void> Services::WireGateway() {
   gateway::Deps deps;
   deps.policy = [this](const SandboxId& id) { return egress_->PolicyOf(id); };
@@ -91,6 +103,9 @@ Result<void> Services::WireGateway() {
     return ServeModel(std::move(id), exchange);
   };
   deps.authority = authority_.get();
+  deps.credentials = [this](const SandboxId& id) {
+    return credentials_ == nullptr ? nullptr : credentials_->Of(id);
+  };
   ASSIGN_OR_RETURN(deps.upstream_tls, net::TlsContext::MakeClient());
   deps.on_broken = [this](const SandboxId& id) {
     if (sandboxes_) sandboxes_->OnDoorBroken(id);
@@ -104,6 +119,7 @@ control::Door Services::MakeDoor() {
   door.check = [this](const control::Network& network) { return egress_->Check(network); };
   door.attach = [this](const control::Sandbox& sandbox, proto::RunningBox box) {
     egress_->Set(sandbox);
+    credentials_->Set(sandbox);
     std::vector<UniqueFd> sockets;
     sockets.push_back(std::move(box.sockets.tcp4));
     sockets.push_back(std::move(box.sockets.tcp6));
@@ -114,9 +130,11 @@ control::Door Services::MakeDoor() {
   door.detach = [this](const SandboxId& id) {
     gateway_->Detach(id);
     egress_->Forget(id);
+    credentials_->Forget(id);
   };
   door.update = [this](const control::Sandbox& sandbox) {
     egress_->Set(sandbox);
+    credentials_->Set(sandbox);
     gateway_->PolicyChanged(sandbox.id);
   };
   return door;
@@ -129,6 +147,12 @@ Task<Result<void>> Services::WireControl() {
   deps.toolbox = &toolbox_link_;
   deps.previews = previews_.get();
   deps.door = MakeDoor();
+  deps.placeholder = [this](const OrgId& org,
+                            const std::string& name) -> std::optional<std::string> {
+    const auto found = secrets_->FindByName(org, name);
+    if (!found) return std::nullopt;
+    return found->placeholder;
+  };
   deps.machine = [this] {
     control::MachineFacts facts = control::ReadMachineFacts(dir_);
     facts.room = room_;
@@ -153,6 +177,7 @@ void Services::WireApi() {
   deps.sandboxes = sandboxes_.get();
   deps.keys = keys_.get();
   deps.previews = previews_.get();
+  deps.secrets = secrets_.get();
   deps.resolver_pool = &resolver_pool_;
   deps.policies = egress_.get();
   deps.models = [this](http::Exchange& exchange, identity::Caller caller) {

@@ -8,6 +8,7 @@
 #include "api/api.h"
 #include "bridge/bridge.h"
 #include "control/links.h"
+#include "front/credential_book.h"
 #include "front/egress.h"
 #include "front/options.h"
 #include "gateway/gateway.h"
@@ -39,6 +40,7 @@ class Services {
  private:
   Services(Options options, Config config);
   Task<Result<void>> SeedAdmin();
+  Task<Result<void>> OpenSecrets();
   Result<void> WireGateway();
   Task<Result<void>> WireControl();
   void WireApi();
@@ -60,6 +62,8 @@ class Services {
   std::unique_ptr<Egress> egress_;
   std::unique_ptr<identity::Keys> keys_;
   std::unique_ptr<identity::Previews> previews_;
+  std::unique_ptr<identity::Secrets> secrets_;
+  std::unique_ptr<CredentialBook> credentials_;
   http::Client client_;
   std::unique_ptr<bridge::Bridge> bridge_;
   proto::RunnerClient runner_;

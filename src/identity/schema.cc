@@ -36,6 +36,25 @@ CREATE TABLE signed_preview (
   expires_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX signed_preview_sandbox ON signed_preview (sandbox);
+)sql"},
+                                       // Lists: one text to a line. sealed: see seal.h.
+                                       {"identity", 2, R"sql(
+CREATE TABLE secret (
+  id TEXT PRIMARY KEY,
+  org TEXT NOT NULL REFERENCES organisation(id) ON DELETE CASCADE,
+  name TEXT NOT NULL,
+  description TEXT NOT NULL,
+  placeholder TEXT NOT NULL UNIQUE,
+  hosts TEXT NOT NULL,
+  methods TEXT NOT NULL,
+  paths TEXT NOT NULL,
+  places TEXT NOT NULL,
+  header TEXT NOT NULL,
+  sealed TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  UNIQUE (org, name)
+) STRICT;
 )sql"}};
 
 }  // namespace cove::identity

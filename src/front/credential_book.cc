@@ -1,0 +1,91 @@
+#include "front/credential_book.h"
+
+#include <algorithm>
+
+#include "log/log.h"
+
+namespace cove::front {
+namespace {
+
+bool Named(const std::vector<std::string>& places, std::string_view place) {
+  return places.empty() || std::find(places.begin(), places.end(), place) != places.end();
+}
+
+bool IsMethod(std::string_view text) {
+  return !text.empty() && text.size() <= 32 &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+}
+
+}  // namespace
+
+Result<gateway::Credential> CredentialBook::Compile(const identity::SecretInfo& info) {
+  gateway::Credential out;
+  out.name = info.name;
+  out.placeholder = info.placeholder;
+  const identity::SecretBinding& binding = info.binding;
+  ASSIGN_OR_RETURN(out.header, gateway::CredentialHeader::Parse(binding.header));
+  out.in_header = Named(binding.places, "header");
+  out.in_query = Named(binding.places, "query");
+  out.in_body = Named(binding.places, "body");
+  std::vector<policy::PathPattern> paths;
+  for (const std::string& text : binding.paths) {
+    auto path = policy::PathPattern::Parse(text);
+    if (!path) return std::move(path).error().Wrap("path '" + text + "'");
+    paths.push_back(*std::move(path));
+  }
+  for (const std::string& method : binding.methods) {
+    if (!IsMethod(method)) return Error(Code::kInvalid, "methods are in capitals: \"GET\"");
+  }
+  for (const std::string& host : binding.hosts) {
+    auto rule = policy::ParseRule(host, policy::Layer::kNone);
+    if (!rule) return std::move(rule).error().Wrap("hosts");
+    if (rule->network) {
+      return Error(Code::kInvalid, "hosts: '" + host + "' is a network; a secret goes by name");
+    }
+    rule->methods = binding.methods;
+    rule->paths = paths;
+    out.scope.rules.push_back(*std::move(rule));
+  }
+  return out;
+}
+
+std::shared_ptr<const gateway::Vault> CredentialBook::VaultOf(const OrgId& org) {
+  auto& vault = vaults_[org];
+  if (vault != nullptr) return vault;
+  auto made = std::make_shared<gateway::Vault>();
+  for (identity::Secrets::WithValue& secret : secrets_.AllOf(org)) {
+    auto credential = Compile(secret.info);
+    if (!credential) {
+      log::Error("secret.unusable",
+                 {{"secret", secret.info.name}, {"error", credential.error().message()}});
+      continue;
+    }
+    credential->value = std::move(secret.value);
+    (*made)[secret.info.name] = std::make_shared<const gateway::Credential>(*std::move(credential));
+  }
+  vault = std::move(made);
+  return vault;
+}
+
+void CredentialBook::Set(const control::Sandbox& sandbox) {
+  Box box;
+  box.org = sandbox.org;
+  for (const auto& [env, name] : sandbox.secrets) box.attached.push_back(name);
+  box.credentials = std::make_shared<gateway::Credentials>(VaultOf(box.org), box.attached);
+  boxes_[sandbox.id] = std::move(box);
+}
+
+void CredentialBook::Refresh(const OrgId& org) {
+  vaults_.erase(org);
+  for (auto& [id, box] : boxes_) {
+    if (box.org != org) continue;
+    box.credentials = std::make_shared<gateway::Credentials>(VaultOf(org), box.attached);
+  }
+}
+
+std::shared_ptr<const gateway::Credentials> CredentialBook::Of(const SandboxId& id) const {
+  const auto it = boxes_.find(id);
+  return it == boxes_.end() ? nullptr : it->second.credentials;
+}
+
+}  // namespace cove::front
