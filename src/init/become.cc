@@ -152,6 +152,7 @@ Became BecomeBox(int control) {
   Child child(control);
   ResetSignals(child);
   GrowDescriptorTable(child);
+  BoundPrivileges(child);
   const ChildSockets sockets = BuildNetwork(child);
   child.EndPhase(kPhaseNetwork);
   // As far as any box goes: a shell waits here, and ends when the runner does.

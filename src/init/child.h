@@ -73,7 +73,10 @@ void BuildRoot(Child& child, const ChildRoot& root);
 // inner_userns.cc: a descriptor of the inner user namespace, which kToolboxUid owns.
 int MakeInnerUserNs(Child& child);
 
-// identity.cc: descriptors, limits, user. The runner has been told "ready" when it returns.
+// identity.cc: what no exec of the process will ever give it, and its limits; can be done ahead.
+void BoundPrivileges(Child& child);
+
+// identity.cc: descriptors, user. The runner has been told "ready" when it returns.
 void TakeIdentity(Child& child, const ChildIdentity& identity, const ChildSockets& sockets,
                   int inner_userns);
 

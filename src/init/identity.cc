@@ -63,13 +63,9 @@ void ClampLimits(Child& child) {
   child.Need(setrlimit(RLIMIT_CORE, &no_core), BoxStep::kPrivileges);
 }
 
-// From here on the process is the toolbox's uid with nothing. The empty bounding set keeps a setuid
-// file of the image from giving the toolbox itself anything; entering the inner user namespace
-// fills it again, for that namespace only. No no_new_privs: sudo has to work for its children.
+// From here on the process is the toolbox's uid with nothing. No no_new_privs: sudo has to work for
+// its children.
 void DropPrivileges(Child& child) {
-  for (int capability = 0; prctl(PR_CAPBSET_READ, capability) >= 0; ++capability) {
-    child.Need(prctl(PR_CAPBSET_DROP, capability), BoxStep::kPrivileges);
-  }
   child.Need(syscall(SYS_setgroups, 0, nullptr), BoxStep::kPrivileges);
   const auto id = boot::kToolboxUid;
   child.Need(syscall(SYS_setresgid, id, id, id), BoxStep::kPrivileges);
@@ -84,10 +80,18 @@ void DropPrivileges(Child& child) {
 
 }  // namespace
 
+// The empty bounding set keeps a setuid file of the image from giving the toolbox itself anything;
+// entering the inner user namespace fills it again, for that namespace only.
+void BoundPrivileges(Child& child) {
+  ClampLimits(child);
+  for (int capability = 0; prctl(PR_CAPBSET_READ, capability) >= 0; ++capability) {
+    child.Need(prctl(PR_CAPBSET_DROP, capability), BoxStep::kPrivileges);
+  }
+}
+
 void TakeIdentity(Child& child, const ChildIdentity& identity, const ChildSockets& sockets,
                   int inner_userns) {
   ArrangeDescriptors(child, identity, sockets, inner_userns);
-  ClampLimits(child);
   DropPrivileges(child);
   OpenStdio(child);
   child.EndPhase(kPhaseReady);

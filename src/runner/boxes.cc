@@ -75,19 +75,16 @@ Result<Attached> Boxes::AttachTo(const Box& box) const {
 }
 
 Task<Result<Attached>> Boxes::Create(proto::runner::BoxCreate request) {
+  // A claimed box that failed is made anew under its id.
+  if (const auto before = leaving_.find(request.id); before != leaving_.end()) {
+    const BoxPtr old = before->second;
+    co_await old->left.Wait();
+  }
   if (boxes_.contains(request.id)) {
     co_return Error(Code::kConflict, "box " + request.id.value + " exists already");
   }
   CO_RETURN_IF_ERROR(CheckRoom());
   CO_RETURN_IF_ERROR(image::ReadImage(deps_.data.images(), request.image));
-  // A claimed box that failed is made anew under its id.
-  if (const auto before = leaving_.find(request.id); before != leaving_.end()) {
-    const BoxPtr old = before->second;
-    co_await old->left.Wait();
-    if (boxes_.contains(request.id)) {
-      co_return Error(Code::kConflict, "box " + request.id.value + " exists already");
-    }
-  }
   auto box = std::make_shared<Box>();
   CO_ASSIGN_OR_RETURN(box->spec.slot, FreeSlot());
   box->spec.id = request.id;
@@ -99,8 +96,8 @@ Task<Result<Attached>> Boxes::Create(proto::runner::BoxCreate request) {
   box->ended.Set();
   boxes_[request.id] = box;
   const auto mine = co_await box->turn.Take();
-  auto made = co_await MakeFiles(box);
-  if (made) made = co_await Run(box);
+  Result<void> made = MakeFiles(box->spec);
+  if (made) made = co_await Run(box, Recorded::kNotYet);
   if (!made) {
     Trash(box);
     co_return std::move(made).error().Wrap("create the sandbox");
@@ -108,11 +105,10 @@ Task<Result<Attached>> Boxes::Create(proto::runner::BoxCreate request) {
   co_return AttachTo(*box);
 }
 
-Task<Result<void>> Boxes::MakeFiles(BoxPtr box) {
-  CO_RETURN_IF_ERROR(MakeDisk(box->spec));
-  CO_ASSIGN_OR_RETURN(const UniqueFd dir,
-                      image::MakeDir(deps_.data.boxes(), box->spec.id.value, 0700));
-  co_return WriteSpec(dir.get(), box->spec);
+Result<void> Boxes::MakeFiles(const BoxSpecRecord& spec) {
+  RETURN_IF_ERROR(MakeDisk(spec));
+  RETURN_IF_ERROR(image::MakeDir(deps_.data.boxes(), spec.id.value, 0700));
+  return Ok();
 }
 
 Result<void> Boxes::MakeDisk(const BoxSpecRecord& spec) {
@@ -122,7 +118,19 @@ Result<void> Boxes::MakeDisk(const BoxSpecRecord& spec) {
   return sandbox::WriteHosts(files, spec.hostname);
 }
 
-Task<Result<void>> Boxes::Run(BoxPtr box) {
+Result<void> Boxes::Record(const BoxSpecRecord& spec) const {
+  ASSIGN_OR_RETURN(const UniqueFd dir, OpenBoxDir(spec.id));
+  return WriteSpec(dir.get(), spec);
+}
+
+Task<void> StartInto(sandbox::NamespaceDriver* driver, sandbox::BoxSpec spec,
+                     std::optional<Result<sandbox::RunningBox>>* out) {
+  out->emplace(co_await driver->Start(std::move(spec)));
+}
+
+// A new box is recorded while its first process builds its root. What a killed runner started
+// before the record is no box, and the next runner ends it.
+Task<Result<void>> Boxes::Run(BoxPtr box, Recorded recorded) {
   const SandboxId id = box->spec.id;
   CO_ASSIGN_OR_RETURN(const auto info, image::ReadImage(deps_.data.images(), box->spec.image));
   // The disk commits a new directory later than the record of it is safe. A power cut between the
@@ -141,12 +149,17 @@ Task<Result<void>> Boxes::Run(BoxPtr box) {
   spec.socket_path = deps_.data.socket_path(id);
   spec.socket_gid = kFrontUid;
   spec.shares = deps_.shares.ForBox();
-  auto started = co_await deps_.driver.Start(std::move(spec));
-  if (!started) {
+  std::optional<Result<sandbox::RunningBox>> started;
+  async::TaskGroup starting;
+  starting.Spawn(StartInto(&deps_.driver, std::move(spec), &started));
+  co_await async::Yield();  // it runs until it waits for that process
+  Result<void> written = recorded == Recorded::kNotYet ? Record(box->spec) : Ok();
+  co_await starting.Join();
+  if (!*started) {
     co_await ClearRuntime(id);
-    co_return std::move(started).error();
+    co_return std::move(*started).error();
   }
-  box->running.emplace(*std::move(started));
+  box->running.emplace(**std::move(started));
   box->oom_kills = 0;
   box->dead.Reset();
   box->ended.Reset();
@@ -155,8 +168,10 @@ Task<Result<void>> Boxes::Run(BoxPtr box) {
   record.pid = box->running->pid;
   record.start_time = box->running->start_time;
   record.boot_id = boot_id_;
-  auto dir = OpenBoxDir(id);
-  auto written = dir ? WriteRun(dir->get(), record) : Result<void>(dir.error());
+  if (written) {
+    auto dir = OpenBoxDir(id);
+    written = dir ? WriteRun(dir->get(), record) : Result<void>(dir.error());
+  }
   if (!written) {
     // A box that a later runner could not find must not run.
     if (auto killed = co_await Kill(box); !killed) {
@@ -215,7 +230,7 @@ Task<Result<Attached>> Boxes::Start(SandboxId id) {
   // Its end may be known to the kernel and not yet cleared here.
   if (!box->running) {
     co_await box->ended.Wait();
-    auto run = co_await Run(box);
+    auto run = co_await Run(box, Recorded::kAlready);
     if (!run) co_return std::move(run).error().Wrap("start the sandbox");
   }
   co_return AttachTo(*box);
@@ -257,8 +272,8 @@ Task<Result<void>> Boxes::Kill(BoxPtr box) {
   co_return Ok();
 }
 
-// Answered once nothing of it lives and it is out of sight. Its cgroups, mounts and files go behind;
-// what a killed runner leaves of them, the next one removes.
+// Answered once nothing of it lives and it is out of sight. Its cgroups, mounts and files go
+// behind; what a killed runner leaves of them, the next one removes.
 Task<Result<void>> Boxes::Delete(SandboxId id) {
   CO_ASSIGN_OR_RETURN(BoxPtr box, Find(id));
   box->deleting = true;  // a graceful stop that is under way waits no longer

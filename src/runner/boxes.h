@@ -104,9 +104,11 @@ class Boxes {
   Result<void> CheckRoom() const;
   Result<void> Apply(const Box& box, const proto::runner::Limits& limits);
   Result<Attached> AttachTo(const Box& box) const;
-  Task<Result<void>> MakeFiles(BoxPtr box);
+  Result<void> MakeFiles(const BoxSpecRecord& spec);
+  Result<void> Record(const BoxSpecRecord& spec) const;
   Result<void> MakeDisk(const BoxSpecRecord& spec);
-  Task<Result<void>> Run(BoxPtr box);
+  enum class Recorded { kAlready, kNotYet };
+  Task<Result<void>> Run(BoxPtr box, Recorded recorded);
   Task<void> Watch(BoxPtr box);
   Task<void> WatchOom(BoxPtr box);
   Result<void> Thaw(const BoxPtr& box);
