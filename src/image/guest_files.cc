@@ -96,7 +96,7 @@ std::vector<GuestFile> EtcFiles(std::string_view host_passwd, std::string_view h
       File("etc/sudoers",
            "Defaults env_reset,!requiretty,!use_pty\n"
            "Defaults secure_path=\"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\"\n"
-           "Defaults env_keep += \"DEBIAN_FRONTEND LANG COVE_SANDBOX_ID\"\n"
+           "Defaults env_keep += \"DEBIAN_FRONTEND LANG LC_CTYPE COVE_SANDBOX_ID\"\n"
            "root ALL=(ALL:ALL) ALL\n"
            "@includedir /etc/sudoers.d\n",
            0440),

@@ -19,6 +19,11 @@ bool IsName(const std::string& name) {
   return !name.empty() && letter(name[0]) && std::all_of(name.begin(), name.end(), rest);
 }
 
+bool Has(const EnvList& all, const std::string& name) {
+  return std::any_of(all.begin(), all.end(),
+                     [&name](const auto& entry) { return entry.first == name; });
+}
+
 void Put(EnvList* all, const EnvList& more) {
   for (const auto& [name, value] : more) {
     const auto same = [&name](const auto& entry) { return entry.first == name; };
@@ -56,11 +61,14 @@ std::vector<std::string> MakeEnv(const Account& account, const std::string& shel
       {"USER", account.name},
       {"LOGNAME", account.name},
       {"SHELL", shell},
-      {"LANG", "C.UTF-8"},
   };
   if (terminal) all.emplace_back("TERM", "xterm-256color");
   Put(&all, sandbox);
   Put(&all, request);
+  // UTF-8, and else the C locale that is in every program. LANG=C.UTF-8 means the same and makes
+  // each program open 26 files for it.
+  const bool chosen = Has(all, "LANG") || Has(all, "LC_ALL") || Has(all, "LC_CTYPE");
+  if (!chosen) all.emplace_back("LC_CTYPE", "C.UTF-8");
   std::vector<std::string> out;
   out.reserve(all.size());
   for (const auto& [name, value] : all) out.push_back(name + "=" + value);

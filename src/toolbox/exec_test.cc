@@ -25,7 +25,7 @@ TEST_F(ExecTest, MergesInTheOrderWritten) {
 TEST_F(ExecTest, GivesTheEnvironmentOfTheUser) {
   ASSERT_TRUE(Get(client_->Configure({{"A", "1"}, {"B", "2"}})));
   ExecRequest r;
-  r.command = "echo $A $B $HOME $PWD $LANG; echo $PATH | cut -d: -f1";
+  r.command = "echo $A $B $HOME $PWD $LC_CTYPE; echo $PATH | cut -d: -f1";
   r.env = {{"B", "3"}};
   EXPECT_EQ(Run(r).out, "1 3 " + home_ + " " + home_ + " C.UTF-8\n" + home_ + "/.local/bin\n");
 }

@@ -114,6 +114,8 @@ void SetShellVariables(const ChildPlan& plan, const char* path) {
 void Execute(const ChildPlan& plan) {
   int error = ENOENT;
   for (const char* path : plan.candidates) {
+    // A fifth of the price of an execve that finds nothing.
+    if (access(path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR)) continue;
     if (!plan.shell_argv.empty()) SetShellVariables(plan, path);
     execve(path, plan.argv.data(), plan.env.data());
     if (errno != ENOENT && errno != ENOTDIR) error = errno;
