@@ -37,6 +37,7 @@ class FakeRunner final : public control::Runner, public control::Toolbox {
   }
   Task<Result<void>> DeleteImage(ImageId) override { co_return Ok(); }
   Task<Result<void>> Configure(std::string, proto::toolbox::EnvList) override { co_return Ok(); }
+  Task<Result<void>> Try(std::string) override { co_return Ok(); }
   Task<Result<uint32_t>> Running(std::string) override { co_return 0u; }
   Task<Result<void>> StopClocks(std::string) override { co_return Ok(); }
   Task<Result<void>> StartClocks(std::string) override { co_return Ok(); }

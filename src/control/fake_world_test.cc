@@ -180,6 +180,10 @@ Task<Result<void>> FakeWorld::Configure(std::string socket, proto::toolbox::EnvL
   });
 }
 
+Task<Result<void>> FakeWorld::Try(std::string) {
+  co_return co_await Step("Try", [] { return Ok(); });
+}
+
 Task<Result<uint32_t>> FakeWorld::Running(std::string) {
   CO_RETURN_IF_ERROR(co_await Step("Running", [] { return Ok(); }));
   co_return running;

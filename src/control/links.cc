@@ -63,6 +63,14 @@ Task<Result<void>> ToolboxLink::Configure(std::string socket, proto::toolbox::En
   co_return co_await client.Configure(std::move(env));
 }
 
+Task<Result<void>> ToolboxLink::Try(std::string socket) {
+  proto::toolbox::ToolboxClient client(std::move(socket));
+  proto::toolbox::ExecRequest request;
+  request.argv = {"true"};
+  CO_RETURN_IF_ERROR(co_await client.Run(std::move(request)));
+  co_return Ok();
+}
+
 Task<Result<uint32_t>> ToolboxLink::Running(std::string socket) {
   proto::toolbox::ToolboxClient client(std::move(socket));
   CO_ASSIGN_OR_RETURN(const proto::toolbox::InfoReply info, co_await client.Info());

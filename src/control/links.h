@@ -32,6 +32,7 @@ class RunnerLink final : public Runner {
 class ToolboxLink final : public Toolbox {
  public:
   Task<Result<void>> Configure(std::string socket, proto::toolbox::EnvList env) override;
+  Task<Result<void>> Try(std::string socket) override;
   Task<Result<uint32_t>> Running(std::string socket) override;
   Task<Result<void>> StopClocks(std::string socket) override;
   Task<Result<void>> StartClocks(std::string socket) override;

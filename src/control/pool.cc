@@ -141,8 +141,7 @@ Task<Result<void>> Pool::MakeOne(BoxCreate request) {
                                           Now() + deps_.start_deadline, "making a box ahead");
   Result<void> answers = Ok();
   if (box) {
-    // Also brings in what a first answer costs.
-    answers = co_await async::WithDeadline(deps_.toolbox->Configure(box->info.toolbox_socket, {}),
+    answers = co_await async::WithDeadline(deps_.toolbox->Try(box->info.toolbox_socket),
                                            Now() + kAnswerDeadline, "reaching its toolbox");
   } else {
     answers = box.error();
