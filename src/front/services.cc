@@ -1,5 +1,7 @@
 #include "front/services.h"
 
+#include <fmt/format.h>
+
 #include "front/rows.h"
 #include "log/log.h"
 
@@ -159,6 +161,14 @@ Task<Result<void>> Services::WireControl() {
     return facts;
   };
   runner_.set_on_room([this](const proto::Room& room) { room_ = room; });
+  deps.on_oom = [this](const control::Sandbox& sandbox, uint64_t kills) {
+    audit::Record record;
+    record.kind = audit::Kind::kOom;
+    record.sandbox = sandbox.id;
+    record.kills = kills;
+    record.detail = fmt::format("limit {:g} GiB", sandbox.resources.memory_gib);
+    audit_->AppendLater(std::move(record));
+  };
   CO_ASSIGN_OR_RETURN(sandboxes_, co_await control::Sandboxes::Open(deps, config_.control));
   runner_.set_on_exited(
       [this](const proto::runner::BoxExited& event) { sandboxes_->OnBoxExited(event); });

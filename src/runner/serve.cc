@@ -20,6 +20,7 @@
 #include "runner/idmap_check.h"
 #include "runner/options.h"
 #include "runner/requests.h"
+#include "runner/self_report.h"
 #include "sys/cgroup.h"
 
 namespace cove::runner {
@@ -84,6 +85,7 @@ class Server {
          Shares shares);
   FrontProcess::Settings FrontSettings(const Options& options);
   void OnReady();
+  Result<std::vector<Finding>> Findings() const;
 
   DataDir data_;
   std::unique_ptr<Disk> disk_;
@@ -140,18 +142,17 @@ Server::Server(const Options& options, DataDir data, std::unique_ptr<Disk> disk,
       config_(std::move(config)),
       ephemeral_(options.ephemeral),
       jobs_(data_),
-      boxes_({*driver_, data_, jobs_, *disk_, uids_,
-              [this](const proto::runner::BoxExited& event) {
-                front_.SendEvent(proto::runner::Type::kBoxExited, event);
-              },
-              [this](const proto::runner::BoxOom& event) {
-                front_.SendEvent(proto::runner::Type::kBoxOom, event);
-              },
-              [this](const proto::Room& room) {
-                front_.SendEvent(proto::runner::Type::kRoom, room);
-              },
-              std::move(shares),
-              options.images.empty() ? Boxes::Deps::Images::kOwn : Boxes::Deps::Images::kBorrowed}),
+      boxes_(
+          {*driver_, data_, jobs_, *disk_, uids_,
+           [this](const proto::runner::BoxExited& event) {
+             front_.SendEvent(proto::runner::Type::kBoxExited, event);
+           },
+           [this](const proto::runner::BoxOom& event) {
+             front_.SendEvent(proto::runner::Type::kBoxOom, event);
+           },
+           [this](const proto::Room& room) { front_.SendEvent(proto::runner::Type::kRoom, room); },
+           std::move(shares),
+           options.images.empty() ? Boxes::Deps::Images::kOwn : Boxes::Deps::Images::kBorrowed}),
       requests_(boxes_, jobs_, data_),
       front_(FrontSettings(options)) {}
 
@@ -182,8 +183,10 @@ void Server::OnReady() {
 
 Task<Result<void>> Server::Run() {
   CO_RETURN_IF_ERROR(co_await boxes_.Recover());
+  CO_ASSIGN_OR_RETURN(UniqueFd doctors, ListenForDoctor(data_.runner_path()));
   async::TaskGroup watch;
   watch.Spawn(boxes_.WatchRoom());
+  watch.Spawn(AnswerDoctors(std::move(doctors), [this] { return Findings(); }));
   auto ended = co_await front_.Run();
   // What the front asked for last is finished, so that the next server finds nothing half done.
   const TimePoint deadline = Now() + kDrainWait;
@@ -193,6 +196,12 @@ Task<Result<void>> Server::Run() {
   co_await jobs_.DrainTrash(deadline);
   if (boxes_.List().empty()) uids_.Release();
   co_return ended;
+}
+
+Result<std::vector<Finding>> Server::Findings() const {
+  ASSIGN_OR_RETURN(const DiskFacts disk, disk_->Facts());
+  ASSIGN_OR_RETURN(const proto::Room room, boxes_.RoomNow());
+  return ExamineSelf(data_.path(), disk, room, boxes_.List().size());
 }
 
 void Server::OnSignal() {
