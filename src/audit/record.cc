@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <boost/json/object.hpp>
-#include <optional>
 
 #include "base/text.h"
 #include "json/json.h"
@@ -15,18 +14,6 @@ namespace {
 
 constexpr std::pair<Kind, std::string_view> kKinds[] = {
     {Kind::kDecision, "decision"}, {Kind::kClose, "close"}, {Kind::kOom, "oom"}};
-
-std::string_view KindName(Kind kind) {
-  return std::find_if(std::begin(kKinds), std::end(kKinds),
-                      [kind](const auto& one) { return one.first == kind; })
-      ->second;
-}
-std::optional<Kind> KindOf(std::string_view name) {
-  for (const auto& [kind, its_name] : kKinds) {
-    if (its_name == name) return kind;
-  }
-  return std::nullopt;
-}
 
 std::string Text(const json::Object& object, std::string_view key) {
   return json::GetString(object, key).value_or("");
@@ -45,6 +32,18 @@ void PutNumber(json::Object& out, std::string_view key, uint64_t value) {
 }
 
 }  // namespace
+
+std::string_view KindName(Kind kind) {
+  return std::find_if(std::begin(kKinds), std::end(kKinds),
+                      [kind](const auto& one) { return one.first == kind; })
+      ->second;
+}
+std::optional<Kind> KindOf(std::string_view name) {
+  for (const auto& [kind, its_name] : kKinds) {
+    if (its_name == name) return kind;
+  }
+  return std::nullopt;
+}
 
 std::string CleanText(std::string_view text) {
   static constexpr char kDigits[] = "0123456789abcdef";

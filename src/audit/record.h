@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -60,6 +61,10 @@ struct Record {
 
   bool operator==(const Record&) const = default;
 };
+
+// How a kind stands in the files. KindOf: nothing for what is none.
+std::string_view KindName(Kind kind);
+std::optional<Kind> KindOf(std::string_view name);
 
 // Visible ASCII as it is, a backslash doubled, every other byte as \xNN, cut to kFieldBytesMax.
 std::string CleanText(std::string_view text);
