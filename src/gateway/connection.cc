@@ -113,6 +113,11 @@ void Connection::Deny(Reason reason, std::string channel, std::string host,
 
 Task<bool> Connection::Open(Ledger& ledger, std::string channel, std::string host,
                             const Decision& decision) {
+  const Reason limit = ledger.lease().Take(box_.usage, decision.limits);
+  if (limit != Reason::kAllowed) {
+    Deny(limit, std::move(channel), std::move(host), decision);
+    co_return false;
+  }
   const auto opened = co_await ledger.Open(Row(std::move(channel), std::move(host), decision));
   if (!opened) log::Error("gateway.audit_failed", {{"error", opened.error().message()}});
   co_return opened.ok();
@@ -159,8 +164,12 @@ Task<void> Connection::Run() {
   if (!FindDestination()) co_return;
   policy_ = box_.Policy();
   if (policy_ == nullptr) {
-    Deny(Reason::kPolicyUnavailable, "tcp", "");
-    co_return;
+    if (port() != kHttpPort) {
+      Deny(Reason::kPolicyUnavailable, "tcp", "");
+      co_return;
+    }
+    // An empty one denies everything; who speaks HTTP gets to read why.
+    policy_ = std::make_shared<const policy::Policy>();
   }
   FindStandIn();
   if (stand_in_ == kProxyHost) {

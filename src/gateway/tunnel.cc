@@ -16,8 +16,35 @@ Task<void> PumpAndTell(net::ByteStream& a, net::ByteStream& b, net::PumpTotals* 
 }
 
 Reason ReasonOf(const Error& error) {
+  if (error.code() == Code::kExhausted) return Reason::kUsedUp;
   return error.code() == Code::kTimeout ? Reason::kIdle : Reason::kBroken;
 }
+
+// The client's end where rules limit the bytes: what would be too much breaks it.
+class MeteredStream final : public net::ByteStream {
+ public:
+  MeteredStream(net::ByteStream& inner, Lease& lease) : inner_(inner), lease_(lease) {}
+  Task<Result<size_t>> Read(std::span<char> buffer) override {
+    inner_.set_read_timeout(read_timeout());
+    CO_ASSIGN_OR_RETURN(const size_t n, co_await inner_.Read(buffer));
+    if (!lease_.Spend(n)) co_return UsedUp();
+    co_return n;
+  }
+  Task<Result<void>> Write(std::string_view bytes) override {
+    if (!lease_.Spend(bytes.size())) co_return UsedUp();
+    inner_.set_write_timeout(write_timeout());
+    co_return co_await inner_.Write(bytes);
+  }
+  Task<Result<void>> CloseWrite() override { return inner_.CloseWrite(); }
+  void MarkAborted() override { inner_.MarkAborted(); }
+
+ private:
+  static Error UsedUp() {
+    return {Code::kExhausted, std::string(policy::ReasonText(Reason::kUsedUp))};
+  }
+  net::ByteStream& inner_;
+  Lease& lease_;
+};
 
 }  // namespace
 
@@ -36,9 +63,11 @@ Task<void> RunTunnel(Box& box, net::ByteStream& client, net::ByteStream& server,
   net::PumpTotals totals;
   Result<void> result;
   async::Event done;
+  MeteredStream metered(client, ledger.lease());
+  net::ByteStream& counted = ledger.lease().counts_bytes() ? metered : client;
   async::TaskGroup group;
   group.Spawn(
-      PumpAndTell(client, server, &totals, box.deps.limits.tunnel_idle_timeout, &result, &done));
+      PumpAndTell(counted, server, &totals, box.deps.limits.tunnel_idle_timeout, &result, &done));
   const Flows::Member member(box.flows, done);
   while (!done.is_set()) {
     if (!still_allowed()) {
