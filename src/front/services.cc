@@ -88,10 +88,7 @@ Task<Result<void>> Services::SeedAdmin() {
 Task<Result<void>> Services::OpenSecrets() {
   CO_ASSIGN_OR_RETURN(secrets_, co_await identity::Secrets::Open(*store_, dir_ + "/secrets.key"));
   credentials_ = std::make_unique<CredentialBook>(*secrets_);
-  secrets_->set_check([](const identity::SecretInfo& info) -> Result<void> {
-    RETURN_IF_ERROR(CredentialBook::Compile(info));
-    return Ok();
-  });
+  secrets_->set_check(&CredentialBook::Check);
   secrets_->set_on_changed([this](const OrgId& org) { credentials_->Refresh(org); });
   co_return Ok();
 }
@@ -153,7 +150,7 @@ Task<Result<void>> Services::WireControl() {
                             const std::string& name) -> std::optional<std::string> {
     const auto found = secrets_->FindByName(org, name);
     if (!found) return std::nullopt;
-    return found->placeholder;
+    return CredentialBook::Variable(*found);
   };
   deps.machine = [this] {
     control::MachineFacts facts = control::ReadMachineFacts(dir_);

@@ -5,6 +5,7 @@
 #include "gateway/first_bytes.h"
 #include "gateway/http_forward.h"
 #include "gateway/ledger.h"
+#include "gateway/ssh_agent.h"
 #include "gateway/proxy.h"
 #include "gateway/tunnel.h"
 #include "log/log.h"
@@ -197,6 +198,10 @@ Task<void> Connection::Go() {
       Deny(by_stand_in_.reason, "tcp", *stand_in_, by_stand_in_);
       co_return;
     }
+  } else if (port() == kSshAgentPort) {
+    socket_->set_read_timeout({});
+    co_await ServeSshAgent(box_, std::move(socket_));
+    co_return;
   } else if (port() != kHttpPort) {
     Deny(Reason::kPortNotAllowed, "tcp", *stand_in_);
     co_return;
