@@ -414,7 +414,8 @@ Task<void> HttpForward::Upgrade(http::Exchange& exchange, http::ClientResponse& 
   auto client = co_await exchange.TakeOver(std::move(head));
   if (!client || server == nullptr) co_return;
   const auto still_allowed = [this, &passage] { return StillAllowed(passage.verdict); };
-  co_await RunTunnel(box_, **client, *server, ledger, still_allowed);
+  StreamTunnel tunnel(**client, *server);
+  co_await RunTunnel(box_, tunnel, ledger, still_allowed);
 }
 
 }  // namespace cove::gateway

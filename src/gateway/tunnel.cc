@@ -9,9 +9,8 @@ namespace {
 
 using policy::Reason;
 
-Task<void> PumpAndTell(net::ByteStream& a, net::ByteStream& b, net::PumpTotals* totals,
-                       Duration idle, Result<void>* result, async::Event* done) {
-  *result = co_await net::Pump(a, b, totals, idle);
+Task<void> RunAndTell(Tunnel& tunnel, Duration idle, Result<void>* result, async::Event* done) {
+  *result = co_await tunnel.Run(idle);
   done->Set();
 }
 
@@ -27,11 +26,11 @@ class MeteredStream final : public net::ByteStream {
   Task<Result<size_t>> Read(std::span<char> buffer) override {
     inner_.set_read_timeout(read_timeout());
     CO_ASSIGN_OR_RETURN(const size_t n, co_await inner_.Read(buffer));
-    if (!lease_.Spend(n)) co_return UsedUp();
+    CO_RETURN_IF_ERROR(SpendBytes(lease_, n));
     co_return n;
   }
   Task<Result<void>> Write(std::string_view bytes) override {
-    if (!lease_.Spend(bytes.size())) co_return UsedUp();
+    CO_RETURN_IF_ERROR(SpendBytes(lease_, bytes.size()));
     inner_.set_write_timeout(write_timeout());
     co_return co_await inner_.Write(bytes);
   }
@@ -39,35 +38,36 @@ class MeteredStream final : public net::ByteStream {
   void MarkAborted() override { inner_.MarkAborted(); }
 
  private:
-  static Error UsedUp() {
-    return {Code::kExhausted, std::string(policy::ReasonText(Reason::kUsedUp))};
-  }
   net::ByteStream& inner_;
   Lease& lease_;
 };
 
 }  // namespace
 
-Task<void> RunTunnel(Box& box, net::ByteStream& client, net::ByteStream& server, Ledger& ledger,
-                     StillAllowed still_allowed) {
+Result<void> SpendBytes(Lease& lease, uint64_t bytes) {
+  if (lease.Spend(bytes)) return Ok();
+  return Error(Code::kExhausted, std::string(policy::ReasonText(Reason::kUsedUp)));
+}
+
+Task<Result<void>> StreamTunnel::Run(Duration idle) {
+  if (lease() == nullptr) co_return co_await net::Pump(client_, server_, &totals_, idle);
+  MeteredStream metered(client_, *lease());
+  co_return co_await net::Pump(metered, server_, &totals_, idle);
+}
+
+Task<void> RunTunnel(Box& box, Tunnel& tunnel, Ledger& ledger, StillAllowed still_allowed) {
   struct AbortUnlessDone {
-    net::ByteStream& a;
-    net::ByteStream& b;
+    Tunnel& tunnel;
     bool done = false;
     ~AbortUnlessDone() {
-      if (done) return;
-      a.MarkAborted();
-      b.MarkAborted();
+      if (!done) tunnel.Abort();
     }
-  } guard{client, server};
-  net::PumpTotals totals;
+  } guard{tunnel};
   Result<void> result;
   async::Event done;
-  MeteredStream metered(client, ledger.lease());
-  net::ByteStream& counted = ledger.lease().counts_bytes() ? metered : client;
+  if (ledger.lease().counts_bytes()) tunnel.Meter(ledger.lease());
   async::TaskGroup group;
-  group.Spawn(
-      PumpAndTell(counted, server, &totals, box.deps.limits.tunnel_idle_timeout, &result, &done));
+  group.Spawn(RunAndTell(tunnel, box.deps.limits.tunnel_idle_timeout, &result, &done));
   const Flows::Member member(box.flows, done);
   while (!done.is_set()) {
     if (!still_allowed()) {

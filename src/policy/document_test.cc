@@ -112,6 +112,14 @@ TEST(DocumentTest, LimitsAreSpeltInOneWay) {
                 "10.0.0.0/8:22 connections=8 bytes=2000000 rate=60/60s log=requests"}));
 }
 
+TEST(DocumentTest, AControlCharacterIsRefusedAtItsPlace) {
+  using namespace std::string_literals;
+  EXPECT_THAT(ErrorOf("allow = []\n[[\0rule]]"s), HasSubstr("2"));
+  EXPECT_THAT(ErrorOf("[[\0rule]]"s), HasSubstr("a control character"));
+  EXPECT_THAT(ErrorOf("# \x7f"s), HasSubstr("a control character"));
+  EXPECT_EQ(ErrorOf("allow = []\r\n\tdeny = []\n"s), "accepted");
+}
+
 TEST(DocumentTest, ANameWithANulIsRefused) {
   EXPECT_FALSE(ParseJson(R"({"allow": ["allowed.test\u0000.evil.test"]})", Layer::kSandbox));
 }
