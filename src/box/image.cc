@@ -212,7 +212,8 @@ Result<ImageWish> WishedImage(const Args& args, const World& world, const std::s
   return out;
 }
 
-Task<Result<BoxImage>> EnsureImage(ImageWish wish, std::string base, std::string config, OnProgress say) {
+Task<Result<BoxImage>> EnsureImage(ImageWish wish, std::string base, std::string config,
+                                   OnProgress say) {
   const std::string name = SnapshotName(wish, HostState());
   const std::string mark = base + "/built/" + name;
   BoxImage out{name, base + "/images", {}};

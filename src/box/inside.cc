@@ -59,12 +59,13 @@ tb::ExecRequest Inside::Request(std::vector<std::string> argv) const {
 }
 
 // The status of an answer, "000" for none, or why it could not be asked.
-Task<Result<std::string>> Inside::Fetch(std::string url, seconds limit) {
+Task<Result<std::string>> Inside::Fetch(std::string url, seconds limit, Way way) {
   auto run = co_await toolbox_.Run(
       Request({"/bin/sh", "-c",
-               "command -v curl >/dev/null || exit 127; exec curl -sS -o /dev/null -w "
-               "'%{http_code}' --max-time \"$1\" \"$2\"",
-               "sh", std::to_string(limit.count()), std::move(url)}));
+               "command -v curl >/dev/null || exit 127; exec curl -ksS -o /dev/null -w "
+               "'%{http_code}' --max-time \"$1\" --noproxy \"$3\" \"$2\"",
+               "sh", std::to_string(limit.count()), std::move(url),
+               way == Way::kDirect ? "*" : p_.no_proxy + "," + kModelsHost}));
   if (!run) co_return std::move(run).error();
   if (run->status.code == 127) {
     co_return Error(Code::kUnavailable, "Required command 'curl' not found in PATH");
@@ -77,7 +78,7 @@ Task<Result<void>> Inside::CheckDenied() {
   const auto& names = p_.domains.names;
   const bool wanted = std::find(names.begin(), names.end(), "example.com") != names.end();
   if (url.empty()) url = wanted ? "https://example.net" : "https://example.com";
-  CO_ASSIGN_OR_RETURN(const std::string status, co_await Fetch(url, kDeniedFor));
+  CO_ASSIGN_OR_RETURN(const std::string status, co_await Fetch(url, kDeniedFor, Way::kDirect));
   if (status == "000") co_return Ok();
   co_return Error(Code::kUnavailable, "Firewall verification failed: " + url + " was reached.");
 }
@@ -89,7 +90,7 @@ Task<Result<void>> Inside::CheckReached() {
   std::string status;
   for (int i = 0; i < kTries; ++i) {
     if (i > 0) co_await async::Sleep(kBetweenTries);
-    CO_ASSIGN_OR_RETURN(status, co_await Fetch(url, kReachedFor));
+    CO_ASSIGN_OR_RETURN(status, co_await Fetch(url, kReachedFor, Way::kAsTold));
     // The gateway's own words when it cannot reach the provider.
     if (status != "000" && status != "502" && status != "503" && status != "504") co_return Ok();
   }

@@ -22,7 +22,8 @@ class Inside {
 
  private:
   proto::toolbox::ExecRequest Request(std::vector<std::string> argv) const;
-  Task<Result<std::string>> Fetch(std::string url, seconds limit);
+  enum class Way { kAsTold, kDirect };  // by the proxy of the environment, or not
+  Task<Result<std::string>> Fetch(std::string url, seconds limit, Way way);
   Task<Result<void>> CheckDenied();
   Task<Result<void>> CheckReached();
   Task<Result<void>> CheckIgnored();

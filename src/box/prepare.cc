@@ -138,6 +138,13 @@ Result<Prepared> Prepare(Args args, const World& world) {
   Say("Allowed domains from: " + out.domains.sources);
   out.no_proxy = world.env("NO_PROXY");
   if (out.no_proxy.empty()) out.no_proxy = kNoProxy;
+  if (!out.reach.proxy.address.empty()) {
+    const std::string proxy = out.reach.proxy.Url();
+    RETURN_IF_ERROR(environment.Write(".npmrc",
+                                      "# written by cove box\nproxy=" + proxy + "\nhttps-proxy=" +
+                                          proxy + "\nnoproxy=" + out.no_proxy + "\n",
+                                      0644));
+  }
   out.operators_file = world.env("COVE_BOX_CONFIG");
   if (!out.operators_file.empty()) {
     out.operators_file = Absolute(out.operators_file, world);

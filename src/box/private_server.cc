@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -48,17 +47,14 @@ std::vector<char*> Pointers(std::vector<std::string>& words) {
 }
 
 // Between fork and exec: async-signal-safe calls only.
-[[noreturn]] void Become(pid_t parent, int output, int log, const std::vector<int>& kept,
+[[noreturn]] void Become(int input, int output, int log, const std::vector<int>& kept,
                          char* const* argv, char* const* env) {
   setsid();  // a Ctrl-C at the terminal is Codex's
-  prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
-  if (getppid() != parent) _exit(1);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
   signal(SIGPIPE, SIG_DFL);
-  const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-  dup2(null, STDIN_FILENO);
+  dup2(input, STDIN_FILENO);
   dup2(output, STDOUT_FILENO);
   dup2(log, STDERR_FILENO);
   for (const int fd : kept) fcntl(fd, F_SETFD, 0);
@@ -72,6 +68,7 @@ PrivateServer::PrivateServer(PrivateServer&& other) noexcept
     : pid_(std::exchange(other.pid_, 0)),
       pidfd_(std::move(other.pidfd_)),
       output_(std::move(other.output_)),
+      leash_(std::move(other.leash_)),
       log_(std::move(other.log_)),
       url_(std::move(other.url_)),
       key_(std::move(other.key_)) {}
@@ -88,8 +85,8 @@ Task<Result<PrivateServer>> PrivateServer::Start(ServerOptions options) {
   server.key_ = RandomHex(24);
   server.log_ = options.log;
   options.env.emplace_back("COVE_ADMIN_KEY", server.key_);
-  std::vector<std::string> words = {"cove",   "serve",      "--listen", "127.0.0.1:0",
-                                    "--data", options.data, "--shells", "1"};
+  std::vector<std::string> words = {"cove",       "serve",    "--listen", "127.0.0.1:0", "--data",
+                                    options.data, "--shells", "1",        "--ephemeral"};
   if (!options.config.empty()) words.insert(words.end(), {"--config", options.config});
   words.insert(words.end(), options.args.begin(), options.args.end());
   std::vector<std::string> env = EnvironmentWith(options.env);
@@ -98,17 +95,21 @@ Task<Result<PrivateServer>> PrivateServer::Start(ServerOptions options) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) co_return Error::FromErrno("pipe");
   server.output_.Reset(ends[0]);
-  const UniqueFd theirs(ends[1]);
+  UniqueFd theirs(ends[1]);
   const UniqueFd log(
       open(options.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!log) co_return Error::FromErrno("open " + options.log);
-  const pid_t parent = getpid();
+  int leash[2];
+  if (pipe2(leash, O_CLOEXEC) != 0) co_return Error::FromErrno("pipe");
+  const UniqueFd input(leash[0]);
+  server.leash_.Reset(leash[1]);
   const pid_t pid = fork();
   if (pid == 0) {
-    Become(parent, theirs.get(), log.get(), options.kept, argv.data(), envp.data());
+    Become(input.get(), theirs.get(), log.get(), options.kept, argv.data(), envp.data());
   }
   if (pid < 0) co_return Error::FromErrno("start a server");
   server.pid_ = pid;
+  theirs.Reset();  // its end is the server's end
   CO_ASSIGN_OR_RETURN(server.pidfd_, sys::PidfdOpen(pid));
   CO_RETURN_IF_ERROR(co_await server.AwaitReady());
   co_return std::move(server);

@@ -1,5 +1,5 @@
 // PrivateServer: a `cove serve` of this box's own, which nobody else knows the key of. It ends when
-// this process does, whatever way, and its sandboxes with it (--ephemeral).
+// this process does, whatever way, and its sandboxes with it (--ephemeral, given here).
 // Thread: loop-confined; Start() forks, so no thread of ours may hold a lock then.
 #pragma once
 
@@ -46,6 +46,7 @@ class PrivateServer {
   pid_t pid_ = 0;
   UniqueFd pidfd_;
   UniqueFd output_;
+  UniqueFd leash_;  // its end is the server's order to end
   std::string log_;
   std::string url_;
   std::string key_;

@@ -113,9 +113,10 @@ Result<RunDir> RunDir::Make(const BaseDir& base, const std::string& images) {
   return out;
 }
 
-Result<std::string> RunDir::Write(const std::string& name, std::string_view text) const {
+Result<std::string> RunDir::Write(const std::string& name, std::string_view text,
+                                  mode_t mode) const {
   ASSIGN_OR_RETURN(const Tree dir, Tree::Open(path()));
-  RETURN_IF_ERROR(dir.Write(name, text, 0600));
+  RETURN_IF_ERROR(dir.Write(name, text, mode));
   return path() + "/" + name;
 }
 

@@ -36,7 +36,8 @@ class RunDir {
   std::string log() const { return path() + "/server.log"; }
   // Held by whoever uses the directory: while it is, nobody takes it for left behind.
   int lock() const { return lock_.get(); }
-  Result<std::string> Write(const std::string& name, std::string_view text) const;
+  // Its path.
+  Result<std::string> Write(const std::string& name, std::string_view text, mode_t mode) const;
 
  private:
   RunDir() = default;

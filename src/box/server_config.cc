@@ -63,7 +63,7 @@ void SetPolicy(toml::table& root, const Reach& reach) {
   if (toml::array* own = policy["allow"].as_array()) {
     for (const auto& rule : *own) allow.push_back(rule);
   }
-  policy.insert_or_assign("allow", allow);
+  if (!allow.empty()) policy.insert_or_assign("allow", allow);
 }
 
 }  // namespace

@@ -50,17 +50,17 @@ class ShareList {
     for (const std::string& path : p_.places.read_only) Add("ro", path, InsidePath(path));
     std::string list;
     for (const std::string& name : p_.domains.names) list += name + "\n";
-    RETURN_IF_ERROR(AddFile("allowed_domains.txt", list, {"/etc/codex/allowed_domains.txt"}));
+    RETURN_IF_ERROR(AddFile("allowed_domains.txt", list, {"/etc/codex/allowed_domains.txt"}, 0644));
     agents::BoxCodexConfig config;
     using Models = agents::BoxCodexConfig::Models;
     using WebSearch = agents::BoxCodexConfig::WebSearch;
     if (p_.own_login) config.models = Models::kOwnLogin;
     if (p_.web_search) config.web_search = WebSearch::kLive;
-    RETURN_IF_ERROR(
-        AddFile("config.toml", agents::CodexConfigForBox(config), {"/etc/codex/config.toml"}));
+    RETURN_IF_ERROR(AddFile("config.toml", agents::CodexConfigForBox(config),
+                            {"/etc/codex/config.toml"}, 0644));
     if (p_.credentials) RETURN_IF_ERROR(AddAuth());
     if (p_.hook) {
-      RETURN_IF_ERROR(AddFile(kHookName, *p_.hook, EnvironmentPlaces(kHookName)));
+      RETURN_IF_ERROR(AddFile(kHookName, *p_.hook, EnvironmentPlaces(kHookName), 0755));
     }
     return std::move(args_);
   }
@@ -70,8 +70,8 @@ class ShareList {
     args_.push_back(ShareArg(access, source, target));
   }
   Result<void> AddFile(const std::string& name, std::string_view text,
-                       const std::vector<std::string>& targets) {
-    ASSIGN_OR_RETURN(const std::string path, run_.Write("share/" + name, text));
+                       const std::vector<std::string>& targets, mode_t mode) {
+    ASSIGN_OR_RETURN(const std::string path, run_.Write("share/" + name, text, mode));
     for (const std::string& target : targets) Add("ro", path, target);
     return Ok();
   }
@@ -91,7 +91,7 @@ class ShareList {
     const bool in_project = IsWithin(p_.auth_path, p_.places.project.path());
     const std::string seen = InsidePath(p_.auth_path);
     if (in_project && seen != targets.back()) targets.push_back(seen);
-    return AddFile("auth.json", p_.credentials->inside, targets);
+    return AddFile("auth.json", p_.credentials->inside, targets, 0600);
   }
 
   const Prepared& p_;
@@ -167,9 +167,11 @@ Task<Result<std::string>> Open(const Live* live) {
   agents::ApiClient api(http, std::move(url), live->server.key());
   const std::string name = SandboxName(live->prepared.places.project.path());
   CO_ASSIGN_OR_RETURN(std::string id, co_await CreateSandbox(api, name, live->snapshot));
-  CO_RETURN_IF_ERROR(live->run.Write("env", "export COVE_URL=" + live->server.url() +
-                                                "\nexport COVE_API_KEY=" + live->server.key() +
-                                                "\nexport COVE_BOX=" + name + "\n"));
+  CO_RETURN_IF_ERROR(live->run.Write("env",
+                                     "export COVE_URL=" + live->server.url() +
+                                         "\nexport COVE_API_KEY=" + live->server.key() +
+                                         "\nexport COVE_BOX=" + name + "\n",
+                                     0600));
   co_return std::move(id);
 }
 
@@ -201,14 +203,13 @@ Task<Result<PrivateServer>> StartServer(const Prepared* prepared, const RunDir* 
     options.env.emplace_back("OPENAI_API_KEY", prepared->credentials->secret);
   }
   CO_ASSIGN_OR_RETURN(const std::string text, WriteServerConfig(prepared->operators, config));
-  CO_ASSIGN_OR_RETURN(options.config, run->Write("cove.toml", text));
+  CO_ASSIGN_OR_RETURN(options.config, run->Write("cove.toml", text, 0600));
   options.data = run->data();
   options.log = run->log();
   options.kept = {run->lock(), image->lock.get()};
   ShareList shares(*prepared, *run);
   CO_ASSIGN_OR_RETURN(options.args, shares.Make());
-  options.args.insert(options.args.end(),
-                      {"--ephemeral", "--images", image->data + "/runner/images"});
+  options.args.insert(options.args.end(), {"--images", image->data + "/runner/images"});
   co_return co_await PrivateServer::Start(std::move(options));
 }
 
@@ -231,7 +232,6 @@ Task<void> Sweep(const BaseDir* base) {
       ServerOptions options;
       options.data = base->path + "/run/" + left.id + "/data";
       options.log = base->path + "/run/" + left.id + "/server.log";
-      options.args = {"--ephemeral"};
       auto server = co_await PrivateServer::Start(std::move(options));
       if (server) (void)co_await server->Stop();
     }

@@ -1,6 +1,7 @@
 #include "runner/serve.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -221,9 +222,28 @@ Task<void> WatchSignals(async::Signals* signals, Server* server) {
   }
 }
 
-Task<Result<void>> ServeUntilSignal(async::Signals* signals, Server* server) {
+// Whoever started a server that is to leave nothing holds the other end of its standard input. (A
+// signal at a parent's death would be lost: PR_SET_PDEATHSIG ends with a change of the uid.)
+Task<void> WatchInput(Server* server) {
+  async::FdWatch watch(STDIN_FILENO);
+  for (;;) {
+    char bytes[64];
+    pollfd ready{STDIN_FILENO, POLLIN, 0};
+    while (poll(&ready, 1, 0) <= 0) co_await watch.Readable();
+    if (read(STDIN_FILENO, bytes, sizeof bytes) == 0) break;
+  }
+  server->OnSignal();
+}
+
+bool InputIsPipe() {
+  struct stat st{};
+  return fstat(STDIN_FILENO, &st) == 0 && S_ISFIFO(st.st_mode);
+}
+
+Task<Result<void>> ServeUntilSignal(async::Signals* signals, Server* server, bool ephemeral) {
   async::TaskGroup watcher;
   watcher.Spawn(WatchSignals(signals, server));
+  if (ephemeral && InputIsPipe()) watcher.Spawn(WatchInput(server));
   co_return co_await server->Run();
 }
 
@@ -251,7 +271,7 @@ int ServeMain(const std::vector<std::string>& args) {
     std::fprintf(stderr, "cove serve: %s\n", server.error().message().c_str());
     return 1;
   }
-  const auto ended = loop.RunUntil(ServeUntilSignal(&signals, server->get()));
+  const auto ended = loop.RunUntil(ServeUntilSignal(&signals, server->get(), options->ephemeral));
   server->reset();
   RemoveEmptyCgroups(options->data);
   if (!ended) {
