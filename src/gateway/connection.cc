@@ -5,9 +5,9 @@
 #include "gateway/first_bytes.h"
 #include "gateway/http_forward.h"
 #include "gateway/ledger.h"
-#include "gateway/ssh_agent.h"
 #include "gateway/proxy.h"
 #include "gateway/socket_tunnel.h"
+#include "gateway/ssh_agent.h"
 #include "log/log.h"
 #include "policy/host_name.h"
 
