@@ -114,10 +114,10 @@ TEST(DocumentTest, LimitsAreSpeltInOneWay) {
 
 TEST(DocumentTest, AControlCharacterIsRefusedAtItsPlace) {
   using namespace std::string_literals;
-  EXPECT_THAT(ErrorOf("allow = []\n[[\0rule]]"s), HasSubstr("2"));
+  EXPECT_THAT(ErrorOf("allow = [\"a.b\"]\n[[\0rule]]"s), HasSubstr("2"));
   EXPECT_THAT(ErrorOf("[[\0rule]]"s), HasSubstr("a control character"));
   EXPECT_THAT(ErrorOf("# \x7f"s), HasSubstr("a control character"));
-  EXPECT_EQ(ErrorOf("allow = []\r\n\tdeny = []\n"s), "accepted");
+  EXPECT_EQ(ErrorOf("allow = [\"a.b\"]\r\n\tdeny = [\"c.d\"]\n"s), "accepted");
 }
 
 TEST(DocumentTest, ANameWithANulIsRefused) {
