@@ -120,6 +120,10 @@ TEST(DocumentTest, AControlCharacterIsRefusedAtItsPlace) {
   EXPECT_EQ(ErrorOf("allow = [\"a.b\"]\r\n\tdeny = [\"c.d\"]\n"s), "accepted");
 }
 
+TEST(DocumentTest, AHeaderThatIsNoKeyIsRefused) {
+  EXPECT_THAT(ErrorOf("[`rule]]\n"), HasSubstr("p.toml:1"));
+}
+
 TEST(DocumentTest, ANameWithANulIsRefused) {
   EXPECT_FALSE(ParseJson(R"({"allow": ["allowed.test\u0000.evil.test"]})", Layer::kSandbox));
 }
