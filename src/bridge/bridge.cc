@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "bridge/fetched_urls.h"
 #include "bridge/provider_error.h"
 #include "json/json.h"
 #include "log/log.h"
@@ -151,6 +152,16 @@ Task<void> Bridge::ServeRoute(InFlight& call) {
   }
 }
 
+std::optional<std::string> Bridge::ForbiddenUrl(const InFlight& call,
+                                                const json::Object& request) const {
+  if (!deps_.may_reach || call.caller.sandbox.value.empty()) return std::nullopt;
+  for (std::string& text : FetchedUrls(request)) {
+    const auto url = http::Url::Parse(text);
+    if (!url || !deps_.may_reach(call.caller.sandbox, *url)) return std::move(text);
+  }
+  return std::nullopt;
+}
+
 Task<void> Bridge::ServeRecorded(InFlight& call, std::string body) {
   auto parsed = json::ParseObject(body);
   if (!parsed) {
@@ -162,6 +173,14 @@ Task<void> Bridge::ServeRecorded(InFlight& call, std::string body) {
     co_await Refuse(call, 501, "cove_no_background",
                     "\"background\": true is not possible through the gateway, because its result "
                     "would be fetched by a call that nobody is charged for. Leave it out.");
+    co_return;
+  }
+  if (const auto url = ForbiddenUrl(call, *parsed)) {
+    log::Warn("bridge.url_refused", {{"sandbox", call.caller.sandbox.value}});
+    co_await Refuse(call, 403, "cove_url_not_allowed",
+                    "The request names " + *url +
+                        " for the provider to fetch, which no rule of this sandbox allows. Ask "
+                        "the operator for a rule, or send the content itself.");
     co_return;
   }
   AgentNames names = ReadAgentNames(call.exchange.request().headers);

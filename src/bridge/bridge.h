@@ -7,10 +7,14 @@
 // Thread: loop-confined. Store and client must outlive the object, and the object its Serve tasks.
 #pragma once
 
+#include <functional>
+#include <optional>
+
 #include "bridge/call_log.h"
 #include "bridge/headers.h"
 #include "http/client.h"
 #include "http/server.h"
+#include "json/json.h"
 
 namespace cove::bridge {
 
@@ -34,6 +38,9 @@ class Bridge {
     store::Store* store = nullptr;
     http::Client* client = nullptr;
     std::vector<Provider> providers;
+    // Whether a sandbox may reach a URL, as it would itself; empty: every one. Asked for what a
+    // request makes the provider fetch.
+    std::function<bool(const SandboxId&, const http::Url&)> may_reach;
     Limits limits;
   };
   explicit Bridge(Deps deps);
@@ -54,6 +61,8 @@ class Bridge {
   struct InFlight;  // what one Serve knows
   const Provider* FindProvider(std::string_view name) const;
   Task<void> ServeRoute(InFlight& call);
+  // The first URL in the request that its sandbox may not reach.
+  std::optional<std::string> ForbiddenUrl(const InFlight& call, const json::Object& request) const;
   Task<void> ServeRecorded(InFlight& call, std::string body);
   Task<Result<std::unique_ptr<http::ClientResponse>>> SendUpstream(InFlight& call,
                                                                    std::string body);

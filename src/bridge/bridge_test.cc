@@ -112,6 +112,9 @@ class BridgeTest : public testing::Test {
     deps.client = &client_;
     deps.providers = {openai, nokey, down};
     deps.limits.request_bytes_max = 4096;
+    deps.may_reach = [](const SandboxId&, const http::Url& url) {
+      return url.scheme == "https" && url.host == "allowed.test";
+    };
     return deps;
   }
 
@@ -256,6 +259,26 @@ TEST_F(BridgeTest, WhatIsNotServedNeverReachesTheProvider) {
   EXPECT_EQ(Run(std::move(upgrade), "/openai/v1/responses").status, 426);
   EXPECT_EQ(up_.requests, 0);
   EXPECT_TRUE(Calls().empty());
+}
+
+TEST_F(BridgeTest, AProviderIsNotSentWhereTheSandboxMayNotGo) {
+  for (const char* request :
+       {R"({"tools":[{"type":"mcp","server_url":"https://evil.test/x"}]})",
+        R"({"input":[{"content":[{"type":"input_file","file_url":"https://evil.test/x"}]}]})",
+        R"({"input":[{"content":[{"image_url":"https://allowed.test@evil.test/x"}]}]})",
+        R"({"messages":[{"content":[{"image_url":{"url":"HTTPS://EVIL.test"}}]}]})",
+        R"({"messages":[{"content":[{"source":{"type":"url","url":"ftp://allowed.test/x"}}]}]})",
+        R"({"mcp_servers":[{"url":"https://allowed.test"},{"url":"https://evil.test"}]})"}) {
+    const Reply reply = Run(Post(request), "/openai/v1/responses");
+    EXPECT_EQ(reply.status, 403) << request;
+    EXPECT_NE(reply.body.find("cove_url_not_allowed"), std::string::npos);
+  }
+  for (const char* request :
+       {R"({"tools":[{"type":"mcp","server_url":"https://allowed.test/x"}]})",
+        R"({"input":[{"content":[{"image_url":"data:image/png;base64,AA"}]}]})",
+        R"({"input":"see https://evil.test","metadata":{"url":"https://evil.test"}})"}) {
+    EXPECT_NE(Run(Post(request), "/openai/v1/responses").status, 403) << request;
+  }
 }
 
 TEST_F(BridgeTest, ModelsPassWithoutARow) {

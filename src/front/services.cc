@@ -1,9 +1,8 @@
 #include "front/services.h"
 
-#include <fmt/format.h>
-
 #include "front/rows.h"
 #include "log/log.h"
+#include "policy/host_name.h"
 
 namespace cove::front {
 namespace {
@@ -53,6 +52,9 @@ Result<std::unique_ptr<Services>> Services::Make(Options options, Config config)
   deps.store = s->store_.get();
   deps.client = &s->client_;
   ASSIGN_OR_RETURN(deps.providers, bridge::LoadProviders(s->config_.providers));
+  deps.may_reach = [services = s.get()](const SandboxId& id, const http::Url& url) {
+    return services->MayReach(id, url);
+  };
   s->bridge_ = std::make_unique<bridge::Bridge>(std::move(deps));
   RETURN_IF_ERROR(s->WireGateway());
   return s;
@@ -88,9 +90,20 @@ Task<Result<void>> Services::SeedAdmin() {
 Task<Result<void>> Services::OpenSecrets() {
   CO_ASSIGN_OR_RETURN(secrets_, co_await identity::Secrets::Open(*store_, dir_ + "/secrets.key"));
   credentials_ = std::make_unique<CredentialBook>(*secrets_);
-  secrets_->set_check(&CredentialBook::Check);
+  secrets_->set_check([](const identity::SecretInfo& info) -> Result<void> {
+    RETURN_IF_ERROR(CredentialBook::Compile(info));
+    return Ok();
+  });
   secrets_->set_on_changed([this](const OrgId& org) { credentials_->Refresh(org); });
   co_return Ok();
+}
+
+// What a sandbox's model calls make a provider fetch is judged like its own connections.
+bool Services::MayReach(const SandboxId& id, const http::Url& url) const {
+  const auto policy = egress_->PolicyOf(id);
+  const auto host = policy::CanonicalHost(url.host);
+  if (policy == nullptr || !host || (url.scheme != "http" && url.scheme != "https")) return false;
+  return policy->Evaluate(*host, url.port).allow;
 }
 
 Result<void> Services::WireGateway() {
@@ -150,7 +163,7 @@ Task<Result<void>> Services::WireControl() {
                             const std::string& name) -> std::optional<std::string> {
     const auto found = secrets_->FindByName(org, name);
     if (!found) return std::nullopt;
-    return CredentialBook::Variable(*found);
+    return found->placeholder;
   };
   deps.machine = [this] {
     control::MachineFacts facts = control::ReadMachineFacts(dir_);
@@ -158,14 +171,6 @@ Task<Result<void>> Services::WireControl() {
     return facts;
   };
   runner_.set_on_room([this](const proto::Room& room) { room_ = room; });
-  deps.on_oom = [this](const control::Sandbox& sandbox, uint64_t kills) {
-    audit::Record record;
-    record.kind = audit::Kind::kOom;
-    record.sandbox = sandbox.id;
-    record.kills = kills;
-    record.detail = fmt::format("limit {:g} GiB", sandbox.resources.memory_gib);
-    audit_->AppendLater(std::move(record));
-  };
   CO_ASSIGN_OR_RETURN(sandboxes_, co_await control::Sandboxes::Open(deps, config_.control));
   runner_.set_on_exited(
       [this](const proto::runner::BoxExited& event) { sandboxes_->OnBoxExited(event); });

@@ -34,7 +34,8 @@ Authority ReadAuthority(std::string_view text) {
   return out;
 }
 
-// Fields of one hop, and those that only proxies may add: a sandbox cannot speak for one.
+// Fields of one hop, those that only proxies may add (a sandbox cannot speak for one), and those by
+// which a server may take another method or path than the one that was judged.
 constexpr auto kDropped = std::to_array<std::string_view>({
     "connection",
     "expect",
@@ -53,7 +54,12 @@ constexpr auto kDropped = std::to_array<std::string_view>({
     "x-forwarded-port",
     "x-forwarded-proto",
     "x-forwarded-server",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-url",
     "x-real-ip",
+    "x-rewrite-url",
 });
 
 bool IsDropped(std::string_view name, const http::Headers& all) {

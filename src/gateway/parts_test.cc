@@ -118,6 +118,8 @@ TEST(HttpRequestTest, FieldsOfOneHopAndOfProxiesStayBehind) {
                                                   {"X-Forwarded-For", "1.2.3.4"},
                                                   {"Proxy-Authorization", "x"},
                                                   {"Transfer-Encoding", "chunked"},
+                                                  {"X-HTTP-Method-Override", "DELETE"},
+                                                  {"X-Original-URL", "/other"},
                                                   {"Accept", "*/*"}});
   EXPECT_EQ(out.size(), 1u);
   EXPECT_EQ(*out.Get("accept"), "*/*");

@@ -14,13 +14,6 @@ void AddOnce(std::vector<std::string>& list, const std::string& text) {
   if (std::find(list.begin(), list.end(), text) == list.end()) list.push_back(text);
 }
 
-void AddLimits(Decision& out, const Answer& answer) {
-  for (const Rule* rule : answer.details) {
-    if (rule->limits.any()) out.limits.push_back(rule->limits);
-    out.log_requests |= rule->log_requests;
-  }
-}
-
 Decision ToDecision(const Answer& answer, Layer layer) {
   Decision out;
   out.allow = answer.kind != Answer::Kind::kDeny;
@@ -29,10 +22,7 @@ Decision ToDecision(const Answer& answer, Layer layer) {
                    (answer.rule != nullptr && answer.rule->ByRequest());
   out.inspect = answer.inspect;
   out.layer = answer.rule != nullptr ? answer.rule->layer : layer;
-  for (const Rule* rule : answer.details) {
-    if (!rule->credential.empty()) AddOnce(out.credentials, rule->credential);
-  }
-  AddLimits(out, answer);
+  for (const Rule* rule : answer.details) AddOnce(out.credentials, rule->credential);
   if (answer.rule != nullptr) {
     out.rule = answer.rule->text;
   } else if (out.allow) {
@@ -100,7 +90,6 @@ Decision Policy::Judge(const Question& question) const {
     }
     out.by_request |= answer.kind == Answer::Kind::kByRequest;
     out.inspect |= answer.inspect;
-    AddLimits(out, answer);
   }
   return out;
 }

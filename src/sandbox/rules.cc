@@ -60,7 +60,8 @@ void RefuseTheRest(sys::NftRuleset& set) {
   set.AddRule("filter", NftExpr().To4(kOwn4).Accept());
   set.AddRule("filter", NftExpr().To6(kLoopback6).Accept());
   set.AddRule("filter", NftExpr().To6(kOwn6).Accept());
-  set.AddRule("filter", NftExpr().RejectPortUnreachable());
+  // What has no name has no record in the audit; it is counted.
+  set.AddRule("filter", NftExpr().Counter().RejectPortUnreachable());
 }
 
 }  // namespace

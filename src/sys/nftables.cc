@@ -171,6 +171,11 @@ NftExpr& NftExpr::Notrack() {
   return *this;
 }
 
+NftExpr& NftExpr::Counter() {
+  Add("counter", {});
+  return *this;
+}
+
 NftExpr& NftExpr::RedirectTo(uint16_t port) {
   std::string value;
   AppendAttr(value, NFTA_DATA_VALUE, Be16(port));

@@ -43,6 +43,7 @@ class NftExpr {
   NftExpr& Return();
   NftExpr& Drop();
   NftExpr& Notrack();
+  NftExpr& Counter();  // of the packets that came this far; `nft list table` shows it
   NftExpr& RedirectTo(uint16_t port);
   // Answers "port unreachable" (icmp or icmpv6), so that clients fail at once.
   NftExpr& RejectPortUnreachable();

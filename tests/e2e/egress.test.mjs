@@ -12,7 +12,7 @@ import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Bed, enterBed } from './lib/bed.mjs';
-import { Cove, bin, root, until } from './lib/cove.mjs';
+import { Cove, bin, cmdline, pids, root, until } from './lib/cove.mjs';
 
 enterBed(import.meta.url);
 
@@ -59,6 +59,15 @@ async function upload(id, to, bytes) {
   assert.equal(res.status, 200, await res.text());
 }
 
+// A process of each box that can be told apart from outside: the way to its network namespace.
+const mark = (n) => 900000000 + process.pid * 10 + n;
+function enter(n, ...command) {
+  const pid = pids().find((p) => cmdline(p).startsWith(`sleep ${mark(n)}`));
+  assert.ok(pid, 'the marked process');
+  return execFileSync('nsenter', ['-t', `${pid}`, '-n', ...command], { encoding: 'utf8' });
+}
+const refusedPackets = (n) => Number(/counter packets (\d+) bytes \d+ reject/.exec(enter(n, 'nft', 'list', 'table', 'inet', 'cove'))[1]);
+
 // The attempts' program, and trust in the bed's root beside what the sandbox trusts anyway.
 async function equip(id) {
   await upload(id, '/tmp/attacks.pyz', readFileSync(bed.file('attacks.pyz')));
@@ -99,6 +108,8 @@ before(async () => {
   await settleNeighbour();
   for (const [name, { user }] of Object.entries(variants)) {
     box[name] = await cove.create({ user });
+    box[name].n = Object.keys(box).length;
+    await cove.exec(box[name].id, `setsid sleep ${mark(box[name].n)} >/dev/null 2>&1 </dev/null &`);
     box[name].tag = randomBytes(4).toString('hex');
     await equip(box[name].id);
   }
@@ -154,9 +165,10 @@ function sameDecisions(expected, seen) {
 const runs = {};
 function runAttacks() {
   for (const [name, { wrap = '' }] of Object.entries(variants)) {
-    const { id, tag } = box[name];
+    const { id, tag, n } = box[name];
+    const before = refusedPackets(n);
     const env = `BED_TAG=${tag} BED_MARKER=${marker} BED_VARIANT='${name}' BED_CA=/tmp/ca.pem BED_API_PORT=${cove.port} BED_NEIGHBOUR_ID=${box.neighbour.id} BED_NEIGHBOUR_PORT=${neighbourPort}`;
-    runs[name] = cove.exec(id, `env ${env} ${wrap}python3 /tmp/attacks.pyz ${process.env.BED_ROWS ?? ''} 2>&1`, { timeout: 300 });
+    runs[name] = cove.exec(id, `env ${env} ${wrap}python3 /tmp/attacks.pyz ${process.env.BED_ROWS ?? ''} 2>&1`, { timeout: 300 }).then((out) => ({ out, refused: refusedPackets(n) - before }));
   }
 }
 
@@ -164,7 +176,7 @@ for (const name of Object.keys(variants)) {
   test(`${name}: every attempt is held, and its twin works`, async () => {
     const { id, tag } = box[name];
     if (!runs[name]) runAttacks();
-    const out = await runs[name];
+    const { out, refused } = await runs[name];
     assert.equal(out.exitCode, 0, out.result);
     const rows = out.result.trim().split('\n').map((l) => JSON.parse(l));
     await until('the audit is written', () => decisions(auditOf(id), 'twin', rows.at(-1).n, tag)[0] !== 'no barrier');
@@ -183,6 +195,9 @@ for (const name of Object.keys(variants)) {
     }
     if (process.env.BED_SHOW) console.error(rows.map((r) => `${r.row} ${(r.attempt.to - r.attempt.from).toFixed(2)} ${(r.twin.to - r.twin.from).toFixed(2)} ${r.title}: ${r.attempt.seen}`).join('\n'));
     assert.equal(bad.length, 0, `\n${bad.join('\n')}`);
+    // What has no name is counted where it is refused.
+    const dropped = rows.reduce((sum, r) => sum + r.attempt.drops, 0);
+    assert.ok(refused >= dropped, `${refused} counted of ${dropped}`);
   });
 }
 

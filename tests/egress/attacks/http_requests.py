@@ -223,6 +223,14 @@ def _(a):
     a.record('allowed')
 
 
+@attempt('own', 'fields that tell a server another method or path than the one judged', 'dropped where rules speak of methods and paths', twin=twin_git, door='cove')
+def _(a):
+    names = ['X-HTTP-Method-Override', 'X-HTTP-Method', 'X-Method-Override', 'X-Original-URL', 'X-Rewrite-URL']
+    outcome = https('git.test', get('git.test', '/org/override', *[f'{n}: {MARKER}' for n in names]))
+    a.check(outcome, outcome == '200')
+    a.record('allowed')
+
+
 def read_all(s, wait=10.0):
     s.settimeout(wait)
     size = 0

@@ -37,6 +37,16 @@ def model(path, body, method='POST'):
     return say('models.cove', 80, get('models.cove', path, 'Content-Type: application/json', method=method, body=json.dumps(body).encode() if body is not None else b''))
 
 
+@attempt('K03', 'a model call that makes the provider fetch from evil.test: MCP servers, files, images', 'refused: a host in a body is judged like any other', door='cove')
+def _(a):
+    evil = f'https://k03.{MARKER}.evil.test/x'
+    for extra in ({'tools': [{'type': 'mcp', 'server_label': 'x', 'server_url': evil}]},
+                  {'input': [{'role': 'user', 'content': [{'type': 'input_file', 'file_url': evil}]}]},
+                  {'input': [{'role': 'user', 'content': [{'type': 'input_image', 'image_url': evil}]}]}):
+        a.refused(str(list(extra)), model('/openai/v1/responses', {'model': 'm', 'input': 'x', **extra}))
+        a.record('allowed|host_in_body')
+
+
 @attempt('K04', 'routes of the provider that keep or list data; keys in the body', '404, or 501 for background', door='cove')
 def _(a):
     for path in ('/openai/v1/files', '/openai/v1/batches', '/openai/v1/fine_tuning/jobs', '/openai/v1/assistants', '/openai/v1/organization/admin_api_keys', '/openai/v1/uploads', '/openai/v1/completions'):
