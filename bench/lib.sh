@@ -6,6 +6,7 @@ work='' docker_up='' url='' runner=''
 pids=()
 
 finish() {
+  set +e
   local p m
   [ -n "$url" ] && delete_all
   command -v runc >/dev/null && [ -d "$work/runc" ] && runc --root "$work/runc" delete --force live 2>/dev/null

@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
 . bench/lib.sh
 
-rows=(create pool exec burst churn delete idle transfer pty cycles)
+rows=(create pool exec burst churn delete idle transfer pty cycles egress)
 
 name=${1:-}
 if [ "$name" = all ]; then
@@ -18,8 +18,10 @@ if [ "$name" = all ]; then
     bench/run.sh "${row%:*}" "${row#*:}"
     echo
   done
+  COVE_BENCH_SECONDS=3 COVE_BENCH_ROUNDS=2 bench/run.sh egress 50
   exit
 fi
+[ "$name" = egress ] && exec bench/egress/run.sh "${2:-200}"
 case $name in
   create) n=1000 ;;
   pool) n=1000 ;;

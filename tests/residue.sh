@@ -10,7 +10,7 @@ state=build/residue
 mkdir -p build
 
 inventory() {
-  ps -eo pid=,uid=,comm= | awk '$3 ~ /^(cove|cove-front|cove-toolbox|bwrap|runc|dockerd|containerd)$/ || $2 >= 1000000000 || $2 == 61800 {print "process " $3 " uid " $2}'
+  ps -eo pid=,uid=,comm= | awk '$3 ~ /^(cove|cove-front|cove-shell|cove-toolbox|bwrap|runc|dockerd|containerd)$/ || $2 >= 1000000000 || $2 == 61800 {print "process " $3 " uid " $2}'
   awk '$5 !~ "^/proc/" {print "mount " $5}' /proc/self/mountinfo
   for p in /proc/[0-9]*; do readlink "$p/ns/net" 2>/dev/null || true; done | sort -u | sed 's/^/netns /'
   ls /run/netns 2>/dev/null | sed 's/^/named netns /' || true

@@ -80,17 +80,37 @@ uint32_t Fingerprint(std::string_view text) {
 
 std::string CodexConfig() { return kConfig; }
 
-std::string CodexInstallScript() {
+std::string CodexConfigForBox(const BoxCodexConfig& box) {
+  std::string out = kConfig;
+  if (box.models == BoxCodexConfig::Models::kOwnLogin) {
+    ReplaceAll(out, "openai_base_url = \"http://models.cove/openai/v1\"\n", "");
+  }
+  if (box.web_search == BoxCodexConfig::WebSearch::kLive) {
+    ReplaceAll(out, "web_search = \"disabled\"", "web_search = \"live\"");
+  }
+  ReplaceAll(out, "You work in a sandbox of your own, as the user daytona with passwordless sudo.",
+             "You work in a sandbox of your own, on the project in the directory you start in. You "
+             "are no\nadministrator there.");
+  return out;
+}
+
+std::string CodexInstallScript() { return CodexInstallScript(kCodexVersion); }
+
+std::string CodexInstallScript(const std::string& version) {
   std::string script = kInstall;
-  ReplaceAll(script, "VERSION", kCodexVersion);
+  ReplaceAll(script, "VERSION", version);
   ReplaceAll(script, "CONFIG", kConfig);
   return script;
 }
 
-std::string CodexSnapshotName() {
+std::string RecipeFingerprint(std::string_view text) {
   char digits[9];
-  std::snprintf(digits, sizeof digits, "%08x", Fingerprint(CodexInstallScript()));
-  return std::string("codex-") + kCodexVersion + "-" + digits;
+  std::snprintf(digits, sizeof digits, "%08x", Fingerprint(text));
+  return digits;
+}
+
+std::string CodexSnapshotName() {
+  return std::string("codex-") + kCodexVersion + "-" + RecipeFingerprint(CodexInstallScript());
 }
 
 }  // namespace cove::agents

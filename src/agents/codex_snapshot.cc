@@ -64,14 +64,13 @@ Task<Result<void>> DeleteSandbox(ApiClient& api, std::string id_or_name) {
   co_return Ok();
 }
 
-Task<Result<std::string>> EnsureCodexSnapshot(ApiClient& api, OnLine on_progress,
-                                              std::string* builder) {
-  const std::string name = CodexSnapshotName();
-  auto state = co_await SnapshotState(api, name);
+Task<Result<void>> EnsureSnapshot(ApiClient& api, SnapshotRecipe recipe, OnLine on_progress,
+                                  std::string* builder) {
+  auto state = co_await SnapshotState(api, recipe.name);
   if (!state) co_return std::move(state).error();
-  if (*state == "active") co_return name;
+  if (*state == "active") co_return Ok();
 
-  on_progress("Preparing a sandbox with Codex " + std::string(kCodexVersion) +
+  on_progress("Preparing a sandbox with " + recipe.what +
               " (once; later sessions start from its snapshot)");
   ApiRequest create;
   create.method = "POST";
@@ -86,20 +85,34 @@ Task<Result<std::string>> EnsureCodexSnapshot(ApiClient& api, OnLine on_progress
   });
   create.timeout = seconds(900);  // a first one captures the host
   auto box = co_await api.CallForObject(std::move(create));
-  if (!box) co_return std::move(box).error().Wrap("creating the sandbox to install Codex in");
+  if (!box) {
+    co_return std::move(box).error().Wrap("creating the sandbox to install " + recipe.what + " in");
+  }
   const std::string id = json::GetString(*box, "id").value_or("");
   *builder = id;
 
-  on_progress("Installing Codex " + std::string(kCodexVersion));
-  auto installed = co_await RunStep(api, id, "installing Codex", CodexInstallScript(), on_progress);
-  if (installed) {
-    on_progress("Saving the snapshot " + name);
-    installed = co_await TakeSnapshot(api, id, name);
+  on_progress("Installing " + recipe.what);
+  auto done = co_await RunStep(api, id, "installing " + recipe.what, recipe.script, on_progress);
+  if (done) {
+    on_progress("Saving the snapshot " + recipe.name);
+    done = co_await TakeSnapshot(api, id, recipe.name);
   }
   auto deleted = co_await DeleteSandbox(api, id);
   builder->clear();
-  if (!installed) co_return std::move(installed).error();
+  if (!done) co_return std::move(done).error();
   if (!deleted) co_return std::move(deleted).error().Wrap("deleting the builder sandbox " + id);
+  co_return Ok();
+}
+
+Task<Result<std::string>> EnsureCodexSnapshot(ApiClient& api, OnLine on_progress,
+                                              std::string* builder) {
+  SnapshotRecipe recipe;
+  recipe.name = CodexSnapshotName();
+  recipe.what = "Codex " + std::string(kCodexVersion);
+  recipe.script = CodexInstallScript();
+  const std::string name = recipe.name;
+  auto done = co_await EnsureSnapshot(api, std::move(recipe), std::move(on_progress), builder);
+  if (!done) co_return std::move(done).error();
   co_return name;
 }
 

@@ -8,6 +8,17 @@
 
 namespace cove::agents {
 
+// What a snapshot is made by: a script in a fresh sandbox of the host's image.
+struct SnapshotRecipe {
+  std::string name;
+  std::string what;    // "Codex 0.169.0"
+  std::string script;  // runs as the sandbox's user, with sudo
+};
+
+// Makes it unless it is there; else as EnsureCodexSnapshot.
+Task<Result<void>> EnsureSnapshot(ApiClient& api, SnapshotRecipe recipe, OnLine on_progress,
+                                  std::string* builder);
+
 // The snapshot's name. `on_progress` gets lines for people; a first time takes as long as npm does.
 // While a builder sandbox exists its id stands in `builder`, so that a caller who drops the task
 // can delete it (DeleteSandbox); it must outlive the task.

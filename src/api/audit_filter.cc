@@ -56,8 +56,11 @@ Result<audit::Filter> AuditFilter(const Call& call) {
   ASSIGN_OR_RETURN(out.since, TimeQuery(call, "since"));
   ASSIGN_OR_RETURN(out.until, TimeQuery(call, "until"));
   ASSIGN_OR_RETURN(out.allow, ChoiceQuery(call, "verdict", "allow", "deny"));
-  ASSIGN_OR_RETURN(const auto decision, ChoiceQuery(call, "kind", "decision", "close"));
-  if (decision) out.kind = *decision ? audit::Kind::kDecision : audit::Kind::kClose;
+  const std::string kind = QueryText(call, "kind");
+  if (!kind.empty()) {
+    out.kind = audit::KindOf(kind);
+    if (!out.kind) return Error(Code::kInvalid, "kind must be 'decision', 'close' or 'oom'");
+  }
   out.host = QueryText(call, "host");
   out.reason = QueryText(call, "reason");
   return out;

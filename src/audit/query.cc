@@ -22,7 +22,7 @@ bool Filter::Matches(const Record& record) const {
   if (!sandbox.empty() && record.sandbox != sandbox) return false;
   if (since && record.time.micros < since->micros) return false;
   if (until && record.time.micros >= until->micros) return false;
-  if (allow && record.allow != *allow) return false;
+  if (allow && (record.kind == Kind::kOom || record.allow != *allow)) return false;
   if (kind && record.kind != *kind) return false;
   if (!host.empty() && !IsHost(host, record.host)) return false;
   return reason.empty() || record.reason == reason;

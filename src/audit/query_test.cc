@@ -120,6 +120,15 @@ TEST_F(QueryTest, EachFilterHolds) {
   filter = {};
   filter.until = middle;
   EXPECT_EQ(count(filter), 5u);
+  filter = {};
+  Record oom;
+  oom.kind = Kind::kOom;
+  oom.kills = 1;
+  loop_.RunUntil(AppendAll(log_.get(), {oom}));
+  filter.kind = Kind::kOom;
+  EXPECT_EQ(count(filter), 1u);
+  filter.allow = false;
+  EXPECT_EQ(count(filter), 0u) << "it decides nothing, and so denies nothing";
 }
 
 TEST_F(QueryTest, AReaderGoesOnFromFileToFileAndStopsWhereItIsTold) {

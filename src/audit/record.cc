@@ -2,6 +2,7 @@
 
 #include <openssl/sha.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/json/object.hpp>
 
@@ -11,8 +12,8 @@
 namespace cove::audit {
 namespace {
 
-constexpr std::string_view kDecisionName = "decision";
-constexpr std::string_view kCloseName = "close";
+constexpr std::pair<Kind, std::string_view> kKinds[] = {
+    {Kind::kDecision, "decision"}, {Kind::kClose, "close"}, {Kind::kOom, "oom"}};
 
 std::string Text(const json::Object& object, std::string_view key) {
   return json::GetString(object, key).value_or("");
@@ -31,6 +32,18 @@ void PutNumber(json::Object& out, std::string_view key, uint64_t value) {
 }
 
 }  // namespace
+
+std::string_view KindName(Kind kind) {
+  return std::find_if(std::begin(kKinds), std::end(kKinds),
+                      [kind](const auto& one) { return one.first == kind; })
+      ->second;
+}
+std::optional<Kind> KindOf(std::string_view name) {
+  for (const auto& [kind, its_name] : kKinds) {
+    if (its_name == name) return kind;
+  }
+  return std::nullopt;
+}
 
 std::string CleanText(std::string_view text) {
   static constexpr char kDigits[] = "0123456789abcdef";
@@ -59,11 +72,11 @@ std::string WriteLine(const Record& record, std::string_view prev) {
   out.emplace("seq", static_cast<int64_t>(record.seq));
   out.emplace("time", FormatIso(record.time));
   out.emplace("micros", record.time.micros);
-  out.emplace("kind", record.kind == Kind::kDecision ? kDecisionName : kCloseName);
+  out.emplace("kind", KindName(record.kind));
   PutText(out, "sandbox", record.sandbox.value);
   PutText(out, "user", record.user);
   PutText(out, "channel", record.channel);
-  out.emplace("allow", record.allow);
+  if (record.kind != Kind::kOom) out.emplace("allow", record.allow);
   PutText(out, "host", record.host);
   PutNumber(out, "port", record.port);
   PutText(out, "claimed", record.claimed);
@@ -80,6 +93,7 @@ std::string WriteLine(const Record& record, std::string_view prev) {
   PutNumber(out, "bytes_in", record.bytes_in);
   PutNumber(out, "requests", record.requests);
   PutNumber(out, "duration_micros", static_cast<uint64_t>(record.duration_micros));
+  PutNumber(out, "kills", record.kills);
   out.emplace("prev", prev);
   return json::Write(out);
 }
@@ -88,16 +102,15 @@ Result<Line> ParseLine(std::string_view text) {
   ASSIGN_OR_RETURN(const json::Object in, json::ParseObject(text));
   Line line;
   Record& r = line.record;
-  const std::string kind = Text(in, "kind");
+  const auto kind = KindOf(Text(in, "kind"));
   const auto seq = json::GetInt(in, "seq");
   line.prev = Text(in, "prev");
-  if (!seq || *seq < 1 || line.prev.size() != kGenesis.size() ||
-      (kind != kDecisionName && kind != kCloseName)) {
+  if (!seq || *seq < 1 || line.prev.size() != kGenesis.size() || !kind) {
     return Error(Code::kInvalid, "the line is not an audit record");
   }
   r.seq = static_cast<uint64_t>(*seq);
   r.time.micros = Number<int64_t>(in, "micros");
-  r.kind = kind == kDecisionName ? Kind::kDecision : Kind::kClose;
+  r.kind = *kind;
   r.sandbox = SandboxId(Text(in, "sandbox"));
   r.user = Text(in, "user");
   r.channel = Text(in, "channel");
@@ -118,6 +131,7 @@ Result<Line> ParseLine(std::string_view text) {
   r.bytes_in = Number(in, "bytes_in");
   r.requests = Number(in, "requests");
   r.duration_micros = Number<int64_t>(in, "duration_micros");
+  r.kills = Number(in, "kills");
   return line;
 }
 

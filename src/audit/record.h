@@ -1,4 +1,5 @@
-// One row of the audit: a decision about something that wanted to leave a sandbox, or its end.
+// One row of the audit: a decision about something that wanted to leave a sandbox, or its end; or
+// that processes of a sandbox were killed for want of memory.
 //
 // On disk a record is one line of JSON with sorted meaning but fixed order of keys, and `prev`, the
 // SHA-256 of the line before it (docs/formats/audit.md). Text that comes from a sandbox is cut to
@@ -8,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,6 +24,7 @@ inline constexpr size_t kFieldBytesMax = 512;
 enum class Kind : uint8_t {
   kDecision,  // may it happen? written before it does
   kClose,     // how it ended; `decision` refers to the decision's seq
+  kOom,       // processes were killed for want of memory: `kills`, of which `detail` says more
 };
 
 struct Record {
@@ -53,8 +56,15 @@ struct Record {
   uint64_t requests = 0;   // HTTP requests carried, when the gateway parsed them
   int64_t duration_micros = 0;
 
+  // Of kOom: how many since the last such record of the sandbox.
+  uint64_t kills = 0;
+
   bool operator==(const Record&) const = default;
 };
+
+// How a kind stands in the files. KindOf: nothing for what is none.
+std::string_view KindName(Kind kind);
+std::optional<Kind> KindOf(std::string_view name);
 
 // Visible ASCII as it is, a backslash doubled, every other byte as \xNN, cut to kFieldBytesMax.
 std::string CleanText(std::string_view text);

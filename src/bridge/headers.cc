@@ -23,10 +23,10 @@ constexpr std::array<std::string_view, 10> kConnectionOnly = {"connection",
                                                               "upgrade",
                                                               "expect"};
 
-constexpr std::array<std::string_view, 11> kNotUpstream = {
+constexpr std::array<std::string_view, 12> kNotUpstream = {
     "host",           "content-length", "accept-encoding", "authorization",
     "x-api-key",      "api-key",        "cookie",          "openai-organization",
-    "openai-project", "forwarded",      "x-forwarded-for"};
+    "openai-project", "forwarded",      "x-forwarded-for", "chatgpt-account-id"};
 
 template <size_t N>
 bool Contains(const std::array<std::string_view, N>& list, std::string_view name) {
@@ -56,6 +56,7 @@ http::Headers UpstreamHeaders(const http::Headers& from_agent, const Provider& p
   }
   if (provider.kind == ProviderKind::kOpenAi) {
     out.Add("Authorization", "Bearer " + provider.key.Reveal());
+    if (!provider.account.empty()) out.Add("ChatGPT-Account-ID", provider.account);
   } else {
     out.Add("x-api-key", provider.key.Reveal());
   }

@@ -89,6 +89,10 @@ Result<Provider> LoadProvider(const ProviderConfig& config, ReadEnv env) {
     return Error(Code::kInvalid, where + ": the key has blanks or characters that no key has");
   }
   out.key = Secret(std::move(key));
+  if (!IsKey(config.account)) {
+    return Error(Code::kInvalid, where + ".account has blanks or characters that no account has");
+  }
+  out.account = config.account;
   return out;
 }
 

@@ -31,6 +31,7 @@ struct Provider {
   ProviderKind kind = ProviderKind::kOpenAi;
   http::Url base;        // kOpenAi: with the version ("…/v1"); kAnthropic: without
   Secret key;            // empty: calls are refused with key_hint
+  std::string account;   // of ChatGPT, sent along with its token; empty: none
   std::string key_hint;  // what to do when there is no key, for people
 };
 
@@ -41,6 +42,7 @@ struct ProviderConfig {
   std::string base_url;      // empty: the public one
   std::string api_key_env;   // the variable that holds the key
   std::string api_key_file;  // a file that holds it; wins over the variable
+  std::string account;       // ChatGPT's account id, where the key is one of its tokens
 };
 
 // The two that exist without any configuration.

@@ -26,6 +26,8 @@ void PrintHelp(FILE* to) {
                "serve [--listen H:P] [--data DIR] [--config F]", "run the server (root)");
   std::fprintf(to, "  %-46s %s\n", "doctor [--data DIR] [--json]",
                "what this machine offers, and what is missing (root)");
+  std::fprintf(to, "  %-46s %s\n", "box [OPTIONS] [--] [CODEX ARGUMENTS...]",
+               "Codex on this directory, in a sandbox of its own server (root)");
   for (const Verb& verb : AllVerbs()) {
     const std::string left = std::string(verb.name) + " " + std::string(verb.usage);
     std::fprintf(to, "  %-46s %s\n", left.c_str(), std::string(verb.summary).c_str());

@@ -1,10 +1,12 @@
 // The executable `cove`: picks the program that a verb names. Nothing else is decided here.
 //
-// `serve` is the runner, and `doctor` looks at the machine with its eyes; `front` and `worker` are
+// `serve` is the runner, and `doctor` looks at the machine with its eyes; `box` brings a server of
+// its own; `front` and `worker` are
 // internal verbs that it starts itself with; every other verb belongs to the command line.
 #include <string>
 #include <vector>
 
+#include "box/box.h"
 #include "cli/cli.h"
 #include "front/front.h"
 #include "runner/doctor.h"
@@ -16,6 +18,7 @@ int main(int argc, char** argv) {
   const std::vector<std::string> rest(args.begin() + (args.empty() ? 0 : 1), args.end());
   if (verb == "serve") return cove::runner::ServeMain(rest);
   if (verb == "doctor") return cove::runner::DoctorMain(rest);
+  if (verb == "box") return cove::box::BoxMain(rest);
   if (verb == "worker") return cove::runner::WorkerMain(rest);
   if (verb == "front") return cove::front::FrontMain(rest);
   return cove::cli::CliMain(args);

@@ -69,6 +69,11 @@ std::string Where(const json::Object& row) {
 
 // One line for people. Everything in it came from outside at some time: Printable.
 void PrintRow(const json::Object& row) {
+  if (Text(row, "kind") == "oom") {
+    return PrintLine(Text(row, "time") + " OOM   " + Text(row, "sandbox").substr(0, 8) + " " +
+                     std::to_string(json::GetInt(row, "kills").value_or(0)) +
+                     " killed for want of memory, " + Text(row, "detail"));
+  }
   const bool close = Text(row, "kind") == "close";
   const bool allow = json::GetBool(row, "allow").value_or(false);
   std::string line = Text(row, "time") + " " +

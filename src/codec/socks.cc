@@ -16,9 +16,11 @@ uint8_t Byte(std::string_view text, size_t i) { return static_cast<uint8_t>(text
 
 // How many bytes a message has as far as its first ones tell.
 size_t GreetingBytes(std::string_view buffer) {
+  if (buffer.empty()) return 1;
   return buffer.size() < 2 ? 2 : size_t{2} + Byte(buffer, 1);
 }
 size_t RequestBytes(std::string_view buffer) {
+  if (buffer.empty()) return 1;
   if (buffer.size() <= kBeforeAddress) return kBeforeAddress + 1;
   switch (buffer[3]) {
     case kAddressV4:

@@ -178,6 +178,9 @@ TEST_F(PauseTest, KillsForWantOfMemoryAreCountedForEachRunAndKept) {
   const Sandbox s = MustCreate();
   control_->OnBoxOom({s.id, 1});
   control_->OnBoxOom({s.id, 3});
+  control_->OnBoxOom({s.id, 3});
+  using Told = std::vector<std::pair<SandboxId, uint64_t>>;
+  EXPECT_EQ(ooms_, (Told{{s.id, 1}, {s.id, 2}})) << "each once, for the audit";
   EXPECT_EQ(control_->Find(s.id)->oom_kills, 3u);
   ASSERT_TRUE(loop_.RunUntil(control_->Flush()).ok());
   ASSERT_TRUE(loop_.RunUntil(control_->Stop(s.id)).ok());

@@ -114,6 +114,8 @@ struct Deps {
   // are none at all.
   std::function<std::optional<std::string>(const OrgId&, const std::string& name)> placeholder;
   std::function<MachineFacts()> machine;
+  // Processes of a sandbox were killed for want of memory; may be empty.
+  std::function<void(const Sandbox&, uint64_t kills)> on_oom;
   std::function<WallTime()> wall = WallNow;
 };
 

@@ -232,6 +232,7 @@ void Sandboxes::Impl::OnBoxOom(const proto::runner::BoxOom& event) {
                             {"kills", event.kills - s.oom_kills},
                             {"in_this_run", event.kills},
                             {"memory_gib", s.resources.memory_gib}});
+  if (deps_.on_oom) deps_.on_oom(s, event.kills - s.oom_kills);
   s.oom_kills = event.kills;
   it->second->activity_changed = true;
 }

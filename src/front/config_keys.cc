@@ -222,6 +222,10 @@ const ConfigKey kKeys[] = {
     {"ai.providers.NAME.api_key_file", "path", "none",
      "A file that holds the key, readable for the front's user (61800); wins over the variable.",
      ProviderText(&bridge::ProviderConfig::api_key_file)},
+    {"ai.providers.NAME.account", "text", "none",
+     "ChatGPT's account id, where the key is an access token of its login and `base_url` its "
+     "backend.",
+     ProviderText(&bridge::ProviderConfig::account)},
 };
 
 }  // namespace

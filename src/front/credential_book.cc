@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "gateway/ssh_agent.h"
 #include "log/log.h"
+#include "proto/ssh_agent.h"
 
 namespace cove::front {
 namespace {
@@ -47,6 +49,22 @@ Result<gateway::Credential> CredentialBook::Compile(const identity::SecretInfo& 
     out.scope.rules.push_back(*std::move(rule));
   }
   return out;
+}
+
+static_assert(gateway::kSshAgentPort == proto::kSshAgentPort);
+
+Result<void> CredentialBook::Check(const identity::SecretInfo& info, const std::string& value) {
+  ASSIGN_OR_RETURN(const gateway::Credential made, Compile(info));
+  if (made.header.kind == gateway::CredentialHeader::Kind::kSsh) {
+    RETURN_IF_ERROR(gateway::SshKey::Parse(value));
+  }
+  return Ok();
+}
+
+std::string CredentialBook::Variable(const identity::SecretInfo& info) {
+  const auto header = gateway::CredentialHeader::Parse(info.binding.header);
+  const bool ssh = header && header->kind == gateway::CredentialHeader::Kind::kSsh;
+  return ssh ? std::string(proto::kSshAgentSocket) : info.placeholder;
 }
 
 std::shared_ptr<const gateway::Vault> CredentialBook::VaultOf(const OrgId& org) {

@@ -18,6 +18,11 @@ class CredentialBook {
 
   // kInvalid says what is wrong with a host, method, path or header.
   static Result<gateway::Credential> Compile(const identity::SecretInfo& info);
+  // The same, and the value must be of the kind that the header says.
+  static Result<void> Check(const identity::SecretInfo& info, const std::string& value);
+  // What a sandbox has in the variable of that secret: its placeholder, or, for an SSH key, where
+  // the agent is.
+  static std::string Variable(const identity::SecretInfo& info);
 
   void Set(const control::Sandbox& sandbox);
   void Forget(const SandboxId& id) { boxes_.erase(id); }

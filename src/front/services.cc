@@ -1,5 +1,7 @@
 #include "front/services.h"
 
+#include <fmt/format.h>
+
 #include "front/rows.h"
 #include "log/log.h"
 #include "policy/host_name.h"
@@ -90,10 +92,7 @@ Task<Result<void>> Services::SeedAdmin() {
 Task<Result<void>> Services::OpenSecrets() {
   CO_ASSIGN_OR_RETURN(secrets_, co_await identity::Secrets::Open(*store_, dir_ + "/secrets.key"));
   credentials_ = std::make_unique<CredentialBook>(*secrets_);
-  secrets_->set_check([](const identity::SecretInfo& info) -> Result<void> {
-    RETURN_IF_ERROR(CredentialBook::Compile(info));
-    return Ok();
-  });
+  secrets_->set_check(&CredentialBook::Check);
   secrets_->set_on_changed([this](const OrgId& org) { credentials_->Refresh(org); });
   co_return Ok();
 }
@@ -163,7 +162,7 @@ Task<Result<void>> Services::WireControl() {
                             const std::string& name) -> std::optional<std::string> {
     const auto found = secrets_->FindByName(org, name);
     if (!found) return std::nullopt;
-    return found->placeholder;
+    return CredentialBook::Variable(*found);
   };
   deps.machine = [this] {
     control::MachineFacts facts = control::ReadMachineFacts(dir_);
@@ -171,6 +170,14 @@ Task<Result<void>> Services::WireControl() {
     return facts;
   };
   runner_.set_on_room([this](const proto::Room& room) { room_ = room; });
+  deps.on_oom = [this](const control::Sandbox& sandbox, uint64_t kills) {
+    audit::Record record;
+    record.kind = audit::Kind::kOom;
+    record.sandbox = sandbox.id;
+    record.kills = kills;
+    record.detail = fmt::format("limit {:g} GiB", sandbox.resources.memory_gib);
+    audit_->AppendLater(std::move(record));
+  };
   CO_ASSIGN_OR_RETURN(sandboxes_, co_await control::Sandboxes::Open(deps, config_.control));
   runner_.set_on_exited(
       [this](const proto::runner::BoxExited& event) { sandboxes_->OnBoxExited(event); });

@@ -8,6 +8,7 @@
 #include "gateway/flows.h"
 #include "gateway/stand_ins.h"
 #include "gateway/throttle.h"
+#include "gateway/usage.h"
 
 namespace cove::gateway {
 
@@ -23,6 +24,7 @@ struct Box {
   const uint16_t tcp_port;
   StandIns stand_ins;
   Flows flows;
+  Usage usage;
   RowFilter rows;
   RateLimit dns_rate{1000, 2000};
   size_t connections = 0;

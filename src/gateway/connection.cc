@@ -6,7 +6,8 @@
 #include "gateway/http_forward.h"
 #include "gateway/ledger.h"
 #include "gateway/proxy.h"
-#include "gateway/tunnel.h"
+#include "gateway/socket_tunnel.h"
+#include "gateway/ssh_agent.h"
 #include "log/log.h"
 #include "policy/host_name.h"
 
@@ -38,6 +39,12 @@ HelloName ReadHelloName(const codec::ClientHello& hello,
   return {Reason::kAllowed, std::move(*host)};
 }
 
+struct SettleTunnel {
+  Ledger& ledger;
+  Tunnel& tunnel;
+  ~SettleTunnel() { ledger.AddBytes(tunnel.totals().a_to_b, tunnel.totals().b_to_a); }
+};
+
 class Connection {
  public:
   Connection(Box& box, UniqueFd fd)
@@ -48,27 +55,33 @@ class Connection {
   }
   Connection(const Connection&) = delete;
 
-  Task<void> Run();
+  [[gnu::noinline]] Task<void> Run();
 
  private:
   enum class Heard { kClear, kQuiet, kClosed, kTimeout };
 
+  // noinline: the compiler would make the frame of each of these a part of its caller's, so that a
+  // tunnel of hours held what every way of getting there needed (42 KiB).
   bool FindDestination();
   void FindStandIn();
-  Task<void> Go();
-  Task<void> Listen();
-  Task<void> Proxy();
-  Task<bool> EnterProxy(ProxyKind kind);
+  [[gnu::noinline]] Task<void> Go();
+  [[gnu::noinline]] Task<void> Listen();
+  [[gnu::noinline]] Task<void> Proxy();
+  [[gnu::noinline]] Task<bool> EnterProxy(ProxyKind kind);
   Decision JudgeProxied(const ProxyTarget& target);
-  Task<void> Linger();
-  Task<Heard> ReadFirstBytes();
-  Task<void> Tls();
-  Task<void> Http();
-  Task<void> Inspect(std::string host, Decision decision);
-  Task<void> Opaque();
-  Task<void> ToAddress(Decision decision);
-  Task<void> Pump(Ledger& ledger, Dialled dialled, StillAllowed still_allowed);
-  Task<bool> Open(Ledger& ledger, std::string channel, std::string host, const Decision& decision);
+  [[gnu::noinline]] Task<void> Linger();
+  [[gnu::noinline]] Task<Heard> ReadFirstBytes();
+  [[gnu::noinline]] Task<void> Tls();
+  [[gnu::noinline]] Task<void> Http();
+  [[gnu::noinline]] Task<void> Inspect(std::string host, Decision decision);
+  [[gnu::noinline]] Task<void> Opaque();
+  [[gnu::noinline]] Task<void> ToAddress(Decision decision);
+  [[gnu::noinline]] Task<void> Pump(Ledger& ledger, Dialled dialled, StillAllowed still_allowed);
+  [[gnu::noinline]] Task<bool> SendAhead(Ledger& ledger, net::SocketStream& server);
+  [[gnu::noinline]] Task<void> PumpUndecided(Ledger& ledger, net::ByteStream& server,
+                                             StillAllowed still_allowed);
+  [[gnu::noinline]] Task<bool> Open(Ledger& ledger, std::string channel, std::string host,
+                                    const Decision& decision);
 
   audit::Record Row(std::string channel, std::string host, const Decision& decision) const;
   void Deny(Reason reason, std::string channel, std::string host, const Decision& decision = {},
@@ -88,8 +101,8 @@ class Connection {
   std::optional<std::string> stand_in_;
   Decision by_stand_in_;
   std::shared_ptr<const policy::Policy> policy_;
-  FirstBytes first_;
-  Counters counters_;
+  std::unique_ptr<FirstBytes> first_ = std::make_unique<FirstBytes>();
+  Counters counters_;  // of HTTP
 };
 
 audit::Record Connection::Row(std::string channel, std::string host,
@@ -113,6 +126,11 @@ void Connection::Deny(Reason reason, std::string channel, std::string host,
 
 Task<bool> Connection::Open(Ledger& ledger, std::string channel, std::string host,
                             const Decision& decision) {
+  const Reason limit = ledger.lease().Take(box_.usage, decision.limits);
+  if (limit != Reason::kAllowed) {
+    Deny(limit, std::move(channel), std::move(host), decision);
+    co_return false;
+  }
   const auto opened = co_await ledger.Open(Row(std::move(channel), std::move(host), decision));
   if (!opened) log::Error("gateway.audit_failed", {{"error", opened.error().message()}});
   co_return opened.ok();
@@ -159,8 +177,12 @@ Task<void> Connection::Run() {
   if (!FindDestination()) co_return;
   policy_ = box_.Policy();
   if (policy_ == nullptr) {
-    Deny(Reason::kPolicyUnavailable, "tcp", "");
-    co_return;
+    if (port() != kHttpPort) {
+      Deny(Reason::kPolicyUnavailable, "tcp", "");
+      co_return;
+    }
+    // An empty one denies everything; who speaks HTTP gets to read why.
+    policy_ = std::make_shared<const policy::Policy>();
   }
   FindStandIn();
   if (stand_in_ == kProxyHost) {
@@ -188,6 +210,10 @@ Task<void> Connection::Go() {
       Deny(by_stand_in_.reason, "tcp", *stand_in_, by_stand_in_);
       co_return;
     }
+  } else if (port() == kSshAgentPort) {
+    socket_->set_read_timeout({});
+    co_await ServeSshAgent(box_, std::move(socket_));
+    co_return;
   } else if (port() != kHttpPort) {
     Deny(Reason::kPortNotAllowed, "tcp", *stand_in_);
     co_return;
@@ -253,7 +279,7 @@ Task<bool> Connection::EnterProxy(ProxyKind kind) {
   // The client gets to read the refusal, so it ends in order.
   if (!decision.allow && told && co_await socket_->CloseWrite()) co_await Linger();
   if (!decision.allow || !told) co_return false;
-  first_.Feed(std::exchange(ahead_, {}));
+  first_->Feed(std::exchange(ahead_, {}));
   co_return true;
 }
 
@@ -299,7 +325,7 @@ Task<void> Connection::Listen() {
       Deny(Reason::kHelloTimeout, "tcp", host, by_stand_in_);
       co_return;
   }
-  switch (first_.kind()) {
+  switch (first_->kind()) {
     case FirstBytes::Kind::kTls:
       co_await Tls();
       co_return;
@@ -323,8 +349,8 @@ Task<void> Connection::Listen() {
 Task<Connection::Heard> Connection::ReadFirstBytes() {
   const TimePoint deadline = Now() + box_.deps.limits.hello_timeout;
   std::vector<char> buffer(8 * 1024);
-  while (first_.kind() == FirstBytes::Kind::kNeedMore) {
-    const bool quiet = first_.bytes().empty() && MayBeOpaque();
+  while (first_->kind() == FirstBytes::Kind::kNeedMore) {
+    const bool quiet = first_->bytes().empty() && MayBeOpaque();
     const Duration left = deadline - Now();
     if (left <= Duration::zero()) co_return Heard::kTimeout;
     socket_->set_read_timeout(quiet ? box_.deps.limits.quiet_wait : left);
@@ -333,13 +359,13 @@ Task<Connection::Heard> Connection::ReadFirstBytes() {
       co_return quiet ? Heard::kQuiet : Heard::kTimeout;
     }
     if (!n || *n == 0) co_return Heard::kClosed;
-    first_.Feed(std::string_view(buffer.data(), *n));
+    first_->Feed(std::string_view(buffer.data(), *n));
   }
   co_return Heard::kClear;
 }
 
 Task<void> Connection::Tls() {
-  const HelloName name = ReadHelloName(first_.hello(), stand_in_);
+  const HelloName name = ReadHelloName(first_->hello(), stand_in_);
   if (name.reason != Reason::kAllowed) {
     Deny(name.reason, "tls", name.host, by_stand_in_,
          stand_in_ ? "looked up as " + *stand_in_ : std::string());
@@ -368,7 +394,7 @@ Task<void> Connection::Http() {
   HttpForward forward(box_, {HttpOrigin::Scheme::kHttp, stand_in_, destination_}, counters_);
   socket_->set_read_timeout({});
   co_await forward.Serve(
-      std::make_unique<ClientStream>(std::move(socket_), first_.TakeBytes(), &counters_));
+      std::make_unique<ClientStream>(std::move(socket_), first_->TakeBytes(), &counters_));
 }
 
 // TLS ends here and begins anew towards the server, whose certificate is verified; in between,
@@ -386,7 +412,7 @@ Task<void> Connection::Inspect(std::string host, Decision decision) {
     co_return;
   }
   socket_->set_read_timeout({});
-  auto client = std::make_unique<ClientStream>(std::move(socket_), first_.TakeBytes(), &counters_);
+  auto client = std::make_unique<ClientStream>(std::move(socket_), first_->TakeBytes(), &counters_);
   auto opened =
       co_await net::TlsAccept(*std::move(context), std::move(client),
                               Now() + box_.deps.limits.hello_timeout, net::Alpn::kHttp2OrHttp1);
@@ -430,28 +456,56 @@ Task<void> Connection::Pump(Ledger& ledger, Dialled dialled, StillAllowed still_
     co_return;
   }
   ledger.set_address(dialled.address);
-  struct Settle {
-    Ledger& ledger;
-    Counters& counters;
-    ~Settle() { ledger.AddBytes(counters.out, counters.in); }
-  } settle{ledger, counters_};
   // A client that has said nothing yet (stand-in, opaque) is listened to once more; an address
   // rule asks for no name.
-  const bool undecided = first_.bytes().empty() && stand_in_.has_value();
   socket_->set_read_timeout({});
-  ClientStream client(std::move(socket_), first_.TakeBytes(), &counters_);
-  if (!undecided) {
-    co_await RunTunnel(box_, client, *dialled.stream, ledger, std::move(still_allowed));
+  if (first_->bytes().empty() && stand_in_) {
+    co_await PumpUndecided(ledger, *dialled.stream, std::move(still_allowed));
     co_return;
   }
-  UndecidedClient guarded(client, [this](const FirstBytes& first) {
+  if (!co_await SendAhead(ledger, *dialled.stream)) co_return;
+  auto tunnel = SocketTunnel::Make(std::move(socket_), std::move(dialled.stream));
+  if (!tunnel) {
+    ledger.set_outcome(Reason::kLimit, tunnel.error().message());
+    co_return;
+  }
+  const SettleTunnel settle{ledger, **tunnel};
+  co_await RunTunnel(box_, **tunnel, ledger, std::move(still_allowed));
+}
+
+// The bytes that were read to judge by. An idle tunnel keeps nothing of them.
+Task<bool> Connection::SendAhead(Ledger& ledger, net::SocketStream& server) {
+  const std::string ahead = first_->TakeBytes();
+  first_.reset();
+  server.set_write_timeout(box_.deps.limits.hello_timeout);
+  if (const auto paid = SpendBytes(ledger.lease(), ahead.size()); !paid) {
+    ledger.set_outcome(Reason::kUsedUp, paid.error().message());
+    server.MarkAborted();
+    co_return false;
+  }
+  const auto sent = co_await server.Write(ahead);
+  if (sent) {
+    ledger.AddBytes(ahead.size(), 0);
+    co_return true;
+  }
+  ledger.set_outcome(Reason::kBroken, sent.error().message());
+  server.MarkAborted();
+  co_return false;
+}
+
+Task<void> Connection::PumpUndecided(Ledger& ledger, net::ByteStream& server,
+                                     StillAllowed still_allowed) {
+  UndecidedClient guarded(*socket_, [this](const FirstBytes& first) {
     if (first.kind() == FirstBytes::Kind::kTls) {
       return ReadHelloName(first.hello(), stand_in_).reason;
     }
     // HTTP is judged request by request, for which it is too late here: the client tries again.
     return first.kind() == FirstBytes::Kind::kOpaque ? Reason::kAllowed : Reason::kHelloTimeout;
   });
-  co_await RunTunnel(box_, guarded, *dialled.stream, ledger, std::move(still_allowed));
+  StreamTunnel tunnel(guarded, server);
+  const auto stream = std::move(socket_);  // RunTunnel decides how it ends
+  const SettleTunnel settle{ledger, tunnel};
+  co_await RunTunnel(box_, tunnel, ledger, std::move(still_allowed));
   if (guarded.verdict() != Reason::kAllowed) ledger.set_outcome(guarded.verdict());
 }
 

@@ -3,16 +3,20 @@
 #pragma once
 
 #include "gateway/http_request.h"
+#include "gateway/usage.h"
 
 namespace cove::gateway {
 
 class CountedBody final : public http::BodyReader {
  public:
-  // `inner` must outlive it.
-  explicit CountedBody(http::BodyReader& inner) : inner_(inner) {}
+  // `inner` and `lease`, which pays for the bytes, must outlive it.
+  CountedBody(http::BodyReader& inner, Lease& lease) : inner_(inner), lease_(lease) {}
   http::Task<Result<size_t>> Read(std::span<char> buffer) override {
     CO_ASSIGN_OR_RETURN(const size_t n, co_await inner_.Read(buffer));
     bytes_ += n;
+    if (!lease_.Spend(n)) {
+      co_return Error(Code::kExhausted, std::string(policy::ReasonText(policy::Reason::kUsedUp)));
+    }
     if (n == 0 && inner_.trailers() != nullptr) trailers_ = TrailersToSend(*inner_.trailers());
     co_return n;
   }
@@ -22,6 +26,7 @@ class CountedBody final : public http::BodyReader {
 
  private:
   http::BodyReader& inner_;
+  Lease& lease_;
   uint64_t bytes_ = 0;
   http::Headers trailers_;
 };

@@ -5,6 +5,8 @@
 #include "base/text.h"
 #include "codec/base64.h"
 #include "codec/http1.h"
+#include "gateway/ssh_key.h"
+#include "gateway/ssh_wire.h"
 #include "json/json.h"
 #include "policy/judge.h"
 
@@ -17,7 +19,9 @@ constexpr std::string_view kAuthorization = "Authorization";
 // Shorter values would be found where they do not stand.
 constexpr size_t kEchoBytesMin = 8;
 
+// An SSH key is for no request at all.
 bool IsFor(const Credential& credential, const policy::Question& question) {
+  if (credential.header.kind == Kind::kSsh) return false;
   return policy::Ask(credential.scope, question).kind == policy::Answer::Kind::kAllow;
 }
 
@@ -76,6 +80,18 @@ bool MayHold(std::string_view name) {
          !EqualsIgnoreCase(name, "transfer-encoding") && !EqualsIgnoreCase(name, "connection");
 }
 
+// "USER ssh-ed25519 BASE64"
+bool ParseSsh(std::string_view text, CredentialHeader& out) {
+  const auto words = Split(text, ' ');
+  if (words.size() != 3 || words[0].empty() || words[1] != kSshEd25519) return false;
+  auto blob = codec::DecodeBase64(words[2]);
+  if (!blob || !blob->starts_with(SshText(kSshEd25519))) return false;
+  out.kind = Kind::kSsh;
+  out.text = words[0];
+  out.host_key = *std::move(blob);
+  return true;
+}
+
 }  // namespace
 
 Result<CredentialHeader> CredentialHeader::Parse(std::string_view text) {
@@ -98,10 +114,10 @@ Result<CredentialHeader> CredentialHeader::Parse(std::string_view text) {
     out.kind = Kind::kField;
     return out;
   }
-  return Error(
-      Code::kInvalid,
-      "the header of a secret is \"bearer\", \"basic USER\" or \"field NAME\", for example "
-      "\"field X-Api-Key\"");
+  if (word == "ssh" && ParseSsh(rest, out)) return out;
+  return Error(Code::kInvalid,
+               "the header of a secret is \"bearer\", \"basic USER\", \"field NAME\" or \"ssh USER "
+               "ssh-ed25519 HOSTKEY\", for example \"field X-Api-Key\"");
 }
 
 std::vector<std::string> CredentialUse::PutInto(http::Headers& headers, std::string& target) const {
@@ -196,8 +212,17 @@ bool Credentials::Concern(std::string_view host, uint16_t port) const {
   question.host = host;
   question.port = port;
   return std::any_of(attached_.begin(), attached_.end(), [&](const CredentialPtr& one) {
-    return policy::Ask(one->scope, question).kind != policy::Answer::Kind::kDeny;
+    return one->header.kind != Kind::kSsh &&
+           policy::Ask(one->scope, question).kind != policy::Answer::Kind::kDeny;
   });
+}
+
+std::vector<CredentialPtr> Credentials::SshKeys() const {
+  std::vector<CredentialPtr> out;
+  for (const CredentialPtr& one : attached_) {
+    if (one->header.kind == Kind::kSsh) out.push_back(one);
+  }
+  return out;
 }
 
 Result<CredentialUse> Credentials::For(const CredentialQuestion& asked) const {

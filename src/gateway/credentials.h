@@ -30,11 +30,14 @@ struct CredentialHeader {
     kBearer,  // Authorization: Bearer VALUE
     kBasic,   // Authorization: Basic, with `text` as the user and the value as the password
     kField,   // a field of its own, whose name is `text`
+    kSsh,     // none: the value is an SSH key, for logging in as `text` (ssh_agent.h)
   };
   Kind kind = Kind::kNone;
   std::string text;
+  std::string host_key;  // of kSsh: the public blob of the host's key
 
-  // "", "bearer", "basic USER", "field NAME". kInvalid says what would be right.
+  // "", "bearer", "basic USER", "field NAME", "ssh USER ssh-ed25519 HOSTKEY" (as known_hosts has
+  // it). kInvalid says what would be right.
   static Result<CredentialHeader> Parse(std::string_view text);
 };
 
@@ -92,6 +95,8 @@ class Credentials {
   // kDenied when rules name secrets and none of them is for this request, so that a rule which
   // promises a secret never sends a request without one.
   Result<CredentialUse> For(const CredentialQuestion& question) const;
+  // Those that the sandbox has which are SSH keys: they are never part of a request.
+  std::vector<CredentialPtr> SshKeys() const;
 
  private:
   std::shared_ptr<const Vault> vault_;

@@ -161,4 +161,39 @@ inline Task<Talk> Say(SocketAddress gateway, std::string bytes, After after) {
   }
 }
 
+using Stream = std::unique_ptr<SocketStream>;
+
+inline Task<Stream> OpenStream(SocketAddress gateway) {
+  co_return *co_await net::Connect(gateway, Now() + 2s);
+}
+
+// What comes back for `bytes`; "reset" or "end" when nothing does.
+inline Task<std::string> AskStream(SocketStream* stream, std::string bytes) {
+  stream->set_read_timeout(3s);
+  if (!bytes.empty()) (void)co_await stream->Write(bytes);
+  std::vector<char> buffer(4096);
+  const auto n = co_await stream->Read(buffer);
+  if (!n) co_return n.error().sys_errno() == ECONNRESET ? "reset" : n.error().message();
+  co_return *n == 0 ? "end" : std::string(buffer.data(), *n);
+}
+
+inline Task<void> Echo(UniqueFd fd) {
+  SocketStream stream(std::move(fd));
+  std::vector<char> buffer(4096);
+  for (;;) {
+    const auto n = co_await stream.Read(buffer);
+    if (!n || *n == 0 || !co_await stream.Write(std::string_view(buffer.data(), *n))) co_return;
+  }
+}
+
+// A server for any number of connections: says what it hears.
+inline Task<void> EchoAll(net::Listener* listener) {
+  async::TaskGroup group;
+  for (;;) {
+    auto fd = co_await listener->Accept();
+    if (!fd) co_return;
+    group.Spawn(Echo(*std::move(fd)));
+  }
+}
+
 }  // namespace cove::gateway

@@ -21,6 +21,8 @@ int ReasonStatus(Reason reason) {
     case Reason::kAuditUnavailable:
     case Reason::kPolicyUnavailable:
       return 503;
+    case Reason::kTooFast:
+      return 429;
     default:
       return 403;
   }

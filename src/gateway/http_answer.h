@@ -7,7 +7,7 @@
 
 namespace cove::gateway {
 
-// 400, 403, 502 or 503.
+// 400, 403, 429, 502 or 503.
 int ReasonStatus(policy::Reason reason);
 // JSON: error, reason (policy::ReasonName), message, host, port.
 std::string ReasonBody(policy::Reason reason, const std::string& host, uint16_t port);

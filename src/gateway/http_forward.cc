@@ -167,17 +167,17 @@ HttpForward::Verdict HttpForward::Judge(const http::RequestHead& request) const 
     out.decision.reason = Reason::kPortMismatch;
     return out;
   }
+  const auto policy = box_.Policy();
+  if (policy == nullptr) {
+    out.decision.reason = Reason::kPolicyUnavailable;
+    return out;
+  }
   if (asked.host == kModelHost && !https()) {
     const bool right = out.port == kHttpPort && box_.deps.model != nullptr;
     out.decision = {right,
                     right ? Reason::kModelGateway : Reason::kPortNotAllowed,
                     {},
                     policy::Layer::kBuiltIn};
-    return out;
-  }
-  const auto policy = box_.Policy();
-  if (policy == nullptr) {
-    out.decision.reason = Reason::kPolicyUnavailable;
     return out;
   }
   out.decision = policy->EvaluateRequest(asked.host, out.port, request.method, asked.target);
@@ -236,9 +236,16 @@ Task<void> HttpForward::Handle(http::Exchange& exchange) {
   } slot{box_.connections, counts ? size_t{1} : size_t{0}};
   slot.count += slot.by;
   Outgoing out = MakeOutgoing(exchange.request(), verdict);
-  const auto passage = co_await OpenPassage(verdict, out.secrets(), streams);
+  Reason why = Reason::kAuditUnavailable;
+  const auto passage = co_await OpenPassage(verdict, out.secrets(), streams, &why);
+  if (passage == nullptr && why == Reason::kAuditUnavailable) {
+    co_await AnswerReason(exchange, why, verdict.host, verdict.port);
+    co_return;
+  }
   if (passage == nullptr) {
-    co_await AnswerReason(exchange, Reason::kAuditUnavailable, verdict.host, verdict.port);
+    verdict.decision.allow = false;
+    verdict.decision.reason = why;
+    co_await Refuse(exchange, verdict);
     co_return;
   }
   passage->ledger.AddRequest();
@@ -275,10 +282,15 @@ Task<void> HttpForward::Refuse(http::Exchange& exchange, const Verdict& verdict)
 
 // Where a rule is about requests, and wherever TLS was opened, each is a decision of its own.
 Task<std::shared_ptr<HttpForward::Passage>> HttpForward::OpenPassage(
-    Verdict verdict, const std::vector<std::string>& secrets, Streams streams) {
-  const bool alone = verdict.decision.by_request || https();
+    Verdict verdict, const std::vector<std::string>& secrets, Streams streams, Reason* why) {
+  const bool alone = verdict.decision.by_request || verdict.decision.log_requests || https();
   if (!alone && run_ != nullptr && run_->verdict.host == verdict.host &&
       run_->verdict.port == verdict.port) {
+    const Reason limit = run_->ledger.lease().TakeRequest();
+    if (limit != Reason::kAllowed) {
+      *why = limit;
+      co_return nullptr;
+    }
     run_->verdict = std::move(verdict);
     co_return run_;
   }
@@ -286,6 +298,11 @@ Task<std::shared_ptr<HttpForward::Passage>> HttpForward::OpenPassage(
   audit::Record record = Row(verdict);
   if (!secrets.empty()) record.detail = "with secret " + Join(secrets, ", ");
   auto passage = std::make_shared<Passage>(*this, std::move(verdict), streams);
+  const Reason limit = passage->ledger.lease().Take(box_.usage, passage->verdict.decision.limits);
+  if (limit != Reason::kAllowed) {
+    *why = limit;
+    co_return nullptr;
+  }
   const auto opened = co_await passage->ledger.Open(std::move(record));
   if (!opened) {
     log::Error("gateway.audit_failed", {{"error", opened.error().message()}});
@@ -313,7 +330,7 @@ Task<Result<net::StreamPtr>> HttpForward::Dial(http::Url url, net::Alpn alpn) {
 
 Task<void> HttpForward::Forward(http::Exchange& exchange, Passage& passage, Outgoing& out) {
   Ledger& ledger = passage.ledger;
-  CountedBody body(exchange.body());
+  CountedBody body(exchange.body(), ledger.lease());
   struct Count {
     Passage& passage;
     CountedBody& body;
@@ -333,7 +350,8 @@ Task<void> HttpForward::Forward(http::Exchange& exchange, Passage& passage, Outg
   auto response = co_await (upgrade ? upgrade_client_ : client_).Send(std::move(request));
   ledger.set_address(address_);
   if (!response) {
-    const Reason reason = dial_reason_ == Reason::kAllowed ? Reason::kBroken : dial_reason_;
+    Reason reason = dial_reason_ == Reason::kAllowed ? Reason::kBroken : dial_reason_;
+    if (response.error().code() == Code::kExhausted) reason = Reason::kUsedUp;
     ledger.set_outcome(reason, response.error().message());
     co_await AnswerReason(exchange, reason, passage.verdict.host, passage.verdict.port);
     co_return;
@@ -365,6 +383,10 @@ Task<void> HttpForward::Relay(http::Exchange& exchange, http::ClientResponse& re
       co_return;
     }
     if (*n == 0) break;
+    if (!ledger.lease().Spend(*n)) {
+      ledger.set_outcome(Reason::kUsedUp);
+      co_return;
+    }
     if (!co_await (*writer)->Write(std::string_view(buffer.data(), *n))) {
       ledger.set_outcome(Reason::kClientClosed);
       co_return;
@@ -392,7 +414,8 @@ Task<void> HttpForward::Upgrade(http::Exchange& exchange, http::ClientResponse& 
   auto client = co_await exchange.TakeOver(std::move(head));
   if (!client || server == nullptr) co_return;
   const auto still_allowed = [this, &passage] { return StillAllowed(passage.verdict); };
-  co_await RunTunnel(box_, **client, *server, ledger, still_allowed);
+  StreamTunnel tunnel(**client, *server);
+  co_await RunTunnel(box_, tunnel, ledger, still_allowed);
 }
 
 }  // namespace cove::gateway

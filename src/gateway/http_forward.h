@@ -59,9 +59,10 @@ class HttpForward {
   // How many requests the client's connection carries at a time.
   enum class Streams { kOne, kMany };
   struct Passage;
+  // Null: refused, `why` is set: a limit, or else the audit's failure.
   Task<std::shared_ptr<Passage>> OpenPassage(Verdict verdict,
                                              const std::vector<std::string>& secrets,
-                                             Streams streams);
+                                             Streams streams, policy::Reason* why);
   Task<void> Forward(http::Exchange& exchange, Passage& passage, Outgoing& out);
   Task<void> Relay(http::Exchange& exchange, http::ClientResponse& response, Passage& passage,
                    Outgoing& out);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "gateway/deps.h"
+#include "gateway/usage.h"
 #include "net/stream.h"
 
 namespace cove::gateway {
@@ -17,6 +18,8 @@ class Ledger {
   // REQUIRES: called once. On an error nothing may be done and nothing more is recorded.
   Task<Result<void>> Open(audit::Record decision);
 
+  // What it holds of the limits of its rules; take it before Open.
+  Lease& lease() { return lease_; }
   void set_address(std::string address) { address_ = std::move(address); }
   void set_outcome(policy::Reason reason, std::string detail = {}) {
     outcome_ = reason;
@@ -31,6 +34,7 @@ class Ledger {
 
  private:
   audit::Log& log_;
+  Lease lease_;
   audit::Record record_;
   uint64_t decision_ = 0;
   TimePoint start_ = Now();

@@ -21,10 +21,12 @@ Task<Result<void>> ReadMore(net::ByteStream& client, std::string* ahead, TimePoi
   const Duration left = deadline - Now();
   if (left <= Duration::zero()) co_return Error(Code::kTimeout, "the proxy's client was silent");
   client.set_read_timeout(left);
-  char buffer[kReadBytes];
+  // Not in the coroutine's frame: frames of callees may be part of their caller's, for as long as
+  // that lives.
+  std::vector<char> buffer(kReadBytes);
   CO_ASSIGN_OR_RETURN(const size_t n, co_await client.Read(buffer));
   if (n == 0) co_return Error(Code::kClosed, "the proxy's client left");
-  ahead->append(buffer, n);
+  ahead->append(buffer.data(), n);
   co_return Ok();
 }
 

@@ -25,38 +25,6 @@ class RejudgeTest : public GatewayTest {
   }
 };
 
-Task<void> Echo(UniqueFd fd) {
-  SocketStream stream(std::move(fd));
-  std::vector<char> buffer(4096);
-  for (;;) {
-    const auto n = co_await stream.Read(buffer);
-    if (!n || *n == 0 || !co_await stream.Write(std::string_view(buffer.data(), *n))) co_return;
-  }
-}
-
-Task<void> EchoAll(net::Listener* listener) {
-  async::TaskGroup group;
-  for (;;) {
-    auto fd = co_await listener->Accept();
-    if (!fd) co_return;
-    group.Spawn(Echo(*std::move(fd)));
-  }
-}
-
-using Stream = std::unique_ptr<SocketStream>;
-
-// What comes back for `bytes`; "reset" or "end" when nothing does.
-Task<std::string> Ask(SocketStream* stream, std::string bytes) {
-  stream->set_read_timeout(3s);
-  if (!bytes.empty()) (void)co_await stream->Write(bytes);
-  std::vector<char> buffer(4096);
-  const auto n = co_await stream->Read(buffer);
-  if (!n) co_return n.error().sys_errno() == ECONNRESET ? "reset" : n.error().message();
-  co_return *n == 0 ? "end" : std::string(buffer.data(), *n);
-}
-
-Task<Stream> Open(SocketAddress gateway) { co_return *co_await net::Connect(gateway, Now() + 2s); }
-
 constexpr std::string_view kBoth = "allow=[\"gone.test:2222\",\"stays.test:2222\"]";
 
 TEST_F(RejudgeTest, ATunnelThatIsNotAllowedAnyMoreIsCutAndAnotherGoesOn) {
@@ -66,18 +34,18 @@ TEST_F(RejudgeTest, ATunnelThatIsNotAllowedAnyMoreIsCutAndAnotherGoesOn) {
   async::TaskGroup servers;
   servers.Spawn(EchoAll(&listener));
   GoTo("gone.test", 2222);
-  const Stream gone = loop_.RunUntil(Open(tcp_));
-  ASSERT_EQ(loop_.RunUntil(Ask(gone.get(), "SSH-2.0-a\r\n")), "SSH-2.0-a\r\n");
+  const Stream gone = loop_.RunUntil(OpenStream(tcp_));
+  ASSERT_EQ(loop_.RunUntil(AskStream(gone.get(), "SSH-2.0-a\r\n")), "SSH-2.0-a\r\n");
   GoTo("stays.test", 2222);
-  const Stream stays = loop_.RunUntil(Open(tcp_));
-  ASSERT_EQ(loop_.RunUntil(Ask(stays.get(), "SSH-2.0-b\r\n")), "SSH-2.0-b\r\n");
+  const Stream stays = loop_.RunUntil(OpenStream(tcp_));
+  ASSERT_EQ(loop_.RunUntil(AskStream(stays.get(), "SSH-2.0-b\r\n")), "SSH-2.0-b\r\n");
 
   Change("allow=\"**.stays.test:2222\"");
-  EXPECT_EQ(loop_.RunUntil(Ask(gone.get(), "")), "reset");
-  EXPECT_EQ(loop_.RunUntil(Ask(stays.get(), "more")), "more");
+  EXPECT_EQ(loop_.RunUntil(AskStream(gone.get(), "")), "reset");
+  EXPECT_EQ(loop_.RunUntil(AskStream(stays.get(), "more")), "more");
   EXPECT_EQ(ClosingReasons(), std::vector<std::string>{"gone.test revoked"});
   Change("[[rule]]\nallow=\"stays.test:2222\"\ninspect=true");
-  EXPECT_EQ(loop_.RunUntil(Ask(stays.get(), "")), "reset");
+  EXPECT_EQ(loop_.RunUntil(AskStream(stays.get(), "")), "reset");
 }
 
 TEST_F(RejudgeTest, APolicyThatCannotBeReadCutsToo) {
@@ -87,11 +55,11 @@ TEST_F(RejudgeTest, APolicyThatCannotBeReadCutsToo) {
   async::TaskGroup servers;
   servers.Spawn(EchoAll(&listener));
   GoTo("gone.test", 2222);
-  const Stream gone = loop_.RunUntil(Open(tcp_));
-  ASSERT_EQ(loop_.RunUntil(Ask(gone.get(), "SSH-2.0-a\r\n")), "SSH-2.0-a\r\n");
+  const Stream gone = loop_.RunUntil(OpenStream(tcp_));
+  ASSERT_EQ(loop_.RunUntil(AskStream(gone.get(), "SSH-2.0-a\r\n")), "SSH-2.0-a\r\n");
   policy_ = nullptr;
   gateway_->PolicyChanged(id_);
-  EXPECT_EQ(loop_.RunUntil(Ask(gone.get(), "")), "reset");
+  EXPECT_EQ(loop_.RunUntil(AskStream(gone.get(), "")), "reset");
 }
 
 // Sends the head of an answer whose body never ends.
@@ -108,7 +76,7 @@ Task<void> Drip(net::Listener* listener) {
 Task<std::string> ReadUntil(SocketStream* stream, std::string_view end) {
   std::string out;
   while (!out.ends_with(end)) {
-    const std::string more = co_await Ask(stream, "");
+    const std::string more = co_await AskStream(stream, "");
     out += more;
     if (more == "reset" || more == "end") break;
   }
@@ -122,12 +90,12 @@ TEST_F(RejudgeTest, ADownloadIsJudgedByItsRequestAgain) {
   async::TaskGroup servers;
   servers.Spawn(Drip(&listener));
   GoTo("files.test", 80);
-  const Stream client = loop_.RunUntil(Open(tcp_));
+  const Stream client = loop_.RunUntil(OpenStream(tcp_));
   ASSERT_TRUE(loop_.RunUntil(client->Write("GET /a/x HTTP/1.1\r\nHost: files.test\r\n\r\n")));
   ASSERT_THAT(loop_.RunUntil(ReadUntil(client.get(), "first")), HasSubstr("200 OK"));
   Change("[[rule]]\nallow=\"files.test\"\npaths=[\"/a/**\",\"/b/**\"]");
   Change("[[rule]]\nallow=\"files.test\"\npaths=[\"/b/**\"]");
-  EXPECT_EQ(loop_.RunUntil(Ask(client.get(), "")), "reset");
+  EXPECT_EQ(loop_.RunUntil(AskStream(client.get(), "")), "reset");
   EXPECT_EQ(ClosingReasons(), std::vector<std::string>{"files.test revoked"});
 }
 

@@ -15,10 +15,49 @@ namespace cove::gateway {
 // what it allowed.
 using StillAllowed = std::function<bool()>;
 
-// Pumps until both directions have ended, half-closes passed on. On anything else both ends are
+// Bytes both ways, a the sandbox's end.
+class Tunnel {
+ public:
+  virtual ~Tunnel() = default;
+  // Until both directions have ended, half-closes passed on, or one failed, or nothing moved for
+  // `idle`.
+  virtual Task<Result<void>> Run(Duration idle) = 0;
+  // Makes the close of both ends a reset.
+  virtual void Abort() = 0;
+  const net::PumpTotals& totals() const { return totals_; }
+  // The bytes both ways are paid from it, until Run() ends with kExhausted. Before Run().
+  void Meter(Lease& lease) { lease_ = &lease; }
+
+ protected:
+  Lease* lease() const { return lease_; }
+  net::PumpTotals totals_;
+
+ private:
+  Lease* lease_ = nullptr;
+};
+
+// kExhausted, as a tunnel ends, when these bytes are too much.
+Result<void> SpendBytes(Lease& lease, uint64_t bytes);
+
+// Between any two streams, which outlive it.
+class StreamTunnel final : public Tunnel {
+ public:
+  StreamTunnel(net::ByteStream& client, net::ByteStream& server)
+      : client_(client), server_(server) {}
+  Task<Result<void>> Run(Duration idle) override;
+  void Abort() override {
+    client_.MarkAborted();
+    server_.MarkAborted();
+  }
+
+ private:
+  net::ByteStream& client_;
+  net::ByteStream& server_;
+};
+
+// Runs the tunnel for as long as its rule stands. On anything but an orderly end both ends are
 // reset, so that a cut stream never looks whole. Sets the ledger's outcome.
-Task<void> RunTunnel(Box& box, net::ByteStream& client, net::ByteStream& server, Ledger& ledger,
-                     StillAllowed still_allowed);
+Task<void> RunTunnel(Box& box, Tunnel& tunnel, Ledger& ledger, StillAllowed still_allowed);
 
 // The client's end of a connection on which nobody has spoken yet. Whoever speaks first settles it:
 // the server (a banner), then all passes; or the client, then its first bytes are held until

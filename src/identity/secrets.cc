@@ -96,7 +96,7 @@ Task<Result<std::unique_ptr<Secrets>>> Secrets::Open(store::Store& store, std::s
   co_return out;
 }
 
-Result<void> Secrets::Check(const Entry& entry) const {
+Result<void> Secrets::CheckEntry(const Entry& entry) const {
   const SecretInfo& info = entry.info;
   RETURN_IF_ERROR(CheckName(info.name));
   if (entry.value.empty() || entry.value.size() > kValueBytesMax) {
@@ -114,7 +114,7 @@ Result<void> Secrets::Check(const Entry& entry) const {
   RETURN_IF_ERROR(CheckList("methods", info.binding.methods));
   RETURN_IF_ERROR(CheckList("paths", info.binding.paths));
   RETURN_IF_ERROR(CheckPlaces(info.binding.places));
-  return check_ ? check_(info) : Ok();
+  return check_ ? check_(info, entry.value) : Ok();
 }
 
 namespace {
@@ -172,7 +172,7 @@ Task<Result<SecretInfo>> Secrets::Create(SecretRequest request) {
   info.placeholder = std::string(kPlaceholderPrefix) + RandomHex(kPlaceholderBytes);
   info.binding = std::move(request.binding);
   info.created_at = info.updated_at = WallNow();
-  CO_RETURN_IF_ERROR(Check(entry));
+  CO_RETURN_IF_ERROR(CheckEntry(entry));
   const SecretInfo out = info;
   CO_RETURN_IF_ERROR(co_await Save(std::move(entry), SaveAs::kNew));
   co_return out;
@@ -193,7 +193,7 @@ Task<Result<SecretInfo>> Secrets::Update(OrgId org, std::string id, SecretPatch 
   if (patch.places) binding.places = *std::move(patch.places);
   if (patch.header) binding.header = *std::move(patch.header);
   entry.info.updated_at = WallNow();
-  CO_RETURN_IF_ERROR(Check(entry));
+  CO_RETURN_IF_ERROR(CheckEntry(entry));
   const SecretInfo out = entry.info;
   CO_RETURN_IF_ERROR(co_await Save(std::move(entry), SaveAs::kChanged));
   co_return out;

@@ -24,7 +24,8 @@ struct SecretBinding {
   std::vector<std::string> methods;  // empty: any
   std::vector<std::string> paths;    // empty: any
   std::vector<std::string> places;   // of "header", "query", "body"; empty: all
-  std::string header;                // "", "bearer", "basic USER", "field NAME"
+  // "", "bearer", "basic USER", "field NAME", "ssh USER ssh-ed25519 HOSTKEY"
+  std::string header;
 };
 
 struct SecretInfo {
@@ -63,10 +64,9 @@ class Secrets {
   // those that exist: an error, which says what to do. Blocks on that file: for the start.
   static Task<Result<std::unique_ptr<Secrets>>> Open(store::Store& store, std::string key_file);
 
-  // Whether a binding can be kept; asked before anything is written.
-  void set_check(std::function<Result<void>(const SecretInfo&)> check) {
-    check_ = std::move(check);
-  }
+  // Whether a secret can be kept as it is; asked before anything is written.
+  using Check = std::function<Result<void>(const SecretInfo& info, const std::string& value)>;
+  void set_check(Check check) { check_ = std::move(check); }
   // Called after each change of that organisation's secrets, when memory has it.
   void set_on_changed(std::function<void(const OrgId&)> callback) {
     on_changed_ = std::move(callback);
@@ -94,13 +94,13 @@ class Secrets {
   enum class SaveAs { kNew, kChanged };
   Secrets(store::Store& store, const Seal& seal) : store_(store), seal_(seal) {}
   Task<Result<void>> Save(Entry entry, SaveAs how);
-  Result<void> Check(const Entry& entry) const;
+  Result<void> CheckEntry(const Entry& entry) const;
   void Adopt(Entry entry);
 
   store::Store& store_;
   const Seal seal_;
   std::map<std::string, Entry, std::less<>> by_id_;
-  std::function<Result<void>(const SecretInfo&)> check_;
+  Check check_;
   std::function<void(const OrgId&)> on_changed_;
 };
 

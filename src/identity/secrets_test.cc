@@ -154,7 +154,8 @@ TEST_F(SecretsTest, WhatCannotBeKeptIsRefusedWithoutTheValue) {
   EXPECT_THAT(Make("bad name").error().message(), HasSubstr("letters"));
   EXPECT_THAT(Make("x", {}).error().message(), HasSubstr("'hosts' is missing"));
   EXPECT_THAT(Make("x", {"a\nb"}).error().message(), HasSubstr("hosts"));
-  secrets_->set_check([](const SecretInfo&) { return Error(Code::kInvalid, "not that host"); });
+  secrets_->set_check(
+      [](const SecretInfo&, const std::string&) { return Error(Code::kInvalid, "not that host"); });
   EXPECT_THAT(Make("x").error().message(), HasSubstr("not that host"));
 }
 

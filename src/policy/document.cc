@@ -16,12 +16,14 @@ namespace {
 
 constexpr size_t kListMax = 1024;
 constexpr size_t kMethodBytesMax = 32;
+constexpr uint32_t kCountMax = 1'000'000;
 
 using Names = std::span<const std::string_view>;
 constexpr auto kDocumentKeys =
     std::to_array<std::string_view>({"default", "presets", "allow", "deny", "rule"});
 constexpr auto kRuleKeys = std::to_array<std::string_view>(
-    {"allow", "deny", "ports", "methods", "paths", "inspect", "credential", "resolves_to"});
+    {"allow", "deny", "ports", "methods", "paths", "inspect", "credential", "connections", "bytes",
+     "rate", "log", "resolves_to"});
 
 Result<void> CheckKeys(const Node& table, Names known) {
   for (const auto& [key, node] : table.entries) {
@@ -72,6 +74,31 @@ Result<PortSet> ReadPorts(const Node& node) {
 bool IsMethod(std::string_view text) {
   return !text.empty() && text.size() <= kMethodBytesMax &&
          std::all_of(text.begin(), text.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+}
+
+std::optional<uint64_t> ReadBytes(const Node& node) {
+  if (node.kind == Node::Kind::kInteger && node.number > 0) return node.number;
+  constexpr std::pair<std::string_view, uint64_t> kUnits[] = {
+      {"KB", 1'000}, {"MB", 1'000'000}, {"GB", 1'000'000'000}};
+  for (const auto& [unit, size] : kUnits) {
+    if (node.kind != Node::Kind::kText || !node.text.ends_with(unit)) continue;
+    const std::string_view digits(node.text.data(), node.text.size() - unit.size());
+    const auto number = ParseInt<uint32_t>(digits);
+    if (number && *number > 0) return *number * size;
+  }
+  return std::nullopt;
+}
+
+std::optional<RuleLimits::Rate> ReadRate(const Node& node) {
+  constexpr std::pair<std::string_view, int> kUnits[] = {
+      {"second", 1}, {"minute", 60}, {"hour", 3600}};
+  const size_t slash = node.text.find('/');
+  const auto count = ParseInt<uint32_t>(std::string_view(node.text).substr(0, slash));
+  if (slash == std::string::npos || !count || *count < 1 || *count > kCountMax) return std::nullopt;
+  for (const auto& [unit, length] : kUnits) {
+    if (node.text.substr(slash + 1) == unit) return RuleLimits::Rate{*count, seconds(length)};
+  }
+  return std::nullopt;
 }
 
 class Reader {
@@ -146,6 +173,11 @@ class Reader {
         return node.Wrong("methods, paths, inspect and resolves_to go with names, not networks");
       }
       RETURN_IF_ERROR(CheckCredential(node, rule, detail));
+      if (rule.effect == Effect::kDeny && (detail.limits.any() || detail.log_requests)) {
+        return node.Wrong("connections, bytes, rate and log go with 'allow'");
+      }
+      rule.limits = detail.limits;
+      rule.log_requests = detail.log_requests;
       rule.inspect = detail.inspect;
       rule.methods = detail.methods;
       rule.paths = detail.paths;
@@ -176,11 +208,37 @@ class Reader {
     return Ok();
   }
 
+  static Result<void> ReadLimits(const Node& node, Rule& rule) {
+    if (const Node* count = Entry(node, "connections")) {
+      if (count->kind != Node::Kind::kInteger || count->number < 1 || count->number > kCountMax) {
+        return count->Wrong("connections is a number from 1 to 1000000");
+      }
+      rule.limits.connections = static_cast<uint32_t>(count->number);
+    }
+    if (const Node* bytes = Entry(node, "bytes")) {
+      rule.limits.bytes = ReadBytes(*bytes);
+      if (!rule.limits.bytes)
+        return bytes->Wrong("bytes is a number, or like \"100MB\" or \"2GB\"");
+    }
+    if (const Node* rate = Entry(node, "rate")) {
+      rule.limits.rate = ReadRate(*rate);
+      if (!rule.limits.rate) return rate->Wrong("rate is like \"60/minute\": second, minute, hour");
+    }
+    if (const Node* log = Entry(node, "log")) {
+      if (log->text != "requests" && log->text != "connections") {
+        return log->Wrong("log is \"connections\" or \"requests\"");
+      }
+      rule.log_requests = log->text == "requests";
+    }
+    return Ok();
+  }
+
   Result<void> ReadDetail(const Node& node, Rule& rule) const {
     if (const Node* inspect = Entry(node, "inspect")) {
       if (inspect->kind != Node::Kind::kBoolean) return inspect->Wrong("inspect is true or false");
       rule.inspect = inspect->flag;
     }
+    RETURN_IF_ERROR(ReadLimits(node, rule));
     if (const Node* name = Entry(node, "credential")) {
       if (name->kind != Node::Kind::kText) return name->Wrong("a text in quotes is expected");
       if (auto sound = CheckCredentialName(name->text); !sound) {

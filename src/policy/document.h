@@ -12,6 +12,10 @@
 //   paths = ["/public/**"]
 //   inspect = true                   # open TLS to these hosts, so that requests can be judged
 //   credential = "github"            # with inspect: a secret for requests that this rule allows
+//   connections = 8                  # at once, in each sandbox
+//   bytes = "100MB"                  # in all, both ways, in each sandbox
+//   rate = "60/minute"               # requests where they are read, else connections
+//   log = "requests"                 # a record for each; else "connections"
 //   resolves_to = ["10.0.0.0/8"]     # only in the server's own policy
 //
 // An unknown key, a wrong type, an empty list or a bad rule is an error that names the place and

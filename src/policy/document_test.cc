@@ -88,12 +88,40 @@ TEST(DocumentTest, EveryMistakeNamesItsPlaceAndTheWayOut) {
               HasSubstr("p.toml:4:14: a credential is the name"));
   EXPECT_THAT(ErrorOf("[[rule]]\nallow = \"a.b\"\ninspect = true\ncredential = [\"x\"]"),
               HasSubstr("a text in quotes"));
+  for (const char* bad :
+       {"connections = 0", "connections = \"8\"", "bytes = 0", "bytes = \"10 MB\"",
+        "bytes = \"MB\"", "rate = 60", "rate = \"60\"", "rate = \"0/minute\"", "rate = \"1/day\"",
+        "log = true", "log = \"none\""}) {
+    EXPECT_THAT(ErrorOf("[[rule]]\nallow = \"a.b\"\n" + std::string(bad)), HasSubstr("p.toml:3:"));
+  }
+  EXPECT_THAT(ErrorOf("[[rule]]\ndeny = \"a.b\"\nconnections = 1"), HasSubstr("go with 'allow'"));
   EXPECT_EQ(ErrorOf("[[rule]]\nallow = \"a.b\"\nresolves_to = [\"10.0.0.0/8\"]", Layer::kServer),
             "accepted");
   EXPECT_THAT(ErrorOf("allow = \"a\nb\""), HasSubstr("p.toml:1"));
   const auto json = ParseJson(R"({"rule": [{"allow": "a.b", "port": 1}]})", Layer::kSandbox);
   ASSERT_FALSE(json);
   EXPECT_THAT(json.error().message(), HasSubstr("/rule/0/port: there is no key 'port'"));
+}
+
+TEST(DocumentTest, LimitsAreSpeltInOneWay) {
+  EXPECT_EQ(RulesOf(ParseToml("[[rule]]\nallow=[\"a.b\",\"10.0.0.0/8:22\"]\nconnections=8\n"
+                              "bytes=\"2MB\"\nrate=\"60/minute\"\nlog=\"requests\"",
+                              "p.toml", Layer::kSandbox)),
+            (std::vector<std::string>{
+                "a.b:80,443 connections=8 bytes=2000000 rate=60/60s log=requests",
+                "10.0.0.0/8:22 connections=8 bytes=2000000 rate=60/60s log=requests"}));
+}
+
+TEST(DocumentTest, AControlCharacterIsRefusedAtItsPlace) {
+  using namespace std::string_literals;
+  EXPECT_THAT(ErrorOf("allow = [\"a.b\"]\n[[\0rule]]"s), HasSubstr("2"));
+  EXPECT_THAT(ErrorOf("[[\0rule]]"s), HasSubstr("a control character"));
+  EXPECT_THAT(ErrorOf("# \x7f"s), HasSubstr("a control character"));
+  EXPECT_EQ(ErrorOf("allow = [\"a.b\"]\r\n\tdeny = [\"c.d\"]\n"s), "accepted");
+}
+
+TEST(DocumentTest, AHeaderThatIsNoKeyIsRefused) {
+  EXPECT_THAT(ErrorOf("[`rule]]\n"), HasSubstr("p.toml:1"));
 }
 
 TEST(DocumentTest, ANameWithANulIsRefused) {

@@ -82,7 +82,7 @@ Answer Ask(const Document& document, const Question& q) {
       perhaps_denied |= fit == Fit::kPerhaps;
     } else if (fit == Fit::kYes) {
       allowed = {Answer::Kind::kAllow, Reason::kAllowed, &rule};
-      if (!rule.credential.empty()) details.push_back(&rule);
+      if (rule.HasDetails()) details.push_back(&rule);
     } else if (fit == Fit::kPerhaps && allowed.kind == Answer::Kind::kDeny) {
       allowed = {Answer::Kind::kByRequest, Reason::kAllowed, &rule};
     } else if (fit > nearest_fit) {

@@ -14,6 +14,13 @@ void AddOnce(std::vector<std::string>& list, const std::string& text) {
   if (std::find(list.begin(), list.end(), text) == list.end()) list.push_back(text);
 }
 
+void AddLimits(Decision& out, const Answer& answer) {
+  for (const Rule* rule : answer.details) {
+    if (rule->limits.any()) out.limits.push_back(rule->limits);
+    out.log_requests |= rule->log_requests;
+  }
+}
+
 Decision ToDecision(const Answer& answer, Layer layer) {
   Decision out;
   out.allow = answer.kind != Answer::Kind::kDeny;
@@ -22,7 +29,10 @@ Decision ToDecision(const Answer& answer, Layer layer) {
                    (answer.rule != nullptr && answer.rule->ByRequest());
   out.inspect = answer.inspect;
   out.layer = answer.rule != nullptr ? answer.rule->layer : layer;
-  for (const Rule* rule : answer.details) AddOnce(out.credentials, rule->credential);
+  for (const Rule* rule : answer.details) {
+    if (!rule->credential.empty()) AddOnce(out.credentials, rule->credential);
+  }
+  AddLimits(out, answer);
   if (answer.rule != nullptr) {
     out.rule = answer.rule->text;
   } else if (out.allow) {
@@ -90,6 +100,7 @@ Decision Policy::Judge(const Question& question) const {
     }
     out.by_request |= answer.kind == Answer::Kind::kByRequest;
     out.inspect |= answer.inspect;
+    AddLimits(out, answer);
   }
   return out;
 }

@@ -39,6 +39,10 @@ struct Decision {
   // order of importance. Only for TLS that was opened: never into plain HTTP. A layer that names a
   // secret does not grant it: whether the sandbox has it is the caller's to ask.
   std::vector<std::string> credentials;
+  // Of all the rules that allow it, ceilings' too: each holds.
+  std::vector<RuleLimits> limits;
+  // Each request is to be a record of its own.
+  bool log_requests = false;
 };
 
 // What one document says to a question: a part of the reason for a decision.

@@ -63,6 +63,10 @@ constexpr std::array kEntries = {
     Entry{Reason::kBroken, "broken", "The connection failed on the way."},
     Entry{Reason::kAuditUnavailable, "audit_unavailable",
           "The audit record cannot be written, so nothing may leave. Tell the operator."},
+    Entry{Reason::kUsedUp, "used_up",
+          "This sandbox has used all the bytes that the rule for this host allows."},
+    Entry{Reason::kTooFast, "too_fast",
+          "The rule for this host allows fewer requests in that time; wait, then try again."},
 };
 
 const Entry& Find(Reason reason) {

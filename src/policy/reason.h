@@ -41,6 +41,8 @@ enum class Reason : uint8_t {
   kIdle,                // nothing moved for too long
   kBroken,              // a connection failed on the way
   kAuditUnavailable,    // the decision could not be recorded
+  kUsedUp,              // the bytes that a rule allows have been used
+  kTooFast,             // more requests than a rule allows in that time
 };
 
 std::string_view ReasonName(Reason reason);

@@ -112,7 +112,17 @@ void Spell(Rule& rule) {
   if (!rule.methods.empty()) rule.text += " " + Join(rule.methods, ",");
   for (const PathPattern& path : rule.paths) rule.text += " " + path.text();
   if (rule.inspect) rule.text += " inspect";
+  if (rule.limits.connections) {
+    rule.text += " connections=" + std::to_string(*rule.limits.connections);
+  }
+  if (rule.limits.bytes) rule.text += " bytes=" + std::to_string(*rule.limits.bytes);
+  if (rule.limits.rate) {
+    rule.text += " rate=" + std::to_string(rule.limits.rate->count) + "/" +
+                 std::to_string(rule.limits.rate->per.count()) + "s";
+  }
+  if (rule.log_requests) rule.text += " log=requests";
   if (!rule.credential.empty()) rule.text += " credential=" + rule.credential;
+  rule.limits.rule = rule.text;
 }
 
 Result<Rule> ParseRule(std::string_view text, Layer layer) {

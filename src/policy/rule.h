@@ -21,6 +21,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "policy/address.h"
 #include "policy/host_pattern.h"
@@ -43,6 +44,19 @@ std::string_view LayerName(Layer layer);
 
 enum class Effect : uint8_t { kAllow, kDeny };
 
+// What a sandbox may use of a rule; what is absent has no limit.
+struct RuleLimits {
+  struct Rate {
+    uint32_t count = 0;
+    seconds per{60};
+  };
+  std::optional<uint32_t> connections;  // at once
+  std::optional<uint64_t> bytes;        // in all, both ways
+  std::optional<Rate> rate;             // requests where they are read, else connections
+  std::string rule;                     // its text, under which it is counted
+  bool any() const { return connections || bytes || rate; }
+};
+
 struct Rule {
   Effect effect = Effect::kAllow;
   Layer layer = Layer::kNone;
@@ -56,10 +70,14 @@ struct Rule {
   std::vector<Prefix> resolves_to;
   // The secret that the gateway may put into requests this rule allows; by name, never its value.
   std::string credential;
-  std::string text;  // canonical spelling, for people and the audit
+  RuleLimits limits;
+  bool log_requests = false;  // each request is a record of its own
+  std::string text;           // canonical spelling, for people and the audit
 
   // About requests, not connections.
   bool ByRequest() const { return !methods.empty() || !paths.empty(); }
+  // Says more about what it allows than that.
+  bool HasDetails() const { return !credential.empty() || limits.any() || log_requests; }
   // `name` is in canonical form.
   bool MatchesHost(std::string_view name) const { return !network && host.Matches(name); }
 };

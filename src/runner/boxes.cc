@@ -160,7 +160,7 @@ Task<Result<void>> Boxes::Run(BoxPtr box, Recorded recorded) {
     co_return std::move(*started).error();
   }
   box->running.emplace(**std::move(started));
-  box->oom_kills = 0;
+  box->oom_kills = box->socket_kills = 0;
   box->dead.Reset();
   box->ended.Reset();
   watches_.Spawn(Watch(box));
@@ -195,7 +195,7 @@ Task<void> Boxes::Watch(BoxPtr box) {
   event.id = box->spec.id;
   event.known = exit.known;
   event.status = exit.status;
-  event.oom_kills = exit.oom_kills;
+  event.oom_kills = exit.oom_kills + box->socket_kills;
   // Every copy of the listeners goes, or the network namespace would stay.
   box->running.reset();
   box->paused = false;
@@ -346,7 +346,7 @@ std::vector<proto::runner::BoxInfo> Boxes::List() const {
     info.id = id;
     info.image = box->spec.image;
     info.limits = box->spec.limits;
-    info.oom_kills = box->oom_kills;
+    info.oom_kills = box->kills();
     if (box->running) {
       info.state =
           box->paused ? proto::runner::BoxState::kPaused : proto::runner::BoxState::kRunning;

@@ -76,7 +76,7 @@ class Boxes {
   Result<proto::Room> RoomNow() const;
   // Returns when nothing is left of the deleted boxes, or at the deadline.
   Task<void> DrainLeaving(TimePoint deadline);
-  // Watches over the disk behind the boxes, and what room there is, for ever.
+  // Watches over the disk behind the boxes, their sockets and what room there is, for ever.
   Task<void> WatchRoom();
 
   // kConflict while a box or another image uses it.
@@ -91,7 +91,9 @@ class Boxes {
     async::Event left;   // set once nothing of a deleted box is left
     bool deleting = false;
     bool paused = false;
-    uint64_t oom_kills = 0;  // in this run
+    uint64_t oom_kills = 0;     // in this run, by the kernel
+    uint64_t socket_kills = 0;  // in this run, by GuardSockets(), of the same kind for whoever asks
+    uint64_t kills() const { return oom_kills + socket_kills; }
     Turn turn;
     async::TaskGroup reclaim;  // while it is paused
   };
@@ -111,6 +113,8 @@ class Boxes {
   Task<Result<void>> Run(BoxPtr box, Recorded recorded);
   Task<void> Watch(BoxPtr box);
   Task<void> WatchOom(BoxPtr box);
+  void TellOom(const Box& box);
+  void GuardSockets();
   Result<void> Thaw(const BoxPtr& box);
   Task<Result<void>> Kill(BoxPtr box);
   Task<void> ClearRuntime(SandboxId id);

@@ -49,6 +49,11 @@ Result<void> Boxes::Thaw(const BoxPtr& box) {
 
 // The kernel tells of the event before it has counted its victim (v1), so the count is looked at
 // again a little later; an idle box wakes nobody.
+void Boxes::TellOom(const Box& box) {
+  log::Warn("box.oom", {{"sandbox", box.spec.id.value}, {"kills", box.kills()}});
+  if (deps_.on_oom) deps_.on_oom({box.spec.id, box.kills()});
+}
+
 Task<void> Boxes::WatchOom(BoxPtr box) {
   constexpr milliseconds kFirstLook{2};
   constexpr milliseconds kLastLook{500};
@@ -63,8 +68,7 @@ Task<void> Boxes::WatchOom(BoxPtr box) {
     const auto kills = deps_.driver.OomKills(box->spec.id);
     if (kills && *kills > box->oom_kills) {
       box->oom_kills = *kills;
-      log::Warn("box.oom", {{"sandbox", box->spec.id.value}, {"kills", *kills}});
-      if (deps_.on_oom) deps_.on_oom({box->spec.id, *kills});
+      TellOom(*box);
     }
     const bool again = look <= kLastLook;
     const bool event = co_await watch.Readable(again ? Now() + look : kNever);

@@ -1,9 +1,11 @@
-// What room the machine has for boxes, and the watch over it and over the disk behind them.
+// What room the machine has for boxes, and the watch over it, over the disk behind them and over
+// what their sockets hold.
 #include <sys/resource.h>
 
 #include <algorithm>
 
 #include "base/text.h"
+#include "log/log.h"
 #include "runner/boxes.h"
 #include "sys/small_file.h"
 
@@ -13,6 +15,7 @@ namespace {
 constexpr size_t kFilesPerBox = 12;
 constexpr size_t kFilesOfOurs = 128;
 constexpr seconds kWatchPeriod{1};
+constexpr uint64_t kSocketsWorthALook = 32 << 20;
 
 uint64_t NumberIn(const std::string& path) {
   const auto text = sys::ReadFile(path);
@@ -59,9 +62,31 @@ Result<void> Boxes::CheckRoom() const {
   return proto::CheckRoom(room, static_cast<size_t>(stay), proto::For::kNewBox);
 }
 
+// What many sockets get beyond their limit is memory that no limit counts, so it ends as memory
+// beyond a limit does.
+void Boxes::GuardSockets() {
+  const auto all = deps_.driver.SocketBuffersInAll();
+  if (!all || *all < kSocketsWorthALook) return;
+  for (const auto& [id, box] : boxes_) {
+    if (!box->running) continue;
+    const auto buffers = deps_.driver.SocketBuffersOf(id);
+    if (!buffers || buffers->limit == 0 || buffers->used <= 2 * buffers->limit) continue;
+    log::Warn(
+        "box.sockets_full",
+        {{"sandbox", id.value}, {"mib", buffers->used >> 20}, {"limit_mib", buffers->limit >> 20}});
+    if (const auto killed = deps_.driver.KillWorkload(id); !killed) {
+      log::Error("box.not_killed", {{"sandbox", id.value}, {"why", killed.error().message()}});
+      continue;
+    }
+    ++box->socket_kills;
+    TellOom(*box);
+  }
+}
+
 Task<void> Boxes::WatchRoom() {
   for (;;) {
     deps_.disk.Guard();
+    GuardSockets();
     const auto room = RoomNow();
     if (room && deps_.on_room && (!told_ || proto::Differ(*told_, *room))) {
       told_ = *room;

@@ -276,6 +276,23 @@ TEST_F(BoxesTest, WhatRoomThereIsIsToldWhenItHasChanged) {
   EXPECT_EQ(rooms[1].host_available_bytes, (1u << 30) - (64u << 20));
 }
 
+TEST_F(BoxesTest, AWorkloadWithTwiceItsSocketBuffersEndsAndThatIsTold) {
+  ASSERT_TRUE(Create(kA));
+  driver.sockets = {.used = 511 << 20, .limit = 256 << 20};
+  async::TaskGroup watch;
+  watch.Spawn(boxes->WatchRoom());
+  loop.RunUntil(Told(&rooms, 1));
+  EXPECT_TRUE(driver.workloads_killed.empty()) << "up to twice is what few sockets can get";
+  driver.sockets.used = 513 << 20;
+  disk->facts.host_available_bytes -= 64 << 20;
+  loop.RunUntil(Told(&rooms, 2));
+  EXPECT_EQ(driver.workloads_killed, std::set<SandboxId>{kA});
+  ASSERT_EQ(ooms.size(), 1u);
+  EXPECT_EQ(ooms[0].kills, 1u);
+  EXPECT_EQ(boxes->List()[0].oom_kills, 1u);
+  EXPECT_EQ(boxes->List()[0].state, proto::runner::BoxState::kRunning);
+}
+
 TEST_F(BoxesTest, LimitsThatCannotHoldChangeNothing) {
   ASSERT_TRUE(Create(kA));
   const uint64_t before = boxes->List()[0].limits.memory_bytes;

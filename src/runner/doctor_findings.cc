@@ -14,6 +14,7 @@
 #include "runner/disk.h"
 #include "runner/doctor.h"
 #include "runner/idmap_check.h"
+#include "runner/self_report.h"
 #include "sys/cgroup.h"
 #include "sys/small_file.h"
 
@@ -22,6 +23,8 @@ namespace {
 
 constexpr uint64_t kMiB = 1 << 20;
 constexpr uint64_t kFilesWanted = 20'000;
+
+std::string Mib(uint64_t bytes) { return std::to_string(bytes / kMiB) + " MiB"; }
 
 bool Exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
 
@@ -176,13 +179,29 @@ Finding Files() {
           "raise it for more sandboxes (LimitNOFILE= of the service)"};
 }
 
+// With no answer from one: none runs, or it cannot answer.
 Finding Server(const std::string& data) {
   const std::string lock = data + "/runner/lock";
   const UniqueFd fd(open(lock.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return {"server", Health::kGood, "none has run on " + data, ""};
-  const bool free = flock(fd.get(), LOCK_SH | LOCK_NB) == 0;
-  return {"server", Health::kGood,
-          (free ? "none runs on " : "one runs on ") + data + (free ? "" : ", with the above"), ""};
+  if (flock(fd.get(), LOCK_SH | LOCK_NB) == 0) {
+    return {"server", Health::kGood, "none runs on " + data, ""};
+  }
+  return {"server", Health::kReduced, "one runs on " + data + " and does not answer",
+          "look whether it has just started, or is stopped (SIGSTOP, a debugger)"};
+}
+
+// What others found stands in place of what has its name here.
+void Replace(std::vector<Finding>& all, std::vector<Finding> by) {
+  for (Finding& one : by) {
+    const auto it = std::find_if(all.begin(), all.end(),
+                                 [&one](const Finding& f) { return f.what == one.what; });
+    if (it == all.end()) {
+      all.push_back(std::move(one));
+    } else {
+      *it = std::move(one);
+    }
+  }
 }
 
 }  // namespace
@@ -200,6 +219,34 @@ std::vector<Finding> Examine(const std::string& data) {
   out.push_back(Seccomp());
   out.push_back(Files());
   out.push_back(Server(data));
+  if (auto said = AskServer(data + "/runner")) Replace(out, *std::move(said));
+  return out;
+}
+
+std::vector<Finding> ExamineSelf(const std::string& data, const DiskFacts& disk,
+                                 const proto::Room& room, size_t boxes) {
+  std::vector<Finding> out = Cgroups();
+  const bool tight = disk.host_available_bytes < disk.host_reserve_bytes;
+  out.push_back({"disk limits", tight ? Health::kReduced : Health::kGood,
+                 disk.scheme + " " + data + "/runner/disk.img, " + Mib(disk.available_bytes) +
+                     " of " + Mib(disk.bytes) + " free; behind it " +
+                     Mib(disk.host_available_bytes) + " free, " + Mib(disk.host_reserve_bytes) +
+                     " in reserve",
+                 tight ? "creates are refused: delete sandboxes or snapshots" : ""});
+  out.push_back(
+      {"open files", room.files_max >= kFilesWanted ? Health::kGood : Health::kReduced,
+       std::to_string(room.files_max) + " for the server, enough for " +
+           std::to_string(room.boxes_by_files) + " sandboxes",
+       room.files_max >= kFilesWanted ? "" : "raise it for more (LimitNOFILE= of the service)"});
+  const auto more = proto::CheckRoom(room, boxes, proto::For::kNewBox);
+  out.push_back({"room", more ? Health::kGood : Health::kReduced,
+                 more ? "for another sandbox" : more.error().message(),
+                 more ? "" : "until then creates are refused"});
+  out.push_back({"server", Health::kGood,
+                 "one runs on " + data + ", pid " + std::to_string(getpid()) + ", version " +
+                     COVE_VERSION + ", sandboxes: " + std::to_string(boxes) +
+                     "; it told its cgroups, disk, files and room",
+                 ""});
   return out;
 }
 

@@ -44,7 +44,8 @@ inline constexpr const char* kServeUsage =
     "  --share      a directory or file of this machine that every sandbox sees at TARGET;\n"
     "               %3A stands for ':' in a path, %25 for '%'\n"
     "  --images     another server's DIR/runner/images, used as they are: no new ones are made\n"
-    "  --ephemeral  sandboxes end with the server\n";
+    "  --ephemeral  sandboxes end with the server, and the server with its standard input, if\n"
+    "               that is a pipe\n";
 
 // kInvalid, naming the word that is wrong.
 Result<Options> ParseOptions(const std::vector<std::string>& args);

@@ -1,6 +1,7 @@
 #include "runner/serve.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -20,6 +21,7 @@
 #include "runner/idmap_check.h"
 #include "runner/options.h"
 #include "runner/requests.h"
+#include "runner/self_report.h"
 #include "sys/cgroup.h"
 
 namespace cove::runner {
@@ -84,6 +86,7 @@ class Server {
          Shares shares);
   FrontProcess::Settings FrontSettings(const Options& options);
   void OnReady();
+  Result<std::vector<Finding>> Findings() const;
 
   DataDir data_;
   std::unique_ptr<Disk> disk_;
@@ -140,18 +143,17 @@ Server::Server(const Options& options, DataDir data, std::unique_ptr<Disk> disk,
       config_(std::move(config)),
       ephemeral_(options.ephemeral),
       jobs_(data_),
-      boxes_({*driver_, data_, jobs_, *disk_, uids_,
-              [this](const proto::runner::BoxExited& event) {
-                front_.SendEvent(proto::runner::Type::kBoxExited, event);
-              },
-              [this](const proto::runner::BoxOom& event) {
-                front_.SendEvent(proto::runner::Type::kBoxOom, event);
-              },
-              [this](const proto::Room& room) {
-                front_.SendEvent(proto::runner::Type::kRoom, room);
-              },
-              std::move(shares),
-              options.images.empty() ? Boxes::Deps::Images::kOwn : Boxes::Deps::Images::kBorrowed}),
+      boxes_(
+          {*driver_, data_, jobs_, *disk_, uids_,
+           [this](const proto::runner::BoxExited& event) {
+             front_.SendEvent(proto::runner::Type::kBoxExited, event);
+           },
+           [this](const proto::runner::BoxOom& event) {
+             front_.SendEvent(proto::runner::Type::kBoxOom, event);
+           },
+           [this](const proto::Room& room) { front_.SendEvent(proto::runner::Type::kRoom, room); },
+           std::move(shares),
+           options.images.empty() ? Boxes::Deps::Images::kOwn : Boxes::Deps::Images::kBorrowed}),
       requests_(boxes_, jobs_, data_),
       front_(FrontSettings(options)) {}
 
@@ -182,8 +184,10 @@ void Server::OnReady() {
 
 Task<Result<void>> Server::Run() {
   CO_RETURN_IF_ERROR(co_await boxes_.Recover());
+  CO_ASSIGN_OR_RETURN(UniqueFd doctors, ListenForDoctor(data_.runner_path()));
   async::TaskGroup watch;
   watch.Spawn(boxes_.WatchRoom());
+  watch.Spawn(AnswerDoctors(std::move(doctors), [this] { return Findings(); }));
   auto ended = co_await front_.Run();
   // What the front asked for last is finished, so that the next server finds nothing half done.
   const TimePoint deadline = Now() + kDrainWait;
@@ -193,6 +197,12 @@ Task<Result<void>> Server::Run() {
   co_await jobs_.DrainTrash(deadline);
   if (boxes_.List().empty()) uids_.Release();
   co_return ended;
+}
+
+Result<std::vector<Finding>> Server::Findings() const {
+  ASSIGN_OR_RETURN(const DiskFacts disk, disk_->Facts());
+  ASSIGN_OR_RETURN(const proto::Room room, boxes_.RoomNow());
+  return ExamineSelf(data_.path(), disk, room, boxes_.List().size());
 }
 
 void Server::OnSignal() {
@@ -212,9 +222,28 @@ Task<void> WatchSignals(async::Signals* signals, Server* server) {
   }
 }
 
-Task<Result<void>> ServeUntilSignal(async::Signals* signals, Server* server) {
+// Whoever started a server that is to leave nothing holds the other end of its standard input. (A
+// signal at a parent's death would be lost: PR_SET_PDEATHSIG ends with a change of the uid.)
+Task<void> WatchInput(Server* server) {
+  async::FdWatch watch(STDIN_FILENO);
+  for (;;) {
+    char bytes[64];
+    pollfd ready{STDIN_FILENO, POLLIN, 0};
+    while (poll(&ready, 1, 0) <= 0) co_await watch.Readable();
+    if (read(STDIN_FILENO, bytes, sizeof bytes) == 0) break;
+  }
+  server->OnSignal();
+}
+
+bool InputIsPipe() {
+  struct stat st{};
+  return fstat(STDIN_FILENO, &st) == 0 && S_ISFIFO(st.st_mode);
+}
+
+Task<Result<void>> ServeUntilSignal(async::Signals* signals, Server* server, bool ephemeral) {
   async::TaskGroup watcher;
   watcher.Spawn(WatchSignals(signals, server));
+  if (ephemeral && InputIsPipe()) watcher.Spawn(WatchInput(server));
   co_return co_await server->Run();
 }
 
@@ -242,7 +271,7 @@ int ServeMain(const std::vector<std::string>& args) {
     std::fprintf(stderr, "cove serve: %s\n", server.error().message().c_str());
     return 1;
   }
-  const auto ended = loop.RunUntil(ServeUntilSignal(&signals, server->get()));
+  const auto ended = loop.RunUntil(ServeUntilSignal(&signals, server->get(), options->ephemeral));
   server->reset();
   RemoveEmptyCgroups(options->data);
   if (!ended) {

@@ -143,10 +143,19 @@ class FakeDriver : public sandbox::NamespaceDriver {
     return out;
   }
   Result<uint64_t> OomKills(SandboxId) override { return oom_kills; }
+  Result<sys::CgroupTree::SocketBuffers> SocketBuffersOf(SandboxId) override { return sockets; }
+  Result<uint64_t> SocketBuffersInAll() override { return sockets.used; }
+  Result<void> KillWorkload(SandboxId id) override {
+    workloads_killed.insert(id);
+    sockets.used = 0;
+    return Ok();
+  }
 
   bool fail_start = false;
   bool fail_pause = false;
   uint64_t oom_kills = 0;
+  sys::CgroupTree::SocketBuffers sockets;  // of each
+  std::set<SandboxId> workloads_killed;
   int oom_event = -1;  // the writing end of the last box's
   std::set<SandboxId> frozen;
   bool ignore_term = false;

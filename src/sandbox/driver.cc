@@ -204,6 +204,12 @@ class Driver final : public NamespaceDriver {
   }
   Result<uint64_t> OomKills(SandboxId id) override { return kit_.cgroups.OomKills(id.value); }
 
+  Result<sys::CgroupTree::SocketBuffers> SocketBuffersOf(SandboxId id) override {
+    return kit_.cgroups.SocketBuffersOf(id.value);
+  }
+  Result<uint64_t> SocketBuffersInAll() override { return kit_.cgroups.SocketBuffersInAll(); }
+  Result<void> KillWorkload(SandboxId id) override { return KillPart(id.value, CgroupPart::kWork); }
+
  private:
   // A pid read from cgroup.procs may be another's by the time it is opened, so membership is asked
   // again while the pidfd holds on to it.

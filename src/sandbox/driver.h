@@ -148,6 +148,11 @@ class NamespaceDriver {
   virtual Result<sys::CgroupTree::Reclaim> OpenReclaim(SandboxId id) = 0;
   // Processes of the workload that the kernel killed for want of memory.
   virtual Result<uint64_t> OomKills(SandboxId id) = 0;
+  // What the sockets' buffers of one box, or of all, hold; see sys::CgroupTree::SocketBuffersOf().
+  virtual Result<sys::CgroupTree::SocketBuffers> SocketBuffersOf(SandboxId id) = 0;
+  virtual Result<uint64_t> SocketBuffersInAll() = 0;
+  // SIGKILL to every process of the workload; the box runs on.
+  virtual Result<void> KillWorkload(SandboxId id) = 0;
 };
 
 }  // namespace cove::sandbox

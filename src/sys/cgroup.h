@@ -60,6 +60,16 @@ class CgroupTree {
   // What the workload holds that the kernel cannot take back by dropping file cache: a limit below
   // that would kill.
   Result<uint64_t> MemoryHeld(const std::string& box) const;
+  // What the buffers of the workload's TCP and UDP sockets hold, and may. v2: nothing and nothing,
+  // because they count as memory there. Near the limit the kernel still lets some 64 KiB through
+  // for each socket, so that a connection can go on: many sockets get far beyond it.
+  struct SocketBuffers {
+    uint64_t used = 0;
+    uint64_t limit = 0;
+  };
+  Result<SocketBuffers> SocketBuffersOf(const std::string& box) const;
+  // Of all boxes together.
+  Result<uint64_t> SocketBuffersInAll() const;
   // cgroup.procs of one part in each hierarchy, for writing. Whoever holds them may move itself in
   // by writing "0", because the kernel asks who opened the file.
   Result<std::vector<UniqueFd>> OpenProcs(const std::string& box, CgroupPart part) const;

@@ -21,6 +21,14 @@ Error HoldsMore(uint64_t held, uint64_t limit) {
                                std::to_string(limit >> 20) + " MiB; end some first"};
 }
 
+// A kernel without accounting of sockets has no such file.
+Result<uint64_t> NumberIn(const std::string& file) {
+  const auto text = ReadFile(file);
+  if (!text && text.error().code() == Code::kNotFound) return 0;
+  if (!text) return text.error();
+  return ParseInt<uint64_t>(Trim(*text)).value_or(0);
+}
+
 // memory <= memory+swap must hold at every moment, so which goes first depends on whether the limit
 // grows or shrinks.
 Result<void> LimitMemoryV1(const std::string& dir, uint64_t bytes) {
@@ -97,6 +105,22 @@ Result<void> CgroupTree::SetLimits(const std::string& box, CgroupPart part,
 Result<uint64_t> CgroupTree::MemoryHeld(const std::string& box) const {
   const CgroupHierarchy& h = *Find("memory");
   return Held(h, Path(h, box, CgroupPart::kWork));
+}
+
+Result<CgroupTree::SocketBuffers> CgroupTree::SocketBuffersOf(const std::string& box) const {
+  const CgroupHierarchy& h = *Find("memory");
+  SocketBuffers out;
+  if (h.v2) return out;
+  const std::string tcp = Path(h, box, CgroupPart::kWork) + "/memory.kmem.tcp.";
+  ASSIGN_OR_RETURN(out.used, NumberIn(tcp + "usage_in_bytes"));
+  ASSIGN_OR_RETURN(out.limit, NumberIn(tcp + "limit_in_bytes"));
+  return out;
+}
+
+Result<uint64_t> CgroupTree::SocketBuffersInAll() const {
+  const CgroupHierarchy& h = *Find("memory");
+  if (h.v2) return 0;
+  return NumberIn(h.mount + "/" + parent_ + "/memory.kmem.tcp.usage_in_bytes");
 }
 
 }  // namespace cove::sys

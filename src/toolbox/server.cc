@@ -4,10 +4,13 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <cstdio>
+
 #include "sys/oom_count.h"
 #include "toolbox/environment.h"
 #include "toolbox/file_worker.h"
 #include "toolbox/ports.h"
+#include "toolbox/ssh_agent.h"
 
 namespace cove::toolbox {
 namespace {
@@ -132,6 +135,7 @@ Task<Result<void>> Server::Dispatch(SharedChannel& channel, Frame frame) {
       CO_RETURN_IF_ERROR(CheckEnv(m.env));
       shared_.env = std::move(m.env);
       TakeDefaultUser(shared_);
+      OfferSshAgent();
       co_return co_await SendOk(channel);
     }
     case Type::kStopClocks:
@@ -162,6 +166,18 @@ Task<Result<void>> Server::Dispatch(SharedChannel& channel, Frame frame) {
     default:
       co_return co_await DispatchSession(channel, std::move(frame));
   }
+}
+
+// Once, when the environment first names it.
+void Server::OfferSshAgent() {
+  if (ssh_agent_offered_ || !WantsSshAgent(shared_)) return;
+  auto listener = ListenForSshAgent();
+  if (!listener) {
+    std::fprintf(stderr, "cove-toolbox: %s\n", listener.error().message().c_str());
+    return;
+  }
+  ssh_agent_offered_ = true;
+  tasks_.Spawn(ServeSshAgent(*std::move(listener)));
 }
 
 Task<Result<void>> Server::DispatchSession(SharedChannel& channel, Frame frame) {

@@ -28,11 +28,13 @@ class Server {
   Task<Result<void>> Info(SharedChannel& channel);
   Task<Result<void>> StartFileWorker(SharedChannel& channel, Frame frame);
   Task<void> AwaitWorker(std::unique_ptr<Child> worker);
+  void OfferSshAgent();
 
   Shared& shared_;
   Sessions& sessions_;
   size_t connections_ = 0;
   size_t file_workers_ = 0;
+  bool ssh_agent_offered_ = false;
   async::Event shutdown_asked_;
   async::TaskGroup tasks_;
 };

@@ -233,13 +233,78 @@ const neighbourWorks = {
   pipes: 'echo works | cat',
   sockets: 'python3 -c "import socket; a, b = socket.socketpair(); a.send(b\'x\' * 60000); print(\'works\')"',
 };
+// 64 MiB over loopback, and a datagram.
+const transfers = `python3 -c "
+import socket, threading
+s = socket.create_server(('127.0.0.1', 0)); got = []
+def serve():
+    c, _ = s.accept(); n = 0
+    while (d := c.recv(1 << 20)): n += len(d)
+    got.append(n)
+t = threading.Thread(target=serve); t.start()
+c = socket.create_connection(s.getsockname())
+for _ in range(64): c.sendall(bytes(1 << 20))
+c.close(); t.join()
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.bind(('127.0.0.1', 0)); u.sendto(b'x' * 9000, u.getsockname())
+print('works' if got == [64 << 20] and len(u.recv(10000)) == 9000 else got)"`;
+neighbourWorks.tcp = neighbourWorks.udp = transfers;
+
+// What the kernel charges to a box for its sockets' buffers, and the most that it may: on version 1
+// of its own, on version 2 with all other memory.
+function socketBuffers(id) {
+  const parent = (dir) => readdirSync(dir).map((n) => join(dir, n, id, 'work')).find((p) => existsSync(p));
+  const number = (file) => Number(readFileSync(file, 'utf8'));
+  const v1 = existsSync('/sys/fs/cgroup/memory') && parent('/sys/fs/cgroup/memory');
+  if (v1) return { used: number(join(v1, 'memory.kmem.tcp.usage_in_bytes')), limit: number(join(v1, 'memory.kmem.tcp.limit_in_bytes')), memory: number(join(v1, 'memory.limit_in_bytes')) };
+  const v2 = parent('/sys/fs/cgroup');
+  return { used: number(join(v2, 'memory.current')), limit: number(join(v2, 'memory.max')), memory: number(join(v2, 'memory.max')) };
+}
+// Of the whole machine.
+const tcpBytes = () => 4096 * Number(/^TCP:.* mem (\d+)/m.exec(readFileSync('/proc/net/sockstat', 'utf8'))[1]);
+const held = {
+  tcp: (id, before) => {
+    const { used, limit, memory } = socketBuffers(id);
+    assert.ok(limit <= memory && memory <= 2 ** 30, `${limit} of ${memory}`);
+    // 64 KiB more is given to each of the 1600 sockets, so that a connection can go on at all.
+    assert.ok(used > limit / 2 && used < limit + 1600 * 2 ** 17, `${used} of ${limit}`);
+    assert.ok(tcpBytes() - before < limit + 1600 * 2 ** 17, `the machine's buffers grew by ${tcpBytes() - before}`);
+  },
+  udp: (id) => {
+    const { used, limit } = socketBuffers(id);
+    assert.ok(used > limit / 10 && used < limit * 1.1, `${used} of ${limit}`);
+  },
+};
+// That little more, of sockets without end: the workload ends before it has used the machine's memory.
+attack('exhaust.many_sockets', 'the workload that holds them is killed; the neighbour and the server have theirs', async (id) => {
+  await run(id, 'rm -f /tmp/escape-release');
+  const kills = (await cove.api('GET', `/api/sandbox/${id}`)).json.oomKills ?? 0;
+  await run(id, 'setsid /tmp/cove-escape hold tcp_many > /tmp/escape-held 2>&1 < /dev/null &');
+  let most = 0;
+  const look = () => (most = Math.max(most, socketBuffers(id).used));
+  try {
+    await until('it has more than it may', () => look() > socketBuffers(id).limit, 30000);
+    await until('it is killed', async () => {
+      look();
+      return (await run(id, 'pgrep -x cove-escape >/dev/null || echo none')).result.trim() === 'none';
+    }, 60000);
+    await until('its buffers are free', () => socketBuffers(id).used < 2 ** 20);
+    assert.ok(most < 2 ** 32, `${most} bytes before it ended`);
+    assert.equal((await run(box.neighbour.id, transfers)).result.trim(), 'works');
+    assert.equal((await run(id, transfers)).result.trim(), 'works');
+    await until('it is told', async () => ((await cove.api('GET', `/api/sandbox/${id}`)).json.oomKills ?? 0) > kills);
+  } finally {
+    await run(id, 'touch /tmp/escape-release');
+  }
+});
 for (const [resource, twin] of Object.entries(neighbourWorks)) {
   attack(`exhaust.${resource}`, 'the neighbour and the server have theirs', async (id) => {
     await run(id, 'rm -f /tmp/escape-release /tmp/escape-held');
     assert.equal((await run(box.neighbour.id, twin)).result.trim(), 'works', 'the twin before it');
+    const before = tcpBytes();
     await run(id, `setsid /tmp/cove-escape hold ${resource} > /tmp/escape-held 2>&1 < /dev/null &`);
     try {
-      await until('all is taken', async () => /^held/.test((await run(id, 'cat /tmp/escape-held')).result));
+      await until('all is taken', async () => /^held/.test((await run(id, 'cat /tmp/escape-held')).result), 30000);
+      held[resource]?.(id, before);
       assert.equal((await run(box.neighbour.id, twin)).result.trim(), 'works');
       assert.equal((await cove.api('GET', '/health')).status, 200);
       assert.equal((await run(id, 'echo alive')).result.trim(), 'alive');

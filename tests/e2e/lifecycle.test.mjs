@@ -140,6 +140,11 @@ test('out of memory is told apart, counted, and told to whoever ran the command'
   assert.match(terminal.control.at(-1).exitReason, /^out of memory/);
   await until('the count is told', async () => (await cove.api('GET', `/api/sandbox/${box.id}`)).json.oomKills === 5);
   assert.match(cove.log(), /"event":"sandbox.oom"/);
+  const rows = await until('it is in the audit', async () => {
+    const all = (await cove.api('GET', `/api/audit?sandboxId=${box.id}`)).json.items.filter((r) => r.kind === 'oom');
+    return all.reduce((n, r) => n + r.kills, 0) === 5 && all;
+  });
+  assert.equal(rows[0].detail, 'limit 0.25 GiB');
   assert.equal((await cove.exec(box.id, 'echo on')).result, 'on\n');
   await cove.remove(box.id);
 });

@@ -68,13 +68,38 @@ test('what a sandbox wrote and its limit outlive kill -9 of the server', async (
   await othersAreWell();
 });
 
+test('the disk of a running sandbox can grow, and at once', async () => {
+  const box = await cove.create({ disk: 0.1 });
+  const fill = async () => Number((await cove.exec(box.id, 'head -c 300000000 /dev/zero > full 2>/dev/null; stat -c %s full; rm full; sync .')).result);
+  assert.ok(await fill() <= 0.1 * 2 ** 30);
+  const grown = await cove.api('POST', `/api/sandbox/${box.id}/resize`, { disk: 0.2 });
+  assert.equal(grown.status, 200, grown.text);
+  const bytes = await fill();
+  assert.ok(bytes > 0.12 * 2 ** 30 && bytes <= 0.2 * 2 ** 30, `${bytes} bytes`);
+  const smaller = await cove.api('POST', `/api/sandbox/${box.id}/resize`, { disk: 0.1 });
+  assert.equal(smaller.status, 400);
+  assert.match(smaller.text, /cannot be made smaller/);
+  await cove.remove(box.id);
+});
+
 test('doctor names the scheme and says whether serve can run', () => {
   const r = cove.cli(['doctor', '--json', '--data', cove.data]);
   assert.equal(r.status, 0, r.stdout + r.stderr);
   const report = JSON.parse(r.stdout);
   const named = (what) => report.findings.find((f) => f.what === what);
   assert.match(named('disk limits').found, /^btrfs image .*disk\.img/);
-  assert.match(named('server').found, /^one runs on/);
+  assert.match(named('server').found, new RegExp(`^one runs on .*, pid ${cove.runnerPid}, .* sandboxes: 2;`));
+  assert.match(named('open files').found, /for the server, enough for \d+ sandboxes$/);
+  assert.equal(named('room').found, 'for another sandbox');
+  process.kill(cove.runnerPid, 'SIGSTOP');
+  try {
+    const stopped = JSON.parse(cove.cli(['doctor', '--json', '--data', cove.data]).stdout);
+    const server = stopped.findings.find((f) => f.what === 'server');
+    assert.equal(server.health, 'reduced');
+    assert.match(server.found, /does not answer$/);
+  } finally {
+    process.kill(cove.runnerPid, 'SIGCONT');
+  }
   assert.equal(cove.cli(['doctor', '--data', '/proc/none']).status, 1, 'no file system for data');
   assert.equal(cove.cli(['doctor', '--wrong']).status, 2);
 });

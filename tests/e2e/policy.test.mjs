@@ -317,3 +317,26 @@ test('other programs\' rules are translated without a server', () => {
   assert.equal(run('domains', '*.com\n').status, 2);
   assert.equal(run('squid', 'x').status, 2);
 });
+
+test('an audit that is full refuses and says so; with room again all goes on', async () => {
+  set(['sandbox', 'policed'], 'allow = "web.test"\n');
+  const dir = `${cove.data}/front/audit`;
+  const listen = `127.0.0.1:${cove.port}`;
+  await cove.kill();
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k,uid=61800,gid=61800,mode=700', 'tmpfs', dir]);
+  await cove.launch(listen);
+  const ask = async () => (await cove.exec('policed', 'curl -s -w " %{http_code}" http://web.test/x')).result;
+  assert.equal(await ask(), 'hello from web.test/x 200');
+  assert.throws(() => writeFileSync(`${dir}/filler`, Buffer.alloc(1 << 20)), /ENOSPC/);
+  // What is left of the last page is used first.
+  const refused = await until('it is full', async () => { const r = await ask(); return !r.endsWith(' 200') && r; });
+  assert.match(refused, / 503$/);
+  assert.equal(JSON.parse(refused.slice(0, -4)).reason, 'audit_unavailable');
+  execFileSync('rm', [`${dir}/filler`]);
+  assert.equal(await ask(), 'hello from web.test/x 200');
+  assert.equal(cove.cli(['audit', 'verify']).status, 0);
+  await cove.kill();
+  execFileSync('umount', [dir]);
+  await cove.launch(listen);
+  assert.equal(cove.cli(['audit', 'verify']).status, 0);
+});

@@ -3,8 +3,8 @@
 // they were sent; then everything that the inside, the disk, the logs and the audit hold is searched
 // for the values.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { closeSync, copyFileSync, mkdirSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { Daytona } from '@daytona/sdk';
 import { Cove, dataDir, pids } from './lib/cove.mjs';
@@ -18,7 +18,7 @@ const gitToken = `ghp_${'g1t'.repeat(8)}`;
 const policy = `
 [policy]
 registries = "none"
-allow = ["api.test", "other.test", "private.test"]
+allow = ["api.test", "other.test", "private.test", "forge.test:22,2222"]
 [[policy.rule]]
 allow = "git.test"
 inspect = true
@@ -29,12 +29,13 @@ inspect = true
 credential = "git"
 `;
 
-let world, cove, daytona, secret, box;
+let world, cove, daytona, secret, box, deployKey;
 before(async () => {
   world = await World.start((dir) => ({
     'api.test': 'echo.mjs?other.test', 'other.test': 'echo.mjs', 'wrong.test': 'echo.mjs',
-    'git.test': `git.mjs?${dir}/git`, 'private.test': `git.mjs?${dir}/git`,
+    'git.test': `git.mjs?${dir}/git`, 'private.test': `git.mjs?${dir}/git`, 'forge.test': `ssh.mjs?${makeKeys(dir)}`,
   }));
+  deployKey = readFileSync(world.file('git/deploy'), 'utf8');
   makeRepository(world.file('git'), gitToken);
   cove = await Cove.start({ config: policy, env: world.env });
   daytona = new Daytona({ apiUrl: `${cove.url}/api`, apiKey: cove.key });
@@ -52,8 +53,16 @@ async function forget() {
   for (const s of (await daytona.secret.list()).items) await daytona.secret.delete(s.id);
 }
 
-function makeRepository(dir, password) {
+// A key to log in with, and those of the host and of somebody else.
+function makeKeys(parent) {
+  const dir = `${parent}/git`;
   mkdirSync(dir);
+  for (const name of ['deploy', 'host', 'stranger']) execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', name, '-f', `${dir}/${name}`]);
+  copyFileSync(`${dir}/deploy.pub`, `${dir}/authorized`);
+  return dir;
+}
+
+function makeRepository(dir, password) {
   writeFileSync(`${dir}/login`, `git:${password}\n`);
   const git = (...args) => execFileSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@t', '-c', 'init.defaultBranch=main', ...args], { stdio: 'pipe', cwd: dir });
   git('init', '-q', '--bare', 'repo.git');
@@ -163,6 +172,37 @@ test('a secret with a header of its own needs no rule', async () => {
   const other = await daytona.create({ secrets: { FORGE: 'forge' } });
   await ok('git clone -q https://private.test/repo.git work', other);
   assert.equal(await codeOf('https://private.test/other.git/info/refs', other), '401', 'the path is not bound');
+  await daytona.delete(other);
+});
+
+test('git clones and pushes over SSH with a key that is outside', async () => {
+  const hostKey = readFileSync(world.file('git/host.pub'), 'utf8').split(' ').slice(0, 2).join(' ');
+  const make = (value) => cove.api('POST', '/api/secret', { name: 'deploy', value, hosts: ['forge.test'], header: `ssh git ${hostKey}` });
+  assert.match((await make('no key at all')).text, /ssh-keygen -t ed25519/);
+  const made = await make(deployKey);
+  assert.equal(made.status, 201, made.text);
+  const other = await daytona.create({ secrets: { SSH_AUTH_SOCK: 'deploy' } });
+  assert.match(await ok('ssh-add -L', other), /^ssh-ed25519 \S+ deploy$/m);
+  const ssh = (port, more = '') => `export GIT_SSH_COMMAND="ssh -p ${port} -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null ${more}"`;
+  await ok(`${ssh(22)}; git clone -q git@forge.test:repo.git over && cd over && git config user.email a@b && git config user.name a && date > ssh && git add . && git commit -qm ssh && git push -q origin HEAD:main`, other);
+  assert.match(execFileSync('git', ['-C', `${world.file('git')}/repo.git`, 'log', '--format=%s', 'main'], { encoding: 'utf8' }), /^ssh\n/);
+  // Somebody else who would let that key in, and who has another host key, gets no login out of it;
+  // nor does another user of the right host, nor does a signature of anything but a login.
+  assert.notEqual((await run(`${ssh(2222)}; git clone -q git@forge.test:repo.git stolen`, other)).code, 0);
+  assert.notEqual((await run(`${ssh(22)}; git clone -q root@forge.test:repo.git stolen`, other)).code, 0);
+  assert.notEqual((await run('ssh-add -L > k.pub; echo text > t; ssh-keygen -Y sign -n file -f k.pub t', other)).code, 0);
+  const rows = (await cove.api('GET', `/api/audit?sandboxId=${other.id}&limit=500`)).json.items.filter((r) => r.channel === 'ssh' && r.kind !== 'close');
+  assert.ok(rows.some((r) => r.allow && r.detail === 'login as git, with secret deploy'), JSON.stringify(rows));
+  assert.ok(rows.some((r) => !r.allow && r.reason === 'no_credential'), JSON.stringify(rows));
+  // Deleted: the agent has no key from now on.
+  await cove.api('DELETE', `/api/secret/${made.json.id}`);
+  assert.notEqual((await run(`${ssh(22)}; git clone -q git@forge.test:repo.git late`, other)).code, 0);
+  const key = deployKey.split('\n')[3];
+  for (const pid of pids()) {
+    const mine = (() => { try { return readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(other.id); } catch { return false; } })();
+    if (mine) for (const bytes of memoryOf(pid)) assert.ok(!bytes.includes(key), `memory of ${pid}`);
+  }
+  assert.equal(spawnSync('grep', ['-rlaF', '-e', key, cove.boxDir(other.id), `${dataDir}/front`, cove.logFile], { encoding: 'utf8' }).stdout, '');
   await daytona.delete(other);
 });
 

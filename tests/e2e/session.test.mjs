@@ -72,6 +72,6 @@ test('./dev run < prompts.txt', { timeout: 400000 }, async () => {
   for (const p of pids()) {
     let name = '';
     try { name = readFileSync(`/proc/${p}/comm`, 'utf8').trim(); } catch { /* it ended */ }
-    assert.ok(!['cove', 'cove-front', 'cove-toolbox', 'codex'].includes(name), `${name} (${p}) is left`);
+    assert.ok(!['cove', 'cove-front', 'cove-shell', 'cove-toolbox', 'codex'].includes(name), `${name} (${p}) is left`);
   }
 });

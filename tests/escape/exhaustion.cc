@@ -1,6 +1,7 @@
 // Taking all there is of something. The attempt holds if an end comes that is the sandbox's own;
 // the test then asks the neighbour and the server whether they noticed (Hold).
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
@@ -134,10 +135,79 @@ int OpenSocketPair() {
   return pair[1];
 }
 
+void Fill(int fd) {
+  static char block[65536];
+  while (send(fd, block, sizeof block, MSG_DONTWAIT | MSG_NOSIGNAL) > 0) {
+  }
+}
+
+int OpenListener(sockaddr_in* at) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  socklen_t size = sizeof *at;
+  *at = {};
+  at->sin_family = AF_INET;
+  at->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (fd < 0 || bind(fd, reinterpret_cast<sockaddr*>(at), size) != 0 || listen(fd, 16) != 0) {
+    return -1;
+  }
+  return getsockname(fd, reinterpret_cast<sockaddr*>(at), &size) == 0 ? fd : -1;
+}
+
+// A connection whose four buffers are as full as they get: nobody reads. Both ends stay open.
+int OpenTcp() {
+  static sockaddr_in at;
+  static const int listener = OpenListener(&at);
+  const int near = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (near < 0 || connect(near, reinterpret_cast<sockaddr*>(&at), sizeof at) != 0) return -1;
+  const int far = accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+  if (far < 0) return -1;
+  // What was sent arrives a moment later, and makes room for more.
+  for (int i = 0; i < 4; ++i) {
+    Fill(near);
+    Fill(far);
+    usleep(1000);
+  }
+  return near;
+}
+
+// As many connections as there may be, each with a little: near the limit of all buffers the kernel
+// still lets some through for each socket.
+int OpenTcpWithLittle() {
+  static sockaddr_in at;
+  static const int listener = OpenListener(&at);
+  const int near = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (near < 0 || connect(near, reinterpret_cast<sockaddr*>(&at), sizeof at) != 0) return -1;
+  const int far = accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+  if (far < 0) return -1;
+  Fill(near);
+  Fill(far);
+  return near;
+}
+
+// Datagrams that nobody reads.
+int OpenUdp() {
+  sockaddr_in at{};
+  socklen_t size = sizeof at;
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  const int most = 64 << 20;
+  (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &most, sizeof most);
+  if (fd < 0 || bind(fd, reinterpret_cast<sockaddr*>(&at), size) != 0 ||
+      getsockname(fd, reinterpret_cast<sockaddr*>(&at), &size) != 0 ||
+      connect(fd, reinterpret_cast<sockaddr*>(&at), size) != 0) {
+    return -1;
+  }
+  static char block[32768];
+  for (int i = 0; i < 64; ++i) (void)send(fd, block, sizeof block, MSG_DONTWAIT);
+  return fd;
+}
+
 struct Resource {
   const char* name;
   int (*take)();
   int most;
+  int processes = 1;
 };
 
 // The numbers stay below what one sandbox's memory holds.
@@ -145,7 +215,16 @@ constexpr Resource kResources[] = {{"terminals", OpenTerminal, kFar},
                                    {"inotify", OpenInotify, kFar},
                                    {"epoll", OpenEpoll, kFar},
                                    {"pipes", OpenPipe, 500},
-                                   {"sockets", OpenSocketPair, 500}};
+                                   {"sockets", OpenSocketPair, 500},
+                                   {"tcp", OpenTcp, 100, 8},
+                                   {"tcp_many", OpenTcpWithLittle, 20'000, 8},
+                                   {"udp", OpenUdp, 500, 8}};
+
+int TakeAll(const Resource& r) {
+  int n = 0;
+  while (n < r.most && r.take() >= 0) ++n;
+  return n;
+}
 
 }  // namespace
 
@@ -158,10 +237,21 @@ int Hold(const std::string& resource) {
   setrlimit(RLIMIT_NOFILE, &files);
   for (const Resource& r : kResources) {
     if (resource != r.name) continue;
-    int n = 0;
-    while (n < r.most && r.take() >= 0) ++n;
-    std::printf("held %d until %s\n", n, n < r.most ? strerrorname_np(errno) : "enough");
-    std::fflush(stdout);
+    // The others close their end of the pipe when they have all that they get.
+    int others[2];
+    if (pipe2(others, O_CLOEXEC) != 0) return 2;
+    bool first = true;
+    for (int i = 1; i < r.processes && first; ++i) first = fork() != 0;
+    const int n = TakeAll(r);
+    const int error = errno;
+    close(others[1]);
+    if (first) {
+      char none;
+      while (read(others[0], &none, 1) < 0 && errno == EINTR) {
+      }
+      std::printf("held %d until %s\n", n, n < r.most ? strerrorname_np(error) : "enough");
+      std::fflush(stdout);
+    }
     // Kept until the test says so.
     while (access("/tmp/escape-release", F_OK) != 0) usleep(20'000);
     return 0;

@@ -43,9 +43,9 @@ Outcome Capabilities() {
   } else {
     t.Holds("a plain user has none", bare || IsRoot());
   }
-  t.Fails("nice below zero", setpriority(0, 0, -20));
+  t.Fails("nice below zero", setpriority(PRIO_PROCESS, 0, -20));
   t.Fails("real time", syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, "\1\0\0\0"));
-  t.Fails("mlockall beyond the limit", setpriority(2, 0, -1));
+  t.Fails("a better nice value for all of a user", setpriority(PRIO_USER, 0, -20));
   return t.End();
 }
 

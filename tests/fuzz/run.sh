@@ -13,5 +13,5 @@ else
   mkdir -p "$scratch"
   artifacts=$scratch-
 fi
-"$binary" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=2048 -max_len=4096 -print_final_stats=1 \
+"$binary" -max_total_time="$seconds" -timeout="${FUZZ_TIMEOUT:-25}" -rss_limit_mb=2048 -max_len=4096 -print_final_stats=1 \
   -verbosity=0 -artifact_prefix="$artifacts" "$scratch" "$here/$name"

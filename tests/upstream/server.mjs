@@ -1,7 +1,8 @@
 // The servers that tests of the door reach: one process, HTTPS for every name, which it tells by
 // Host. Each file beside this one that is named on the command line serves a name:
 //   node server.mjs --cert PEM --key PEM --log NDJSON --address IP NAME=FILE[?ARGUMENT]...
-// A FILE exports handle(req, res, argument). Every request is a line of the log.
+// A FILE exports handle(req, res, argument), of which every request is a line of the log, or
+// start(argument, address) for another protocol.
 import { appendFileSync, readFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
@@ -36,6 +37,7 @@ function serve(req, res) {
   });
 }
 
+for (const { module, argument } of names.values()) module.start?.(argument, options.address);
 const tls = { cert: readFileSync(options.cert), key: readFileSync(options.key) };
 https.createServer(tls, serve).listen(443, options.address, () => {
   http.createServer(serve).listen(80, options.address, () => console.log('ready'));

@@ -1,0 +1,26 @@
+#include "box/consent.h"
+
+#include <cstdio>
+#include <iostream>
+
+namespace cove::box {
+
+Result<void> Consent::Ask(const std::string& warning, const std::string& question,
+                          const std::string& refusal) const {
+  std::fprintf(stderr, "Warning: %s\n", warning.c_str());
+  if (who_ == Who::kNobody) {
+    return Error(Code::kDenied, "Non-interactive shell; refusing to " + refusal + ".");
+  }
+  std::fprintf(stderr, "%s [y/N] ", question.c_str());
+  std::fflush(stderr);
+  if (who_ == Who::kYes) {
+    std::fputs("y (confirmed by --yes)\n", stderr);
+    return Ok();
+  }
+  std::string answer;
+  std::getline(std::cin, answer);
+  if (answer == "y" || answer == "Y") return Ok();
+  return Error(Code::kDenied, kAborting);
+}
+
+}  // namespace cove::box

@@ -1,0 +1,59 @@
+// RunDir: where one box lives while it runs, and the directories beside it:
+//
+//   BASE/images/     data directory of the server that makes images; BASE/built/ marks those made
+//   BASE/run/ID/     data/ of the box's own server, share/ files that the box is shown, cove.toml,
+//                    server.log, env (for a second terminal), lock
+//   BASE/hooks/      what init hooks were approved
+//   BASE/audit/      the audit logs of the last boxes, as they were
+//
+// BASE is root's alone. Thread: any; calls block on the disk.
+#pragma once
+
+#include "box/tree.h"
+
+namespace cove::box {
+
+struct BaseDir {
+  std::string path;
+  Tree run;
+  Tree hooks;
+};
+// Made where it is missing. kDenied: somebody else's.
+Result<BaseDir> OpenBase(const std::string& path);
+
+class RunDir {
+ public:
+  // Takes over what a server needs to know of `images`: its database and its authority.
+  static Result<RunDir> Make(const BaseDir& base, const std::string& images);
+  RunDir(RunDir&&) = default;
+  RunDir& operator=(RunDir&&) = delete;
+  // Removes it; the audit log goes to BASE/audit.
+  void Remove();
+
+  const std::string& id() const { return id_; }
+  std::string path() const { return base_ + "/run/" + id_; }
+  std::string data() const { return path() + "/data"; }
+  std::string log() const { return path() + "/server.log"; }
+  // Held by whoever uses the directory: while it is, nobody takes it for left behind.
+  int lock() const { return lock_.get(); }
+  // Its path.
+  Result<std::string> Write(const std::string& name, std::string_view text, mode_t mode) const;
+
+ private:
+  RunDir() = default;
+  std::string base_;
+  std::string id_;
+  UniqueFd lock_;
+};
+
+// The directories of boxes whose processes were killed; each has to be ended by a server before
+// it is removed if `has_boxes`.
+struct LeftOver {
+  std::string id;
+  UniqueFd lock;
+  bool has_boxes = false;
+};
+std::vector<LeftOver> FindLeftOvers(const BaseDir& base);
+void RemoveLeftOver(const BaseDir& base, const LeftOver& left);
+
+}  // namespace cove::box

@@ -1,0 +1,127 @@
+#include "box/settings.h"
+
+#include <filesystem>
+
+#include "base/text.h"
+
+namespace cove::box {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool IsDirectory(const std::string& path) {
+  std::error_code error;
+  return fs::is_directory(path, error);
+}
+
+bool Exists(const std::string& path) {
+  std::error_code error;
+  return fs::exists(path, error);
+}
+
+Result<std::string> NamedConfig(const std::string& path, const std::string& asked) {
+  if (IsDirectory(path)) {
+    if (Exists(path + "/config.toml")) return path + "/config.toml";
+    return Error(Code::kInvalid, "--config directory missing config.toml: " + asked);
+  }
+  if (Exists(path)) return path;
+  return Error(Code::kInvalid, "config file not found: " + asked);
+}
+
+}  // namespace
+
+std::vector<std::string> ConfigDirs(const World& world, const Tree& project) {
+  std::vector<std::string> out;
+  const std::string named = world.env("CODEX_CONFIG_DIR");
+  if (!named.empty()) out.push_back(Absolute(named, world));
+  if (!world.home.empty()) {
+    out.push_back(world.home + "/.codex");
+    out.push_back(world.home + "/.config/codex");
+  }
+  out.push_back(project.path() + "/codex");
+  out.push_back(project.path() + "/.codex");
+  return out;
+}
+
+Result<void> PlaceConfig(const Args& args, const World& world, const Tree& project,
+                         const Tree& environment) {
+  constexpr mode_t kPrivate = 0600;
+  std::string source;
+  if (!args.config.empty()) {
+    ASSIGN_OR_RETURN(source, NamedConfig(Absolute(args.config, world), args.config));
+  } else if (!environment.Stat("config.toml")) {
+    for (const std::string& dir : ConfigDirs(world, project)) {
+      if (!IsDirectory(dir)) continue;
+      if (Exists(dir + "/config.toml")) source = dir + "/config.toml";
+      break;
+    }
+  }
+  if (source.empty()) {
+    // Best effort: it may be nobody's of ours.
+    if (auto own = environment.Read("config.toml")) {
+      (void)environment.Write("config.toml", *own, kPrivate);
+    }
+    return Ok();
+  }
+  auto text = ReadHostFile(source, project);
+  if (!text) return Error(Code::kInvalid, "cannot copy config.toml: " + text.error().message());
+  auto written = environment.Write("config.toml", *text, kPrivate);
+  if (!written) {
+    return Error(Code::kInvalid, "cannot copy config.toml: " + written.error().message());
+  }
+  return Ok();
+}
+
+Result<void> PlacePrompts(const Args& args, const World& world, const Tree& project,
+                          const Tree& environment) {
+  std::vector<std::string> dirs;
+  if (!args.config.empty() && IsDirectory(Absolute(args.config, world))) {
+    dirs.push_back(Absolute(args.config, world));
+  }
+  for (std::string& dir : ConfigDirs(world, project)) dirs.push_back(std::move(dir));
+  for (const std::string& dir : dirs) {
+    auto from = OpenHostDir(dir + "/prompts", project);
+    if (!from) continue;
+    ASSIGN_OR_RETURN(const Tree to, environment.MakeDir("prompts", 0755));
+    ASSIGN_OR_RETURN(const auto names, from->Names());
+    for (const std::string& name : names) {
+      if (to.Stat(name)) continue;
+      const auto text = from->Read(name);
+      if (text) RETURN_IF_ERROR(to.Write(name, *text, 0644));
+    }
+    return Ok();
+  }
+  return Ok();
+}
+
+Result<std::optional<AuthFile>> FindAuth(const Args& args, const World& world, const Tree& project,
+                                         const Tree& environment) {
+  std::string named = args.auth_file;
+  if (named.empty()) named = world.env("CODEX_AUTH_FILE");
+  if (!named.empty()) {
+    const std::string path = Absolute(named, world);
+    auto text = ReadHostFile(path, project);
+    if (!text) return Error(Code::kInvalid, "auth file not found: " + named);
+    return std::optional(AuthFile{path, *std::move(text)});
+  }
+  std::vector<std::string> dirs;
+  if (!args.config.empty()) {
+    const std::string config = Absolute(args.config, world);
+    dirs.push_back(IsDirectory(config) ? config : fs::path(config).parent_path().string());
+  }
+  for (std::string& dir : ConfigDirs(world, project)) dirs.push_back(std::move(dir));
+  for (const std::string& dir : dirs) {
+    const std::string path = dir + "/auth.json";
+    if (auto text = ReadHostFile(path, project)) {
+      return std::optional(AuthFile{path, *std::move(text)});
+    }
+  }
+  // What a login inside left there. An empty one is only the place where ours is shown.
+  auto text = environment.Read("auth.json");
+  if (text && !Trim(*text).empty()) {
+    return std::optional(AuthFile{environment.path() + "/auth.json", *std::move(text)});
+  }
+  return std::optional<AuthFile>();
+}
+
+}  // namespace cove::box

@@ -1,0 +1,31 @@
+// Settings: Codex's configuration, prompts and credentials on the host, found in the wrapper's
+// order. Files in the project are read by Tree's rules: a link that an agent left there leads
+// nowhere. Thread: any; calls block on the disk.
+#pragma once
+
+#include <optional>
+
+#include "box/places.h"
+
+namespace cove::box {
+
+// config.toml into `environment`: always when --config names one, else only where it is missing.
+Result<void> PlaceConfig(const Args& args, const World& world, const Tree& project,
+                         const Tree& environment);
+
+// Prompts that are not there yet.
+Result<void> PlacePrompts(const Args& args, const World& world, const Tree& project,
+                          const Tree& environment);
+
+struct AuthFile {
+  std::string path;
+  std::string text;
+};
+// Nothing: there is none anywhere. kInvalid: the one that was named is not there.
+Result<std::optional<AuthFile>> FindAuth(const Args& args, const World& world, const Tree& project,
+                                         const Tree& environment);
+
+// CODEX_CONFIG_DIR, ~/.codex, ~/.config/codex, and two places of the project.
+std::vector<std::string> ConfigDirs(const World& world, const Tree& project);
+
+}  // namespace cove::box

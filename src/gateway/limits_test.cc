@@ -1,0 +1,187 @@
+// Goal: the limits of a rule hold for each sandbox: connections at once, bytes in all, requests in
+// a time; and what fails refuses with a reason. Method: a gateway, rules with small limits, a
+// server that echoes; a policy and an audit that are taken away.
+#include <gmock/gmock.h>
+#include <sys/resource.h>
+
+#include <csignal>
+
+#include "gateway/gateway_fake.h"
+
+namespace cove::gateway {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+Task<void> AnswerOne(UniqueFd fd, std::string body) {
+  SocketStream stream(std::move(fd));
+  std::vector<char> buffer(4096);
+  for (;;) {
+    const auto n = co_await stream.Read(buffer);
+    if (!n || *n == 0) co_return;
+    const std::string answer =
+        "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+    if (!co_await stream.Write(answer)) co_return;
+  }
+}
+
+Task<void> AnswerAll(net::Listener* listener, std::string body) {
+  async::TaskGroup group;
+  for (;;) {
+    auto fd = co_await listener->Accept();
+    if (!fd) co_return;
+    group.Spawn(AnswerOne(*std::move(fd), body));
+  }
+}
+
+class LimitsTest : public GatewayTest {
+ protected:
+  void StartWith(std::string_view toml) {
+    SetDocument(toml);
+    Start();
+    opaque_.emplace(*net::ListenTcp(*SocketAddress::FromIp(kServerIp, 2222)));
+    web_.emplace(*net::ListenTcp(*SocketAddress::FromIp(kServerIp, 80)));
+    servers_.Spawn(EchoAll(&*opaque_));
+    servers_.Spawn(AnswerAll(&*web_, std::string(1000, 'x')));
+  }
+  Stream Connect() { return loop_.RunUntil(OpenStream(tcp_)); }
+  std::string Say(const Stream& stream, std::string bytes) {
+    return loop_.RunUntil(AskStream(stream.get(), std::move(bytes)));
+  }
+  std::string Get(std::string_view path = "/") {
+    GoTo("a.test", 80);
+    const Stream stream = Connect();
+    return Say(stream, "GET " + std::string(path) + " HTTP/1.1\r\nHost: a.test\r\n\r\n");
+  }
+  std::string LastDenial() {
+    std::string out;
+    for (const auto& row : Rows()) {
+      if (!row.allow) out = row.reason;
+    }
+    return out;
+  }
+
+  std::optional<net::Listener> opaque_;
+  std::optional<net::Listener> web_;
+  async::TaskGroup servers_;
+};
+
+constexpr std::string_view kHello = "SSH-2.0-x\r\n";
+
+TEST_F(LimitsTest, ConnectionsAtOnceAreCountedByRule) {
+  StartWith("allow=\"b.test:2222\"\n[[rule]]\nallow=\"a.test\"\nports=[2222]\nconnections=2");
+  GoTo("a.test", 2222);
+  Stream one = Connect();
+  EXPECT_EQ(Say(one, std::string(kHello)), kHello);
+  const Stream two = Connect();
+  EXPECT_EQ(Say(two, std::string(kHello)), kHello);
+  const Stream three = Connect();
+  EXPECT_EQ(Say(three, std::string(kHello)), "reset");
+  EXPECT_EQ(LastDenial(), "limit");
+  GoTo("b.test", 2222);
+  EXPECT_EQ(Say(Connect(), std::string(kHello)), kHello);
+  GoTo("a.test", 2222);
+  ASSERT_TRUE(loop_.RunUntil(one->CloseWrite()));
+  EXPECT_EQ(Say(one, ""), "end");
+  EXPECT_EQ(Say(Connect(), std::string(kHello)), kHello);
+}
+
+TEST_F(LimitsTest, ATunnelIsCutWhenTheBytesAreUsedUp) {
+  StartWith("[[rule]]\nallow=\"a.test\"\nports=[2222]\nbytes=3000");
+  GoTo("a.test", 2222);
+  const Stream stream = Connect();
+  EXPECT_EQ(Say(stream, std::string(kHello)), kHello);
+  EXPECT_EQ(Say(stream, std::string(1000, 'x')).size(), 1000u);
+  EXPECT_EQ(Say(stream, std::string(1000, 'x')), "reset");
+  EXPECT_EQ(Rows().back().reason, "used_up");
+  EXPECT_EQ(Say(Connect(), std::string(kHello)), "reset");
+  EXPECT_EQ(LastDenial(), "used_up");
+}
+
+TEST_F(LimitsTest, ADownloadIsCutAndTheNextRequestIsToldWhy) {
+  StartWith("[[rule]]\nallow=\"a.test\"\nbytes=1500");
+  EXPECT_THAT(Get(), HasSubstr("200 OK"));
+  (void)Get();
+  const std::string refused = Get();
+  EXPECT_THAT(refused, StartsWith("HTTP/1.1 403 "));
+  EXPECT_THAT(refused, HasSubstr("\"reason\":\"used_up\""));
+}
+
+TEST_F(LimitsTest, RequestsInATimeAreCountedOneByOne) {
+  StartWith("[[rule]]\nallow=\"a.test\"\nrate=\"2/hour\"");
+  GoTo("a.test", 80);
+  const Stream stream = Connect();
+  const std::string request = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
+  EXPECT_THAT(Say(stream, request), HasSubstr("200 OK"));
+  EXPECT_THAT(Get(), HasSubstr("200 OK"));
+  const std::string refused = Get();
+  EXPECT_THAT(refused, StartsWith("HTTP/1.1 429 "));
+  EXPECT_THAT(refused, HasSubstr("\"reason\":\"too_fast\""));
+  EXPECT_EQ(LastDenial(), "too_fast");
+}
+
+TEST_F(LimitsTest, ALimitOfACeilingHoldsToo) {
+  StartWith("allow=\"a.test\"");
+  const auto document = [](std::string_view toml) {
+    return std::make_shared<policy::Document>(
+        *policy::ParseToml(toml, "p", policy::Layer::kServer));
+  };
+  policy_ = policy::Policy::Make(
+      {{policy::Layer::kServer, document("[[rule]]\nallow=\"a.test\"\nrate=\"1/hour\""),
+        document("allow=\"a.test\"")}});
+  EXPECT_THAT(Get(), HasSubstr("200 OK"));
+  EXPECT_THAT(Get(), HasSubstr("too_fast"));
+}
+
+TEST_F(LimitsTest, EachRequestIsOnRecordWhereTheRuleSaysSo) {
+  StartWith("[[rule]]\nallow=\"a.test\"\nlog=\"requests\"");
+  GoTo("a.test", 80);
+  const Stream stream = Connect();
+  for (const char* path : {"/1", "/2"}) {
+    const std::string request = "GET " + std::string(path) + " HTTP/1.1\r\nHost: a.test\r\n\r\n";
+    std::string got = Say(stream, request);
+    while (got.find("xxx") == std::string::npos) got += Say(stream, "");
+  }
+  std::vector<std::string> paths;
+  for (const auto& row : Rows()) {
+    if (row.kind == audit::Kind::kDecision) paths.push_back(row.path);
+  }
+  EXPECT_EQ(paths, (std::vector<std::string>{"/1", "/2"}));
+}
+
+TEST_F(LimitsTest, APolicyThatCannotBeReadIsToldToWhoSpeaksHttp) {
+  StartWith("allow=\"a.test\"");
+  policy_ = nullptr;
+  const std::string refused = Get();
+  EXPECT_THAT(refused, StartsWith("HTTP/1.1 503 "));
+  EXPECT_THAT(refused, HasSubstr("\"reason\":\"policy_unavailable\""));
+  EXPECT_EQ(LastDenial(), "policy_unavailable");
+  GoTo("a.test", 2222);
+  EXPECT_EQ(Say(Connect(), ""), "reset");
+  EXPECT_TRUE(resolved_.empty());
+}
+
+TEST_F(LimitsTest, AnAuditThatIsFullRefusesAndRecovers) {
+  StartWith("allow=[\"a.test\",\"a.test:2222\"]");
+  ASSERT_THAT(Get(), HasSubstr("200 OK"));
+  (void)Rows();
+  resolved_.clear();
+  signal(SIGXFSZ, SIG_IGN);
+  rlimit old{};
+  getrlimit(RLIMIT_FSIZE, &old);
+  rlimit tight = old;
+  tight.rlim_cur = 1;
+  setrlimit(RLIMIT_FSIZE, &tight);
+  const std::string refused = Get();
+  GoTo("a.test", 2222);
+  const std::string reset = Say(Connect(), std::string(kHello));
+  setrlimit(RLIMIT_FSIZE, &old);
+  EXPECT_THAT(refused, StartsWith("HTTP/1.1 503 "));
+  EXPECT_THAT(refused, HasSubstr("\"reason\":\"audit_unavailable\""));
+  EXPECT_EQ(reset, "reset");
+  EXPECT_TRUE(resolved_.empty());
+  EXPECT_THAT(Get(), HasSubstr("200 OK"));
+}
+
+}  // namespace
+}  // namespace cove::gateway

