@@ -27,10 +27,11 @@ TEST(Args, TheFirstWordThatIsNoneOfOursEndsTheOptions) {
 }
 
 TEST(Domains, AreMergedOnceEachAndChecked) {
-  const auto domains = MergeDomains({"# x\n a.example  OPENAI.com\n\nb.example", "b.example cc.ex"});
+  const auto domains =
+      MergeDomains({"# x\n aa.example  OPENAI.com\n\nbb.example", "bb.example cc.ex"});
   ASSERT_TRUE(domains) << domains.error().message();
   ASSERT_EQ(domains->names.size(), 9u);
-  EXPECT_EQ(domains->names[6], "a.example");
+  EXPECT_EQ(domains->names[6], "aa.example");
   EXPECT_EQ(domains->names[8], "cc.ex");
   EXPECT_EQ(domains->sources, "defaults, allowed_domains.txt, OPENAI_ALLOWED_DOMAINS");
   for (const char* bad : {"x.com", "-a.com", "a.c", "a_b.com", "a.com/", "a.c0m", "*.a.com"}) {
