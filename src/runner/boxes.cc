@@ -49,12 +49,15 @@ Result<UniqueFd> Boxes::OpenBoxDir(const SandboxId& id) const {
 }
 
 // The lowest one that no kept box has: slots of deleted boxes come back at once, because their
-// processes are gone and what lies in the trash has canonical owners.
+// processes are gone and the owners of what they left are canonical.
 Result<uint32_t> Boxes::FreeSlot() { return deps_.uids.FreeSlot(UsedSlots()); }
 
 std::set<uint32_t> Boxes::UsedSlots() const {
   std::set<uint32_t> used;
   for (const auto& [id, box] : boxes_) used.insert(box->spec.slot);
+  for (const auto& [id, box] : leaving_) {
+    if (!box->dead.is_set()) used.insert(box->spec.slot);
+  }
   return used;
 }
 
@@ -76,8 +79,8 @@ Result<Attached> Boxes::AttachTo(const Box& box) const {
 
 Task<Result<Attached>> Boxes::Create(proto::runner::BoxCreate request) {
   // A claimed box that failed is made anew under its id.
-  if (const auto before = leaving_.find(request.id); before != leaving_.end()) {
-    const BoxPtr old = before->second;
+  while (leaving_.contains(request.id)) {
+    const BoxPtr old = leaving_.at(request.id);
     co_await old->left.Wait();
   }
   if (boxes_.contains(request.id)) {
@@ -92,6 +95,8 @@ Task<Result<Attached>> Boxes::Create(proto::runner::BoxCreate request) {
   box->spec.limits = request.limits;
   box->spec.hostname = request.hostname;
   box->spec.profile = request.profile;
+  // One that is there already, though not in our list, is damaged: somebody's all the same.
+  CO_RETURN_IF_ERROR(image::MakeDir(deps_.data.boxes(), request.id.value, 0700));
   box->dead.Set();
   box->ended.Set();
   boxes_[request.id] = box;
@@ -105,17 +110,16 @@ Task<Result<Attached>> Boxes::Create(proto::runner::BoxCreate request) {
   co_return AttachTo(*box);
 }
 
+// Never on what another box has left: it may have prepared names for us.
 Result<void> Boxes::MakeFiles(const BoxSpecRecord& spec) {
-  RETURN_IF_ERROR(MakeDisk(spec));
-  RETURN_IF_ERROR(image::MakeDir(deps_.data.boxes(), spec.id.value, 0700));
-  return Ok();
+  RETURN_IF_ERROR(deps_.disk.Remove(spec.id));
+  return MakeDisk(spec);
 }
 
 Result<void> Boxes::MakeDisk(const BoxSpecRecord& spec) {
   const std::string files = deps_.disk.path(spec.id);
   RETURN_IF_ERROR(deps_.disk.Make(spec.id, spec.limits.disk_bytes));
-  RETURN_IF_ERROR(sandbox::PrepareBoxDir(files));
-  return sandbox::WriteHosts(files, spec.hostname);
+  return sandbox::PrepareBoxDir(files, spec.hostname);
 }
 
 Result<void> Boxes::Record(const BoxSpecRecord& spec) const {
@@ -135,7 +139,8 @@ Task<Result<void>> Boxes::Run(BoxPtr box, Recorded recorded) {
   CO_ASSIGN_OR_RETURN(const auto info, image::ReadImage(deps_.data.images(), box->spec.image));
   // The disk commits a new directory later than the record of it is safe. A power cut between the
   // two takes nothing that was confirmed: a file that is synced takes its directory along.
-  if (access((deps_.disk.path(id) + "/upper").c_str(), F_OK) != 0) {
+  if (access((deps_.disk.path(id) + "/state").c_str(), F_OK) != 0) {
+    if (recorded == Recorded::kAlready) log::Warn("box.disk_made_anew", {{"sandbox", id.value}});
     CO_RETURN_IF_ERROR(MakeDisk(box->spec));
   }
   sandbox::BoxSpec spec;

@@ -120,7 +120,7 @@ class Boxes {
   Task<void> ClearRuntime(SandboxId id);
   void Trash(const BoxPtr& box);
   Task<void> Leave(BoxPtr box);
-  Task<void> RecoverBox(std::string name);
+  Task<Result<void>> RecoverBox(std::string name);
   Result<void> KeepSlot(const BoxPtr& box, int dir);
   void RemoveStrayDisks();
   Task<void> RemoveStrangers();

@@ -15,6 +15,12 @@ void LogFailure(std::string_view event, const SandboxId& id, const Result<void>&
   if (!result) log::Error(event, {{"sandbox", id.value}, {"why", result.error().message()}});
 }
 
+// Of this process or machine, and no word on the box.
+bool IsShortage(const Error& error) {
+  const int code = error.sys_errno();
+  return code == EMFILE || code == ENFILE || code == ENOMEM;
+}
+
 }  // namespace
 
 Task<Result<void>> Boxes::Recover() {
@@ -22,38 +28,42 @@ Task<Result<void>> Boxes::Recover() {
     CO_RETURN_IF_ERROR(image::TrashUnfinished(deps_.data.images(), deps_.data.trash()));
   }
   CO_ASSIGN_OR_RETURN(const auto names, image::SortedNames(deps_.data.boxes()));
-  for (const std::string& name : names) co_await RecoverBox(name);
+  for (const std::string& name : names) CO_RETURN_IF_ERROR(co_await RecoverBox(name));
   RemoveStrayDisks();
   co_await RemoveStrangers();
   deps_.jobs.EmptyTrash();
   co_return Ok();
 }
 
-Task<void> Boxes::RecoverBox(std::string name) {
+// Fails where it cannot know what a box is: to go on would be to take it for none.
+Task<Result<void>> Boxes::RecoverBox(std::string name) {
   const SandboxId id(name);
-  auto dir = OpenBoxDir(id);
-  auto spec = dir ? ReadSpec(dir->get()) : Result<BoxSpecRecord>(dir.error());
-  if (!spec && (!dir || spec.error().code() == Code::kNotFound)) {
+  const auto opened = OpenBoxDir(id);
+  const int dir = opened ? opened->get() : -1;
+  auto spec = opened ? ReadSpec(dir) : Result<BoxSpecRecord>(opened.error());
+  if (!spec && IsShortage(spec.error())) co_return std::move(spec).error();
+  if (opened && !spec && spec.error().code() == Code::kNotFound) {
     // It was never complete: whoever asked for it got no answer. RemoveStrangers() ends what runs.
     auto box = std::make_shared<Box>();
     box->spec.id = id;
     box->dead.Set();
     box->ended.Set();
     Trash(box);
-    co_return;
+    co_return Ok();
   }
   if (!spec || spec->id != id || !CheckSandboxId(id)) {
     // Not ours to throw away: files that somebody relies on may be in it.
     log::Error("box.damaged", {{"directory", deps_.data.box_path(id)},
                                {"why", spec ? "another id" : spec.error().message()}});
-    co_return;
+    co_return Ok();
   }
   auto box = std::make_shared<Box>();
   box->spec = *std::move(spec);
   box->dead.Set();
   box->ended.Set();
   boxes_[id] = box;
-  const auto run = ReadRun(dir->get());
+  const auto run = ReadRun(dir);
+  if (!run && IsShortage(run.error())) co_return run.error();
   if (run && run->boot_id == boot_id_) {
     auto adopted = deps_.driver.Adopt(id, run->pid, run->start_time);
     if (adopted) {
@@ -68,8 +78,9 @@ Task<void> Boxes::RecoverBox(std::string name) {
       LogFailure("box.uids_shared", id, deps_.uids.Keep(box->spec.slot));
       LogFailure("box.limits_stay", id, Apply(*box, box->spec.limits));
       log::Info("box.adopted", {{"sandbox", id.value}, {"pid", run->pid}});
-      co_return;
+      co_return Ok();
     }
+    if (IsShortage(adopted.error())) co_return std::move(adopted).error();
     if (adopted.error().code() != Code::kGone) {
       log::Error("box.not_adopted", {{"sandbox", id.value}, {"why", adopted.error().message()}});
     }
@@ -77,7 +88,8 @@ Task<void> Boxes::RecoverBox(std::string name) {
   // No record, or one of a process that is gone or cannot be served: nothing of it may run on.
   LogFailure("box.kill_failed", id, deps_.driver.KillUnrecorded(id));
   co_await ClearRuntime(id);
-  LogFailure("box.uids_shared", id, KeepSlot(box, dir->get()));
+  LogFailure("box.uids_shared", id, KeepSlot(box, dir));
+  co_return Ok();
 }
 
 // Owners on disk do not depend on the range, so a box that does not run can have another.
@@ -95,7 +107,9 @@ void Boxes::RemoveStrayDisks() {
     return;
   }
   for (const SandboxId& id : *disks) {
-    if (!OpenBoxDir(id)) LogFailure("box.not_removed", id, deps_.disk.Remove(id));
+    const auto record = OpenBoxDir(id);
+    if (!record && record.error().sys_errno() == ENOENT)
+      LogFailure("box.not_removed", id, deps_.disk.Remove(id));
   }
 }
 

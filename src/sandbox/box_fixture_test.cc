@@ -85,7 +85,7 @@ void BoxTest::SetUp() {
       NamespaceDriver::Make({.toolbox_path = "/proc/self/exe", .cgroup_parent = CgroupParent()});
   ASSERT_TRUE(made) << made.error().message();
   driver_ = *std::move(made);
-  auto prepared = PrepareBoxDir(BoxDir());
+  auto prepared = PrepareBoxDir(BoxDir(), "box");
   ASSERT_TRUE(prepared) << prepared.error().message();
 }
 

@@ -235,21 +235,19 @@ class Driver final : public NamespaceDriver {
 
 }  // namespace
 
-Result<void> PrepareBoxDir(const std::string& box_dir) {
+Result<void> PrepareBoxDir(const std::string& box_dir, const std::string& hostname) {
   RETURN_IF_ERROR(MakeOwned(box_dir, 0700, 0));
   RETURN_IF_ERROR(MakeOwned(box_dir + "/upper", 0755, 0));
   RETURN_IF_ERROR(MakeOwned(box_dir + "/work", 0700, 0));
+  RETURN_IF_ERROR(MakeOwned(box_dir + "/upper/etc", 0755, 0));
+  const std::string hosts = box_dir + "/upper/etc/hosts";
+  {
+    ASSIGN_OR_RETURN(const UniqueFd file, sys::Open(hosts, O_WRONLY | O_CREAT | O_NOFOLLOW, 0644));
+  }
+  RETURN_IF_ERROR(
+      sys::WriteFile(hosts, "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n" +
+                                std::string(boot::kAddress4) + " " + hostname + "\n"));
   return MakeOwned(box_dir + "/state", 0700, boot::kToolboxUid);
-}
-
-Result<void> WriteHosts(const std::string& box_dir, const std::string& hostname) {
-  const std::string etc = box_dir + "/upper/etc";
-  RETURN_IF_ERROR(MakeOwned(etc, 0755, 0));
-  ASSIGN_OR_RETURN(const UniqueFd file,
-                   sys::Open(etc + "/hosts", O_WRONLY | O_CREAT | O_EXCL, 0644));
-  return sys::WriteFile(etc + "/hosts",
-                        "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n" +
-                            std::string(boot::kAddress4) + " " + hostname + "\n");
 }
 
 Result<std::unique_ptr<NamespaceDriver>> NamespaceDriver::Make(DriverOptions options) {

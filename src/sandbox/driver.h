@@ -12,7 +12,8 @@
 // it: Adopt() takes it back.
 //
 // Privilege: needs root with CAP_SYS_ADMIN, CAP_SETUID and CAP_SYS_PTRACE of the initial user
-// namespace, and must be single-threaded while Start() runs (the child copies the process).
+// namespace, and must be single-threaded while Start() runs (the child shares its memory until it
+// executes the toolbox).
 // Thread: loop-confined.
 #pragma once
 
@@ -96,11 +97,10 @@ struct DriverOptions {
 };
 
 // Makes upper/, work/ and state/ below `box_dir` (which is made too, 0700) with the owners that
-// Start() expects. Finding them there already is no error.
-Result<void> PrepareBoxDir(const std::string& box_dir);
-// Puts an /etc/hosts into a new box's upper that also knows the box's own name, or sudo complains
-// at every call. REQUIRES: nothing has run in the box yet.
-Result<void> WriteHosts(const std::string& box_dir, const std::string& hostname);
+// Start() expects, and in upper/ an /etc/hosts that also knows the box's own name, or sudo
+// complains at every call. state/ comes last: a directory that has it is whole. What an interrupted
+// call left is no error. REQUIRES: nothing has run in the box yet.
+Result<void> PrepareBoxDir(const std::string& box_dir, const std::string& hostname);
 
 class NamespaceDriver {
  public:
@@ -108,7 +108,7 @@ class NamespaceDriver {
   static Result<std::unique_ptr<NamespaceDriver>> Make(DriverOptions options);
   virtual ~NamespaceDriver() = default;
 
-  // Returns once the toolbox has been executed: its socket accepts, its box is complete. On error
+  // Returns once the toolbox serves: its socket accepts, its box is complete. On error
   // (and on cancellation) nothing of it is left but what RemoveCgroups() removes.
   virtual Task<Result<RunningBox>> Start(BoxSpec spec) = 0;
 

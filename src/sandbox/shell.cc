@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "init/become.h"
+#include "log/log.h"
 #include "sys/process.h"
 
 namespace cove::sandbox {
@@ -36,6 +37,7 @@ class AsOwner {
  public:
   explicit AsOwner(uid_t uid) {
     if (syscall(SYS_setresuid, uid, uid, -1) != 0) return;
+    is_owner_ = true;
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
     __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
     if (syscall(SYS_capget, &header, data) != 0) return;
@@ -43,11 +45,16 @@ class AsOwner {
     (void)syscall(SYS_capset, &header, data);
   }
   ~AsOwner() {
-    (void)syscall(SYS_setresuid, 0, 0, -1);
+    // A runner that stayed somebody else would do everything wrong.
+    if (syscall(SYS_setresuid, 0, 0, -1) != 0) abort();
     (void)prctl(PR_SET_DUMPABLE, 1);  // the change of the uid took it
   }
   AsOwner(const AsOwner&) = delete;
   AsOwner& operator=(const AsOwner&) = delete;
+  bool is_owner() const { return is_owner_; }
+
+ private:
+  bool is_owner_ = false;
 };
 
 // Above every range of a box's users (runner/box_record.h), so that nobody is that user. Which one
@@ -164,28 +171,33 @@ Result<Shell> Shell::Make(const LaunchKit& kit) {
   int pid = -1;
   {
     const AsOwner owner(NextOwner());
+    if (!owner.is_owner()) return Error::FromErrno("cannot own a user namespace: setresuid");
     pid = clone(ExecToolbox, stack + kStackSize, kNamespaces | kShared, &plan, &pidfd);
   }
-  const int error = errno;
-  // Its end must be the only one, or nobody would hear that it died.
-  const UniqueFd nothing(open("/dev/null", O_RDWR | O_CLOEXEC));
-  if (!nothing || dup3(nothing.get(), control, O_CLOEXEC) < 0) return Error::FromErrno("/dev/null");
-  if (pid < 0) return Error::FromErrno("cannot clone into new namespaces", error);
+  if (pid < 0) return Error::FromErrno("cannot clone into new namespaces");
   shell.pid_ = pid;
   shell.pidfd_.Reset(pidfd);
+  // Its end must be the only one, or nobody would hear that it died.
+  if (dup3(kit.toolbox.get(), control, O_CLOEXEC) < 0) return Error::FromErrno("dup3");
   return shell;
 }
 
 Shell::Shell(Shell&& other) noexcept
     : pid_(other.pid_), pidfd_(std::move(other.pidfd_)), control_(std::move(other.control_)) {}
 
+// It has no children of its own yet or takes them along, so this is a moment; one that the disk
+// holds up is left to the kernel rather than waited for by everybody.
 void Shell::End() {
   if (!pidfd_) return;
   (void)sys::PidfdSignal(pidfd_.get(), SIGKILL);
-  // It has no children of its own yet or takes them along: this is a moment.
+  constexpr int kEndLimitMs = 500;
+  pollfd ended{pidfd_.get(), POLLIN, 0};
+  while (poll(&ended, 1, kEndLimitMs) < 0 && errno == EINTR) {
+  }
   siginfo_t info{};
-  while (waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED | __WALL) != 0 &&
-         errno == EINTR) {
+  if (waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED | WNOHANG | __WALL) != 0 ||
+      info.si_pid == 0) {
+    log::Warn("shell.does_not_end", {{"pid", pid_}});
   }
 }
 

@@ -84,7 +84,7 @@ TEST_F(ToolboxInBoxTest, GivesAStrictBoxNoWayToMorePrivilege) {
   BoxSpec spec = Spec();
   spec.profile = proto::Profile::kStrict;
   EndBox();
-  ASSERT_TRUE(PrepareBoxDir(BoxDir()));
+  ASSERT_TRUE(PrepareBoxDir(BoxDir(), "box"));
   StartBox(std::move(spec));
   const std::string status = "grep -E '^(NoNewPrivs|Seccomp|CapEff|CapBnd):' /proc/self/status";
   EXPECT_EQ(Do(status),

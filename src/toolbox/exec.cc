@@ -3,7 +3,6 @@
 #include <sys/wait.h>
 #include <termios.h>
 
-#include <algorithm>
 #include <csignal>
 #include <optional>
 #include <utility>
@@ -175,11 +174,6 @@ Result<UniqueFd> MakeScript(const std::string& text) {
   return fd;
 }
 
-bool HasVariable(const std::vector<std::string>& env, const std::string& name) {
-  return std::any_of(env.begin(), env.end(),
-                     [&name](const std::string& entry) { return entry.starts_with(name + "="); });
-}
-
 Result<SpawnPlan> MakePlan(const Shared& shared, ExecRequest& request, UniqueFd* script) {
   if (request.argv.empty() && request.command.empty()) {
     return Error(Code::kInvalid, "the command is empty");
@@ -208,14 +202,14 @@ Result<SpawnPlan> MakePlan(const Shared& shared, ExecRequest& request, UniqueFd*
     return plan;
   }
   plan.argv = {shared.shell, "-c", std::move(request.command)};
-  if (auto words = PlainWords(plan.argv[2], plan.env)) {
-    plan.candidates = Candidates(words->front(), plan.env);
-    plan.shell_argv = std::exchange(plan.argv, *std::move(words));
-    if (!HasVariable(plan.env, "SHLVL")) plan.env.push_back("SHLVL=0");
-    return plan;
-  }
   plan.candidates = {shared.shell};
-  if (plan.argv[2].size() > kInlineCommandMax) {
+  if (plan.argv[2].size() <= kInlineCommandMax) {
+    if (auto words = PlainWords(plan.argv[2], plan.env)) {
+      plan.candidates = PlacesOf(words->front(), plan.env);
+      plan.shell_argv = std::exchange(plan.argv, *std::move(words));
+      plan.env.push_back("SHLVL=0");
+    }
+  } else {
     ASSIGN_OR_RETURN(*script, MakeScript(plan.argv[2]));
     plan.inherited.push_back({script->get(), kScriptFd});
     plan.argv[2] = "eval \"$(cat <&9)\" 9<&-";

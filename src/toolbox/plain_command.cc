@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "base/text.h"
+#include "toolbox/environment.h"
 
 namespace cove::toolbox {
 namespace {
@@ -29,6 +29,10 @@ constexpr std::array kShellWords = std::to_array<std::string_view>(
 
 static_assert(std::is_sorted(kShellWords.begin(), kShellWords.end()));
 
+bool HasTwin(const std::string& word) {
+  return word == "echo" || word == "true" || word == "false";
+}
+
 // Builtins of which the program of the same name does the same with such arguments.
 bool SameAsProgram(const std::vector<std::string>& words) {
   if (words[0] == "true" || words[0] == "false") return words.size() == 1;
@@ -38,18 +42,25 @@ bool SameAsProgram(const std::vector<std::string>& words) {
 }
 
 bool IsBuiltin(const std::vector<std::string>& words) {
-  if (words[0] == "echo" || words[0] == "true" || words[0] == "false") return !SameAsProgram(words);
+  if (HasTwin(words[0])) return !SameAsProgram(words);
   return std::binary_search(kShellWords.begin(), kShellWords.end(), words[0]);
 }
 
 // Files to read first, functions, options; or what a shell would check before it passes it on.
 bool NeedsShell(const std::string& variable) {
-  constexpr std::string_view kStarts[] = {"BASH", "SHELLOPTS=", "POSIXLY_CORRECT=", "PWD=", "_="};
+  constexpr std::string_view kStarts[] = {
+      "BASH",    "SHELLOPTS=", "POSIXLY_CORRECT=", "PWD=",        "OLDPWD=", "SHLVL=",
+      "LC_ALL=", "_=",         "SSH_CLIENT=",      "SSH2_CLIENT="};
   return std::any_of(std::begin(kStarts), std::end(kStarts),
                      [&variable](std::string_view start) { return variable.starts_with(start); });
 }
 
 }  // namespace
+
+std::vector<std::string> PlacesOf(const std::string& word, const std::vector<std::string>& env) {
+  if (HasTwin(word)) return {"/bin/" + word, "/usr/bin/" + word};
+  return Candidates(word, env);
+}
 
 std::optional<std::vector<std::string>> PlainWords(std::string_view text,
                                                    const std::vector<std::string>& env) {

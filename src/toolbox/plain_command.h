@@ -17,4 +17,8 @@ namespace cove::toolbox {
 std::optional<std::vector<std::string>> PlainWords(std::string_view text,
                                                    const std::vector<std::string>& env);
 
+// Where the program of the first word may be: in the PATH of `env`; but of a builtin that has a
+// twin among the programs (echo) only where that is, since no other program goes before a builtin.
+std::vector<std::string> PlacesOf(const std::string& word, const std::vector<std::string>& env);
+
 }  // namespace cove::toolbox

@@ -37,8 +37,9 @@ TEST(PlainWordsTest, LeavesToAShellWhatAShellReads) {
 }
 
 TEST(PlainWordsTest, LeavesToAShellWhatItsVariablesChange) {
-  for (const char* variable : {"BASH_ENV=/x", "BASH_FUNC_ls%%=() { :; }", "SHELLOPTS=xtrace",
-                               "BASHOPTS=x", "POSIXLY_CORRECT=1", "PWD=/", "_=x"}) {
+  for (const char* variable :
+       {"BASH_ENV=/x", "BASH_FUNC_ls%%=() { :; }", "SHELLOPTS=xtrace", "BASHOPTS=x",
+        "POSIXLY_CORRECT=1", "PWD=/", "_=x", "SHLVL=3", "LC_ALL=C", "SSH_CLIENT=a"}) {
     EXPECT_FALSE(PlainWords("ls", {"A=b", variable})) << variable;
   }
 }
@@ -51,6 +52,11 @@ std::vector<std::string> SortedLines(const std::string& text) {
   return lines;
 }
 
+TEST(PlainWordsTest, NoProgramGoesBeforeABuiltin) {
+  EXPECT_THAT(PlacesOf("echo", {"PATH=/x:/bin"}), ElementsAre("/bin/echo", "/usr/bin/echo"));
+  EXPECT_THAT(PlacesOf("npm", {"PATH=/x:/bin"}), ElementsAre("/x/npm", "/bin/npm"));
+}
+
 class PlainCommandTest : public ToolboxTest {};
 
 TEST_F(PlainCommandTest, IsTheSameAsThroughAShell) {
@@ -58,15 +64,23 @@ TEST_F(PlainCommandTest, IsTheSameAsThroughAShell) {
   Shell(
       "mkdir -p .local/bin; printf 'echo ran $0 $1' >.local/bin/noshebang; "
       "chmod 755 .local/bin/noshebang; printf x >.local/bin/notexec; ln -s .local link");
-  for (const char* text : {"env", "echo a  b", "true", "false", "noshebang 1", "notexec", "/tmp",
-                           "no-such-program-here a", "readlink /proc/self/exe", "ls -d link"}) {
+  Shell(
+      "mkdir d1 d2; printf '#!/no/such\\n' >d1/dead; printf '#!/bin/sh\\necho second' >d2/dead; "
+      "cp d2/dead d2/notexec; cp d2/dead d1/echo; mkdir d1/folder; cp d2/dead d2/folder; "
+      "printf x >d1/notexec; chmod 755 d1/dead d2/* d1/echo");
+  const std::string path = home_ + "/d1:" + home_ + "/d2:" + home_ + "/.local/bin:/usr/bin:/bin";
+  for (const char* text :
+       {"dead", "folder", "env", "echo a  b", "true", "false", "noshebang 1", "notexec", "/tmp",
+        "no-such-program-here a", "readlink /proc/self/exe", "ls -d link"}) {
     for (const char* cwd : {"", "link", "/"}) {
       ExecRequest plain;
       plain.command = text;
       plain.cwd = cwd;
+      plain.env = {{"PATH", path}};
       ExecRequest shell;
       shell.argv = {"/bin/bash", "-c", text};
       shell.cwd = cwd;
+      shell.env = plain.env;
       const ExecOutput a = Run(plain);
       const ExecOutput b = Run(shell);
       EXPECT_EQ(SortedLines(a.out), SortedLines(b.out)) << text << " in " << cwd;

@@ -12,9 +12,9 @@ const key = 'cove_crash_admin_key_0123456789abcdef';
 const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 
 // The steps of each process that another one, or the next of its kind, can see. The runner has one
-// thread and its children are not traced, so clone3 is a step of it too.
+// thread and its children are not traced, so clone is a step of it too.
 export const steps = {
-  runner: 'mkdirat,mkdir,renameat,renameat2,unlinkat,unlink,rmdir,fsync,fdatasync,openat,write,pwrite64,sendmsg,clone3,fchownat,fchown,mount_setattr,move_mount,open_tree,bind,pidfd_send_signal,waitid,kill',
+  runner: 'mkdirat,mkdir,renameat,renameat2,unlinkat,unlink,rmdir,fsync,fdatasync,openat,write,pwrite64,sendmsg,clone,setresuid,dup3,fchownat,fchown,mount_setattr,move_mount,open_tree,bind,pidfd_send_signal,waitid,kill',
   front: 'pwrite64,write,fdatasync,fsync,ftruncate,sendmsg,recvmsg,connect,sendto,writev,unlink,epoll_ctl',
 };
 
