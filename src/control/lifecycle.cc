@@ -112,8 +112,10 @@ Task<Result<Sandbox>> Sandboxes::Impl::RunDelete(EntryPtr entry) {
   co_return co_await DeleteHeld(entry);
 }
 
-// The row that says "to be destroyed" is safe before the box goes, so that no delete is forgotten;
-// the row's own end needs no fsync: one that comes back after a power cut is deleted again.
+// The row that says "to be destroyed" outlives a killed front before the box goes, and is on its
+// way to the disk meanwhile; only the answer waits for both. A power cut in between may bring the
+// sandbox back without its box, which its state then says. The row's own end needs no fsync: one
+// that comes back after a power cut is deleted again.
 Task<Result<Sandbox>> Sandboxes::Impl::DeleteHeld(EntryPtr entry) {
   const SandboxId id = entry->sandbox.id;
   const ImageId image = entry->sandbox.image;

@@ -49,7 +49,7 @@ void WriteMap(Child& child, pid_t pid, const char* name) {
 // toolbox's; what it may do (setns, kill) the toolbox will be able to do with no capability of its
 // own. The map has to be written from the parent namespace with CAP_SETUID: by us, as root again.
 int MakeInnerUserNs(Child& child) {
-  // Nobody waits for the helper's end; the kernel reaps it. (BecomeToolbox takes this back.)
+  // Nobody waits for the helper's end; the kernel reaps it. (TakeIdentity takes this back.)
   signal(SIGCHLD, SIG_IGN);
   // Shared memory and descriptors make the helper cheap; it runs nothing but pause().
   alignas(16) static char stack[16 * 1024];

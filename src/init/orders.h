@@ -10,7 +10,7 @@
 
 namespace cove::init {
 
-// Every step that can fail. The texts are in box_steps.cc.
+// Every step that can fail. The texts are in steps.cc.
 enum class BoxStep : uint32_t {
   kNone,
   kSignals,

@@ -40,7 +40,7 @@ class Boxes {
     Jobs& jobs;
     Disk& disk;
     UidRanges& uids;
-    // Called for every box that ends, before the operation that ended it replies.
+    // Called for every box that ends, before a stop that ended it replies.
     std::function<void(const proto::runner::BoxExited&)> on_exited;
     // Called when the kernel has killed processes of a box for want of memory.
     std::function<void(const proto::runner::BoxOom&)> on_oom;

@@ -1,5 +1,5 @@
-// Confinement: what separates user processes from PID 1, made by the driver before it executed us,
-// handed over as descriptors (see the program's usage in main.cc). Empty in standalone mode.
+// Confinement: what separates user processes from PID 1, made by the driver and init/become.h,
+// handed over as descriptors (proto/boot.h). Empty in standalone mode.
 #pragma once
 
 #include <linux/filter.h>
