@@ -120,6 +120,11 @@ TEST(DocumentTest, AControlCharacterIsRefusedAtItsPlace) {
   EXPECT_EQ(ErrorOf("allow = [\"a.b\"]\r\n\tdeny = [\"c.d\"]\n"s), "accepted");
 }
 
+TEST(DocumentTest, OnlyAsciiIsGivenToTheParser) {
+  EXPECT_THAT(ErrorOf("allow = \"a.test\" # caf\xc3\xa9"), HasSubstr("not ASCII"));
+  EXPECT_THAT(ErrorOf("[\xef\xbb\xbf]"), HasSubstr("p.toml:1:2"));
+}
+
 TEST(DocumentTest, AHeaderThatIsNoKeyIsRefused) {
   EXPECT_THAT(ErrorOf("[`rule]]\n"), HasSubstr("p.toml:1"));
 }
