@@ -46,8 +46,8 @@ class Toolbox {
  public:
   virtual ~Toolbox() = default;
   virtual Task<Result<void>> Configure(std::string socket, proto::toolbox::EnvList env) = 0;
-  // Runs `true`, whatever comes of it: the toolbox answers, and what only a first command pays (half
-  // a millisecond) is paid.
+  // Runs `true`, whatever comes of it: the toolbox answers, and what only a first command pays
+  // (half a millisecond) is paid.
   virtual Task<Result<void>> Try(std::string socket) = 0;
   // Commands that the host started and that still run.
   virtual Task<Result<uint32_t>> Running(std::string socket) = 0;

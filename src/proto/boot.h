@@ -1,5 +1,5 @@
-// What the toolbox, PID 1 of a sandbox, is when it begins to serve: what the driver has given it and
-// init/become.h has made of that.
+// What the toolbox, PID 1 of a sandbox, is when it begins to serve: what the driver has given it
+// and init/become.h has made of that.
 //
 // Environment: PATH only. Working directory: "/". Standard input and output are /dev/null, standard
 // error is kStateDir/toolbox.log. Signals are unblocked and have their default action. A child that

@@ -14,7 +14,8 @@
 // Exit code 2 before it ever was ready means that its configuration is wrong: the runner ends too.
 //
 // kBoxExited comes for every box that ends, whoever ended it, before the reply of a stop that made
-// it end, soon after that of a delete; none comes for boxes that ended while no front was there to be told.
+// it end, soon after that of a delete; none comes for boxes that ended while no front was there to
+// be told.
 #pragma once
 
 #include "proto/channel.h"

@@ -3,8 +3,8 @@
 //   boxes/<id>/spec   BoxSpecRecord: what it is; its presence makes the box exist
 //   boxes/<id>/run    BoxRunRecord: which process it is; there while it runs
 //
-// Both are proto::Encode behind a version, written under another name and renamed, so they are whole
-// or absent; the spec is synced. Thread: any; calls block for a sync.
+// Both are proto::Encode behind a version, written under another name and renamed, so they are
+// whole or absent; the spec is synced. Thread: any; calls block for a sync.
 #pragma once
 
 #include <optional>
