@@ -39,7 +39,7 @@ class Child {
 };
 
 // Where descriptors are put while they are renumbered: above every fixed number.
-inline constexpr int kParkedFds = 128;
+inline constexpr int kParkedFds = 64;
 inline constexpr size_t kFixedFdsMax = 32;
 
 struct ChildSockets {

@@ -19,7 +19,7 @@
 namespace cove::toolbox::internal {
 namespace {
 
-constexpr int kAboveTargets = 512;    // descriptors are parked here while they are renumbered
+constexpr int kAboveTargets = 64;     // descriptors are parked here while they are renumbered
 constexpr rlim_t kNofileSoft = 1024;  // what programs expect; select() breaks above
 
 [[noreturn]] void Fail(int report, Step step) {

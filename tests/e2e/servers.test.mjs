@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { childrenOf, cmdline, Cove, dataDir, shareImages } from './lib/cove.mjs';
+import { childrenOf, Cove, dataDir, shareImages } from './lib/cove.mjs';
 
 const other = `${dataDir}-other`;
 let cove;
@@ -23,9 +23,10 @@ after(async () => {
 const processes = (c) => [c.runnerPid, c.frontPid].filter(Boolean);
 const signal = (pids, name) => { for (const p of pids) process.kill(p, name); };
 
-// The uids of the boxes' toolboxes, whose parent is the runner as long as it lives.
+// The uids of the boxes' toolboxes, whose parent is the runner as long as it lives. A shell that is
+// no box yet has another name.
 function ranges(c) {
-  return childrenOf(c.runnerPid).filter((p) => cmdline(p).includes('toolbox'))
+  return childrenOf(c.runnerPid).filter((p) => readFileSync(`/proc/${p}/comm`, 'utf8') === 'cove-toolbox\n')
     .map((p) => Math.floor((Number(/^Uid:\t(\d+)/m.exec(readFileSync(`/proc/${p}/status`, 'utf8'))[1]) - 1e9) / 131072));
 }
 

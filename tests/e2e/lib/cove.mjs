@@ -124,7 +124,7 @@ export class Cove {
   remove(id) { return this.api('DELETE', `/api/sandbox/${id}`); }
 
   cli(args, { input, env = {}, timeoutMs = 120000 } = {}) {
-    const r = spawnSync(bin, args, { input, encoding: 'utf8', timeout: timeoutMs, env: { ...process.env, COVE_URL: this.url, COVE_API_KEY: this.key, ...env } });
+    const r = spawnSync(bin, args, { input, encoding: 'utf8', maxBuffer: 256 << 20, timeout: timeoutMs, env: { ...process.env, COVE_URL: this.url, COVE_API_KEY: this.key, ...env } });
     return { status: r.status, signal: r.signal, stdout: r.stdout, stderr: r.stderr };
   }
 
