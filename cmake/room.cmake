@@ -60,6 +60,7 @@ function(cove_room)
       set(target cove_${R_NAME}_${name})
       add_executable(${target} ${source})
       target_link_libraries(${target} PRIVATE cove_${R_NAME})
+      target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
       target_link_options(${target} PRIVATE -fsanitize=fuzzer)
       add_test(NAME ${target}
         COMMAND ${CMAKE_SOURCE_DIR}/tests/fuzz/run.sh $<TARGET_FILE:${target}> ${R_NAME}_${name} 3)
