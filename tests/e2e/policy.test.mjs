@@ -287,7 +287,7 @@ EOF`);
   const rows = exported.trim().split('\n').map((l) => JSON.parse(l));
   assert.deepEqual(rows.map((r) => r.seq), rows.map((_, i) => i + 1));
   assert.ok(rows.length > before);
-  assert.ok(rows.every((r) => r.sandbox && typeof r.allow === 'boolean'));
+  assert.ok(rows.every((r) => r.sandbox && (r.kind === 'oom' || typeof r.allow === 'boolean')));
   assert.ok(/^[\n\x20-\x7e]*$/.test(cove.cli(['audit', '--limit', '1000']).stdout));
   assert.equal(cove.cli(['audit', 'verify']).status, 0);
 });
