@@ -41,7 +41,7 @@ Result<proto::Room> Boxes::RoomNow() const {
   const uint64_t for_boxes = files.rlim_cur - std::min<uint64_t>(files.rlim_cur, kFilesOfOurs);
   room.boxes_by_files =
       static_cast<uint32_t>(std::min<uint64_t>(for_boxes / kFilesPerBox, UINT32_MAX));
-  ASSIGN_OR_RETURN(room.boxes_by_uids, deps_.uids.Slots(boxes_.size()));
+  ASSIGN_OR_RETURN(room.boxes_by_uids, deps_.uids.Slots());
   static const uint64_t threads_max =
       std::min(NumberIn("/proc/sys/kernel/pid_max"), NumberIn("/proc/sys/kernel/threads-max"));
   room.threads = ThreadsNow();

@@ -118,13 +118,14 @@ Result<uint32_t> UidRanges::FreeSlot(const std::set<uint32_t>& used) {
                    std::string(kUidRegistry) + " names them)");
 }
 
-Result<uint32_t> UidRanges::Slots(size_t used) const {
-  auto slots = static_cast<uint32_t>(blocks_.size() * kSlotsPerBlock);
-  if (used + kSlotsPerBlock / 2 <= slots) return slots;
-  for (uint32_t block = 0; block < kBlocks; ++block) {
-    if (!blocks_.contains(block) && !Taken(block)) slots += kSlotsPerBlock;
+Result<uint32_t> UidRanges::Slots() const {
+  ASSIGN_OR_RETURN(const auto names, image::SortedNames(registry_.get()));
+  uint32_t taken = 0;
+  for (const std::string& name : names) {
+    const auto block = ParseInt<uint32_t>(name);
+    if (block && *block < kBlocks && !blocks_.contains(*block) && Taken(*block)) ++taken;
   }
-  return slots;
+  return (kBlocks - taken) * kSlotsPerBlock;
 }
 
 void UidRanges::Release() {

@@ -29,9 +29,8 @@ class UidRanges {
   // The lowest slot of our blocks that is not in `used`; another block is claimed when all are.
   // kExhausted: other data directories have the rest.
   Result<uint32_t> FreeSlot(const std::set<uint32_t>& used);
-  // For how many boxes, those `used` included, there are slots: exact when our own blocks are
-  // nearly full, else at least that many.
-  Result<uint32_t> Slots(size_t used) const;
+  // For how many boxes, those that exist included, there are slots: all but what others have.
+  Result<uint32_t> Slots() const;
   // Claims the block of a slot that a box of ours has. kConflict: another directory has it.
   Result<void> Keep(uint32_t slot);
   // Gives back every block: nothing of ours runs or is kept.
