@@ -92,7 +92,8 @@ TEST_F(DriverTest, APausedBoxStandsStillAndGivesItsFileCacheBack) {
   StartBox();
   Output(1000,
          "head -c 67108864 /dev/zero > ~/big; sync; cat ~/big > /dev/null; "
-         "(while :; do echo x >> ~/alive; sleep 0.01; done) > /dev/null 2>&1 &");
+         "(while :; do echo x >> ~/alive; sleep 0.01; done) > /dev/null 2>&1 & "
+         "while [ ! -s ~/alive ]; do sleep 0.01; done");
   const auto cache = [this] {
     const std::string dir = MemoryCgroupDir();
     auto text = sys::ReadFile(dir + "/memory.stat");
