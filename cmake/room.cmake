@@ -1,4 +1,6 @@
-# cove_room(NAME base LAYER 0 [USES other rooms] [LIBS libraries])
+# cove_room(NAME base LAYER 0 [USES other rooms] [LIBS libraries] [SMALL])
+#
+# SMALL: compiled for size.
 #
 # One folder of src/ is one room: a static library, its unit tests (*_test.cc) and its
 # benchmarks (*_bench.cc). A room may include the rooms of lower layers that it names in USES,
@@ -6,7 +8,7 @@
 set_property(GLOBAL PROPERTY COVE_ROOMS "")
 
 function(cove_room)
-  cmake_parse_arguments(R "" "NAME;LAYER" "USES;LIBS" ${ARGN})
+  cmake_parse_arguments(R "SMALL" "NAME;LAYER" "USES;LIBS" ${ARGN})
   set(dir ${CMAKE_SOURCE_DIR}/src/${R_NAME})
   file(GLOB all CONFIGURE_DEPENDS ${dir}/*.cc)
   set(tests ${all})
@@ -29,6 +31,11 @@ function(cove_room)
   if(sources)
     add_library(cove_${R_NAME} STATIC ${sources})
     target_link_libraries(cove_${R_NAME} PUBLIC cove_flags ${R_LIBS})
+    if(R_SMALL)
+      target_compile_options(cove_${R_NAME} PRIVATE -Os)
+    else()
+      target_precompile_headers(cove_${R_NAME} REUSE_FROM cove_precompiled_room)
+    endif()
     foreach(used ${R_USES})
       target_link_libraries(cove_${R_NAME} PUBLIC cove_${used})
     endforeach()
@@ -42,7 +49,9 @@ function(cove_room)
 
   if(tests AND COVE_TESTS)
     add_executable(cove_${R_NAME}_test ${tests})
-    target_link_libraries(cove_${R_NAME}_test PRIVATE cove_${R_NAME} GTest::gtest GTest::gmock GTest::gtest_main)
+    target_link_libraries(cove_${R_NAME}_test PRIVATE cove_${R_NAME} cove_test_flags GTest::gtest GTest::gmock
+      GTest::gtest_main)
+    target_precompile_headers(cove_${R_NAME}_test REUSE_FROM cove_precompiled_test)
     add_test(NAME ${R_NAME} COMMAND cove_${R_NAME}_test)
     set_tests_properties(${R_NAME} PROPERTIES TIMEOUT 240)
     if(NOT COVE_SANITIZE)
@@ -53,14 +62,12 @@ function(cove_room)
   set(fuzzers ${all})
   list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cc$")
   if(fuzzers AND COVE_TESTS AND COVE_SANITIZE MATCHES "address")
-    # Coverage guides the fuzzer; the short run begins with the committed corpus (tests/fuzz).
-    target_compile_options(cove_${R_NAME} PRIVATE -fsanitize=fuzzer-no-link)
+    # The short run begins with the committed corpus (tests/fuzz).
     foreach(source ${fuzzers})
       get_filename_component(name ${source} NAME_WE)
       set(target cove_${R_NAME}_${name})
       add_executable(${target} ${source})
       target_link_libraries(${target} PRIVATE cove_${R_NAME})
-      target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
       target_link_options(${target} PRIVATE -fsanitize=fuzzer)
       add_test(NAME ${target}
         COMMAND ${CMAKE_SOURCE_DIR}/tests/fuzz/run.sh $<TARGET_FILE:${target}> ${R_NAME}_${name} 3)

@@ -2,7 +2,7 @@
 # because every sandbox has one. It links the archives of its rooms and none of their libraries:
 # what it does not use of them (TLS) is never pulled in.
 add_executable(cove-toolbox ${CMAKE_SOURCE_DIR}/src/toolbox/main.cc)
-target_compile_options(cove_toolbox PRIVATE -Os -ffunction-sections -fdata-sections)
+target_compile_options(cove_toolbox PRIVATE -ffunction-sections -fdata-sections)
 target_compile_options(cove-toolbox PRIVATE -Os)
 if(COVE_SANITIZE)
   target_link_libraries(cove-toolbox PRIVATE cove_toolbox)  # sanitizers cannot link statically
