@@ -25,6 +25,7 @@ enum class BoxStep : uint32_t {
   kOuterIds,
   kCgroupNamespace,
   kHostname,
+  kScratch,
   kStaging,
   kLayers,
   kOverlay,
@@ -32,7 +33,6 @@ enum class BoxStep : uint32_t {
   kDev,
   kDevices,
   kDevPts,
-  kShm,
   kProc,
   kSysctl,
   kSys,
@@ -92,7 +92,7 @@ struct RootOrder {
   uint32_t shares = 0;
   uint32_t hostname_size = 0;
   char hostname[kHostnameMax + 1] = {};
-  char shm_size[24] = {};
+  char scratch_size[24] = {};          // bytes that /dev, /dev/shm and /run have together
   bool strict = false;                 // parts of /proc are covered
   char lowerdir[kOptionMax + 1] = {};  // empty: too long for one text, layers go one by one
 };

@@ -71,20 +71,44 @@ void AttachAt(Child& child, int staging, const char* name, int mount, BoxStep st
   child.Fail(BoxStep::kOverlay, error, text);
 }
 
+// One tmpfs of the box holds all that needs no file system of its own: the places where the overlay
+// is put together, /dev, /run, the empty /sys. Every removal of a memory cgroup walks the lists of
+// every super block of the machine, so a box has as few as can be.
+int NewScratch(Child& child, const ChildRoot& plan) {
+  const int scratch =
+      NewMount(child, "tmpfs", {{"mode", "0755"}, {"size", plan.order.scratch_size}}, kPlain,
+               BoxStep::kScratch);
+  for (const char* name : {"dev", "run", "none"}) {
+    child.Need(mkdirat(scratch, name, 0755), BoxStep::kScratch);
+  }
+  return scratch;
+}
+
+// A detached mount of one directory of the scratch file system.
+int PartOf(Child& child, int scratch, const char* name, unsigned attributes, BoxStep step) {
+  const int part =
+      child.Need(sys::OpenTree(scratch, name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC), step);
+  if (attributes != 0) {
+    mount_attr attr{};
+    attr.attr_set = attributes;
+    child.Need(sys::MountSetAttr(part, "", AT_EMPTY_PATH, &attr), step);
+  }
+  return part;
+}
+
 // Layers and upper must be attached somewhere: an overlay over detached idmapped mounts is refused
 // (EPERM). /sys is a directory that every host has and nobody needs any more; it goes with the old
 // root. (On top of "/" itself the staging would survive the change of root in the kernel's eyes,
 // which then takes us for chrooted and refuses every new user namespace.)
-int MountOverlay(Child& child, const ChildRoot& plan) {
-  const int staging = NewMount(child, "tmpfs", {{"size", "1m"}}, kInert, BoxStep::kStaging);
-  child.Need(sys::AttachMount(staging, AT_FDCWD, "/sys"), BoxStep::kStaging);
+int MountOverlay(Child& child, const ChildRoot& plan, int scratch) {
+  child.Need(sys::AttachMount(scratch, AT_FDCWD, "/sys"), BoxStep::kStaging);
   for (size_t i = 0; i < plan.order.layers; ++i) {
     char name[8];
     LayerName(i, name);
-    AttachAt(child, staging, name, plan.layer(i), BoxStep::kLayers);
+    AttachAt(child, scratch, name, plan.layer(i), BoxStep::kLayers);
   }
-  AttachAt(child, staging, "b", plan.box(), BoxStep::kLayers);
-  child.Need(fchdir(staging), BoxStep::kStaging);
+  AttachAt(child, scratch, "b", plan.box(), BoxStep::kLayers);
+  child.Need(fchdir(scratch), BoxStep::kStaging);
 
   const int fs = child.Need(sys::FsOpen("overlay"), BoxStep::kOverlay);
   const auto set = [&child, fs](const char* key, const char* value) {
@@ -105,7 +129,7 @@ int MountOverlay(Child& child, const ChildRoot& plan) {
   if (sys::FsCreate(fs) != 0) FailOverlay(child, fs);
   const int root = child.Need(sys::FsMount(fs, 0), BoxStep::kOverlay);
   close(fs);
-  AttachAt(child, staging, "r", root, BoxStep::kOverlay);
+  AttachAt(child, scratch, "r", root, BoxStep::kOverlay);
   return root;
 }
 
@@ -114,7 +138,7 @@ struct Link {
   const char* target;
 };
 
-void BuildDev(Child& child, int root, const char* shm_size) {
+void BuildDev(Child& child, int root, int scratch) {
   static constexpr const char* kDevices[][2] = {
       {"null", "/dev/null"},     {"zero", "/dev/zero"},       {"full", "/dev/full"},
       {"random", "/dev/random"}, {"urandom", "/dev/urandom"}, {"tty", "/dev/tty"}};
@@ -123,8 +147,7 @@ void BuildDev(Child& child, int root, const char* shm_size) {
                                     {"stdin", "/proc/self/fd/0"},
                                     {"stdout", "/proc/self/fd/1"},
                                     {"stderr", "/proc/self/fd/2"}};
-  const int dev = NewMount(child, "tmpfs", {{"mode", "0755"}, {"size", "64k"}}, MOUNT_ATTR_NOSUID,
-                           BoxStep::kDev);
+  const int dev = PartOf(child, scratch, "dev", 0, BoxStep::kDev);
   // Its content is made before the image can have a say in any path.
   for (const auto& [name, source] : kDevices) {
     const int file = openat(dev, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
@@ -133,7 +156,7 @@ void BuildDev(Child& child, int root, const char* shm_size) {
   }
   for (const Link& link : kLinks) child.Need(symlinkat(link.target, dev, link.name), BoxStep::kDev);
   child.Need(mkdirat(dev, "pts", 0755), BoxStep::kDevPts);
-  child.Need(mkdirat(dev, "shm", 0755), BoxStep::kShm);
+  child.Need(mkdirat(dev, "shm", 01777), BoxStep::kDev);
   Cover(child, root, "dev", dev, BoxStep::kDev);
 
   for (const auto& [name, source] : kDevices) {
@@ -148,18 +171,14 @@ void BuildDev(Child& child, int root, const char* shm_size) {
   const int pts = NewMount(child, "devpts", pts_options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
                            BoxStep::kDevPts);
   child.Need(sys::AttachMount(pts, dev, "pts"), BoxStep::kDevPts);
-  const KeyValue shm_options[] = {{"mode", "1777"}, {"size", shm_size}};
-  const int shm = NewMount(child, "tmpfs", shm_options, kPlain, BoxStep::kShm);
-  child.Need(sys::AttachMount(shm, dev, "shm"), BoxStep::kShm);
   close(pts);
-  close(shm);
   close(dev);
 }
 
 // What tells of the machine, or would act on it, if the user namespaces failed. `proc` is ours and
 // fresh, so its names are the kernel's; they are opened without following anything all the same.
 // Nothing is covered in the other profile: a nested sandbox may then mount a /proc of its own.
-void MaskProc(Child& child, int proc) {
+void MaskProc(Child& child, int proc, int scratch) {
   static constexpr const char* kHidden[] = {
       "kcore",      "keys",     "key-users",  "kmsg",       "timer_list",
       "interrupts", "kallsyms", "kpagecount", "kpageflags", "vmallocinfo",
@@ -190,8 +209,7 @@ void MaskProc(Child& child, int proc) {
   for (const char* name : kEmpty) {
     const int place = sys::OpenBeneath(proc, name, O_PATH | O_DIRECTORY);
     if (place < 0) continue;
-    const int none = NewMount(child, "tmpfs", {{"mode", "0555"}, {"size", "4k"}},
-                              kInert | MOUNT_ATTR_RDONLY, BoxStep::kProc);
+    const int none = PartOf(child, scratch, "none", kInert | MOUNT_ATTR_RDONLY, BoxStep::kProc);
     child.Need(sys::AttachMount(none, place, ""), BoxStep::kProc);
     close(none);
     close(place);
@@ -200,29 +218,27 @@ void MaskProc(Child& child, int proc) {
 
 // Ports below 1024 belong to nobody in a box: its root has no capability over the network
 // namespace, and web servers want 80. Ours are taken before anything of the box runs.
-void BuildProc(Child& child, int root, bool strict) {
+void BuildProc(Child& child, int root, int scratch, bool strict) {
   const int proc = NewMount(child, "proc", {{nullptr, nullptr}}, kInert, BoxStep::kProc);
   const int fd = openat(proc, "sys/net/ipv4/ip_unprivileged_port_start", O_WRONLY | O_CLOEXEC);
   child.Need(fd, BoxStep::kSysctl);
   child.Need(write(fd, "0", 1), BoxStep::kSysctl);
   close(fd);
   Cover(child, root, "proc", proc, BoxStep::kProc);
-  if (strict) MaskProc(child, proc);
+  if (strict) MaskProc(child, proc, scratch);
   close(proc);
 }
 
-void BuildRun(Child& child, int root, int state) {
-  const int run =
-      NewMount(child, "tmpfs", {{"mode", "0755"}, {"size", "64m"}}, kPlain, BoxStep::kRun);
+void BuildRun(Child& child, int root, int scratch, int state) {
+  const int run = PartOf(child, scratch, "run", 0, BoxStep::kRun);
   child.Need(mkdirat(run, "cove-toolbox", 0700), BoxStep::kState);
   Cover(child, root, "run", run, BoxStep::kRun);
   child.Need(sys::AttachMount(state, run, "cove-toolbox"), BoxStep::kState);
   close(run);
 }
 
-void BuildSys(Child& child, int root) {
-  const int sys = NewMount(child, "tmpfs", {{"mode", "0755"}, {"size", "4k"}},
-                           kInert | MOUNT_ATTR_RDONLY, BoxStep::kSys);
+void BuildSys(Child& child, int root, int scratch) {
+  const int sys = PartOf(child, scratch, "none", kInert | MOUNT_ATTR_RDONLY, BoxStep::kSys);
   Cover(child, root, "sys", sys, BoxStep::kSys);
   close(sys);
 }
@@ -288,17 +304,19 @@ void EnterRoot(Child& child, int root) {
 }  // namespace
 
 void BuildRoot(Child& child, const ChildRoot& plan) {
-  const int root = MountOverlay(child, plan);
+  const int scratch = NewScratch(child, plan);
+  const int root = MountOverlay(child, plan, scratch);
   child.EndPhase(kPhaseOverlay);
-  BuildDev(child, root, plan.order.shm_size);
-  BuildProc(child, root, plan.order.strict);
-  BuildSys(child, root);
-  BuildRun(child, root, plan.state());
+  BuildDev(child, root, scratch);
+  BuildProc(child, root, scratch, plan.order.strict);
+  BuildSys(child, root, scratch);
+  BuildRun(child, root, scratch, plan.state());
   OpenTmp(child, root);
   AttachShares(child, root, plan.order.shares);
   child.EndPhase(kPhaseRoot);
   EnterRoot(child, root);
   close(root);
+  close(scratch);
   child.EndPhase(kPhasePivot);
 }
 

@@ -30,8 +30,10 @@ const char* StepText(BoxStep step) {
       return "making the cgroup namespace";
     case BoxStep::kHostname:
       return "setting the host name";
+    case BoxStep::kScratch:
+      return "making the tmpfs for /dev and /run";
     case BoxStep::kStaging:
-      return "mounting the staging tmpfs";
+      return "attaching that tmpfs while the overlay is put together";
     case BoxStep::kLayers:
       return "attaching the image's layers";
     case BoxStep::kOverlay:
@@ -44,8 +46,6 @@ const char* StepText(BoxStep step) {
       return "binding the devices into /dev";
     case BoxStep::kDevPts:
       return "mounting /dev/pts";
-    case BoxStep::kShm:
-      return "mounting /dev/shm";
     case BoxStep::kProc:
       return "mounting /proc (is the host's own /proc covered?)";
     case BoxStep::kSysctl:

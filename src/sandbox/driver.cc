@@ -19,6 +19,7 @@
 #include "sandbox/rules.h"
 #include "sandbox/seccomp_profile.h"
 #include "sys/cgroup_moves.h"
+#include "sys/cgroup_spares.h"
 #include "sys/process.h"
 #include "sys/small_file.h"
 
@@ -30,6 +31,8 @@ using sys::CgroupPart;
 
 // Processes stop at their next return to user mode; one that the disk holds up takes longer.
 constexpr auto kFreezeLimit = seconds(5);
+// As many as come and go at a time; each holds some 100 KiB of the kernel's.
+constexpr size_t kSpares = 32;
 constexpr auto kRemoveRetryFirst = milliseconds(1);
 constexpr auto kRemoveRetryMax = milliseconds(50);
 
@@ -104,10 +107,11 @@ Result<BoxSockets> TakeSockets(int pidfd, pid_t pid) {
 
 class Driver final : public NamespaceDriver {
  public:
-  Driver(LaunchKit kit, size_t shells) : kit_(std::move(kit)), stock_(kit_, shells) {}
+  Driver(LaunchKit kit, size_t shells)
+      : kit_(std::move(kit)), stock_(kit_, shells), spares_(kit_.cgroups, kSpares) {}
 
   Task<Result<RunningBox>> Start(BoxSpec spec) override {
-    Launch launch(kit_, stock_, std::move(spec));
+    Launch launch(kit_, stock_, spares_, std::move(spec));
     co_return co_await launch.Run();
   }
 
@@ -155,15 +159,16 @@ class Driver final : public NamespaceDriver {
   }
 
   Task<Result<void>> RemoveCgroups(SandboxId id, TimePoint deadline) override {
-    Duration wait = kRemoveRetryFirst;
-    while (true) {
-      CO_ASSIGN_OR_RETURN(const bool removed, kit_.cgroups.Remove(id.value));
-      if (removed) co_return Ok();
+    for (Duration wait = kRemoveRetryFirst;; wait = std::min<Duration>(wait * 2, kRemoveRetryMax)) {
+      if (!kit_.cgroups.IsOccupied(id.value)) {
+        if (spares_.Keep(id.value)) co_return Ok();
+        CO_ASSIGN_OR_RETURN(const bool removed, kit_.cgroups.Remove(id.value));
+        if (removed) co_return Ok();
+      }
       if (Now() >= deadline) {
         co_return Error(Code::kTimeout, "processes of sandbox " + id.value + " do not end");
       }
       co_await async::Sleep(wait);
-      wait = std::min<Duration>(wait * 2, kRemoveRetryMax);
     }
   }
 
@@ -231,6 +236,7 @@ class Driver final : public NamespaceDriver {
 
   LaunchKit kit_;
   ShellStock stock_;
+  sys::CgroupSpares spares_;
 };
 
 }  // namespace

@@ -27,6 +27,9 @@ constexpr sys::CgroupLimits kToolboxLimits = {
     .cpu_millis = 1000, .memory_bytes = 128ull << 20, .pids = 512};
 // The user of a box that shares are mapped to: the one that commands run as.
 constexpr uint32_t kShareUser = 1000;
+// Half of the memory for /dev/shm, as everywhere, and this for /run beside it. Both count as
+// memory.
+constexpr uint64_t kRunBytes = 64 << 20;
 constexpr auto kStartLimit = seconds(30);
 
 }  // namespace
@@ -119,7 +122,7 @@ Result<void> Launch::MakeListener() {
 Result<void> Launch::MakeCgroups() {
   const std::string& id = spec_.id.value;
   const sys::CgroupTree& tree = kit_.cgroups;
-  RETURN_IF_ERROR(tree.Create(id));
+  if (!spares_.Take(id)) RETURN_IF_ERROR(tree.Create(id));
   RETURN_IF_ERROR(tree.SetLimits(id, CgroupPart::kToolbox, kToolboxLimits));
   RETURN_IF_ERROR(tree.SetLimits(id, CgroupPart::kWork, WorkLimits(spec_.limits)));
   ASSIGN_OR_RETURN(procs_, tree.OpenProcs(id, CgroupPart::kWork));
@@ -185,8 +188,8 @@ Result<void> Launch::OrderRoot() {
   order.strict = spec_.profile == proto::Profile::kStrict;
   order.hostname_size =
       static_cast<uint32_t>(spec_.hostname.copy(order.hostname, init::kHostnameMax));
-  const auto shm = std::max<uint64_t>(spec_.limits.memory_bytes / 2, 1 << 20);
-  std::to_string(shm).copy(order.shm_size, sizeof order.shm_size - 1);
+  const auto scratch = spec_.limits.memory_bytes / 2 + kRunBytes;
+  std::to_string(scratch).copy(order.scratch_size, sizeof order.scratch_size - 1);
   // The child attaches layer i at "i" and is there when it mounts.
   std::string lower;
   for (size_t i = layers_.size(); i-- > 0;) {

@@ -7,6 +7,7 @@
 
 #include "sandbox/driver.h"
 #include "sandbox/shell_stock.h"
+#include "sys/cgroup_spares.h"
 
 namespace cove::sandbox {
 
@@ -15,9 +16,9 @@ sys::CgroupLimits WorkLimits(const proto::runner::Limits& limits);
 
 class Launch {
  public:
-  // `kit` and `stock` must outlive it.
-  Launch(const LaunchKit& kit, ShellStock& stock, BoxSpec spec)
-      : kit_(kit), stock_(stock), start_(stock), spec_(std::move(spec)) {}
+  // All three must outlive it.
+  Launch(const LaunchKit& kit, ShellStock& stock, sys::CgroupSpares& spares, BoxSpec spec)
+      : kit_(kit), stock_(stock), spares_(spares), start_(stock), spec_(std::move(spec)) {}
   ~Launch();
   Launch(const Launch&) = delete;
   Launch& operator=(const Launch&) = delete;
@@ -43,6 +44,7 @@ class Launch {
 
   const LaunchKit& kit_;
   ShellStock& stock_;
+  sys::CgroupSpares& spares_;
   const ShellStock::Start start_;
   BoxSpec spec_;
   RunningBox box_;

@@ -268,20 +268,36 @@ Result<bool> CgroupTree::Remove(const std::string& box) const {
   return empty;
 }
 
-Result<std::vector<std::string>> CgroupTree::List() const {
+Result<std::vector<std::string>> CgroupTree::List(Names names) const {
   std::vector<std::string> boxes;
   for (const CgroupHierarchy& h : hierarchies_) {
     const std::string dir = h.mount + "/" + parent_;
     DIR* list = opendir(dir.c_str());
     if (list == nullptr) return Error::FromErrno("cannot list the cgroup " + dir);
     while (const dirent* entry = readdir(list)) {
-      if (entry->d_type == DT_DIR && entry->d_name[0] != '.') boxes.emplace_back(entry->d_name);
+      const std::string_view name = entry->d_name;
+      if (entry->d_type != DT_DIR || name == "." || name == "..") continue;
+      if (name.starts_with('.') == (names == Names::kDotted)) boxes.emplace_back(name);
     }
     closedir(list);
   }
   std::sort(boxes.begin(), boxes.end());
   boxes.erase(std::unique(boxes.begin(), boxes.end()), boxes.end());
   return boxes;
+}
+
+Result<void> CgroupTree::Rename(const std::string& from, const std::string& to) const {
+  for (const CgroupHierarchy& h : hierarchies_) {
+    const std::string dir = Path(h, from, CgroupPart::kBoth);
+    if (rename(dir.c_str(), Path(h, to, CgroupPart::kBoth).c_str()) != 0) {
+      return Error::FromErrno("cannot rename the cgroup " + dir);
+    }
+  }
+  return Ok();
+}
+
+bool CgroupTree::CanRename() const {
+  return std::none_of(hierarchies_.begin(), hierarchies_.end(), [](const auto& h) { return h.v2; });
 }
 
 Result<void> CgroupTree::RemoveParent() const {

@@ -104,7 +104,20 @@ class CgroupTree {
 
   // True: nothing of it is left. False: processes are still in it.
   Result<bool> Remove(const std::string& box) const;
-  Result<std::vector<std::string>> List() const;
+  // kDotted: only names that begin with a dot; kPlain: all others.
+  enum class Names { kPlain, kDotted };
+  Result<std::vector<std::string>> List(Names names = Names::kPlain) const;
+  // Gives the groups of a box another name, which nobody has; an error leaves parts under either.
+  Result<void> Rename(const std::string& from, const std::string& to) const;
+  // v2 renames nothing.
+  bool CanRename() const;
+  // Processes are in it, or on their way out.
+  bool IsOccupied(const std::string& box) const;
+  // Nothing runs in it and the next one to use it would find nothing of this one: no memory held
+  // to speak of, no kill counted, not frozen.
+  bool IsUnused(const std::string& box) const;
+  // Takes all limits off the workload again.
+  Result<void> LiftLimits(const std::string& box) const;
   // Removes the parent itself, for tests; fails while boxes are in it.
   Result<void> RemoveParent() const;
 

@@ -9,6 +9,10 @@
 namespace cove::sys {
 namespace {
 
+constexpr uint32_t kUsualWeight = 100;
+// The kernel charges each processor's next pages ahead, and knows some objects a little longer.
+constexpr uint64_t kUnusedBytesMax = 2 << 20;
+
 // File cache goes when the limit shrinks; the rest stays, and v2 would kill for it.
 Result<uint64_t> Held(const CgroupHierarchy& h, const std::string& dir) {
   ASSIGN_OR_RETURN(const std::string stat, ReadFile(dir + "/memory.stat"));
@@ -27,6 +31,10 @@ Result<uint64_t> NumberIn(const std::string& file) {
   if (!text && text.error().code() == Code::kNotFound) return 0;
   if (!text) return text.error();
   return ParseInt<uint64_t>(Trim(*text)).value_or(0);
+}
+
+const char* UsedFile(const CgroupHierarchy& h) {
+  return h.v2 ? "/memory.current" : "/memory.usage_in_bytes";
 }
 
 // memory <= memory+swap must hold at every moment, so which goes first depends on whether the limit
@@ -48,15 +56,20 @@ Result<void> LimitMemoryV1(const std::string& dir, uint64_t bytes) {
 }
 
 Result<void> LimitMemory(const CgroupHierarchy& h, const std::string& dir, uint64_t bytes) {
-  ASSIGN_OR_RETURN(const uint64_t held, Held(h, dir));
-  if (held > bytes) return HoldsMore(held, bytes);
+  // What is held of the used takes the kernel long to add up; most limits are set on a new group.
+  ASSIGN_OR_RETURN(const uint64_t used, NumberIn(dir + UsedFile(h)));
+  uint64_t held = 0;
+  if (used > bytes) {
+    ASSIGN_OR_RETURN(held, Held(h, dir));
+    if (held > bytes) return HoldsMore(held, bytes);
+  }
   if (h.v2) {
     RETURN_IF_ERROR(WriteFile(dir + "/memory.max", std::to_string(bytes)));
     return WriteFileIfThere(dir + "/memory.swap.max", "0");
   }
   auto done = LimitMemoryV1(dir, bytes);
   // What it holds grew meanwhile, or is kernel memory.
-  if (!done && done.error().sys_errno() == EBUSY) return HoldsMore(held, bytes);
+  if (!done && done.error().sys_errno() == EBUSY) return HoldsMore(std::max(held, used), bytes);
   return done;
 }
 
@@ -100,6 +113,34 @@ Result<void> CgroupTree::SetLimits(const std::string& box, CgroupPart part,
     RETURN_IF_ERROR(WeighIo(*io, Path(*io, box, part), limits.io_weight));
   }
   return Ok();
+}
+
+Result<void> CgroupTree::LiftLimits(const std::string& box) const {
+  const std::string memory = Path(*Find("memory"), box, CgroupPart::kWork);
+  RETURN_IF_ERROR(WriteFileIfThere(memory + "/memory.memsw.limit_in_bytes", "-1"));
+  RETURN_IF_ERROR(WriteFile(memory + "/memory.limit_in_bytes", "-1"));
+  RETURN_IF_ERROR(WriteFileIfThere(memory + "/memory.kmem.tcp.limit_in_bytes", "-1"));
+  const std::string cpu = Path(*Find("cpu"), box, CgroupPart::kWork);
+  RETURN_IF_ERROR(WriteFile(cpu + "/cpu.cfs_quota_us", "-1"));
+  const std::string pids = Path(*Find("pids"), box, CgroupPart::kWork);
+  RETURN_IF_ERROR(WriteFile(pids + "/pids.max", "max"));
+  const CgroupHierarchy* io = Find("io");
+  return io == nullptr ? Ok() : WeighIo(*io, Path(*io, box, CgroupPart::kWork), kUsualWeight);
+}
+
+bool CgroupTree::IsOccupied(const std::string& box) const {
+  const auto count = NumberIn(Path(*Find("pids"), box, CgroupPart::kBoth) + "/pids.current");
+  return !count || *count != 0;
+}
+
+bool CgroupTree::IsUnused(const std::string& box) const {
+  if (IsOccupied(box)) return false;
+  const CgroupHierarchy& h = *Find("memory");
+  const auto used = NumberIn(Path(h, box, CgroupPart::kBoth) + UsedFile(h));
+  if (!used || *used > kUnusedBytesMax) return false;
+  const auto kills = OomKills(box);
+  const auto frozen = IsFrozen(box);
+  return kills && *kills == 0 && frozen && !*frozen;
 }
 
 Result<uint64_t> CgroupTree::MemoryHeld(const std::string& box) const {

@@ -10,6 +10,7 @@
 #include <csignal>
 
 #include "sys/cgroup_moves.h"
+#include "sys/cgroup_spares.h"
 #include "sys/small_file.h"
 
 namespace cove::sys {
@@ -151,6 +152,59 @@ TEST_F(CgroupTreeTest, LetsTheHolderOfTheDescriptorsMoveItselfIn) {
   kill(pid, SIGKILL);
   waitpid(pid, nullptr, 0);
   EXPECT_TRUE(*tree_.Remove("b"));
+}
+
+TEST_F(CgroupTreeTest, ABoxTakesOverTheGroupsOfOneThatIsGone) {
+  CgroupSpares spares(tree_, 1);
+  EXPECT_FALSE(spares.Take("d")) << "nothing is kept yet";
+  ASSERT_TRUE(tree_.Create("d"));
+  ASSERT_TRUE(tree_.SetLimits("d", CgroupPart::kWork,
+                              {.cpu_millis = 100, .memory_bytes = 16 << 20, .pids = 1}));
+  if (!spares.Keep("d")) {
+    ASSERT_FALSE(tree_.CanRename());
+    EXPECT_TRUE(*tree_.Remove("d"));
+    return;
+  }
+  EXPECT_TRUE(tree_.List()->empty());
+  ASSERT_TRUE(spares.Take("e"));
+  EXPECT_EQ(*tree_.List(), std::vector<std::string>{"e"});
+  // The old limit would kill it.
+  const pid_t pid = HoldMemory(tree_, "e", 64 << 20);
+  for (int i = 0; i < 2000 && *tree_.MemoryHeld("e") < 64 << 20; ++i) usleep(1000);
+  EXPECT_GE(*tree_.MemoryHeld("e"), 64u << 20);
+  EXPECT_TRUE(tree_.IsOccupied("e"));
+  EXPECT_FALSE(spares.Keep("e")) << "it runs";
+  kill(pid, SIGKILL);
+  waitpid(pid, nullptr, 0);
+  ASSERT_TRUE(spares.Keep("e"));
+  ASSERT_TRUE(tree_.Create("f"));
+  EXPECT_FALSE(spares.Keep("f")) << "there are enough";
+  EXPECT_TRUE(*tree_.Remove("f"));
+}
+
+TEST_F(CgroupTreeTest, GroupsThatTellOfTheirBoxAreNotKept) {
+  CgroupSpares spares(tree_, 4);
+  EXPECT_FALSE(spares.Keep("nobody"));
+  ASSERT_TRUE(tree_.Create("g"));
+  ASSERT_TRUE(tree_.SetLimits("g", CgroupPart::kWork, {.memory_bytes = 8 << 20}));
+  const pid_t pid = HoldMemory(tree_, "g", 64 << 20);
+  waitpid(pid, nullptr, 0);
+  ASSERT_GE(*tree_.OomKills("g"), 1u);
+  EXPECT_FALSE(spares.Keep("g"));
+  EXPECT_TRUE(*tree_.Remove("g"));
+
+  ASSERT_TRUE(tree_.Create("h"));
+  ASSERT_TRUE(tree_.Freeze("h"));
+  EXPECT_FALSE(spares.Keep("h"));
+  ASSERT_TRUE(tree_.Thaw("h"));
+  EXPECT_TRUE(*tree_.Remove("h"));
+}
+
+TEST_F(CgroupTreeTest, WhatAKilledServerKeptIsRemoved) {
+  ASSERT_TRUE(tree_.Create(".7"));
+  EXPECT_TRUE(tree_.List()->empty());
+  CgroupSpares spares(tree_, 4);
+  EXPECT_TRUE(tree_.List(CgroupTree::Names::kDotted)->empty());
 }
 
 TEST_F(CgroupTreeTest, QuickMovesHangOnOneDescriptorAndNoMountPoint) {

@@ -162,7 +162,11 @@ export class Server {
   frozen(id) { return /^(FROZEN|1)$/.test(this.ofCgroup(id, 'freezer.state', 'cgroup.freeze')); }
   memoryLimit(id) { return Number(this.ofCgroup(id, 'work/memory.limit_in_bytes', 'work/memory.max')); }
   sockets() { return list(join(this.data, 'run')).map((n) => n.replace(/^box-|\.sock$/g, '')); }
-  cgroups() { return [...new Set(this.cgroupDirs().flatMap((d) => walk(d).map((p) => p.slice(d.length + 1).split('/')[0])))]; }
+  // Of boxes; a dot begins what is kept for the next one.
+  cgroups() {
+    const names = this.cgroupDirs().flatMap((d) => walk(d).map((p) => p.slice(d.length + 1).split('/')[0]));
+    return [...new Set(names.filter((name) => !name.startsWith('.')))];
+  }
   // Processes of boxes by uid: two boxes with one uid would share a range.
   toolboxUids() {
     const uids = [];

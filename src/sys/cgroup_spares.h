@@ -1,0 +1,43 @@
+// Groups of boxes that are gone, kept for boxes that come.
+//
+// To make and to remove a memory cgroup is dear: the removal walks the lists of every super block
+// of the machine under the one lock that every other change of cgroups needs, so with many boxes at
+// rest each delete would hold up the next create for milliseconds. v1 can rename a group; so a box
+// takes over the groups of one that is gone, if nothing of that one is left in them: no process, no
+// memory to speak of, no kill that was counted. Otherwise, and on v2, which renames nothing, they
+// are removed and made anew.
+//
+// A spare's name begins with a dot, which CgroupTree::List() passes over.
+// Thread: loop-confined. The tree must outlive the object.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sys/cgroup.h"
+
+namespace cove::sys {
+
+class CgroupSpares {
+ public:
+  // Removes what an earlier process of ours has kept; `max`: kept at most.
+  CgroupSpares(const CgroupTree& tree, size_t max);
+  ~CgroupSpares();
+  CgroupSpares(const CgroupSpares&) = delete;
+  CgroupSpares& operator=(const CgroupSpares&) = delete;
+
+  // True: `box` has all its groups now, with any limits on the toolbox's and none on the
+  // workload's.
+  bool Take(const std::string& box);
+  // True: the groups of `box`, in which nothing runs, are kept, and nothing of that name is left.
+  bool Keep(const std::string& box);
+
+ private:
+  void RemoveAll(const std::vector<std::string>& names);
+  const CgroupTree& tree_;
+  const size_t max_;
+  std::vector<std::string> spares_;
+  uint64_t next_ = 0;
+};
+
+}  // namespace cove::sys
