@@ -149,41 +149,36 @@ Result<Sandbox> Sandboxes::Impl::Draft(const CreateRequest& request,
   return s;
 }
 
-// The row is safe against a power cut before the answer, but its fsync runs beside the making of
-// the box, which takes about as long. The last save needs none: a row that still says "creating"
-// after a power cut is finished by Recover().
+// The row is written, and safe against a power cut, beside the making of the box, which takes about
+// as long: a box that a killed front leaves without a row is removed by the next one. The last save
+// is not waited for: a row that still says "creating" is finished by Recover().
 Task<Result<Sandbox>> Sandboxes::Impl::RunCreate(EntryPtr entry, Turn turn) {
   const Turn held = std::move(turn);
   const Sandbox draft = entry->sandbox;
   Phases phases;
   TimePoint mark = Now();
-  auto saved = co_await WriteRow(draft, store::Durability::kProcess);
-  if (!saved) {
-    Remove(entry);
-    co_return std::move(saved).error().Wrap("create sandbox " + draft.name);
-  }
-  phases.row = Lap(&mark);
-  Notify(draft, std::nullopt);
-  const Background<void> flushed(tasks_, deps_.store->Flush());
+  const Background<void> saved(tasks_, WriteRow(draft, store::Durability::kMachine));
   Result<void> made = co_await MakeBox(entry, &phases);
   Lap(&mark);
-  Result<void> durable = co_await flushed.Wait();
-  phases.flush = Lap(&mark);
-  if (made.ok() && !durable.ok()) made = std::move(durable);
+  Result<void> durable = co_await saved.Wait();
+  phases.row = Lap(&mark);
+  if (durable) Notify(draft, std::nullopt);
+  if (!durable) made = std::move(durable);
   if (!made) {
     log::Warn("sandbox.create_failed",
               {{"sandbox", draft.id.value}, {"error", made.error().message()}});
     co_await Undo(entry);
     co_return std::move(made).error().Wrap("create sandbox " + draft.name);
   }
-  co_await SaveSeen(entry, With(entry, State::kStarted));
+  const Sandbox started = With(entry, State::kStarted);
+  tasks_.Spawn(SaveBehind(started));
+  Adopt(entry, started);
   NoteUse(draft);
   log::Info("sandbox.created", {{"sandbox", draft.id.value},
                                 {"snapshot", draft.snapshot},
-                                {"row_us", phases.row.count()},
                                 {"box_us", phases.box.count()},
                                 {"toolbox_us", phases.toolbox.count()},
-                                {"flush_wait_us", phases.flush.count()}});
+                                {"row_wait_us", phases.row.count()}});
   co_return entry->sandbox;
 }
 

@@ -118,6 +118,7 @@ class Sandboxes::Impl {
   // The same for what has been seen: memory takes it even if the row cannot be written, which is
   // logged; the next front finds out by itself.
   Task<void> SaveSeen(EntryPtr entry, Sandbox next);
+  Task<void> SaveBehind(Sandbox row);
   void Adopt(const EntryPtr& entry, Sandbox next);
   void Notify(const Sandbox& sandbox, std::optional<State> from);
   Sandbox With(const EntryPtr& entry, State state, std::string reason = {}) const;
@@ -136,10 +137,9 @@ class Sandboxes::Impl {
   void NoteUse(const Sandbox& sandbox);
   // How long the parts of a create took; logged with it.
   struct Phases {
-    microseconds row{};
     microseconds box{};
     microseconds toolbox{};
-    microseconds flush{};
+    microseconds row{};  // waited for once the box was there
   };
   Task<Result<void>> MakeBox(EntryPtr entry, Phases* phases);
   Task<void> Undo(EntryPtr entry);

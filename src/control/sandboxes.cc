@@ -136,12 +136,16 @@ Task<Result<void>> Sandboxes::Impl::Save(EntryPtr entry, Sandbox next) {
 }
 
 Task<void> Sandboxes::Impl::SaveSeen(EntryPtr entry, Sandbox next) {
-  auto saved = co_await WriteRow(next, store::Durability::kProcess);
+  co_await SaveBehind(next);
+  Adopt(entry, std::move(next));
+}
+
+Task<void> Sandboxes::Impl::SaveBehind(Sandbox row) {
+  auto saved = co_await WriteRow(row, store::Durability::kProcess);
   if (!saved.ok()) {
     log::Error("sandbox.save_failed",
-               {{"sandbox", next.id.value}, {"error", saved.error().message()}});
+               {{"sandbox", row.id.value}, {"error", saved.error().message()}});
   }
-  Adopt(entry, std::move(next));
 }
 
 Sandbox Sandboxes::Impl::With(const EntryPtr& entry, State state, std::string reason) const {

@@ -13,6 +13,8 @@ trap 'rm -rf "$work"' EXIT
 export COVE_TEST_DATA=${COVE_TEST_DATA:-$work/data}
 node --test --test-reporter=spec ../model/
 # One file at a time: each starts a server of its own on that directory.
+failed=()
 for file in "${files[@]}"; do
-  node --test --test-reporter=spec "$file"
+  node --test --test-reporter=spec "$file" || failed+=("$file")
 done
+[ ${#failed[@]} -eq 0 ] || { echo "failed: ${failed[*]}" >&2; exit 1; }
