@@ -122,18 +122,19 @@ Result<void> Boxes::MakeDisk(const BoxSpecRecord& spec) {
   return sandbox::PrepareBoxDir(files, spec.hostname);
 }
 
-Result<void> Boxes::Record(const BoxSpecRecord& spec) const {
+Result<void> Boxes::Record(const BoxSpecRecord& spec, Recorded recorded, pid_t pid,
+                           uint64_t start_time) const {
   ASSIGN_OR_RETURN(const UniqueFd dir, OpenBoxDir(spec.id));
-  return WriteSpec(dir.get(), spec);
+  if (recorded == Recorded::kNotYet) RETURN_IF_ERROR(WriteSpec(dir.get(), spec));
+  BoxRunRecord run;
+  run.pid = pid;
+  run.start_time = start_time;
+  run.boot_id = boot_id_;
+  return WriteRun(dir.get(), run);
 }
 
-Task<void> StartInto(sandbox::NamespaceDriver* driver, sandbox::BoxSpec spec,
-                     std::optional<Result<sandbox::RunningBox>>* out) {
-  out->emplace(co_await driver->Start(std::move(spec)));
-}
-
-// A new box is recorded while its first process builds its root. What a killed runner started
-// before the record is no box, and the next runner ends it.
+// A box is recorded while its first process builds its root. What a killed runner started before
+// the record is no box, and the next runner ends it; so does that process itself.
 Task<Result<void>> Boxes::Run(BoxPtr box, Recorded recorded) {
   const SandboxId id = box->spec.id;
   CO_ASSIGN_OR_RETURN(const auto info, image::ReadImage(deps_.data.images(), box->spec.image));
@@ -154,36 +155,19 @@ Task<Result<void>> Boxes::Run(BoxPtr box, Recorded recorded) {
   spec.socket_path = deps_.data.socket_path(id);
   spec.socket_gid = kFrontUid;
   spec.shares = deps_.shares.ForBox();
-  std::optional<Result<sandbox::RunningBox>> started;
-  async::TaskGroup starting;
-  starting.Spawn(StartInto(&deps_.driver, std::move(spec), &started));
-  co_await async::Yield();  // it runs until it waits for that process
-  Result<void> written = recorded == Recorded::kNotYet ? Record(box->spec) : Ok();
-  co_await starting.Join();
-  if (!*started) {
+  spec.record = [this, box, recorded](pid_t pid, uint64_t start_time) {
+    return Record(box->spec, recorded, pid, start_time);
+  };
+  auto started = co_await deps_.driver.Start(std::move(spec));
+  if (!started) {
     co_await ClearRuntime(id);
-    co_return std::move(*started).error();
+    co_return std::move(started).error();
   }
-  box->running.emplace(**std::move(started));
+  box->running.emplace(*std::move(started));
   box->oom_kills = box->socket_kills = 0;
   box->dead.Reset();
   box->ended.Reset();
   watches_.Spawn(Watch(box));
-  BoxRunRecord record;
-  record.pid = box->running->pid;
-  record.start_time = box->running->start_time;
-  record.boot_id = boot_id_;
-  if (written) {
-    auto dir = OpenBoxDir(id);
-    written = dir ? WriteRun(dir->get(), record) : Result<void>(dir.error());
-  }
-  if (!written) {
-    // A box that a later runner could not find must not run.
-    if (auto killed = co_await Kill(box); !killed) {
-      log::Error("box.kill_failed", {{"sandbox", id.value}, {"why", killed.error().message()}});
-    }
-    co_return std::move(written).error();
-  }
   log::Info("box.started", {{"sandbox", id.value}, {"pid", box->running ? box->running->pid : 0}});
   co_return Ok();
 }

@@ -107,9 +107,10 @@ class Boxes {
   Result<void> Apply(const Box& box, const proto::runner::Limits& limits);
   Result<Attached> AttachTo(const Box& box) const;
   Result<void> MakeFiles(const BoxSpecRecord& spec);
-  Result<void> Record(const BoxSpecRecord& spec) const;
   Result<void> MakeDisk(const BoxSpecRecord& spec);
   enum class Recorded { kAlready, kNotYet };
+  Result<void> Record(const BoxSpecRecord& spec, Recorded recorded, pid_t pid,
+                      uint64_t start_time) const;
   Task<Result<void>> Run(BoxPtr box, Recorded recorded);
   Task<void> Watch(BoxPtr box);
   Task<void> WatchOom(BoxPtr box);

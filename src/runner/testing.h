@@ -86,6 +86,7 @@ class FakeDriver : public sandbox::NamespaceDriver {
     }
     signal(SIGTERM, before);
     pids.insert(pid);
+    if (spec.record) CO_RETURN_IF_ERROR(spec.record(pid, StartTimeOf(pid)));
     co_return Take(spec.id, pid);
   }
   Result<sandbox::RunningBox> Adopt(SandboxId id, pid_t pid, uint64_t start_time) override {

@@ -19,6 +19,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -62,6 +63,9 @@ struct BoxSpec {
   std::string socket_path;  // where the toolbox's unix socket is made (0660, root:socket_gid)
   gid_t socket_gid = 0;
   std::vector<BoxShare> shares;  // attached in this order
+  // Called once its first process has all its orders, while that builds the root: the place to
+  // record the box. An error ends the start. May be empty.
+  std::function<Result<void>(pid_t pid, uint64_t start_time)> record;
 };
 
 // Bound inside the box's network namespace; non-blocking, close-on-exec, listening.

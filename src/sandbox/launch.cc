@@ -64,9 +64,10 @@ Task<Result<RunningBox>> Launch::Run() {
   Mark("cgroups_us");
   CO_RETURN_IF_ERROR(OrderIdentity());
   Mark("attach_us");
+  if (spec_.record) CO_RETURN_IF_ERROR(spec_.record(box_.pid, box_.start_time));
+  Mark("record_us");
   CO_RETURN_IF_ERROR(co_await AwaitReady());
   Mark("exec_us");
-  CO_ASSIGN_OR_RETURN(box_.start_time, sys::StartTime(box_.pid));
   LogTimings();
   box_.pidfd = shell_->Release();
   done_ = true;
@@ -104,6 +105,7 @@ Result<void> Launch::TakeShell() {
   shell_.emplace(*std::move(shell));
   box_.id = spec_.id;
   box_.pid = shell_->pid();
+  box_.start_time = shell_->start_time();
   return Ok();
 }
 
@@ -288,7 +290,8 @@ void Launch::LogTimings() const {
                               {"order_us", mark(1)},
                               {"cgroups_us", mark(2)},
                               {"attach_us", mark(3)},
-                              {"total_us", mark(4)},
+                              {"record_us", mark(4)},
+                              {"total_us", mark(5)},
                               {"shell_network_us", child[init::kPhaseNetwork]},
                               {"child_overlay_us", child[init::kPhaseOverlay]},
                               {"child_root_us", child[init::kPhaseRoot]},

@@ -179,11 +179,15 @@ Result<Shell> Shell::Make(const LaunchKit& kit) {
   shell.pidfd_.Reset(pidfd);
   // Its end must be the only one, or nobody would hear that it died.
   if (dup3(kit.toolbox.get(), control, O_CLOEXEC) < 0) return Error::FromErrno("dup3");
+  ASSIGN_OR_RETURN(shell.start_time_, sys::StartTime(pid));
   return shell;
 }
 
 Shell::Shell(Shell&& other) noexcept
-    : pid_(other.pid_), pidfd_(std::move(other.pidfd_)), control_(std::move(other.control_)) {}
+    : pid_(other.pid_),
+      start_time_(other.start_time_),
+      pidfd_(std::move(other.pidfd_)),
+      control_(std::move(other.control_)) {}
 
 // It has no children of its own yet or takes them along, so this is a moment; one that the disk
 // holds up is left to the kernel rather than waited for by everybody.

@@ -41,6 +41,7 @@ class Shell {
   Shell& operator=(Shell&&) = delete;
 
   pid_t pid() const { return pid_; }
+  uint64_t start_time() const { return start_time_; }  // RunningBox::start_time
   int control() const { return control_.get(); }
   // False: it has died, or failed and says why on the control socket.
   bool Waits() const;
@@ -54,6 +55,7 @@ class Shell {
   Shell() = default;
   void End();
   pid_t pid_ = 0;
+  uint64_t start_time_ = 0;
   UniqueFd pidfd_;
   UniqueFd control_;
 };
