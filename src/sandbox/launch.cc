@@ -27,9 +27,6 @@ constexpr sys::CgroupLimits kToolboxLimits = {
     .cpu_millis = 1000, .memory_bytes = 128ull << 20, .pids = 512};
 // The user of a box that shares are mapped to: the one that commands run as.
 constexpr uint32_t kShareUser = 1000;
-// Half of the memory for /dev/shm, as everywhere, and this for /run beside it. Both count as
-// memory.
-constexpr uint64_t kRunBytes = 64 << 20;
 constexpr auto kStartLimit = seconds(30);
 
 }  // namespace
@@ -190,7 +187,7 @@ Result<void> Launch::OrderRoot() {
   order.strict = spec_.profile == proto::Profile::kStrict;
   order.hostname_size =
       static_cast<uint32_t>(spec_.hostname.copy(order.hostname, init::kHostnameMax));
-  const auto scratch = spec_.limits.memory_bytes / 2 + kRunBytes;
+  const auto scratch = std::max<uint64_t>(spec_.limits.memory_bytes / 2, 1 << 20);
   std::to_string(scratch).copy(order.scratch_size, sizeof order.scratch_size - 1);
   // The child attaches layer i at "i" and is there when it mounts.
   std::string lower;

@@ -67,9 +67,10 @@ export function shareImages(from, to) {
 export class Cove {
   static adminKey = 'cove_e2e_admin_key_0123456789abcdef';
 
-  static async start({ config = '', env = {}, data = dataDir, listen = '127.0.0.1:0', wrap = [] } = {}) {
+  static async start({ config = '', env = {}, data = dataDir, listen = '127.0.0.1:0', wrap = [], args = [] } = {}) {
     const cove = new Cove();
     cove.wrap = wrap;  // a program that becomes the server: prlimit and the like
+    cove.args = args;  // of the server, besides the usual
     cove.data = data;
     mkdirSync(data, { recursive: true });
     cove.scratch = mkdtempSync('/tmp/cove-conf-');
@@ -83,7 +84,7 @@ export class Cove {
 
   async launch(listen) {
     const log = openSync(this.logFile, 'a');
-    const [program, ...args] = [...this.wrap, bin, 'serve', '--listen', listen, '--data', this.data, '--config', this.configFile];
+    const [program, ...args] = [...this.wrap, bin, 'serve', '--listen', listen, '--data', this.data, '--config', this.configFile, ...this.args];
     this.server = await startReady(program, args, { env: this.env, log });
     closeSync(log);
     this.url = this.server.url;
