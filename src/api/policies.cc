@@ -1,6 +1,8 @@
 // /api/policy/…: what sandboxes may reach, layer by layer, and why. Cove's own.
 #include "api/policy_dto.h"
 #include "api/routes.h"
+#include "async/deadline.h"
+#include "net/tls.h"
 #include "policy/presets.h"
 
 namespace cove::api {
@@ -12,6 +14,7 @@ using Scope = PolicyKey::Scope;
 
 constexpr std::string_view kManage = "manage:policies";
 constexpr std::string_view kWrite = "write:sandboxes";
+constexpr Duration kLookUpTime = seconds(3);
 
 template <Scope kScope>
 PolicyKey KeyOf(Call& call) {
@@ -84,6 +87,20 @@ Task<Result<void>> PutOwn(Call& call) {
 
 Task<Result<void>> RemoveOwn(Call& call) { return SetOwn(call, {}); }
 
+// Where the rules speak of what a name leads to. A name that nobody knows here is judged by itself.
+Task<void> LookUp(Call& call, const policy::Policy& policy, const policy::Inquiry& inquiry,
+                  const policy::Classifier& classify, policy::Explanation& out) {
+  const auto resolved =
+      co_await async::WithDeadline(net::Resolve(*call.deps().resolver_pool, inquiry.host, 0),
+                                   Now() + kLookUpTime, "resolving " + inquiry.host);
+  if (!resolved) co_return;
+  std::vector<policy::Address> addresses;
+  for (const net::SocketAddress& address : *resolved) {
+    if (const auto one = policy::Address::Parse(address.Ip())) addresses.push_back(*one);
+  }
+  policy::AddAddresses(policy, inquiry, addresses, classify, out);
+}
+
 Task<Result<void>> Test(Call& call) {
   CO_ASSIGN_OR_RETURN(const json::Object body, co_await call.ReadJson());
   CO_ASSIGN_OR_RETURN(const std::string url, RequiredText(body, "url"));
@@ -93,8 +110,11 @@ Task<Result<void>> Test(Call& call) {
   CO_ASSIGN_OR_RETURN(const Sandbox sandbox, FindSandbox(call));
   const PolicyBook* book = call.deps().policies;
   CO_ASSIGN_OR_RETURN(const auto policy, book->PolicyFor(sandbox));
-  const auto explanation = policy::Explain(
-      *policy, inquiry, [book](const policy::Address& a) { return book->Classify(a); });
+  const auto classify = [book](const policy::Address& a) { return book->Classify(a); };
+  auto explanation = policy::Explain(*policy, inquiry, classify);
+  if (explanation.by_address) {
+    co_await LookUp(call, *policy, inquiry, classify, explanation);
+  }
   co_return co_await call.Reply(200, ExplanationDto(inquiry, explanation));
 }
 

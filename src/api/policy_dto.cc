@@ -72,6 +72,16 @@ json::Object ExplanationDto(const policy::Inquiry& inquiry,
     steps.push_back(std::move(one));
   }
   out["steps"] = std::move(steps);
+  if (!explanation.by_address) return out;
+  json::Array places;
+  for (const policy::Explanation::Place& place : explanation.places) {
+    json::Object one;
+    one["address"] = place.address.ToString();
+    one["kind"] = policy::AddressClassName(place.kind);
+    one["open"] = place.open;
+    places.push_back(std::move(one));
+  }
+  out["addresses"] = std::move(places);
   return out;
 }
 

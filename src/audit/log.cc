@@ -9,6 +9,11 @@
 #include "log/log.h"
 
 namespace cove::audit {
+namespace {
+
+constexpr Duration kCompanyWait = milliseconds(5);
+
+}  // namespace
 
 struct Log::Pending {
   Record record;
@@ -110,6 +115,7 @@ Task<Result<uint64_t>> Log::Append(Record record) {
   if (pending == nullptr) {
     co_return Error(Code::kExhausted, "the audit's disk is too slow: too many records wait");
   }
+  awaited_.Set();
   co_await pending->done.Wait();
   co_return std::move(pending->outcome);
 }
@@ -119,6 +125,7 @@ void Log::AppendLater(Record record) {
 }
 
 Task<void> Log::Flush() {
+  awaited_.Set();
   if (writing_) co_await idle_.Wait();
 }
 
@@ -131,6 +138,8 @@ Task<bool> Log::WaitPast(uint64_t seq, TimePoint deadline) {
 
 Task<void> Log::WriteAll() {
   while (!pending_.empty()) {
+    (void)co_await awaited_.Wait(Now() + kCompanyWait);
+    awaited_.Reset();
     std::deque<std::shared_ptr<Pending>> batch;
     batch.swap(pending_);
     std::string lines;

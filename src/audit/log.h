@@ -38,8 +38,9 @@ class Log {
 
   // Gives the record's sequence number once it is durable.
   Task<Result<uint64_t>> Append(Record record);
-  // The same for records that nobody waits for (closing records). Lost only if the disk fails
-  // or the process dies first.
+  // The same for records that nobody waits for (closing records): they wait a moment for one that
+  // somebody does, so that it does not find the disk busy. Lost only if the disk fails or the
+  // process dies first.
   void AppendLater(Record record);
   // Waits until all that was appended is durable or refused; for an orderly end.
   Task<void> Flush();
@@ -71,7 +72,8 @@ class Log {
   std::shared_ptr<Writer> writer_;
   bool writing_ = false;
   async::Event idle_;
-  async::Event grown_;  // notified, never set
+  async::Event awaited_;  // set while somebody waits for what is pending
+  async::Event grown_;    // notified, never set
   async::TaskGroup tasks_;
 };
 

@@ -5,11 +5,9 @@
 #include <cstdio>
 #include <ctime>
 
-#define TOML_EXCEPTIONS 0
-#include <toml++/toml.h>
-
 #include "box/hook.h"
 #include "box/settings.h"
+#include "json/toml.h"
 
 namespace cove::box {
 namespace {

@@ -5,10 +5,8 @@
 #include <algorithm>
 #include <sstream>
 
-#define TOML_EXCEPTIONS 0
-#include <toml++/toml.h>
-
 #include "base/text.h"
+#include "json/toml.h"
 #include "net/socket.h"
 
 namespace cove::box {

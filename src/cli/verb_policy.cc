@@ -122,6 +122,20 @@ std::string Verdict(const json::Object& object) {
   return out;
 }
 
+// What the name leads to, where the rules speak of that.
+void PrintAddresses(const json::Object& answer) {
+  const json::Array* addresses = json::GetArray(answer, "addresses");
+  if (addresses == nullptr) return;
+  if (addresses->empty()) PrintLine("what the name leads to decides, and it is not known here");
+  for (const json::Value& value : *addresses) {
+    if (!value.is_object()) continue;
+    const json::Object& place = value.as_object();
+    const bool open = json::GetBool(place, "open").value_or(false);
+    PrintLine("  leads to " + Text(place, "address") + " (" + Text(place, "kind") +
+              "): " + (open ? "open" : "closed"));
+  }
+}
+
 // Exit code 0: it would be allowed, 1: it would not.
 Task<int> Test(Context& context) {
   if (context.args().size() != 3) co_return Fail(WrongUsage());
@@ -148,6 +162,7 @@ Task<int> Test(Context& context) {
       PrintLine("  " + Text(step, "layer") + " " + Text(step, "part") + ": " + Verdict(step));
     }
   }
+  PrintAddresses(*answer);
   co_return allow ? 0 : 1;
 }
 

@@ -1,14 +1,11 @@
 #include "front/config_file.h"
 
-#define TOML_EXCEPTIONS 0
-#define TOML_ENABLE_FORMATTERS 0
 #include <fmt/format.h>
-// The parser asserts what any text can break, and then refuses that text all the same.
-#define TOML_ASSERT(expr) static_cast<void>(0)
-#include <toml++/toml.h>
 
 #include <algorithm>
 #include <tuple>
+
+#include "json/toml.h"
 
 namespace cove::front {
 namespace {

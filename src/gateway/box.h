@@ -12,6 +12,11 @@
 
 namespace cove::gateway {
 
+inline constexpr uint16_t kHttpPort = 80;
+inline constexpr uint16_t kHttpsPort = 443;
+// RowFilter's key for connections that were one too many.
+inline constexpr char kTurnedAwayKey[] = "connections";
+
 struct Box {
   Box(const Deps& d, SandboxId i, std::string u, uint16_t port)
       : deps(d), id(std::move(i)), user(std::move(u)), tcp_port(port) {
@@ -27,7 +32,9 @@ struct Box {
   Usage usage;
   RowFilter rows;
   RateLimit dns_rate{1000, 2000};
-  size_t connections = 0;
+  RateLimit look_ups{10, 100};  // that only addresses decide
+  size_t connections = 0;       // that are served
+  size_t turned_away = 0;       // that are being told that they are one too many
   std::optional<SandboxCertificates> certificates;  // none: TLS is not opened
 
   std::shared_ptr<const policy::Policy> Policy() const { return deps.policy(id); }

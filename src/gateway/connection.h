@@ -10,5 +10,8 @@
 namespace cove::gateway {
 
 Task<void> ServeTransparent(Box& box, UniqueFd connection);
+// One too many: who speaks HTTP (plain, to a proxy, or in TLS that is opened) gets to read that;
+// any other is reset. Recorded either way, and over within turn_away_timeout.
+Task<void> TurnAwayTransparent(Box& box, UniqueFd connection);
 
 }  // namespace cove::gateway

@@ -27,6 +27,10 @@ struct Limits {
   // 0: what the process's descriptors allow, after keeping kDescriptorsReserved for others.
   size_t connections_max = 0;
   size_t connections_per_sandbox_max = 512;
+  // One too many is told so, if it speaks HTTP; as many at a time, for as long. Others are reset.
+  size_t turned_away_max = 64;
+  size_t turned_away_per_sandbox_max = 16;
+  Duration turn_away_timeout = seconds(5);
   Duration hello_timeout = seconds(15);     // until the client has said its name
   Duration quiet_wait = milliseconds(400);  // then the server may be the one who speaks first
   Duration resolve_timeout = seconds(15);

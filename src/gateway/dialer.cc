@@ -22,7 +22,18 @@ void KeepAlive(int fd) {
   setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
 }
 
-Task<Dialled> DialFirst(const Box& box, std::vector<net::SocketAddress> addresses) {
+}  // namespace
+
+Task<Result<std::vector<net::SocketAddress>>> ResolveName(const Box& box, std::string host,
+                                                          uint16_t port) {
+  const Deps& deps = box.deps;
+  Task<Result<std::vector<net::SocketAddress>>> resolving =
+      deps.resolver ? deps.resolver(host, port) : net::Resolve(*deps.resolver_pool, host, port);
+  co_return co_await async::WithDeadline(std::move(resolving), Now() + deps.limits.resolve_timeout,
+                                         "resolving " + host);
+}
+
+Task<Dialled> DialAddresses(const Box& box, std::vector<net::SocketAddress> addresses) {
   const Limits& limits = box.deps.limits;
   const TimePoint deadline = Now() + limits.dial_timeout;
   std::string detail = "no address";
@@ -42,17 +53,11 @@ Task<Dialled> DialFirst(const Box& box, std::vector<net::SocketAddress> addresse
   co_return Failed(Reason::kDialFailed, std::move(detail));
 }
 
-}  // namespace
-
 Task<Dialled> DialName(const Box& box, std::shared_ptr<const policy::Policy> policy,
                        std::string host, uint16_t port) {
-  const Deps& deps = box.deps;
-  Task<Result<std::vector<net::SocketAddress>>> resolving =
-      deps.resolver ? deps.resolver(host, port) : net::Resolve(*deps.resolver_pool, host, port);
-  auto resolved = co_await async::WithDeadline(
-      std::move(resolving), Now() + deps.limits.resolve_timeout, "resolving " + host);
+  auto resolved = co_await ResolveName(box, host, port);
   if (!resolved) co_return Failed(Reason::kResolveFailed, resolved.error().message());
-  auto local = deps.local_networks();
+  auto local = box.deps.local_networks();
   if (!local) co_return Failed(Reason::kAddressNotPublic, local.error().message());
 
   std::vector<net::SocketAddress> checked;
@@ -74,14 +79,7 @@ Task<Dialled> DialName(const Box& box, std::shared_ptr<const policy::Policy> pol
     if (resolved->empty()) co_return Failed(Reason::kResolveFailed, "no address");
     co_return Failed(Reason::kAddressNotPublic, std::move(refused));
   }
-  co_return co_await DialFirst(box, std::move(checked));
-}
-
-Task<Dialled> DialAddress(const Box& box, policy::Address address, uint16_t port) {
-  const auto target = net::SocketAddress::FromIp(address.ToString(), port);
-  if (!target) co_return Failed(Reason::kDialFailed, "no socket address");
-  std::vector<net::SocketAddress> one(1, *target);
-  co_return co_await DialFirst(box, std::move(one));
+  co_return co_await DialAddresses(box, std::move(checked));
 }
 
 }  // namespace cove::gateway

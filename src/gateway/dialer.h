@@ -12,6 +12,10 @@ namespace cove::gateway {
 
 inline constexpr size_t kAddressesMax = 16;
 
+// What the name resolves to, for a port.
+Task<Result<std::vector<net::SocketAddress>>> ResolveName(const Box& box, std::string host,
+                                                          uint16_t port);
+
 struct Dialled {
   std::unique_ptr<net::SocketStream> stream;  // null: failed, see reason
   std::string address;
@@ -22,7 +26,7 @@ struct Dialled {
 // `host` is canonical and allowed on `port`. The policy says which other addresses are granted.
 Task<Dialled> DialName(const Box& box, std::shared_ptr<const policy::Policy> policy,
                        std::string host, uint16_t port);
-// An address that an address rule allows.
-Task<Dialled> DialAddress(const Box& box, policy::Address address, uint16_t port);
+// The first of these that answers; address rules allow each.
+Task<Dialled> DialAddresses(const Box& box, std::vector<net::SocketAddress> addresses);
 
 }  // namespace cove::gateway

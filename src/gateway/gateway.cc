@@ -102,10 +102,10 @@ Result<void> Gateway::Attach(SandboxId id, std::string user, std::vector<UniqueF
   Attached* attached = made.get();
   boxes_[std::move(id)] = std::move(made);
   async::TaskGroup& tasks = attached->tasks;
-  tasks.Spawn(AcceptAll(attached, std::move(sockets[0]), ServeTransparent));
-  tasks.Spawn(AcceptAll(attached, std::move(sockets[1]), ServeTransparent));
+  tasks.Spawn(AcceptAll(attached, std::move(sockets[0]), ServeTransparent, TurnAwayTransparent));
+  tasks.Spawn(AcceptAll(attached, std::move(sockets[1]), ServeTransparent, TurnAwayTransparent));
   tasks.Spawn(ServeUdp(attached, std::move(sockets[2])));
-  tasks.Spawn(AcceptAll(attached, std::move(sockets[3]), ServeDnsTcp));
+  tasks.Spawn(AcceptAll(attached, std::move(sockets[3]), ServeDnsTcp, nullptr));
   return Ok();
 }
 
@@ -119,21 +119,38 @@ void Gateway::PolicyChanged(const SandboxId& id) {
   if (it != boxes_.end()) it->second->box.flows.Notify();
 }
 
-Task<void> Gateway::AcceptAll(Attached* attached, UniqueFd socket, Serve serve) {
+Gateway::Serve Gateway::Admit(Attached* attached, Serve serve, Serve turn_away,
+                              std::optional<Slot>* slot) {
+  const Limits& limits = deps_.limits;
+  Box& box = attached->box;
+  if (connections_ < limits.connections_max &&
+      box.connections < limits.connections_per_sandbox_max) {
+    slot->emplace(connections_, box.connections);
+    return serve;
+  }
+  const bool told = turn_away != nullptr && turned_away_ < limits.turned_away_max &&
+                    box.turned_away < limits.turned_away_per_sandbox_max;
+  if (!told) return nullptr;
+  slot->emplace(turned_away_, box.turned_away);
+  return turn_away;
+}
+
+Task<void> Gateway::AcceptAll(Attached* attached, UniqueFd socket, Serve serve, Serve turn_away) {
   {
     net::Listener listener(std::move(socket));
     for (;;) {
       auto connection = co_await listener.Accept();
       if (!connection) break;
-      if (connections_ >= deps_.limits.connections_max ||
-          attached->box.connections >= deps_.limits.connections_per_sandbox_max) {
-        attached->box.Denied(attached->box.NewRecord("tcp"), policy::Reason::kLimit, "connections");
+      std::optional<Slot> slot;
+      const Serve how = Admit(attached, serve, turn_away, &slot);
+      if (how == nullptr) {
+        attached->box.Denied(attached->box.NewRecord("tcp"), policy::Reason::kLimit,
+                             kTurnedAwayKey);
         Reset(std::move(*connection));
         co_await async::Yield();
         continue;
       }
-      attached->tasks.Spawn(ServeOne(attached, std::move(*connection),
-                                     Slot(connections_, attached->box.connections), serve));
+      attached->tasks.Spawn(ServeOne(attached, std::move(*connection), *std::move(slot), how));
     }
   }
   Broken(attached->box.id);

@@ -40,6 +40,41 @@ inline bool EnterNamespace() {
   return entered;
 }
 
+using Stream = std::unique_ptr<SocketStream>;
+
+inline Task<Stream> OpenStream(SocketAddress gateway) {
+  co_return *co_await net::Connect(gateway, Now() + 2s);
+}
+
+// What comes back for `bytes`; "reset" or "end" when nothing does.
+inline Task<std::string> AskStream(SocketStream* stream, std::string bytes) {
+  stream->set_read_timeout(3s);
+  if (!bytes.empty()) (void)co_await stream->Write(bytes);
+  std::vector<char> buffer(4096);
+  const auto n = co_await stream->Read(buffer);
+  if (!n) co_return n.error().sys_errno() == ECONNRESET ? "reset" : n.error().message();
+  co_return *n == 0 ? "end" : std::string(buffer.data(), *n);
+}
+
+inline Task<void> Echo(UniqueFd fd) {
+  SocketStream stream(std::move(fd));
+  std::vector<char> buffer(4096);
+  for (;;) {
+    const auto n = co_await stream.Read(buffer);
+    if (!n || *n == 0 || !co_await stream.Write(std::string_view(buffer.data(), *n))) co_return;
+  }
+}
+
+// A server for any number of connections: says what it hears.
+inline Task<void> EchoAll(net::Listener* listener) {
+  async::TaskGroup group;
+  for (;;) {
+    auto fd = co_await listener->Accept();
+    if (!fd) co_return;
+    group.Spawn(Echo(*std::move(fd)));
+  }
+}
+
 class GatewayTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -61,6 +96,7 @@ class GatewayTest : public ::testing::Test {
     deps_.limits.dial_attempt_timeout = 500ms;
   }
   void TearDown() override {
+    servers_.Clear();
     gateway_.reset();
     if (audit_ != nullptr) loop_.RunUntil(audit_->Flush());
     audit_.reset();
@@ -107,6 +143,18 @@ class GatewayTest : public ::testing::Test {
     ASSERT_TRUE(gateway_->Attach(id_, "tester", std::move(sockets), tcp_.port()));
   }
 
+  net::Listener* Listen(uint16_t port) {
+    listeners_.push_back(
+        std::make_unique<net::Listener>(*net::ListenTcp(*SocketAddress::FromIp(kServerIp, port))));
+    return listeners_.back().get();
+  }
+  void StartEcho(uint16_t port) { servers_.Spawn(EchoAll(Listen(port))); }
+  // A client in the sandbox.
+  Stream Dial() { return loop_.RunUntil(OpenStream(tcp_)); }
+  std::string Hear(const Stream& stream, std::string bytes = "") {
+    return loop_.RunUntil(AskStream(stream.get(), std::move(bytes)));
+  }
+
   // The stand-in of a name is the same in every table.
   void GoTo(const std::string& name, uint16_t port) {
     destination_ = Destination{StandIns::FirstChoice(name), port};
@@ -136,6 +184,8 @@ class GatewayTest : public ::testing::Test {
   SocketAddress dns_udp_;
   SocketAddress dns_tcp_;
   std::unique_ptr<Gateway> gateway_;
+  std::vector<std::unique_ptr<net::Listener>> listeners_;
+  async::TaskGroup servers_;  // cleared by TearDown, before what a test's own fixture holds
 };
 
 struct Talk {
@@ -158,41 +208,6 @@ inline Task<Talk> Say(SocketAddress gateway, std::string bytes, After after) {
     if (!n) talk.reset = n.error().sys_errno() == ECONNRESET;
     if (!n || *n == 0) co_return talk;
     talk.received.append(buffer.data(), *n);
-  }
-}
-
-using Stream = std::unique_ptr<SocketStream>;
-
-inline Task<Stream> OpenStream(SocketAddress gateway) {
-  co_return *co_await net::Connect(gateway, Now() + 2s);
-}
-
-// What comes back for `bytes`; "reset" or "end" when nothing does.
-inline Task<std::string> AskStream(SocketStream* stream, std::string bytes) {
-  stream->set_read_timeout(3s);
-  if (!bytes.empty()) (void)co_await stream->Write(bytes);
-  std::vector<char> buffer(4096);
-  const auto n = co_await stream->Read(buffer);
-  if (!n) co_return n.error().sys_errno() == ECONNRESET ? "reset" : n.error().message();
-  co_return *n == 0 ? "end" : std::string(buffer.data(), *n);
-}
-
-inline Task<void> Echo(UniqueFd fd) {
-  SocketStream stream(std::move(fd));
-  std::vector<char> buffer(4096);
-  for (;;) {
-    const auto n = co_await stream.Read(buffer);
-    if (!n || *n == 0 || !co_await stream.Write(std::string_view(buffer.data(), *n))) co_return;
-  }
-}
-
-// A server for any number of connections: says what it hears.
-inline Task<void> EchoAll(net::Listener* listener) {
-  async::TaskGroup group;
-  for (;;) {
-    auto fd = co_await listener->Accept();
-    if (!fd) co_return;
-    group.Spawn(Echo(*std::move(fd)));
   }
 }
 

@@ -13,7 +13,6 @@ namespace {
 
 using policy::Reason;
 
-constexpr uint16_t kHttpPort = 80;
 constexpr size_t kRelayBuffer = 32 * 1024;
 
 // Resolving and dialling have limits of their own, and tell more when they pass.
@@ -155,6 +154,10 @@ HttpForward::Verdict HttpForward::Judge(const http::RequestHead& request) const 
   out.port = proxy() ? asked.port.value_or(kHttpPort) : origin_.destination.port;
   out.decision.reason = asked.reason;
   if (asked.reason != Reason::kAllowed) return out;
+  if (origin_.turned_away != Reason::kAllowed) {
+    out.decision.reason = origin_.turned_away;
+    return out;
+  }
   if (proxy() && !asked.absolute) {
     out.decision.reason = Reason::kMalformed;
     return out;
@@ -276,7 +279,8 @@ Task<void> HttpForward::Refuse(http::Exchange& exchange, const Verdict& verdict)
   if (verdict.decision.reason == Reason::kNameMismatch && origin_.name) {
     record.detail = "looked up as " + *origin_.name;
   }
-  box_.Denied(std::move(record), verdict.decision.reason);
+  const bool away = origin_.turned_away != Reason::kAllowed;
+  box_.Denied(std::move(record), verdict.decision.reason, away ? kTurnedAwayKey : "");
   co_await AnswerReason(exchange, verdict.decision.reason, verdict.host, verdict.port);
 }
 
@@ -363,6 +367,29 @@ Task<void> HttpForward::Forward(http::Exchange& exchange, Passage& passage, Outg
   }
 }
 
+// Whether nothing comes any more.
+Task<bool> HttpForward::Ended(http::BodyReader& body) {
+  char none = 0;
+  const auto n = co_await body.Read({&none, 1});
+  co_return n && *n == 0;
+}
+
+// Counted and paid for; an error is in the ledger.
+Task<Result<size_t>> HttpForward::ReadPiece(http::BodyReader& body, Passage& passage,
+                                            std::span<char> buffer) {
+  auto n = co_await body.Read(buffer);
+  if (!n) {
+    passage.ledger.set_outcome(Reason::kBroken, n.error().message());
+    co_return n;
+  }
+  if (!passage.ledger.lease().Spend(*n)) {
+    passage.ledger.set_outcome(Reason::kUsedUp);
+    co_return Error(Code::kExhausted, std::string(policy::ReasonText(Reason::kUsedUp)));
+  }
+  if (passage.streams == Streams::kMany) passage.ledger.AddBytes(0, *n);
+  co_return n;
+}
+
 // Leaving early leaves the writer unfinished, which breaks the connection: a cut body stays cut.
 Task<void> HttpForward::Relay(http::Exchange& exchange, http::ClientResponse& response,
                               Passage& passage, Outgoing& out) {
@@ -373,25 +400,38 @@ Task<void> HttpForward::Relay(http::Exchange& exchange, http::ClientResponse& re
     co_await AnswerReason(exchange, Reason::kBroken, passage.verdict.host, passage.verdict.port);
     co_return;
   }
+  std::vector<char> buffer(kRelayBuffer);
+  size_t have = 0;  // in the buffer, not written yet
+  // A body that comes whole, as small ones do, leaves with its head.
+  const auto length = answer->body->length();
+  if (length && *length > 0 && *length <= buffer.size()) {
+    const auto first = co_await ReadPiece(*answer->body, passage, buffer);
+    if (!first) {
+      co_await AnswerReason(exchange, ledger.outcome(), passage.verdict.host, passage.verdict.port);
+      co_return;
+    }
+    have = *first;
+    if (have == *length && co_await Ended(*answer->body) &&
+        out.AnswerTrailers(response).size() == 0) {
+      std::string body(buffer.data(), have);
+      const auto told = co_await exchange.Respond(std::move(answer->head), std::move(body));
+      if (!told) ledger.set_outcome(Reason::kClientClosed);
+      co_return;
+    }
+  }
   auto writer = co_await exchange.StartResponse(std::move(answer->head));
   if (!writer) co_return;
-  std::vector<char> buffer(kRelayBuffer);
-  for (;;) {
-    const auto n = co_await answer->body->Read(buffer);
-    if (!n) {
-      ledger.set_outcome(Reason::kBroken, n.error().message());
-      co_return;
+  for (;; have = 0) {
+    if (have == 0) {
+      const auto n = co_await ReadPiece(*answer->body, passage, buffer);
+      if (!n) co_return;
+      if (*n == 0) break;
+      have = *n;
     }
-    if (*n == 0) break;
-    if (!ledger.lease().Spend(*n)) {
-      ledger.set_outcome(Reason::kUsedUp);
-      co_return;
-    }
-    if (!co_await (*writer)->Write(std::string_view(buffer.data(), *n))) {
+    if (!co_await (*writer)->Write(std::string_view(buffer.data(), have))) {
       ledger.set_outcome(Reason::kClientClosed);
       co_return;
     }
-    if (passage.streams == Streams::kMany) ledger.AddBytes(0, *n);
   }
   (void)co_await (*writer)->FinishWith(out.AnswerTrailers(response));
 }

@@ -29,6 +29,8 @@ struct HttpOrigin {
   Scheme scheme = Scheme::kHttp;
   std::optional<std::string> name;  // that it was looked up by, or that TLS was asked for
   Destination destination;
+  // Not kAllowed: every request is refused for it, whatever it asks.
+  policy::Reason turned_away = policy::Reason::kAllowed;
 };
 
 class HttpForward {
@@ -64,6 +66,9 @@ class HttpForward {
                                              const std::vector<std::string>& secrets,
                                              Streams streams, policy::Reason* why);
   Task<void> Forward(http::Exchange& exchange, Passage& passage, Outgoing& out);
+  static Task<Result<size_t>> ReadPiece(http::BodyReader& body, Passage& passage,
+                                        std::span<char> buffer);
+  static Task<bool> Ended(http::BodyReader& body);
   Task<void> Relay(http::Exchange& exchange, http::ClientResponse& response, Passage& passage,
                    Outgoing& out);
   Task<void> Upgrade(http::Exchange& exchange, http::ClientResponse& response, Passage& passage);

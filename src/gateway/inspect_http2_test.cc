@@ -1,15 +1,12 @@
 // Goal: inside TLS that the gateway opened, HTTP/2 on either side is judged and recorded stream by
 // stream like HTTP/1, in every combination of versions, unbuffered, with trailers and WebSockets.
-// Method: the gateway of gateway_fake.h between our own client and server, whose ALPN each test
+// Method: the gateway of inspect_fake.h between our own client and server, whose ALPN each test
 // sets. Hostile frames are http/http2_attack_test.cc's.
 #include <gmock/gmock.h>
 
-#include <fstream>
-
-#include "gateway/gateway_fake.h"
+#include "gateway/inspect_fake.h"
 #include "http/client.h"
 #include "http/websocket.h"
-#include "net/test_certificate.h"
 
 namespace cove::gateway {
 namespace {
@@ -78,22 +75,12 @@ struct Reply {
   http::Headers trailers;
 };
 
-class InspectHttp2Test : public GatewayTest {
+class InspectHttp2Test : public OpenedTlsTest {
  protected:
   void SetUp() override {
-    GatewayTest::SetUp();
+    OpenedTlsTest::SetUp();
     if (IsSkipped()) return;
-    authority_ = *Authority::Open(directory_);
-    deps_.authority = authority_.get();
-    trust_ = *net::TlsContext::MakeClient(directory_ + "/ca.pem");
-    const auto made = net::MakeTestCertificate("DNS:allowed.test,DNS:second.test");
-    std::ofstream(directory_ + "/upstream.pem") << made.ca_pem;
-    deps_.upstream_tls = *net::TlsContext::MakeClient(directory_ + "/upstream.pem");
-    listener_ =
-        std::make_unique<net::Listener>(*net::ListenTcp(*SocketAddress::FromIp(kServerIp, 443)));
-    servers_.Spawn(ServeAll(&server_, listener_.get(),
-                            *net::TlsContext::MakeServer(made.cert_pem, made.key_pem),
-                            &server_alpn_));
+    servers_.Spawn(ServeAll(&server_, Listen(443), server_tls_, &server_alpn_));
     SetDocument("[[rule]]\nallow=[\"allowed.test\",\"second.test\"]\ninspect=true\n");
     Start();
     GoTo("allowed.test", 443);
@@ -101,8 +88,7 @@ class InspectHttp2Test : public GatewayTest {
   }
   void TearDown() override {
     client_.reset();
-    servers_.Clear();
-    GatewayTest::TearDown();
+    OpenedTlsTest::TearDown();
   }
   // What the client offers from now on.
   void Speak(Alpn alpn) {
@@ -143,12 +129,8 @@ class InspectHttp2Test : public GatewayTest {
   World world_;
   Alpn server_alpn_ = Alpn::kHttp2OrHttp1;
   Alpn client_alpn_ = Alpn::kHttp1;
-  std::unique_ptr<Authority> authority_;
-  std::shared_ptr<net::TlsContext> trust_;
   http::Server server_{[this](http::Exchange& x) { return Handle(&world_, x); }};
-  std::unique_ptr<net::Listener> listener_;
   std::unique_ptr<http::Client> client_;
-  async::TaskGroup servers_;
 };
 
 TEST_F(InspectHttp2Test, EachStreamIsADecisionOfItsOwn) {
@@ -289,6 +271,21 @@ TEST_F(InspectHttp2Test, StreamsCountAsConnectionsOfTheSandbox) {
   EXPECT_THAT(second.body, HasSubstr(R"("reason":"limit")"));
   world_.go.Set();
   EXPECT_EQ(loop_.RunUntil(ReadSome(first->get())), "data: one\n\n");
+}
+
+TEST_F(InspectHttp2Test, OneConnectionTooManyIsToldSoOnEachStream) {
+  client_.reset();
+  gateway_.reset();
+  deps_.limits.connections_per_sandbox_max = 0;
+  Start();
+  for (const Alpn alpn : {Alpn::kHttp2OrHttp1, Alpn::kHttp1}) {
+    Speak(alpn);
+    const Reply reply = Ask(Request("GET", "/a"));
+    EXPECT_EQ(reply.status, 403);
+    EXPECT_THAT(reply.body, HasSubstr(R"("reason":"limit")"));
+  }
+  EXPECT_TRUE(world_.seen.empty());
+  EXPECT_EQ(Rows().back().host, "allowed.test");
 }
 
 Task<std::string> Chat(SocketAddress gateway, std::shared_ptr<net::TlsContext> trust) {

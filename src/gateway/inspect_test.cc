@@ -1,15 +1,13 @@
 // Goal: where a rule wants it, TLS is opened: requests are judged, the real server is verified, and
 // the sandbox sees certificates of the installation's authority, each for one host.
-// Method: the gateway of gateway_fake.h between a TLS client that trusts the authority and our own
+// Method: the gateway of inspect_fake.h between a TLS client that trusts the authority and our own
 // HTTPS server.
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
 #include <fstream>
 
-#include "gateway/gateway_fake.h"
-#include "net/test_certificate.h"
-#include "net/tls.h"
+#include "gateway/inspect_fake.h"
 
 namespace cove::gateway {
 namespace {
@@ -39,42 +37,14 @@ Task<void> ServeOne(net::Listener& listener, std::shared_ptr<net::TlsContext> co
   co_await server.ServeConnection(*std::move(tls), "test");
 }
 
-// What came back, or why nothing could.
-Task<std::string> Ask(SocketAddress gateway, std::shared_ptr<net::TlsContext> trust,
-                      std::string name, std::string bytes) {
-  auto socket = co_await net::Connect(gateway, Now() + 2s);
-  if (!socket) co_return "no connection";
-  auto tls = co_await net::TlsConnect(std::move(trust), *std::move(socket), name, Now() + 2s);
-  if (!tls) co_return tls.error().message();
-  (*tls)->set_read_timeout(3s);
-  (void)co_await (*tls)->Write(bytes);
-  std::string received;
-  std::vector<char> buffer(4096);
-  for (;;) {
-    const auto n = co_await (*tls)->Read(buffer);
-    if (!n || *n == 0) co_return received;
-    received.append(buffer.data(), *n);
-  }
-}
-
-class InspectTest : public GatewayTest {
+class InspectTest : public OpenedTlsTest {
  protected:
   void SetUp() override {
-    GatewayTest::SetUp();
+    OpenedTlsTest::SetUp();
     if (IsSkipped()) return;
-    authority_ = *Authority::Open(directory_);
-    deps_.authority = authority_.get();
-    trust_ = *net::TlsContext::MakeClient(directory_ + "/ca.pem");
-    UseServer("DNS:allowed.test,DNS:second.test");
     SetDocument(
         "[[rule]]\nallow=[\"allowed.test\",\"second.test\"]\nmethods=[\"GET\"]\n"
         "paths=[\"/org/**\"]\ninspect=true\n");
-  }
-  void UseServer(const std::string& names) {
-    const auto made = net::MakeTestCertificate(names);
-    server_ = *net::TlsContext::MakeServer(made.cert_pem, made.key_pem);
-    deps_.upstream_tls =
-        *net::TlsContext::MakeClient(WriteFile(directory_ + "/upstream.pem", made.ca_pem));
   }
   std::string Send(std::string name, std::string bytes) {
     return loop_.RunUntil(Talk(this, std::move(name), std::move(bytes)));
@@ -82,17 +52,13 @@ class InspectTest : public GatewayTest {
   static Task<std::string> Talk(InspectTest* t, std::string name, std::string bytes) {
     net::Listener listener(*net::ListenTcp(*SocketAddress::FromIp(kServerIp, 443)));
     async::TaskGroup group;
-    group.Spawn(ServeOne(listener, t->server_));
+    group.Spawn(ServeOne(listener, t->server_tls_));
     co_return co_await Ask(t->tcp_, t->trust_, std::move(name), std::move(bytes));
   }
   static std::string Get(std::string_view host, std::string_view target) {
     return "GET " + std::string(target) + " HTTP/1.1\r\nHost: " + std::string(host) +
            "\r\nConnection: close\r\n\r\n";
   }
-
-  std::unique_ptr<Authority> authority_;
-  std::shared_ptr<net::TlsContext> trust_;
-  std::shared_ptr<net::TlsContext> server_;
 };
 
 TEST_F(InspectTest, AnAllowedRequestArrivesThroughBothSidesOfTls) {

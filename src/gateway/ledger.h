@@ -25,6 +25,7 @@ class Ledger {
     outcome_ = reason;
     detail_ = std::move(detail);
   }
+  policy::Reason outcome() const { return outcome_; }
   void AddBytes(uint64_t out, uint64_t in) {
     bytes_out_ += out;
     bytes_in_ += in;

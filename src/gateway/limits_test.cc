@@ -39,19 +39,13 @@ class LimitsTest : public GatewayTest {
   void StartWith(std::string_view toml) {
     SetDocument(toml);
     Start();
-    opaque_.emplace(*net::ListenTcp(*SocketAddress::FromIp(kServerIp, 2222)));
-    web_.emplace(*net::ListenTcp(*SocketAddress::FromIp(kServerIp, 80)));
-    servers_.Spawn(EchoAll(&*opaque_));
-    servers_.Spawn(AnswerAll(&*web_, std::string(1000, 'x')));
-  }
-  Stream Connect() { return loop_.RunUntil(OpenStream(tcp_)); }
-  std::string Say(const Stream& stream, std::string bytes) {
-    return loop_.RunUntil(AskStream(stream.get(), std::move(bytes)));
+    StartEcho(2222);
+    servers_.Spawn(AnswerAll(Listen(80), std::string(1000, 'x')));
   }
   std::string Get(std::string_view path = "/") {
     GoTo("a.test", 80);
-    const Stream stream = Connect();
-    return Say(stream, "GET " + std::string(path) + " HTTP/1.1\r\nHost: a.test\r\n\r\n");
+    const Stream stream = Dial();
+    return Hear(stream, "GET " + std::string(path) + " HTTP/1.1\r\nHost: a.test\r\n\r\n");
   }
   std::string LastDenial() {
     std::string out;
@@ -60,10 +54,6 @@ class LimitsTest : public GatewayTest {
     }
     return out;
   }
-
-  std::optional<net::Listener> opaque_;
-  std::optional<net::Listener> web_;
-  async::TaskGroup servers_;
 };
 
 constexpr std::string_view kHello = "SSH-2.0-x\r\n";
@@ -71,30 +61,71 @@ constexpr std::string_view kHello = "SSH-2.0-x\r\n";
 TEST_F(LimitsTest, ConnectionsAtOnceAreCountedByRule) {
   StartWith("allow=\"b.test:2222\"\n[[rule]]\nallow=\"a.test\"\nports=[2222]\nconnections=2");
   GoTo("a.test", 2222);
-  Stream one = Connect();
-  EXPECT_EQ(Say(one, std::string(kHello)), kHello);
-  const Stream two = Connect();
-  EXPECT_EQ(Say(two, std::string(kHello)), kHello);
-  const Stream three = Connect();
-  EXPECT_EQ(Say(three, std::string(kHello)), "reset");
+  Stream one = Dial();
+  EXPECT_EQ(Hear(one, std::string(kHello)), kHello);
+  const Stream two = Dial();
+  EXPECT_EQ(Hear(two, std::string(kHello)), kHello);
+  const Stream three = Dial();
+  EXPECT_EQ(Hear(three, std::string(kHello)), "reset");
   EXPECT_EQ(LastDenial(), "limit");
   GoTo("b.test", 2222);
-  EXPECT_EQ(Say(Connect(), std::string(kHello)), kHello);
+  EXPECT_EQ(Hear(Dial(), std::string(kHello)), kHello);
   GoTo("a.test", 2222);
   ASSERT_TRUE(loop_.RunUntil(one->CloseWrite()));
-  EXPECT_EQ(Say(one, ""), "end");
-  EXPECT_EQ(Say(Connect(), std::string(kHello)), kHello);
+  EXPECT_EQ(Hear(one, ""), "end");
+  EXPECT_EQ(Hear(Dial(), std::string(kHello)), kHello);
+}
+
+TEST_F(LimitsTest, OneConnectionTooManyIsToldSoWhereItSpeaksHttp) {
+  deps_.limits.connections_per_sandbox_max = 1;
+  StartWith("allow=[\"a.test\",\"a.test:2222\"]");
+  GoTo("a.test", 2222);
+  const Stream held = Dial();
+  ASSERT_EQ(Hear(held, std::string(kHello)), kHello);
+  const std::string refused = Get();
+  EXPECT_THAT(refused, StartsWith("HTTP/1.1 403 "));
+  EXPECT_THAT(refused, HasSubstr("\"reason\":\"limit\""));
+  EXPECT_THAT(refused, HasSubstr("\"host\":\"a.test\""));
+  GoTo("a.test", 2222);
+  EXPECT_EQ(Hear(Dial(), std::string(kHello)), "reset");
+  GoTo("proxy.cove", 3128);
+  EXPECT_THAT(Hear(Dial(), "CONNECT a.test:2222 HTTP/1.1\r\nHost: a.test:2222\r\n\r\n"),
+              StartsWith("HTTP/1.1 403 "));
+  EXPECT_THAT(Hear(Dial(), "GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n"),
+              HasSubstr("\"reason\":\"limit\""));
+  GoTo("models.cove", 80);
+  EXPECT_THAT(Hear(Dial(), "GET /x HTTP/1.1\r\nHost: models.cove\r\n\r\n"),
+              HasSubstr("\"reason\":\"limit\""));
+  EXPECT_EQ(LastDenial(), "limit");
+  EXPECT_EQ(resolved_, std::vector<std::string>{"a.test"});
+  ASSERT_TRUE(loop_.RunUntil(held->CloseWrite()));
+  EXPECT_EQ(Hear(held), "end");
+  EXPECT_THAT(Get(), HasSubstr("200 OK"));
+}
+
+TEST_F(LimitsTest, WhoIsTurnedAwayCannotStayOrComeInNumbers) {
+  deps_.limits.connections_per_sandbox_max = 0;
+  deps_.limits.turned_away_per_sandbox_max = 1;
+  deps_.limits.turn_away_timeout = 100ms;
+  StartWith("allow=\"a.test\"");
+  GoTo("a.test", 80);
+  const Stream slow = Dial();
+  ASSERT_TRUE(loop_.RunUntil(slow->Write("GET / HT")));
+  EXPECT_EQ(Hear(Dial(), ""), "reset");
+  EXPECT_EQ(Hear(slow), "reset");
+  EXPECT_EQ(Rows().size(), 1u);
+  EXPECT_THAT(Get(), HasSubstr("\"reason\":\"limit\""));
 }
 
 TEST_F(LimitsTest, ATunnelIsCutWhenTheBytesAreUsedUp) {
   StartWith("[[rule]]\nallow=\"a.test\"\nports=[2222]\nbytes=3000");
   GoTo("a.test", 2222);
-  const Stream stream = Connect();
-  EXPECT_EQ(Say(stream, std::string(kHello)), kHello);
-  EXPECT_EQ(Say(stream, std::string(1000, 'x')).size(), 1000u);
-  EXPECT_EQ(Say(stream, std::string(1000, 'x')), "reset");
+  const Stream stream = Dial();
+  EXPECT_EQ(Hear(stream, std::string(kHello)), kHello);
+  EXPECT_EQ(Hear(stream, std::string(1000, 'x')).size(), 1000u);
+  EXPECT_EQ(Hear(stream, std::string(1000, 'x')), "reset");
   EXPECT_EQ(Rows().back().reason, "used_up");
-  EXPECT_EQ(Say(Connect(), std::string(kHello)), "reset");
+  EXPECT_EQ(Hear(Dial(), std::string(kHello)), "reset");
   EXPECT_EQ(LastDenial(), "used_up");
 }
 
@@ -110,9 +141,9 @@ TEST_F(LimitsTest, ADownloadIsCutAndTheNextRequestIsToldWhy) {
 TEST_F(LimitsTest, RequestsInATimeAreCountedOneByOne) {
   StartWith("[[rule]]\nallow=\"a.test\"\nrate=\"2/hour\"");
   GoTo("a.test", 80);
-  const Stream stream = Connect();
+  const Stream stream = Dial();
   const std::string request = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
-  EXPECT_THAT(Say(stream, request), HasSubstr("200 OK"));
+  EXPECT_THAT(Hear(stream, request), HasSubstr("200 OK"));
   EXPECT_THAT(Get(), HasSubstr("200 OK"));
   const std::string refused = Get();
   EXPECT_THAT(refused, StartsWith("HTTP/1.1 429 "));
@@ -136,11 +167,11 @@ TEST_F(LimitsTest, ALimitOfACeilingHoldsToo) {
 TEST_F(LimitsTest, EachRequestIsOnRecordWhereTheRuleSaysSo) {
   StartWith("[[rule]]\nallow=\"a.test\"\nlog=\"requests\"");
   GoTo("a.test", 80);
-  const Stream stream = Connect();
+  const Stream stream = Dial();
   for (const char* path : {"/1", "/2"}) {
     const std::string request = "GET " + std::string(path) + " HTTP/1.1\r\nHost: a.test\r\n\r\n";
-    std::string got = Say(stream, request);
-    while (got.find("xxx") == std::string::npos) got += Say(stream, "");
+    std::string got = Hear(stream, request);
+    while (got.find("xxx") == std::string::npos) got += Hear(stream, "");
   }
   std::vector<std::string> paths;
   for (const auto& row : Rows()) {
@@ -157,7 +188,7 @@ TEST_F(LimitsTest, APolicyThatCannotBeReadIsToldToWhoSpeaksHttp) {
   EXPECT_THAT(refused, HasSubstr("\"reason\":\"policy_unavailable\""));
   EXPECT_EQ(LastDenial(), "policy_unavailable");
   GoTo("a.test", 2222);
-  EXPECT_EQ(Say(Connect(), ""), "reset");
+  EXPECT_EQ(Hear(Dial(), ""), "reset");
   EXPECT_TRUE(resolved_.empty());
 }
 
@@ -174,7 +205,7 @@ TEST_F(LimitsTest, AnAuditThatIsFullRefusesAndRecovers) {
   setrlimit(RLIMIT_FSIZE, &tight);
   const std::string refused = Get();
   GoTo("a.test", 2222);
-  const std::string reset = Say(Connect(), std::string(kHello));
+  const std::string reset = Hear(Dial(), std::string(kHello));
   setrlimit(RLIMIT_FSIZE, &old);
   EXPECT_THAT(refused, StartsWith("HTTP/1.1 503 "));
   EXPECT_THAT(refused, HasSubstr("\"reason\":\"audit_unavailable\""));

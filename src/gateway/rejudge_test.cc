@@ -30,36 +30,32 @@ constexpr std::string_view kBoth = "allow=[\"gone.test:2222\",\"stays.test:2222\
 TEST_F(RejudgeTest, ATunnelThatIsNotAllowedAnyMoreIsCutAndAnotherGoesOn) {
   SetDocument(kBoth);
   Start();
-  net::Listener listener(*net::ListenTcp(*SocketAddress::FromIp(kServerIp, 2222)));
-  async::TaskGroup servers;
-  servers.Spawn(EchoAll(&listener));
+  StartEcho(2222);
   GoTo("gone.test", 2222);
-  const Stream gone = loop_.RunUntil(OpenStream(tcp_));
-  ASSERT_EQ(loop_.RunUntil(AskStream(gone.get(), "SSH-2.0-a\r\n")), "SSH-2.0-a\r\n");
+  const Stream gone = Dial();
+  ASSERT_EQ(Hear(gone, "SSH-2.0-a\r\n"), "SSH-2.0-a\r\n");
   GoTo("stays.test", 2222);
-  const Stream stays = loop_.RunUntil(OpenStream(tcp_));
-  ASSERT_EQ(loop_.RunUntil(AskStream(stays.get(), "SSH-2.0-b\r\n")), "SSH-2.0-b\r\n");
+  const Stream stays = Dial();
+  ASSERT_EQ(Hear(stays, "SSH-2.0-b\r\n"), "SSH-2.0-b\r\n");
 
   Change("allow=\"**.stays.test:2222\"");
-  EXPECT_EQ(loop_.RunUntil(AskStream(gone.get(), "")), "reset");
-  EXPECT_EQ(loop_.RunUntil(AskStream(stays.get(), "more")), "more");
+  EXPECT_EQ(Hear(gone), "reset");
+  EXPECT_EQ(Hear(stays, "more"), "more");
   EXPECT_EQ(ClosingReasons(), std::vector<std::string>{"gone.test revoked"});
   Change("[[rule]]\nallow=\"stays.test:2222\"\ninspect=true");
-  EXPECT_EQ(loop_.RunUntil(AskStream(stays.get(), "")), "reset");
+  EXPECT_EQ(Hear(stays), "reset");
 }
 
 TEST_F(RejudgeTest, APolicyThatCannotBeReadCutsToo) {
   SetDocument(kBoth);
   Start();
-  net::Listener listener(*net::ListenTcp(*SocketAddress::FromIp(kServerIp, 2222)));
-  async::TaskGroup servers;
-  servers.Spawn(EchoAll(&listener));
+  StartEcho(2222);
   GoTo("gone.test", 2222);
-  const Stream gone = loop_.RunUntil(OpenStream(tcp_));
-  ASSERT_EQ(loop_.RunUntil(AskStream(gone.get(), "SSH-2.0-a\r\n")), "SSH-2.0-a\r\n");
+  const Stream gone = Dial();
+  ASSERT_EQ(Hear(gone, "SSH-2.0-a\r\n"), "SSH-2.0-a\r\n");
   policy_ = nullptr;
   gateway_->PolicyChanged(id_);
-  EXPECT_EQ(loop_.RunUntil(AskStream(gone.get(), "")), "reset");
+  EXPECT_EQ(Hear(gone), "reset");
 }
 
 // Sends the head of an answer whose body never ends.
@@ -86,16 +82,14 @@ Task<std::string> ReadUntil(SocketStream* stream, std::string_view end) {
 TEST_F(RejudgeTest, ADownloadIsJudgedByItsRequestAgain) {
   SetDocument("[[rule]]\nallow=\"files.test\"\npaths=[\"/a/**\"]");
   Start();
-  net::Listener listener(*net::ListenTcp(*SocketAddress::FromIp(kServerIp, 80)));
-  async::TaskGroup servers;
-  servers.Spawn(Drip(&listener));
+  servers_.Spawn(Drip(Listen(80)));
   GoTo("files.test", 80);
-  const Stream client = loop_.RunUntil(OpenStream(tcp_));
+  const Stream client = Dial();
   ASSERT_TRUE(loop_.RunUntil(client->Write("GET /a/x HTTP/1.1\r\nHost: files.test\r\n\r\n")));
   ASSERT_THAT(loop_.RunUntil(ReadUntil(client.get(), "first")), HasSubstr("200 OK"));
   Change("[[rule]]\nallow=\"files.test\"\npaths=[\"/a/**\",\"/b/**\"]");
   Change("[[rule]]\nallow=\"files.test\"\npaths=[\"/b/**\"]");
-  EXPECT_EQ(loop_.RunUntil(AskStream(client.get(), "")), "reset");
+  EXPECT_EQ(Hear(client), "reset");
   EXPECT_EQ(ClosingReasons(), std::vector<std::string>{"files.test revoked"});
 }
 

@@ -1,15 +1,11 @@
 // Goal: secrets pass through the whole door: opened TLS, the request with the value in it, the
 // answer without it, the audit with the name only, and every other host without any.
-// Method: the gateway of gateway_fake.h between a TLS client and our own HTTPS server that keeps
+// Method: the gateway of inspect_fake.h between a TLS client and our own HTTPS server that keeps
 // what it was sent and answers with it.
 #include <gmock/gmock.h>
 
-#include <fstream>
-
 #include "codec/base64.h"
-#include "gateway/gateway_fake.h"
-#include "net/test_certificate.h"
-#include "net/tls.h"
+#include "gateway/inspect_fake.h"
 
 namespace cove::gateway {
 namespace {
@@ -21,18 +17,11 @@ using ::testing::StartsWith;
 constexpr char kPlaceholder[] = "dtn_secret_0123456789abcdef";
 constexpr char kValue[] = "the-real-value-of-it";
 
-class SecretRequestsTest : public GatewayTest {
+class SecretRequestsTest : public OpenedTlsTest {
  protected:
   void SetUp() override {
-    GatewayTest::SetUp();
+    OpenedTlsTest::SetUp();
     if (IsSkipped()) return;
-    authority_ = *Authority::Open(directory_);
-    deps_.authority = authority_.get();
-    trust_ = *net::TlsContext::MakeClient(directory_ + "/ca.pem");
-    const auto made = net::MakeTestCertificate("DNS:allowed.test,DNS:second.test");
-    server_ = *net::TlsContext::MakeServer(made.cert_pem, made.key_pem);
-    std::ofstream(directory_ + "/upstream.pem") << made.ca_pem;
-    deps_.upstream_tls = *net::TlsContext::MakeClient(directory_ + "/upstream.pem");
     SetRules({"allowed.test", "second.test"});
     Give("");
     deps_.credentials = [this](const SandboxId&) { return credentials_; };
@@ -69,7 +58,7 @@ class SecretRequestsTest : public GatewayTest {
     if (!fd) co_return;
     net::StreamPtr stream = std::make_unique<SocketStream>(*std::move(fd));
     if (tls) {
-      auto accepted = co_await net::TlsAccept(t->server_, std::move(stream), Now() + 2s);
+      auto accepted = co_await net::TlsAccept(t->server_tls_, std::move(stream), Now() + 2s);
       if (!accepted) co_return;
       stream = *std::move(accepted);
     }
@@ -82,23 +71,8 @@ class SecretRequestsTest : public GatewayTest {
     net::Listener listener(*net::ListenTcp(*SocketAddress::FromIp(kServerIp, port)));
     async::TaskGroup group;
     group.Spawn(ServeOne(t, listener, port == 443));
-    auto socket = co_await net::Connect(t->tcp_, Now() + 2s);
-    if (!socket) co_return "no connection";
-    net::StreamPtr stream = *std::move(socket);
-    if (port == 443) {
-      auto tls = co_await net::TlsConnect(t->trust_, std::move(stream), name, Now() + 2s);
-      if (!tls) co_return tls.error().message();
-      stream = *std::move(tls);
-    }
-    stream->set_read_timeout(3s);
-    (void)co_await stream->Write(bytes);
-    std::string received;
-    std::vector<char> buffer(4096);
-    for (;;) {
-      const auto n = co_await stream->Read(buffer);
-      if (!n || *n == 0) co_return received;
-      received.append(buffer.data(), *n);
-    }
+    co_return co_await Ask(t->tcp_, t->trust_, port == 443 ? std::move(name) : "",
+                           std::move(bytes));
   }
   std::string Send(std::string name, std::string bytes, uint16_t port = 443) {
     GoTo(name, port);
@@ -117,9 +91,6 @@ class SecretRequestsTest : public GatewayTest {
     return out;
   }
 
-  std::unique_ptr<Authority> authority_;
-  std::shared_ptr<net::TlsContext> trust_;
-  std::shared_ptr<net::TlsContext> server_;
   std::shared_ptr<const Credentials> credentials_;
   http::RequestHead seen_;
   std::optional<uint64_t> seen_length_;

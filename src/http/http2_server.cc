@@ -66,9 +66,8 @@ Task<Result<void>> Http2Exchange::Respond(ResponseHead head, std::string body) {
   if (!keep && !StatusHasNoBody(head.status)) {
     head.headers.Add("Content-Length", std::to_string(body.size()));
   }
-  CO_ASSIGN_OR_RETURN(BodyWriter * writer, co_await StartResponse(std::move(head)));
-  CO_RETURN_IF_ERROR(co_await writer->Write(body));
-  co_return co_await writer->Finish();
+  CO_RETURN_IF_ERROR(co_await StartResponse(std::move(head)));
+  co_return co_await writer_->WriteLast(body);
 }
 
 Task<Result<net::StreamPtr>> Http2Exchange::TakeOver(ResponseHead) {

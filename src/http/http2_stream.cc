@@ -82,6 +82,12 @@ Task<Result<void>> Http2Writer::Write(std::string_view bytes) {
 
 Task<Result<void>> Http2Writer::Finish() { return FinishWith({}); }
 
+Task<Result<void>> Http2Writer::WriteLast(std::string_view bytes) {
+  if (finished_ || broken_) co_return Error(Code::kInternal, "the body has ended already");
+  if (!discard_) stream_->out = bytes;
+  co_return co_await FinishWith({});
+}
+
 Task<Result<void>> Http2Writer::FinishWith(Headers trailers) {
   if (finished_ || broken_) co_return Error(Code::kInternal, "the body has ended already");
   if (!discard_) {

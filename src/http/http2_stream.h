@@ -84,6 +84,8 @@ class Http2Writer final : public BodyWriter {
   Task<Result<void>> Write(std::string_view bytes) override;
   Task<Result<void>> Finish() override;
   Task<Result<void>> FinishWith(Headers trailers) override;
+  // Write and Finish, in one frame where it fits.
+  Task<Result<void>> WriteLast(std::string_view bytes);
   bool finished() const { return finished_; }
 
  private:

@@ -49,6 +49,32 @@ Explanation AboutAddress(const Policy& policy, const Address& address, uint16_t 
   return out;
 }
 
+Explanation AboutName(const Policy& policy, const Inquiry& inquiry, const std::string& host) {
+  Explanation out;
+  Question question;
+  question.host = host;
+  out.stage = Explanation::Stage::kName;
+  out.decision = policy.EvaluateName(host);
+  if (!out.decision.allow) {
+    if (out.decision.reason != Reason::kBadName) out.steps = policy.Trace(question);
+    return out;
+  }
+  out.stage = Explanation::Stage::kConnection;
+  out.decision = policy.Evaluate(host, inquiry.port);
+  question.port = inquiry.port;
+  const bool read = IsHttp(inquiry.scheme) || (IsHttps(inquiry.scheme) && out.decision.inspect);
+  if (!read) out.decision = policy.EvaluateTunnel(host, inquiry.port);
+  const auto path = RequestPath::Parse(inquiry.target);
+  if (read && out.decision.allow) {
+    out.stage = Explanation::Stage::kRequest;
+    out.decision = policy.EvaluateRequest(host, inquiry.port, inquiry.method, inquiry.target);
+    question.method = inquiry.method;
+    question.path = path ? &*path : nullptr;
+  }
+  out.steps = policy.Trace(question);
+  return out;
+}
+
 }  // namespace
 
 std::string_view StageName(Explanation::Stage stage) {
@@ -88,36 +114,42 @@ Result<Inquiry> Inquiry::Parse(std::string_view url) {
   return out;
 }
 
-Explanation Explain(const Policy& policy, const Inquiry& inquiry,
-                    const std::function<AddressClass(const Address&)>& classify) {
+Explanation Explain(const Policy& policy, const Inquiry& inquiry, const Classifier& classify) {
   if (const auto address = Address::Parse(inquiry.host)) {
     return AboutAddress(policy, *address, inquiry.port, classify(*address));
   }
-  Explanation out;
   const auto host = CanonicalHost(inquiry.host);
-  Question question;
-  question.host = host ? *host : inquiry.host;
-  out.stage = Explanation::Stage::kName;
-  out.decision = policy.EvaluateName(inquiry.host);
-  if (!out.decision.allow) {
-    if (host) out.steps = policy.Trace(question);
-    return out;
-  }
-  out.stage = Explanation::Stage::kConnection;
-  out.decision = policy.Evaluate(inquiry.host, inquiry.port);
-  question.port = inquiry.port;
-  const bool read = IsHttp(inquiry.scheme) || (IsHttps(inquiry.scheme) && out.decision.inspect);
-  if (!read) out.decision = policy.EvaluateTunnel(inquiry.host, inquiry.port);
-  const auto path = RequestPath::Parse(inquiry.target);
-  if (read && out.decision.allow) {
-    out.stage = Explanation::Stage::kRequest;
-    out.decision =
-        policy.EvaluateRequest(inquiry.host, inquiry.port, inquiry.method, inquiry.target);
-    question.method = inquiry.method;
-    question.path = path ? &*path : nullptr;
-  }
-  out.steps = policy.Trace(question);
+  Explanation out = AboutName(policy, inquiry, host ? *host : inquiry.host);
+  if (!host) return out;
+  out.by_address = out.decision.allow ? policy.AddressesDecide(*host, inquiry.port)
+                                      : policy.MayLeadToNetwork(*host, inquiry.port);
   return out;
+}
+
+void AddAddresses(const Policy& policy, const Inquiry& inquiry,
+                  const std::vector<Address>& addresses, const Classifier& classify,
+                  Explanation& out) {
+  const auto host = CanonicalHost(inquiry.host);
+  if (!host || addresses.empty()) return;
+  const bool by_name = out.decision.allow;
+  bool open = false;
+  for (const Address& address : addresses) {
+    const AddressClass kind = classify(address);
+    const Explanation by_number = AboutAddress(policy, address, inquiry.port, kind);
+    const bool may =
+        by_name ? policy.MayDial(*host, address, inquiry.port, kind) : by_number.decision.allow;
+    out.places.push_back({address, kind, may});
+    if (may && !open && !by_name) {
+      out.decision = by_number.decision;
+      out.steps = by_number.steps;
+      out.stage = Explanation::Stage::kAddress;
+    }
+    open |= may;
+  }
+  if (open || !by_name) return;
+  out.decision.allow = false;
+  out.decision.reason = Reason::kAddressNotPublic;
+  out.stage = Explanation::Stage::kAddress;
 }
 
 }  // namespace cove::policy

@@ -113,5 +113,42 @@ TEST(ExplainTest, GoesAsFarAsTheGatewayCanRead) {
   EXPECT_EQ(About(policy, "https://un_sound").decision.reason, Reason::kBadName);
 }
 
+Explanation Leading(const std::shared_ptr<const Policy>& policy, std::string_view url,
+                    const std::vector<Address>& to) {
+  const auto classify = [](const Address& a) { return Classify(a, {}); };
+  const auto inquiry = *Inquiry::Parse(url);
+  Explanation out = Explain(*policy, inquiry, classify);
+  if (out.by_address) AddAddresses(*policy, inquiry, to, classify, out);
+  return out;
+}
+
+TEST(ExplainTest, WhatANameLeadsToIsTheLastStepWhereRulesSpeakOfIt) {
+  const auto policy = Policy::Make(
+      {LayerOf("allow=[\"203.0.113.0/24:443\",\"plain.test\"]\n"
+               "deny=[\"198.51.100.0/24:443\",\"bad.test\"]\n"
+               "[[rule]]\nallow=\"corp.test\"\nports=[8443]\nresolves_to=[\"10.1.0.0/16\"]")});
+  const Address open = Address::V4(203, 0, 113, 7);
+  const Address denied = Address::V4(198, 51, 100, 7);
+  const Address corp = Address::V4(10, 1, 2, 3);
+  const Explanation led = Leading(policy, "https://any.test", {corp, open});
+  EXPECT_TRUE(led.decision.allow);
+  EXPECT_EQ(led.stage, Explanation::Stage::kAddress);
+  EXPECT_EQ(led.decision.rule, "203.0.113.0/24:443");
+  ASSERT_EQ(led.places.size(), 2u);
+  EXPECT_FALSE(led.places[0].open);
+  EXPECT_EQ(led.places[0].kind, AddressClass::kPrivate);
+  EXPECT_TRUE(led.places[1].open);
+  EXPECT_EQ(Leading(policy, "https://any.test", {corp}).decision.reason, Reason::kNoRule);
+  EXPECT_FALSE(Leading(policy, "https://bad.test", {open}).by_address);
+  EXPECT_FALSE(Leading(policy, "https://any.test:8443", {open}).by_address);
+
+  EXPECT_TRUE(Leading(policy, "https://plain.test", {open}).decision.allow);
+  const Explanation cut = Leading(policy, "https://plain.test", {denied});
+  EXPECT_EQ(cut.decision.reason, Reason::kAddressNotPublic);
+  EXPECT_EQ(cut.stage, Explanation::Stage::kAddress);
+  EXPECT_TRUE(Leading(policy, "tcp://corp.test:8443", {corp}).decision.allow);
+  EXPECT_TRUE(Leading(policy, "https://plain.test", {}).decision.allow);
+}
+
 }  // namespace
 }  // namespace cove::policy

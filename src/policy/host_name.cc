@@ -5,6 +5,7 @@
 namespace cove::policy {
 namespace {
 
+bool IsAscii(char c) { return static_cast<unsigned char>(c) < 0x80; }
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsHexDigit(char c) { return IsDigit(c) || (c >= 'a' && c <= 'f'); }
 bool IsLabelChar(char c) { return IsDigit(c) || (c >= 'a' && c <= 'z') || c == '-'; }
@@ -30,6 +31,9 @@ Result<std::string> CanonicalHost(std::string_view text) {
   if (text.ends_with('.')) text.remove_suffix(1);
   if (text.empty()) return Bad("it is empty");
   if (text.size() > kHostBytesMax) return Bad("it is over 253 bytes");
+  if (!AllOf(text, IsAscii)) {
+    return Bad("it has letters beyond ASCII; write the form that begins with xn--");
+  }
   std::string host = ToLower(text);
   std::string_view last;
   for (const std::string_view label : Split(host, '.')) {

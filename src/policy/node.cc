@@ -1,12 +1,8 @@
 #include "policy/node.h"
 
-#define TOML_EXCEPTIONS 0
-#define TOML_ENABLE_FORMATTERS 0
-// The parser asserts what any text can break, and then refuses that text all the same.
-#define TOML_ASSERT(expr) static_cast<void>(0)
-#include <toml++/toml.h>
-
 #include <optional>
+
+#include "json/toml.h"
 
 namespace cove::policy {
 namespace {
@@ -67,15 +63,14 @@ Node FromJson(const json::Value& from, const std::string& where) {
   return node;
 }
 
-// TOML has no control characters but tab and line ends, in comments and strings neither. Everything
-// that a policy names is ASCII, and the parser's tables of other blanks are undefined for some
-// letters (is_non_ascii_horizontal_whitespace of toml++ 3.3), so no other character is given to it.
-std::optional<toml::source_position> FindForeign(std::string_view text) {
+// TOML has no control characters but tab and line ends, in comments and strings neither; the parser
+// reads some of them differently from what the text shows.
+std::optional<toml::source_position> FindControl(std::string_view text) {
   toml::source_position at{1, 1};
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
     const bool line_end = c == '\n' || c == '\r';
-    if ((byte < 0x20 && c != '\t' && !line_end) || byte >= 0x7f) return at;
+    if ((byte < 0x20 && c != '\t' && !line_end) || byte == 0x7f) return at;
     ++at.column;
     if (c == '\n') at = {at.line + 1, 1};
   }
@@ -92,10 +87,10 @@ Result<Node> NodeFromToml(std::string_view text, std::string_view name) {
   if (text.size() > kDocumentBytesMax) {
     return Error(Code::kTooLarge, std::string(name) + ": over 1 MiB is no policy");
   }
-  if (auto bad = FindForeign(text)) {
+  if (auto bad = FindControl(text)) {
     return Error(
         Code::kInvalid,
-        Place(name, *bad) + ": a control character, or one that is not ASCII (comments too)");
+        Place(name, *bad) + ": a control character; only tab and line ends may be in TOML");
   }
   const toml::parse_result parsed = toml::parse(text);
   if (!parsed) {

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "policy/host_name.h"
+#include "policy/name_lists.h"
 
 namespace cove::policy {
 namespace {
@@ -52,6 +53,10 @@ bool IsOperators(Layer layer) { return layer == Layer::kServer || layer == Layer
 bool AnyContains(const std::vector<Prefix>& networks, const Address& address) {
   return std::any_of(networks.begin(), networks.end(),
                      [&](const Prefix& network) { return network.Contains(address); });
+}
+
+bool OnPort(const Rule& rule, std::optional<uint16_t> port) {
+  return !port || rule.ports.Contains(*port);
 }
 
 const std::vector<Rule>& NoRules() {
@@ -158,12 +163,12 @@ Decision Policy::EvaluateRequest(std::string_view text, uint16_t port, std::stri
   return Judge(question);
 }
 
-bool Policy::OperatorNames(const Address& address, uint16_t port) const {
+bool Policy::OperatorNames(const Address& address, std::optional<uint16_t> port) const {
   const auto names = [&](const std::shared_ptr<const Document>& document) {
     if (document == nullptr) return false;
     return std::any_of(document->rules.begin(), document->rules.end(), [&](const Rule& rule) {
       return rule.effect == Effect::kAllow && rule.network && rule.network->Contains(address) &&
-             rule.ports.Contains(port);
+             OnPort(rule, port);
     });
   };
   return std::any_of(layers_.begin(), layers_.end(), [&](const LayerPolicy& layer) {
@@ -171,7 +176,24 @@ bool Policy::OperatorNames(const Address& address, uint16_t port) const {
   });
 }
 
-Decision Policy::EvaluateAddress(const Address& address, uint16_t port, AddressClass kind) const {
+bool Policy::MayLeadToNetwork(std::string_view host, std::optional<uint16_t> port) const {
+  if (standard_.standard == nullptr || IsDnsOverHttpsHost(host)) return false;
+  const bool network = std::any_of(rules().begin(), rules().end(), [&](const Rule& rule) {
+    return rule.effect == Effect::kAllow && rule.network && OnPort(rule, port);
+  });
+  if (!network) return false;
+  Question question;
+  question.host = host;
+  question.port = port;
+  const Answer answer = Ask(*standard_.standard, question);
+  if (answer.kind != Answer::Kind::kDeny || answer.reason == Reason::kRuleDenies) return false;
+  return std::none_of(layers_.begin(), layers_.end(), [&](const LayerPolicy& layer) {
+    return layer.ceiling != nullptr && Ask(*layer.ceiling, question).reason == Reason::kRuleDenies;
+  });
+}
+
+Decision Policy::EvaluateAddress(const Address& address, std::optional<uint16_t> port,
+                                 AddressClass kind) const {
   Question question;
   question.address = &address;
   question.port = port;
@@ -183,6 +205,20 @@ Decision Policy::EvaluateAddress(const Address& address, uint16_t port, AddressC
       kind == AddressClass::kPublic || (MayBeGranted(kind) && OperatorNames(address, port));
   if (!open) return Deny(Reason::kAddressNotPublic);
   return out;
+}
+
+bool Policy::AddressesDecide(std::string_view host, uint16_t port) const {
+  const auto speaks = [&](const std::shared_ptr<const Document>& document) {
+    if (document == nullptr) return false;
+    return std::any_of(document->rules.begin(), document->rules.end(), [&](const Rule& rule) {
+      if (!rule.ports.Contains(port)) return false;
+      if (rule.effect == Effect::kDeny) return rule.network.has_value();
+      return !rule.resolves_to.empty() && rule.MatchesHost(host);
+    });
+  };
+  return std::any_of(layers_.begin(), layers_.end(), [&](const LayerPolicy& layer) {
+    return speaks(layer.ceiling) || speaks(layer.standard);
+  });
 }
 
 bool Policy::MayDial(std::string_view host, const Address& address, uint16_t port,

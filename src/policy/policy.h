@@ -16,6 +16,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -73,10 +74,18 @@ class Policy {
   // mattered. `target` is the request target's origin form.
   Decision EvaluateRequest(std::string_view host, uint16_t port, std::string_view method,
                            std::string_view target) const;
-  // May this address itself be dialled on this port? Only address rules and a default of allow say
-  // so; loopback, link-local, metadata, own, multicast and disguised addresses never are, and
-  // private ones only where the server's own policy names the range.
-  Decision EvaluateAddress(const Address& address, uint16_t port, AddressClass kind) const;
+  // May this address itself be dialled on this port (without one: on any)? Only address rules and a
+  // default of allow say so; loopback, link-local, metadata, own, multicast and disguised addresses
+  // never are, and private ones only where the server's own policy names the range.
+  Decision EvaluateAddress(const Address& address, std::optional<uint16_t> port,
+                           AddressClass kind) const;
+  // No rule allows the name (canonical), none denies it, and it may lead to a network that a rule
+  // allows on this port (without one: on any). Then what its addresses may, by EvaluateAddress, a
+  // connection to the name may, too.
+  bool MayLeadToNetwork(std::string_view host, std::optional<uint16_t> port) const;
+  // Whether rules say more about what the name leads to than that it is to be public: denied
+  // networks, resolves_to.
+  bool AddressesDecide(std::string_view host, uint16_t port) const;
   // May this address be dialled for a name (canonical) that is allowed already?
   bool MayDial(std::string_view host, const Address& address, uint16_t port,
                AddressClass kind) const;
@@ -93,7 +102,7 @@ class Policy {
 
  private:
   Decision Judge(const Question& question) const;
-  bool OperatorNames(const Address& address, uint16_t port) const;
+  bool OperatorNames(const Address& address, std::optional<uint16_t> port) const;
 
   std::vector<LayerPolicy> layers_;
   LayerPolicy standard_;  // the innermost default

@@ -193,6 +193,12 @@ inspect = true
   const shown = cove.cli(['policy', 'show', 'sandbox', 'policed']).stdout;
   assert.match(shown, /sandbox \(its default holds\)\n  default: default deny\n    allow pypi\.org:80,443/);
   assert.match(cove.cli(['policy', 'presets']).stdout, /^npm: /m);
+  // Where a network is allowed, what a name leads to is looked up and shown.
+  set(['sandbox', 'policed'], '# für Tests: сеть\nallow = ["198.51.100.0/24:443"] # é\n');
+  const led = JSON.parse(explain('policed', 'https://localhost').stdout);
+  assert.equal(led.allow, false);
+  assert.deepEqual(led.addresses.find((a) => a.address === '127.0.0.1'), { address: '127.0.0.1', kind: 'loopback', open: false });
+  assert.match(cove.cli(['policy', 'test', 'policed', 'localhost']).stdout, /leads to 127\.0\.0\.1 \(loopback\): closed/);
 });
 
 test('the audit is queried, exported, tailed and verified', async () => {

@@ -4,10 +4,10 @@
 // for the values.
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { closeSync, copyFileSync, mkdirSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs';
+import { closeSync, copyFileSync, mkdirSync, openSync, readFileSync, readSync, readdirSync, writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { Daytona } from '@daytona/sdk';
-import { Cove, dataDir, pids } from './lib/cove.mjs';
+import { Cove, dataDir, pids, until } from './lib/cove.mjs';
 import { World, enterWorld } from './lib/world.mjs';
 
 enterWorld(import.meta.url);
@@ -263,6 +263,19 @@ function* memoryOf(pid) {
   closeSync(fd);
 }
 
+// The files of a snapshot of the sandbox, which has a file by which the search is seen to look there.
+async function snapshotOf(id) {
+  const images = `/proc/${cove.runnerPid}/root${cove.data}/runner/images`;
+  const before = new Set(readdirSync(images));
+  await ok('echo kept-in-the-snapshot > /home/daytona/kept.txt');
+  assert.ok((await cove.api('POST', `/api/sandbox/${id}/snapshot`, { name: 'searched' })).status < 300);
+  await until('the snapshot is active', async () => (await cove.api('GET', '/api/snapshots/searched')).json.state === 'active', 30000);
+  const made = readdirSync(images).filter((name) => !before.has(name));
+  assert.equal(made.length, 1);
+  assert.match(execFileSync('grep', ['-rlaF', 'kept-in-the-snapshot', `${images}/${made[0]}`], { encoding: 'utf8' }), /kept\.txt$/m);
+  return `${images}/${made[0]}`;
+}
+
 test('the values are nowhere but in the front', async () => {
   await ok('(curl -sN https://api.test/ > /tmp/kept; exec sleep 60) > /dev/null 2>&1 &');
   const needles = [value, rotated, gitToken, Buffer.from(`git:${gitToken}`).toString('base64')].map((v) => Buffer.from(v));
@@ -284,7 +297,7 @@ test('the values are nowhere but in the front', async () => {
       } catch (e) { if (e.status === undefined) throw e; assert.ok(e.status === 1 || e.stdout === '', e.stdout); }
     }
   };
-  grep(cove.boxDir(box.id), `${dataDir}/front`, cove.logFile);
+  grep(cove.boxDir(box.id), `${dataDir}/front`, cove.logFile, await snapshotOf(box.id));
   const rows = (await cove.api('GET', `/api/audit?sandboxId=${box.id}&limit=500`)).text;
   assert.match(rows, /with secret api/);
   assert.ok(!found(Buffer.from(rows)));
