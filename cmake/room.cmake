@@ -62,12 +62,16 @@ function(cove_room)
   set(fuzzers ${all})
   list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cc$")
   if(fuzzers AND COVE_TESTS AND COVE_SANITIZE MATCHES "address")
-    # The short run begins with the committed corpus (tests/fuzz).
+    # Coverage guides the fuzzer; the short run begins with the committed corpus (tests/fuzz). These
+    # are what -fsanitize=fuzzer-no-link means, which the precompiled headers would not go with.
+    target_compile_options(cove_${R_NAME} PRIVATE
+      -fsanitize-coverage=inline-8bit-counters,indirect-calls,trace-cmp,pc-table)
     foreach(source ${fuzzers})
       get_filename_component(name ${source} NAME_WE)
       set(target cove_${R_NAME}_${name})
       add_executable(${target} ${source})
       target_link_libraries(${target} PRIVATE cove_${R_NAME})
+      target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
       target_link_options(${target} PRIVATE -fsanitize=fuzzer)
       add_test(NAME ${target}
         COMMAND ${CMAKE_SOURCE_DIR}/tests/fuzz/run.sh $<TARGET_FILE:${target}> ${R_NAME}_${name} 3)
