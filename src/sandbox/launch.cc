@@ -122,7 +122,8 @@ Result<void> Launch::MakeListener() {
 Result<void> Launch::MakeCgroups() {
   const std::string& id = spec_.id.value;
   const sys::CgroupTree& tree = kit_.cgroups;
-  if (!spares_.Take(id)) RETURN_IF_ERROR(tree.Create(id));
+  const bool taken = spec_.limits.cpu_millis != 0 && spares_.Take(id);
+  if (!taken) RETURN_IF_ERROR(tree.Create(id));
   RETURN_IF_ERROR(tree.SetLimits(id, CgroupPart::kToolbox, kToolboxLimits));
   RETURN_IF_ERROR(tree.SetLimits(id, CgroupPart::kWork, WorkLimits(spec_.limits)));
   ASSIGN_OR_RETURN(procs_, tree.OpenProcs(id, CgroupPart::kWork));
