@@ -145,7 +145,7 @@ Result<Sandbox> Sandboxes::Impl::Draft(const CreateRequest& request,
   Wanted wanted;
   wanted.memory_gib = s.resources.memory_gib;
   wanted.disk_gib = s.resources.disk_gib;
-  RETURN_IF_ERROR(Admit(wanted, PromisedNow(), settings_, machine));
+  RETURN_IF_ERROR(Admit(wanted, promises_.now(), settings_, machine));
   return s;
 }
 
