@@ -1,5 +1,9 @@
 #include "gateway/first_bytes.h"
 
+#include <algorithm>
+
+#include "base/text.h"
+
 namespace cove::gateway {
 namespace {
 
@@ -7,24 +11,33 @@ constexpr char kTlsHandshake = 22;
 constexpr size_t kMethodBytesMax = 24;
 constexpr size_t kUndecidedBytesMax = 64;  // a method, its space, and a few empty lines
 
+bool IsLower(char c) { return c >= 'a' && c <= 'z'; }
 bool IsMethodChar(char c) {
-  return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+  return (c >= 'A' && c <= 'Z') || IsLower(c) || (c >= '0' && c <= '9') || c == '-' || c == '_';
 }
 
 FirstBytes::Kind LooksLikeHttp(std::string_view bytes) {
   using Kind = FirstBytes::Kind;
-  // A client may send an empty line before its request (RFC 9112 section 2.2).
-  while (bytes.starts_with("\r\n")) bytes.remove_prefix(2);
-  if (bytes.empty() || bytes == "\r") return Kind::kNeedMore;
+  // Servers skip empty lines before a request (RFC 9112 section 2.2), whatever ends them; a client
+  // that sends nothing else is answered as one that speaks HTTP badly.
+  const size_t start = bytes.find_first_not_of("\r\n");
+  if (start == std::string_view::npos || start > kUndecidedBytesMax / 2) {
+    return bytes.size() > kUndecidedBytesMax / 2 ? Kind::kHttp : Kind::kNeedMore;
+  }
+  bytes.remove_prefix(start);
   size_t n = 0;
   while (n < bytes.size() && IsMethodChar(bytes[n])) ++n;
   if (n > kMethodBytesMax || (n < bytes.size() && (n == 0 || bytes[n] != ' '))) {
     return Kind::kOpaque;
   }
-  if (n == bytes.size()) return Kind::kNeedMore;
+  if (n == bytes.size()) {
+    // Methods are in capitals; what is not is another protocol, unless a request follows at once.
+    const bool lower = std::any_of(bytes.begin(), bytes.end(), IsLower);
+    return lower ? Kind::kOpaque : Kind::kNeedMore;
+  }
   const std::string_view method = bytes.substr(0, n);
   const std::string_view target = bytes.substr(n + 1);
-  if (method == "CONNECT") return Kind::kHttp;
+  if (EqualsIgnoreCase(method, "connect")) return Kind::kHttp;
   constexpr std::string_view kAbsolute = "http";
   if (target.starts_with('/') || target.starts_with('*') || target.starts_with(kAbsolute)) {
     return Kind::kHttp;

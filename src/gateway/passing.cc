@@ -35,8 +35,13 @@ struct SettleTunnel {
   co_return false;
 }
 
-Reason JudgeLate(const FirstBytes& first, const std::optional<std::string>& stand_in) {
-  if (first.kind() == FirstBytes::Kind::kTls) return ReadHelloName(first.hello(), stand_in).reason;
+// What it says after it was let through because it said nothing.
+Reason JudgeLate(const Incoming& in, const FirstBytes& first) {
+  if (first.kind() == FirstBytes::Kind::kTls) {
+    const HelloName name = ReadHelloName(first.hello(), in.stand_in);
+    if (!in.by_number) return name.reason;
+    return JudgeNameByNumber(in, name);
+  }
   // HTTP is judged request by request, for which it is too late here: the client tries again.
   return first.kind() == FirstBytes::Kind::kOpaque ? Reason::kAllowed : Reason::kHelloTimeout;
 }
@@ -44,7 +49,7 @@ Reason JudgeLate(const FirstBytes& first, const std::optional<std::string>& stan
 [[gnu::noinline]] Task<void> PumpUndecided(Incoming& in, Ledger& ledger, net::ByteStream& server,
                                            StillAllowed still_allowed) {
   UndecidedClient guarded(*in.socket,
-                          [&in](const FirstBytes& first) { return JudgeLate(first, in.stand_in); });
+                          [&in](const FirstBytes& first) { return JudgeLate(in, first); });
   StreamTunnel tunnel(guarded, server);
   const auto stream = std::move(in.socket);  // RunTunnel decides how it ends
   const SettleTunnel settle{ledger, tunnel};
@@ -59,10 +64,16 @@ Reason JudgeLate(const FirstBytes& first, const std::optional<std::string>& stan
     co_return;
   }
   ledger.set_address(dialled.address);
-  // A client that has said nothing yet (stand-in, opaque) is listened to once more; an address
-  // rule asks for no name.
+  // Judged while it was dialled by what held before.
+  if (!still_allowed()) {
+    ledger.set_outcome(Reason::kRevoked);
+    dialled.stream->MarkAborted();
+    co_return;
+  }
+  // A client that has said nothing yet is listened to once more where a name could matter.
   in.socket->set_read_timeout({});
-  if (in.first->bytes().empty() && in.stand_in) {
+  const bool by_name = !in.by_number || in.policy->DeniesNames(in.port());
+  if (in.first->bytes().empty() && by_name) {
     co_await PumpUndecided(in, ledger, *dialled.stream, std::move(still_allowed));
     co_return;
   }
@@ -76,12 +87,43 @@ Reason JudgeLate(const FirstBytes& first, const std::optional<std::string>& stan
   co_await RunTunnel(in.box, **tunnel, ledger, std::move(still_allowed));
 }
 
-// Address rules allow each of these; `host` is for the audit.
-[[gnu::noinline]] Task<void> PassToOneOf(Incoming& in, std::string host, policy::Decision decision,
-                                         std::vector<net::SocketAddress> addresses) {
+}  // namespace
+
+Reason JudgeNameByNumber(const Incoming& in, const HelloName& name) {
+  if (name.reason == Reason::kNoName) return Reason::kAllowed;
+  if (name.reason != Reason::kAllowed) return name.reason;
+  return in.policy->DeniesName(name.host, in.port()) ? Reason::kRuleDenies : Reason::kAllowed;
+}
+
+Task<void> PassToName(Incoming& in, std::string channel, std::string host,
+                      policy::Decision decision) {
   Ledger ledger(*in.box.deps.audit);
-  if (!co_await in.Open(ledger, "tcp", std::move(host), std::move(decision))) co_return;
-  Dialled dialled = co_await DialAddresses(in.box, std::move(addresses));
+  if (!co_await in.Open(ledger, std::move(channel), host, std::move(decision))) co_return;
+  const auto policy = in.box.Policy();
+  if (policy == nullptr || !policy->EvaluateTunnel(host, in.port()).allow) {
+    ledger.set_outcome(Reason::kRevoked);
+    co_return;
+  }
+  Dialled dialled = co_await DialName(in.box, policy, host, in.port());
+  const auto address = policy::Address::Parse(dialled.address);
+  const auto still_allowed = [&in, host = std::move(host), address] {
+    const auto now = in.box.Policy();
+    const auto local = in.box.deps.local_networks();
+    if (now == nullptr || !local || !address) return false;
+    return now->EvaluateTunnel(host, in.port()).allow &&
+           now->MayDial(host, *address, in.port(), policy::Classify(*address, *local));
+  };
+  co_await Pump(in, ledger, std::move(dialled), still_allowed);
+}
+
+Task<void> PassToAddress(Incoming& in) {
+  Ledger ledger(*in.box.deps.audit);
+  if (!co_await in.Open(ledger, "tcp", in.looked_up, *in.by_number)) co_return;
+  if (in.addresses.empty()) {
+    const auto one = net::SocketAddress::FromIp(in.destination.address.ToString(), in.port());
+    if (one) in.addresses.push_back(*one);
+  }
+  Dialled dialled = co_await DialAddresses(in.box, std::move(in.addresses));
   if (const auto address = policy::Address::Parse(dialled.address)) {
     in.destination.address = *address;
   }
@@ -95,26 +137,6 @@ Reason JudgeLate(const FirstBytes& first, const std::optional<std::string>& stan
   co_await Pump(in, ledger, std::move(dialled), still_allowed);
 }
 
-}  // namespace
-
-Task<void> PassToName(Incoming& in, std::string channel, std::string host,
-                      policy::Decision decision) {
-  Ledger ledger(*in.box.deps.audit);
-  if (!co_await in.Open(ledger, std::move(channel), host, std::move(decision))) co_return;
-  Dialled dialled = co_await DialName(in.box, in.policy, host, in.port());
-  const auto still_allowed = [&in, host = std::move(host)] {
-    const auto policy = in.box.Policy();
-    return policy != nullptr && policy->EvaluateTunnel(host, in.port()).allow;
-  };
-  co_await Pump(in, ledger, std::move(dialled), still_allowed);
-}
-
-Task<void> PassToAddress(Incoming& in, policy::Decision decision) {
-  const auto address = net::SocketAddress::FromIp(in.destination.address.ToString(), in.port());
-  if (!address) co_return;
-  co_await PassToOneOf(in, "", std::move(decision), std::vector<net::SocketAddress>(1, *address));
-}
-
 Task<bool> LeadsToNetwork(Incoming& in) {
   if (in.turned_away != Reason::kAllowed || !in.stand_in) co_return false;
   if (in.stand_in == kModelHost || in.stand_in == kProxyHost) co_return false;
@@ -123,14 +145,6 @@ Task<bool> LeadsToNetwork(Incoming& in) {
     in.by_network = co_await JudgeByNetwork(in.box, in.policy, *in.stand_in, in.port());
   }
   co_return in.by_network->decision.allow;
-}
-
-Task<void> PassToNetwork(Incoming& in) {
-  ByNetwork found = *std::move(in.by_network);
-  in.by_network.reset();
-  // From here on it is a connection by number, which says no name.
-  std::string host = *std::exchange(in.stand_in, std::nullopt);
-  co_await PassToOneOf(in, std::move(host), std::move(found.decision), std::move(found.addresses));
 }
 
 }  // namespace cove::gateway

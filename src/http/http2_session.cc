@@ -13,6 +13,7 @@ constexpr size_t kWriteBytes = 64 * 1024;  // given to the stream at once
 constexpr size_t kFieldOverhead = 32;      // RFC 9113 section 6.5.2
 constexpr size_t kBombFactor = 4;  // a head so far over its limit is an attack, not a mistake
 constexpr int kInterimMax = 16;
+constexpr size_t kFieldsMax = 256;          // as for HTTP/1
 constexpr Duration kFarewell = seconds(2);  // for the last words to a peer that may not read
 
 std::string_view View(const uint8_t* data, size_t size) {
@@ -215,7 +216,7 @@ void Http2Session::CloseAll() {
 
 int Http2Session::AddField(Http2Stream& stream, std::string_view name, std::string_view value) {
   stream.head_bytes += name.size() + value.size() + kFieldOverhead;
-  if (stream.head_bytes > limits_.head_bytes_max) {
+  if (stream.head_bytes > limits_.head_bytes_max || ++stream.head_fields > kFieldsMax) {
     stream.head_too_large = true;
     return stream.head_bytes > kBombFactor * limits_.head_bytes_max ? NGHTTP2_ERR_CALLBACK_FAILURE
                                                                     : 0;

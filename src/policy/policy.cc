@@ -176,6 +176,34 @@ bool Policy::OperatorNames(const Address& address, std::optional<uint16_t> port)
   });
 }
 
+bool Policy::DeniesName(std::string_view host, uint16_t port) const {
+  const auto denies = [&](const std::shared_ptr<const Document>& document) {
+    if (document == nullptr) return false;
+    return std::any_of(document->rules.begin(), document->rules.end(), [&](const Rule& rule) {
+      return rule.effect == Effect::kDeny && !rule.network && rule.ports.Contains(port) &&
+             rule.MatchesHost(host);
+    });
+  };
+  return IsDnsOverHttpsHost(host) || AnyDocument(denies);
+}
+
+bool Policy::DeniesNames(uint16_t port) const {
+  return AnyDocument([&](const std::shared_ptr<const Document>& document) {
+    if (document == nullptr) return false;
+    return document->standard == Effect::kAllow ||
+           std::any_of(document->rules.begin(), document->rules.end(), [&](const Rule& rule) {
+             return rule.effect == Effect::kDeny && !rule.network && rule.ports.Contains(port);
+           });
+  });
+}
+
+bool Policy::AnyDocument(
+    const std::function<bool(const std::shared_ptr<const Document>&)>& holds) const {
+  if (holds(standard_.standard)) return true;
+  return std::any_of(layers_.begin(), layers_.end(),
+                     [&](const LayerPolicy& layer) { return holds(layer.ceiling); });
+}
+
 bool Policy::MayLeadToNetwork(std::string_view host, std::optional<uint16_t> port) const {
   if (standard_.standard == nullptr || IsDnsOverHttpsHost(host)) return false;
   const bool network = std::any_of(rules().begin(), rules().end(), [&](const Rule& rule) {

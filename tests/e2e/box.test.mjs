@@ -388,7 +388,8 @@ test('30 the version: --codex-version, CODEX_VERSION, the tag, npm for "latest"'
   const npm = (text) => bed.put(join(fakes, 'npm'), `#!/bin/sh\n${text}\n`, 0o755);
   const PATH = `${fakes}:${process.env.PATH}`;
   const go = (args, env) => bed.run([...args, '--', '--version'], { cwd: bed.project(), env: { PATH, ...env } });
-  npm('echo 0.169.0');
+  // Not in the project, where the agent could tell it what to ask of whom.
+  npm('[ "$PWD" = / ] || exit 1; echo 0.169.0');
   assert.equal((await go(['--codex-version', '0.169.0'], { CODEX_VERSION: '!', CODEX_DOCKER_IMAGE: 'codex-sandbox:!' })).status, 0);
   assert.equal((await go([], { CODEX_VERSION: '0.169.0', CODEX_DOCKER_IMAGE: 'codex-sandbox:!' })).status, 0);
   assert.equal((await go(['--codex-version', 'latest'])).status, 0);
@@ -475,11 +476,19 @@ test('36 the domains of OpenAI are always allowed, lists only add', async () => 
 });
 test('37 the lists are merged in order, none twice, and their sources are told', async () => {
   const dir = bed.project({ '.codex/.environment/allowed_domains.txt': '# mine\n\nregistry.example.org  b.example.org\nopenai.com\n' });
+  // The agent can write there: it counts as its owner approved it.
+  const list = join(dir, '.codex/.environment/allowed_domains.txt');
+  const unasked = await bed.run(['--', '--version'], { cwd: dir });
+  assert.equal(unasked.status, 1);
+  assert.match(unasked.stderr, /refusing to allow the domains that it lists: .*allowed_domains\.txt was never approved/);
+  assert.equal((await bed.run(['-y', '--', '--version'], { cwd: dir })).status, 0);
   const r = await bed.probe('grep -n . /etc/codex/allowed_domains.txt | tail -3 | tr "\\n" " " | sed s/^/list=/; echo', { cwd: dir, env: { OPENAI_ALLOWED_DOMAINS: 'b.example.org c.example.org' } });
   assert.equal(says(r, 'list').trim(), '7:registry.example.org 8:b.example.org 9:c.example.org');
   assert.match(r.stderr, /^\[sandbox\] Allowed domains from: defaults, allowed_domains\.txt, OPENAI_ALLOWED_DOMAINS$/m);
-  rmSync(join(dir, '.codex/.environment/allowed_domains.txt'));
-  symlinkSync('/etc/shadow', join(dir, '.codex/.environment/allowed_domains.txt'));
+  bed.put(list, 'registry.example.org b.example.org\nevil.example.org\n');
+  assert.match((await bed.run(['--', '--version'], { cwd: dir })).stderr, /allowed_domains\.txt has changed since it was approved/);
+  rmSync(list);
+  symlinkSync('/etc/shadow', list);
   const link = await bed.run(['--', '--version'], { cwd: dir });
   assert.match(link.stderr, /^Error: Unable to read allowed_domains\.txt/m);
 });
