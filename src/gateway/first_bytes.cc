@@ -1,9 +1,5 @@
 #include "gateway/first_bytes.h"
 
-#include <algorithm>
-
-#include "base/text.h"
-
 namespace cove::gateway {
 namespace {
 
@@ -11,9 +7,8 @@ constexpr char kTlsHandshake = 22;
 constexpr size_t kMethodBytesMax = 24;
 constexpr size_t kUndecidedBytesMax = 64;  // a method, its space, and a few empty lines
 
-bool IsLower(char c) { return c >= 'a' && c <= 'z'; }
 bool IsMethodChar(char c) {
-  return (c >= 'A' && c <= 'Z') || IsLower(c) || (c >= '0' && c <= '9') || c == '-' || c == '_';
+  return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
 }
 
 FirstBytes::Kind LooksLikeHttp(std::string_view bytes) {
@@ -30,14 +25,10 @@ FirstBytes::Kind LooksLikeHttp(std::string_view bytes) {
   if (n > kMethodBytesMax || (n < bytes.size() && (n == 0 || bytes[n] != ' '))) {
     return Kind::kOpaque;
   }
-  if (n == bytes.size()) {
-    // Methods are in capitals; what is not is another protocol, unless a request follows at once.
-    const bool lower = std::any_of(bytes.begin(), bytes.end(), IsLower);
-    return lower ? Kind::kOpaque : Kind::kNeedMore;
-  }
+  if (n == bytes.size()) return Kind::kNeedMore;
   const std::string_view method = bytes.substr(0, n);
   const std::string_view target = bytes.substr(n + 1);
-  if (EqualsIgnoreCase(method, "connect")) return Kind::kHttp;
+  if (method == "CONNECT") return Kind::kHttp;
   constexpr std::string_view kAbsolute = "http";
   if (target.starts_with('/') || target.starts_with('*') || target.starts_with(kAbsolute)) {
     return Kind::kHttp;

@@ -123,13 +123,20 @@ Task<void> HttpForward::Serve(net::StreamPtr client) {
   {
     async::TaskGroup group;
     group.Spawn(ServeAndTell(server, std::move(client), box_.id.value, &done));
+    // What is cut must not look whole: a body may end where its connection ends.
+    struct AbortUnlessDone {
+      HttpForward& forward;
+      async::Event& done;
+      ~AbortUnlessDone() {
+        if (!done.is_set() && forward.client_stream_ != nullptr) {
+          forward.client_stream_->MarkAborted();
+        }
+      }
+    } guard{*this, done};
     const Flows::Member member(box_.flows, done);
     while (!done.is_set()) {
       co_await done.Wait();
-      if (done.is_set() || !CutRevoked()) continue;
-      // What is cut must not look whole: a body may end where its connection ends.
-      if (client_stream_ != nullptr) client_stream_->MarkAborted();
-      break;
+      if (!done.is_set() && CutRevoked()) break;
     }
   }
   run_.reset();
