@@ -3,6 +3,8 @@
 #pragma once
 
 #include <optional>
+#include <set>
+#include <string>
 
 #include "async/task_group.h"
 #include "gateway/deps.h"
@@ -38,10 +40,11 @@ struct Box {
   RateLimit look_ups{10, 100};  // that only addresses decide
   size_t connections = 0;       // that are served
   size_t turned_away = 0;       // that are being told that they are one too many
-  size_t streams = 0;     // of HTTP/2, refused ones too: each holds a head and a body's window
-  size_t upstreams = 0;   // sockets of HTTP clients, idle ones too
-  size_t resolving = 0;   // names
-  async::Event resolved;  // notified when one of them is done
+  size_t streams = 0;    // of HTTP/2, refused ones too: each holds a head and a body's window
+  size_t upstreams = 0;  // sockets of HTTP clients, idle ones too
+  std::multiset<std::string> open_to;               // hosts of tunnels
+  size_t resolving = 0;                             // names
+  async::Event resolved;                            // notified when one of them is done
   std::optional<SandboxCertificates> certificates;  // none: TLS is not opened
 
   std::shared_ptr<const policy::Policy> Policy() const { return deps.policy(id); }

@@ -160,16 +160,20 @@ Result<std::vector<std::string>> CredentialUse::PutInto(http::Headers& headers,
   if (growth_left_ == 0) {
     return Error(Code::kTooLarge, "the placeholder of a secret stands too often in the request");
   }
-  if (used.empty()) AddOwn(out, used);
+  // What a rule promises stands there whatever the program brought; what the sandbox has gives way.
+  const bool brought = !used.empty();
+  std::vector<std::string> fields;
+  AddOwn(by_rule_, out, fields, used);
+  if (!brought) AddOwn(added_, out, fields, used);
   // What comes back has to be readable here.
   out.Set("Accept-Encoding", "identity");
   headers = std::move(out);
   return used;
 }
 
-void CredentialUse::AddOwn(http::Headers& headers, std::vector<std::string>& used) const {
-  std::vector<std::string> fields;
-  for (const CredentialPtr& one : added_) {
+void CredentialUse::AddOwn(const std::vector<CredentialPtr>& list, http::Headers& headers,
+                           std::vector<std::string>& fields, std::vector<std::string>& used) {
+  for (const CredentialPtr& one : list) {
     const std::string field = ToLower(FieldName(one->header));
     if (!codec::IsHttpFieldValue(one->value)) continue;
     if (std::find(fields.begin(), fields.end(), field) != fields.end()) continue;
@@ -201,7 +205,7 @@ std::vector<Replacement> CredentialUse::InBody(const http::Headers& headers) con
 // Each in the forms that it was sent in.
 std::vector<Replacement> CredentialUse::InAnswer() const {
   std::vector<Replacement> out = encoded_;
-  for (const auto* list : {&placed_, &added_}) {
+  for (const auto* list : {&placed_, &by_rule_, &added_}) {
     for (const CredentialPtr& one : *list) {
       if (one->value.size() < kEchoBytesMin) continue;
       std::vector<std::string> forms;
@@ -258,9 +262,9 @@ Result<CredentialUse> Credentials::For(const CredentialQuestion& asked) const {
   if (asked.by_rule != nullptr) {
     for (const std::string& name : *asked.by_rule) {
       const auto it = vault_->find(name);
-      if (it != vault_->end() && IsFor(*it->second, question)) out.added_.push_back(it->second);
+      if (it != vault_->end() && IsFor(*it->second, question)) out.by_rule_.push_back(it->second);
     }
-    if (!asked.by_rule->empty() && out.added_.empty()) {
+    if (!asked.by_rule->empty() && out.by_rule_.empty()) {
       return Error(Code::kDenied, "no secret that the rule names is for this request");
     }
   }

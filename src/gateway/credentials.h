@@ -60,7 +60,7 @@ class CredentialUse {
  public:
   // Placeholders make a message longer by at most this: they are short, values need not be.
   static constexpr size_t kGrowthMax = 256 * 1024;
-  bool empty() const { return placed_.empty() && added_.empty(); }
+  bool empty() const { return placed_.empty() && by_rule_.empty() && added_.empty(); }
   // Changes the head of the request that is sent on. Gives the names of the secrets that are in it
   // now, each once: for the audit.
   // kTooLarge: placeholders stand in it so often that it would be over kGrowthMax longer.
@@ -73,10 +73,12 @@ class CredentialUse {
 
  private:
   friend class Credentials;
-  void AddOwn(http::Headers& headers, std::vector<std::string>& used) const;
+  static void AddOwn(const std::vector<CredentialPtr>& list, http::Headers& headers,
+                     std::vector<std::string>& fields, std::vector<std::string>& used);
   bool PutIntoField(const Credential& credential, std::string& value);
-  std::vector<CredentialPtr> placed_;  // where their placeholder stands
-  std::vector<CredentialPtr> added_;   // by themselves, in order of precedence
+  std::vector<CredentialPtr> placed_;   // where their placeholder stands
+  std::vector<CredentialPtr> by_rule_;  // by themselves, always
+  std::vector<CredentialPtr> added_;    // by themselves, where no placeholder stands
   // Pairs of Basic with a value in them, and what they replaced.
   std::vector<Replacement> encoded_;
   size_t growth_left_ = kGrowthMax;

@@ -266,7 +266,11 @@ void HttpForward::FindSecrets(const http::RequestHead& request, Verdict& verdict
   question.by_rule = &by_rule;
   auto found = credentials == nullptr ? Error(Code::kDenied, "the sandbox has no secrets")
                                       : credentials->For(question);
-  if (found) {
+  // TRACE is answered with the very request.
+  if (found && !found->empty() && request.method == "TRACE") {
+    verdict.decision.allow = false;
+    verdict.decision.reason = Reason::kMethodNotSupported;
+  } else if (found) {
     verdict.secrets = *std::move(found);
     // Each use of a secret is a record of its own.
     verdict.decision.by_request |= !verdict.secrets.empty();

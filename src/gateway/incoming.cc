@@ -52,6 +52,10 @@ void Incoming::FindStandIn() {
 }
 
 Decision Incoming::JudgeAddress() const {
+  // Nothing in the stand-ins' range is meant by its number: its name was forgotten.
+  if (StandIns::InRange(destination.address)) {
+    return {false, Reason::kNoName, {}, policy::Layer::kNone};
+  }
   const auto local = box.deps.local_networks();
   if (!local) return {false, Reason::kAddressNotPublic, {}, policy::Layer::kNone};
   const auto kind = policy::Classify(destination.address, *local);

@@ -1,13 +1,25 @@
 #include "gateway/passing.h"
 
 #include "gateway/dialer.h"
-#include "gateway/hello_name.h"
+#include "gateway/second_hello.h"
 #include "gateway/socket_tunnel.h"
 
 namespace cove::gateway {
 namespace {
 
 using policy::Reason;
+
+// The box knows whom a tunnel goes to for as long as it is there.
+class OpenTo {
+ public:
+  OpenTo(Box& box, const std::string& host) : box_(box), at_(box.open_to.insert(host)) {}
+  ~OpenTo() { box_.open_to.erase(at_); }
+  OpenTo(const OpenTo&) = delete;
+
+ private:
+  Box& box_;
+  std::multiset<std::string>::iterator at_;
+};
 
 struct SettleTunnel {
   Ledger& ledger;
@@ -57,8 +69,15 @@ Reason JudgeLate(const Incoming& in, const FirstBytes& first) {
   if (guarded.verdict() != Reason::kAllowed) ledger.set_outcome(guarded.verdict());
 }
 
+Reason JudgeSecond(const Incoming& in, const std::string& host, const HelloName& name) {
+  if (in.by_number) return JudgeNameByNumber(in, name);
+  if (name.reason != Reason::kAllowed) return name.reason;
+  return name.host == host ? Reason::kAllowed : Reason::kNameMismatch;
+}
+
+// `host` outlives it.
 [[gnu::noinline]] Task<void> Pump(Incoming& in, Ledger& ledger, Dialled dialled,
-                                  StillAllowed still_allowed) {
+                                  const std::string& host, StillAllowed still_allowed) {
   if (dialled.stream == nullptr) {
     ledger.set_outcome(dialled.reason, dialled.detail);
     co_return;
@@ -77,7 +96,18 @@ Reason JudgeLate(const Incoming& in, const FirstBytes& first) {
     co_await PumpUndecided(in, ledger, *dialled.stream, std::move(still_allowed));
     co_return;
   }
+  const bool tls = in.first->kind() == FirstBytes::Kind::kTls;
   if (!co_await SendAhead(in, ledger, *dialled.stream)) co_return;
+  if (tls && by_name) {
+    const Reason second = co_await PassSecondHello(
+        in, *dialled.stream, ledger,
+        [&in, &host](const HelloName& name) { return JudgeSecond(in, host, name); });
+    if (second != Reason::kAllowed) {
+      ledger.set_outcome(second, "after the first hello");
+      dialled.stream->MarkAborted();
+      co_return;
+    }
+  }
   auto tunnel = SocketTunnel::Make(std::move(in.socket), std::move(dialled.stream));
   if (!tunnel) {
     ledger.set_outcome(Reason::kLimit, tunnel.error().message());
@@ -104,16 +134,17 @@ Task<void> PassToName(Incoming& in, std::string channel, std::string host,
     ledger.set_outcome(Reason::kRevoked);
     co_return;
   }
+  const OpenTo open(in.box, host);
   Dialled dialled = co_await DialName(in.box, policy, host, in.port());
   const auto address = policy::Address::Parse(dialled.address);
-  const auto still_allowed = [&in, host = std::move(host), address] {
+  const auto still_allowed = [&in, &host, address] {
     const auto now = in.box.Policy();
     const auto local = in.box.deps.local_networks();
     if (now == nullptr || !local || !address) return false;
     return now->EvaluateTunnel(host, in.port()).allow &&
            now->MayDial(host, *address, in.port(), policy::Classify(*address, *local));
   };
-  co_await Pump(in, ledger, std::move(dialled), still_allowed);
+  co_await Pump(in, ledger, std::move(dialled), host, still_allowed);
 }
 
 Task<void> PassToAddress(Incoming& in) {
@@ -123,6 +154,7 @@ Task<void> PassToAddress(Incoming& in) {
     const auto one = net::SocketAddress::FromIp(in.destination.address.ToString(), in.port());
     if (one) in.addresses.push_back(*one);
   }
+  const OpenTo open(in.box, in.looked_up);
   Dialled dialled = co_await DialAddresses(in.box, std::move(in.addresses));
   if (const auto address = policy::Address::Parse(dialled.address)) {
     in.destination.address = *address;
@@ -134,7 +166,7 @@ Task<void> PassToAddress(Incoming& in) {
     const auto kind = policy::Classify(in.destination.address, *local);
     return policy->EvaluateAddress(in.destination.address, in.port(), kind).allow;
   };
-  co_await Pump(in, ledger, std::move(dialled), still_allowed);
+  co_await Pump(in, ledger, std::move(dialled), in.looked_up, still_allowed);
 }
 
 Task<bool> LeadsToNetwork(Incoming& in) {

@@ -166,6 +166,14 @@ TEST_F(SecretRequestsTest, APairOfBasicThatTheSandboxMadeIsHiddenInAnswers) {
   EXPECT_THAT(answer, Not(HasSubstr(pair(kValue))));
 }
 
+TEST_F(SecretRequestsTest, ATraceWithASecretIsRefused) {
+  Start();
+  const std::string answer = Send("allowed.test", Request("TRACE /", "allowed.test", kBearer));
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 403 "));
+  EXPECT_THAT(answer, HasSubstr("method_not_supported"));
+  EXPECT_EQ(seen_.method, "");
+}
+
 TEST_F(SecretRequestsTest, AnotherHostIsNotOpenedAndGetsThePlaceholder) {
   SetDocument("allow=[\"allowed.test\"]\n[[rule]]\nallow=\"second.test\"\ninspect=true\n");
   Start();
@@ -225,6 +233,14 @@ TEST_F(SecretRequestsTest, ARuleAddsASecretThatTheSandboxDoesNotHave) {
   Send("allowed.test", Request("GET /repo.git", "allowed.test"));
   EXPECT_EQ(seen_.headers.Get("authorization"),
             "Basic " + codec::EncodeBase64(std::string("git:") + kValue));
+  // Whatever else the program brings, its own placeholder in some other place too.
+  Give("basic git", {"api"});
+  Send("allowed.test",
+       Request("GET /repo.git", "allowed.test",
+               std::string("Authorization: Bearer theirs\r\nX-Any: ") + kPlaceholder + "\r\n"));
+  EXPECT_EQ(seen_.headers.Get("authorization"),
+            "Basic " + codec::EncodeBase64(std::string("git:") + kValue));
+  Give("basic git", {});
   // The secret itself is not for the other host, whatever the rule says.
   seen_ = {};
   const std::string answer = Send("second.test", Request("GET /", "second.test"));

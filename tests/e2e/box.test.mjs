@@ -523,16 +523,22 @@ test('41 acl mode: names, not addresses; private answers are dropped, ALLOW_PRIV
   const ask = (env) => bed.probe(web('http://private.example.org/acl') + web('https://registry.example.org/acl'), { cwd: dir, args: ['--firewall', 'acl'], env: { OPENAI_ALLOWED_DOMAINS: 'private.example.org registry.example.org', PROXY_IP_V4: '192.0.2.1', ...env } });
   const r = await ask({});
   assert.match(r.stdout, /^https registry\.example\.org$/m);
-  const audits = readdirSync(join(bed.base, 'audit')).sort();
-  const log = readdirSync(join(bed.base, 'audit', audits.at(-1))).map((f) => readFileSync(join(bed.base, 'audit', audits.at(-1), f), 'utf8')).join('');
-  assert.match(log, /private\.example\.org/, 'what was refused is on record');
+  assert.doesNotMatch(r.stdout, /^https? private\.example\.org/m);
+  const last = () => {
+    const dir = join(bed.base, 'audit', readdirSync(join(bed.base, 'audit')).sort().at(-1));
+    return readdirSync(dir).map((f) => readFileSync(join(dir, f), 'utf8')).join('').split('\n').filter((line) => line.includes('private.example.org'));
+  };
+  assert.ok(last().some((line) => line.includes('"address_not_public"')), 'what was refused is on record');
   const kept = await ask({ ALLOW_PRIVATE_DNS: '1' });
-  assert.doesNotMatch(kept.stdout, /not permitted|denied/i);
+  assert.doesNotMatch(kept.stdout, /not permitted|denied|egress_denied/i);
+  assert.ok(last().length > 0 && !last().some((line) => line.includes('"address_not_public"')), 'with it the address is dialled');
 });
 test('42 fail closed and at once: TCP is reset, UDP and ICMP go nowhere, IPv6 too', async () => {
   const r = await bed.probe('s=$(date +%s%N); ' + web(`https://${OUTSIDE}/`) + web('https://[2001:4860:4860::8888]/') + 'echo took=$(( ($(date +%s%N) - s) / 1000000 )); ' +
     'timeout 3 bash -c "echo x > /dev/udp/9.9.9.10/9999; echo y > /dev/udp/9.9.9.10/53"; ip -o link 2>/dev/null | grep -vc " lo:" | sed s/^/cards=/; ping -c1 -W1 9.9.9.10 >/dev/null 2>&1 || echo ping=no');
   assert.ok(Number(says(r, 'took')) < 4000, r.stdout);
+  assert.equal(r.stdout.match(/curl: \((7|35|56)\)/g)?.length, 2, r.stdout);
+  assert.equal(says(r, 'cards'), '0', 'no card but loopback');
   assert.equal(says(r, 'ping'), 'no');
   assert.ok(!bed.outside().some((e) => e.kind === 'dns' && e.name === ''), 'no datagram came out');
 });
