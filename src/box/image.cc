@@ -59,8 +59,10 @@ std::string HostState() {
 }
 
 Result<std::string> LatestVersion() {
+  // Not where we are: npm would take its settings from an .npmrc there, which the agent may write,
+  // and put our environment into what it asks.
   FILE* npm = popen(
-      "command -v npm >/dev/null || exit 127; "
+      "cd / && command -v npm >/dev/null || exit 127; "
       "npm view @openai/codex version 2>/dev/null",
       "r");
   if (npm == nullptr) return Error::FromErrno("run npm");

@@ -4,8 +4,10 @@
 
 #include <cstdio>
 #include <ctime>
+#include <filesystem>
 
 #include "box/hook.h"
+#include "box/pins.h"
 #include "box/settings.h"
 #include "json/toml.h"
 
@@ -29,20 +31,41 @@ Result<void> AskForOutside(const Places& places, const Consent& consent) {
   return Ok();
 }
 
-Result<Domains> ReadDomains(const World& world, const Homes& homes, const Tree& project) {
+// What lies where the agent can write counts only as it was approved.
+Result<void> Approve(const Prepared& p, const Consent& consent, const std::string& named,
+                     const std::string& text, const std::string& use) {
+  std::error_code error;
+  const std::string path = std::filesystem::weakly_canonical(named, error).string();
+  if (error) return Error(Code::kInvalid, named + ": " + error.message());
+  const bool open_to_agent = IsWithin(path, p.places.project.path()) ||
+                             IsWithin(path, p.homes.environment.path()) ||
+                             IsWithin(path, p.homes.sessions.path());
+  if (!open_to_agent) return Ok();
+  return AskUnlessPinned(p.base.hooks, {path, path, text, use}, consent);
+}
+
+Result<Domains> ReadDomains(const World& world, const Prepared& p, const Consent& consent) {
+  const Homes& homes = p.homes;
+  constexpr char kUse[] = "allow the domains that it lists";
   DomainSources from;
   from.environment = world.env("OPENAI_ALLOWED_DOMAINS");
   const std::string named = world.env("ALLOWED_DOMAINS_FILE");
   if (!named.empty()) {
-    auto text = ReadHostFile(Absolute(named, world), project);
+    const std::string path = Absolute(named, world);
+    auto text = ReadHostFile(path, p.places.project);
     if (!text) return std::move(text).error().Wrap("Unable to read " + named);
+    RETURN_IF_ERROR(Approve(p, consent, path, *text, kUse));
     from.file = *std::move(text);
   } else {
     auto text = homes.environment.Read("allowed_domains.txt");
     if (!text && text.error().sys_errno() != ENOENT) {
       return std::move(text).error().Wrap("Unable to read allowed_domains.txt");
     }
-    if (text) from.file = *std::move(text);
+    if (text) {
+      const std::string path = homes.environment.path() + "/allowed_domains.txt";
+      RETURN_IF_ERROR(Approve(p, consent, path, *text, kUse));
+      from.file = *std::move(text);
+    }
   }
   return MergeDomains(from);
 }
@@ -72,6 +95,13 @@ Result<void> ReadAuth(const Args& args, const World& world, Prepared& out) {
   }
   auto read = ReadCredentials(auth->text, time(nullptr));
   if (!read) return std::move(read).error().Wrap(auth->path);
+  // The agent could leave a login of its own there, and have all that follows told to its account.
+  const bool agents = IsWithin(auth->path, out.places.project.path()) ||
+                      IsWithin(auth->path, out.homes.environment.path());
+  if (agents && args.auth_file.empty() && !world.env("OPENAI_API_KEY").empty()) {
+    Warn("OPENAI_API_KEY is used instead of " + auth->path + ", where the agent can write.");
+    return Ok();
+  }
   out.auth_path = auth->path;
   out.credentials = *std::move(read);
   if (out.credentials->expired) {
@@ -131,7 +161,7 @@ Result<Prepared> Prepare(Args args, const World& world) {
   RETURN_IF_ERROR(ReadAuth(out.args, world, out));
   ASSIGN_OR_RETURN(out.hook,
                    FindHook(out.args, world, project, environment, out.base.hooks, consent));
-  ASSIGN_OR_RETURN(out.domains, ReadDomains(world, out.homes, project));
+  ASSIGN_OR_RETURN(out.domains, ReadDomains(world, out, consent));
   ASSIGN_OR_RETURN(out.reach, ReadReach(out.args, world, out.domains));
   Say("Allowed domains from: " + out.domains.sources);
   out.no_proxy = world.env("NO_PROXY");
@@ -147,6 +177,8 @@ Result<Prepared> Prepare(Args args, const World& world) {
   if (!out.operators_file.empty()) {
     out.operators_file = Absolute(out.operators_file, world);
     ASSIGN_OR_RETURN(out.operators, ReadHostFile(out.operators_file, project));
+    RETURN_IF_ERROR(Approve(out, consent, out.operators_file, out.operators,
+                            "start the box's server with that configuration"));
   }
   std::string warning;
   ASSIGN_OR_RETURN(out.image, WishedImage(out.args, world, out.base.path, &warning));

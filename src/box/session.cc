@@ -232,6 +232,9 @@ Task<void> Sweep(const BaseDir* base) {
       ServerOptions options;
       options.data = base->path + "/run/" + left.id + "/data";
       options.log = base->path + "/run/" + left.id + "/server.log";
+      // By its own rules for as long as it still runs.
+      const std::string config = base->path + "/run/" + left.id + "/cove.toml";
+      if (access(config.c_str(), R_OK) == 0) options.config = config;
       auto server = co_await PrivateServer::Start(std::move(options));
       if (server) (void)co_await server->Stop();
     }

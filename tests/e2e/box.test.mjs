@@ -388,7 +388,8 @@ test('30 the version: --codex-version, CODEX_VERSION, the tag, npm for "latest"'
   const npm = (text) => bed.put(join(fakes, 'npm'), `#!/bin/sh\n${text}\n`, 0o755);
   const PATH = `${fakes}:${process.env.PATH}`;
   const go = (args, env) => bed.run([...args, '--', '--version'], { cwd: bed.project(), env: { PATH, ...env } });
-  npm('echo 0.169.0');
+  // Not in the project, where the agent could tell it what to ask of whom.
+  npm('[ "$PWD" = / ] || exit 1; echo 0.169.0');
   assert.equal((await go(['--codex-version', '0.169.0'], { CODEX_VERSION: '!', CODEX_DOCKER_IMAGE: 'codex-sandbox:!' })).status, 0);
   assert.equal((await go([], { CODEX_VERSION: '0.169.0', CODEX_DOCKER_IMAGE: 'codex-sandbox:!' })).status, 0);
   assert.equal((await go(['--codex-version', 'latest'])).status, 0);
@@ -475,11 +476,19 @@ test('36 the domains of OpenAI are always allowed, lists only add', async () => 
 });
 test('37 the lists are merged in order, none twice, and their sources are told', async () => {
   const dir = bed.project({ '.codex/.environment/allowed_domains.txt': '# mine\n\nregistry.example.org  b.example.org\nopenai.com\n' });
+  // The agent can write there: it counts as its owner approved it.
+  const list = join(dir, '.codex/.environment/allowed_domains.txt');
+  const unasked = await bed.run(['--', '--version'], { cwd: dir });
+  assert.equal(unasked.status, 1);
+  assert.match(unasked.stderr, /refusing to allow the domains that it lists: .*allowed_domains\.txt was never approved/);
+  assert.equal((await bed.run(['-y', '--', '--version'], { cwd: dir })).status, 0);
   const r = await bed.probe('grep -n . /etc/codex/allowed_domains.txt | tail -3 | tr "\\n" " " | sed s/^/list=/; echo', { cwd: dir, env: { OPENAI_ALLOWED_DOMAINS: 'b.example.org c.example.org' } });
   assert.equal(says(r, 'list').trim(), '7:registry.example.org 8:b.example.org 9:c.example.org');
   assert.match(r.stderr, /^\[sandbox\] Allowed domains from: defaults, allowed_domains\.txt, OPENAI_ALLOWED_DOMAINS$/m);
-  rmSync(join(dir, '.codex/.environment/allowed_domains.txt'));
-  symlinkSync('/etc/shadow', join(dir, '.codex/.environment/allowed_domains.txt'));
+  bed.put(list, 'registry.example.org b.example.org\nevil.example.org\n');
+  assert.match((await bed.run(['--', '--version'], { cwd: dir })).stderr, /allowed_domains\.txt has changed since it was approved/);
+  rmSync(list);
+  symlinkSync('/etc/shadow', list);
   const link = await bed.run(['--', '--version'], { cwd: dir });
   assert.match(link.stderr, /^Error: Unable to read allowed_domains\.txt/m);
 });
@@ -514,16 +523,22 @@ test('41 acl mode: names, not addresses; private answers are dropped, ALLOW_PRIV
   const ask = (env) => bed.probe(web('http://private.example.org/acl') + web('https://registry.example.org/acl'), { cwd: dir, args: ['--firewall', 'acl'], env: { OPENAI_ALLOWED_DOMAINS: 'private.example.org registry.example.org', PROXY_IP_V4: '192.0.2.1', ...env } });
   const r = await ask({});
   assert.match(r.stdout, /^https registry\.example\.org$/m);
-  const audits = readdirSync(join(bed.base, 'audit')).sort();
-  const log = readdirSync(join(bed.base, 'audit', audits.at(-1))).map((f) => readFileSync(join(bed.base, 'audit', audits.at(-1), f), 'utf8')).join('');
-  assert.match(log, /private\.example\.org/, 'what was refused is on record');
+  assert.doesNotMatch(r.stdout, /^https? private\.example\.org/m);
+  const last = () => {
+    const dir = join(bed.base, 'audit', readdirSync(join(bed.base, 'audit')).sort().at(-1));
+    return readdirSync(dir).map((f) => readFileSync(join(dir, f), 'utf8')).join('').split('\n').filter((line) => line.includes('private.example.org'));
+  };
+  assert.ok(last().some((line) => line.includes('"address_not_public"')), 'what was refused is on record');
   const kept = await ask({ ALLOW_PRIVATE_DNS: '1' });
-  assert.doesNotMatch(kept.stdout, /not permitted|denied/i);
+  assert.doesNotMatch(kept.stdout, /not permitted|denied|egress_denied/i);
+  assert.ok(last().length > 0 && !last().some((line) => line.includes('"address_not_public"')), 'with it the address is dialled');
 });
 test('42 fail closed and at once: TCP is reset, UDP and ICMP go nowhere, IPv6 too', async () => {
   const r = await bed.probe('s=$(date +%s%N); ' + web(`https://${OUTSIDE}/`) + web('https://[2001:4860:4860::8888]/') + 'echo took=$(( ($(date +%s%N) - s) / 1000000 )); ' +
     'timeout 3 bash -c "echo x > /dev/udp/9.9.9.10/9999; echo y > /dev/udp/9.9.9.10/53"; ip -o link 2>/dev/null | grep -vc " lo:" | sed s/^/cards=/; ping -c1 -W1 9.9.9.10 >/dev/null 2>&1 || echo ping=no');
   assert.ok(Number(says(r, 'took')) < 4000, r.stdout);
+  assert.equal(r.stdout.match(/curl: \((7|35|56)\)/g)?.length, 2, r.stdout);
+  assert.equal(says(r, 'cards'), '0', 'no card but loopback');
   assert.equal(says(r, 'ping'), 'no');
   assert.ok(!bed.outside().some((e) => e.kind === 'dns' && e.name === ''), 'no datagram came out');
 });
