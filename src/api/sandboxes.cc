@@ -111,36 +111,11 @@ Task<Result<void>> Delete(Call& call) {
   co_return co_await ReplySandbox(call, sandbox);
 }
 
-// What holds for a template holds for what is made of its sandboxes: nobody leaves a ceiling by
-// taking a snapshot. Done first, so that no sandbox of the new one is ever without it.
-// True: the name has the policy because of this.
-Task<Result<bool>> InheritPolicy(Call& call, Sandbox sandbox, std::string snapshot) {
-  using Scope = control::PolicyKey::Scope;
-  PolicyBook* book = call.deps().policies;
-  if (book == nullptr) co_return false;
-  const auto policy = book->Find({Scope::kTemplate, sandbox.org, sandbox.snapshot});
-  control::PolicyKey key{Scope::kTemplate, sandbox.org, std::move(snapshot)};
-  if (!policy || book->Find(key)) co_return false;
-  CO_RETURN_IF_ERROR(co_await book->Put(std::move(key), *policy));
-  co_return true;
-}
-
 Task<Result<void>> TakeSnapshot(Call& call) {
   CO_ASSIGN_OR_RETURN(const json::Object body, co_await call.ReadJson());
   CO_ASSIGN_OR_RETURN(std::string name, RequiredText(body, "name"));
   CO_ASSIGN_OR_RETURN(const Sandbox found, FindSandbox(call));
-  // A name that is taken is refused before anything is written under it.
-  if (call.deps().sandboxes->GetSnapshot(found.org, name)) {
-    co_return Error(Code::kConflict, "a snapshot named '" + name +
-                                         "' exists already: choose another name or delete it");
-  }
-  CO_ASSIGN_OR_RETURN(const bool inherits, co_await InheritPolicy(call, found, name));
-  auto taken = co_await call.deps().sandboxes->TakeSnapshot(found.id, name);
-  if (!taken) {
-    const control::PolicyKey key{control::PolicyKey::Scope::kTemplate, found.org, name};
-    if (inherits) (void)co_await call.deps().policies->Remove(key);
-    co_return std::move(taken).error();
-  }
+  CO_RETURN_IF_ERROR(co_await call.deps().sandboxes->TakeSnapshot(found.id, std::move(name)));
   CO_ASSIGN_OR_RETURN(const Sandbox sandbox, FindSandbox(call));
   co_return co_await ReplySandbox(call, sandbox);
 }

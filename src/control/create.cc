@@ -105,6 +105,7 @@ Result<Sandbox> Sandboxes::Impl::Draft(const CreateRequest& request,
   s.org = request.org;
   s.name = request.name;  // empty: its id, once that is known
   s.snapshot = snapshot.name;
+  s.ancestors = snapshot.ancestors;
   s.image = snapshot.image;
   ASSIGN_OR_RETURN(s.profile, ProfileFor(request, snapshot));
   s.user = request.user.empty() ? "daytona" : request.user;
