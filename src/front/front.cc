@@ -121,6 +121,9 @@ int FrontMain(const std::vector<std::string>& args) {
   log::Configure("front", options->log_level.value_or(config->log_level));
   ::umask(0077);
   ::signal(SIGPIPE, SIG_IGN);
+  // A name is resolved as it was judged: no search domain of the machine is put behind it (see
+  // resolv.conf(5)).
+  ::setenv("LOCALDOMAIN", "", 1);
   if (auto confined = Confine(); !confined) return Fail(kExitFailed, confined.error());
 
   async::Loop loop;

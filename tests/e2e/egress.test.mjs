@@ -256,6 +256,13 @@ once('B15', 'rules that name more than they say: *.com, *.co.uk, *.test, github.
   await cove.remove(made.id);
 });
 
+once('C18', 'a name that nobody has, on a machine with a search domain', 'that name is asked for and no other; 502', async () => {
+  const made = await fresh({ domainAllowList: 'missing.example' });
+  const r = await cove.exec(made.id, "curl -s -o /dev/null -w '%{http_code}' http://missing.example/");
+  assert.equal(r.result.trim(), '502');
+  await cove.remove(made.id);
+});
+
 attack('C17', '10 000 DNS queries as fast as they go', 'limited, told once; a neighbour waits no longer', async ({ id, tag }, { wrap }) => {
   const flood = inside(id, `
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.connect(('10.0.0.2', 53)); s.setblocking(False)
@@ -473,6 +480,8 @@ test('nothing of the marker was ever outside; the canary heard nothing', async (
   assert.deepEqual(told.filter((l) => l.what.startsWith('canary')), []);
   assert.deepEqual(told.filter((l) => JSON.stringify(l).includes(marker)), []);
   assert.deepEqual(told.filter((l) => l.what === 'dns' && /(^|\.)evil\.test$/.test(l.name)), []);
+  assert.ok(told.some((l) => l.what === 'dns' && l.name === 'missing.example'), 'the name itself was asked for');
+  assert.deepEqual(told.filter((l) => l.what === 'dns' && l.name.startsWith('missing.example.')), []);
   const uplink = bed.lines('uplink.log');
   assert.deepEqual(uplink.filter((l) => l.what !== 'watched'), []);
   const watched = uplink.at(-1);

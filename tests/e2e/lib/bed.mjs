@@ -55,7 +55,7 @@ export class Bed {
     await this.python(this.inet.pid, ['serve', this.file('inet.log'), this.file('server.pem'), this.file('server.key')]);
     await this.python(this.router.pid, ['watch', this.file('uplink.log'), 'watched', ...markers]);
     // This mount namespace's own resolver configuration: the front asks the bed's DNS server.
-    writeFileSync(this.file('resolv.conf'), 'nameserver 203.0.113.53\noptions timeout:2 attempts:2\n', { mode: 0o644 });
+    writeFileSync(this.file('resolv.conf'), 'nameserver 203.0.113.53\nsearch pkgs.test\noptions timeout:2 attempts:2\n', { mode: 0o644 });
     execFileSync('mount', ['--bind', this.file('resolv.conf'), '/etc/resolv.conf']);
     this.decoys();
   }
