@@ -47,6 +47,8 @@ struct Deps {
   identity::Secrets* secrets = nullptr;
   async::ThreadPool* resolver_pool = nullptr;
   PolicyBook* policies = nullptr;
+  // Has the sandbox a secret for requests to there? Empty: none has.
+  std::function<bool(const control::Sandbox&, std::string_view host, uint16_t port)> has_secret;
   // Answers /ai/…: the model gateway for a caller outside. Empty: 501.
   std::function<Task<void>(http::Exchange&, identity::Caller)> models;
   audit::Log* audit = nullptr;

@@ -108,6 +108,8 @@ Task<Result<void>> Test(Call& call) {
   CO_ASSIGN_OR_RETURN(policy::Inquiry inquiry, policy::Inquiry::Parse(url));
   if (method && !method->empty()) inquiry.method = *method;
   CO_ASSIGN_OR_RETURN(const Sandbox sandbox, FindSandbox(call));
+  const auto& has_secret = call.deps().has_secret;
+  inquiry.has_secret = has_secret && has_secret(sandbox, inquiry.host, inquiry.port);
   const PolicyBook* book = call.deps().policies;
   CO_ASSIGN_OR_RETURN(const auto policy, book->PolicyFor(sandbox));
   const auto classify = [book](const policy::Address& a) { return book->Classify(a); };

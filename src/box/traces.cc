@@ -13,6 +13,7 @@ namespace {
 constexpr int kDepthMax = 6;
 constexpr size_t kEntriesMax = 4096;
 constexpr size_t kShown = 20;
+constexpr off_t kBytesRead = 256 * 1024;
 
 // Files, and directories with all that is in them.
 constexpr const char* kRunLater[] = {".git",
@@ -51,9 +52,9 @@ std::string Kind(const struct stat& st) {
   return S_ISREG(st.st_mode) ? "a file" : "something else";
 }
 
-// Of a file that is too big to read: its size and last change, which cannot be set from outside.
+// Of a file too big to be worth reading: its size and last change, which nobody can set.
 std::string Print(const Tree& tree, const std::string& name, const struct stat& st) {
-  if (S_ISREG(st.st_mode)) {
+  if (S_ISREG(st.st_mode) && st.st_size <= kBytesRead) {
     if (const auto text = tree.Read(name)) {
       image::Sha256 hash;
       hash.Update(*text);

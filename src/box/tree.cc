@@ -25,9 +25,11 @@ Result<std::string> ReadAll(int fd, const std::string& path) {
   if (static_cast<uint64_t>(st.st_size) > kFileBytesMax) {
     return Error(Code::kTooLarge, path + " is too big to be what it should be");
   }
-  std::string text(kFileBytesMax, '\0');
+  // One more than its size: the end is seen without another buffer, unless it grows meanwhile.
+  std::string text(std::min(static_cast<size_t>(st.st_size) + 1, kFileBytesMax), '\0');
   size_t have = 0;
-  while (have < text.size()) {
+  while (have < kFileBytesMax) {
+    if (have == text.size()) text.resize(std::min(2 * have, kFileBytesMax));
     const ssize_t n = read(fd, text.data() + have, text.size() - have);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return Error::FromErrno("read " + path);

@@ -4,6 +4,7 @@
 
 #include "gateway/ssh_agent.h"
 #include "log/log.h"
+#include "policy/host_name.h"
 #include "proto/ssh_agent.h"
 
 namespace cove::front {
@@ -38,6 +39,7 @@ Result<gateway::Credential> CredentialBook::Compile(const identity::SecretInfo& 
   for (const std::string& method : binding.methods) {
     if (!IsMethod(method)) return Error(Code::kInvalid, "methods are in capitals: \"GET\"");
   }
+  const policy::SharedList<policy::PathPattern> shared(std::move(paths));
   for (const std::string& host : binding.hosts) {
     auto rule = policy::ParseRule(host, policy::Layer::kNone);
     if (!rule) return std::move(rule).error().Wrap("hosts");
@@ -45,7 +47,7 @@ Result<gateway::Credential> CredentialBook::Compile(const identity::SecretInfo& 
       return Error(Code::kInvalid, "hosts: '" + host + "' is a network; a secret goes by name");
     }
     rule->methods = binding.methods;
-    rule->paths = paths;
+    rule->paths = shared;
     out.scope.rules.push_back(*std::move(rule));
   }
   return out;
@@ -99,6 +101,14 @@ void CredentialBook::Refresh(const OrgId& org) {
     if (box.org != org) continue;
     box.credentials = std::make_shared<gateway::Credentials>(VaultOf(org), box.attached);
   }
+}
+
+bool CredentialBook::HasFor(const control::Sandbox& sandbox, std::string_view host, uint16_t port) {
+  const auto name = policy::CanonicalHost(host);
+  if (!name) return false;
+  std::vector<std::string> attached;
+  for (const auto& [env, secret] : sandbox.secrets) attached.push_back(secret);
+  return gateway::Credentials(VaultOf(sandbox.org), std::move(attached)).Concern(*name, port);
 }
 
 std::shared_ptr<const gateway::Credentials> CredentialBook::Of(const SandboxId& id) const {

@@ -29,6 +29,8 @@ class CredentialBook {
   // The secrets of `org` have changed.
   void Refresh(const OrgId& org);
   std::shared_ptr<const gateway::Credentials> Of(const SandboxId& id) const;
+  // Whether the gateway would open TLS to there for the sake of a secret; of a stopped one too.
+  bool HasFor(const control::Sandbox& sandbox, std::string_view host, uint16_t port);
 
  private:
   struct Box {

@@ -55,6 +55,9 @@ TEST_F(CredentialBookTest, ASandboxHasTheSecretsItWasGivenWheneverTheyExist) {
   EXPECT_FALSE(Holds());
   const std::string id = Make("api");
   EXPECT_TRUE(Holds());
+  EXPECT_TRUE(book_->HasFor(box_, "API.test.", 443));
+  EXPECT_FALSE(book_->HasFor(box_, "other.test", 443));
+  EXPECT_FALSE(book_->HasFor(box_, "api.test", 8443));
   ASSERT_TRUE(loop_.RunUntil(secrets_->Delete(identity::kDefaultOrg, id)));
   EXPECT_FALSE(Holds());
   Make("another");

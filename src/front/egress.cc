@@ -142,6 +142,12 @@ Egress::PolicyPtr Egress::PolicyOf(const SandboxId& id) const {
   return it == held_.end() ? nullptr : it->second.policy;
 }
 
+bool Egress::MayFetch(const SandboxId& id, const http::Url& url) const {
+  const PolicyPtr policy = PolicyOf(id);
+  if (policy == nullptr || (url.scheme != "http" && url.scheme != "https")) return false;
+  return policy->EvaluateTunnel(url.host, url.port).allow;
+}
+
 // All are exchanged before anybody is told: nothing is judged half by the old.
 void Egress::ApplyToAll() {
   for (auto& [id, held] : held_) held.policy = Make(held.sandbox);

@@ -117,6 +117,24 @@ class LayeredEgressTest : public EgressTest {
   std::vector<std::string> told_;
 };
 
+TEST_F(LayeredEgressTest, WhatAProviderFetchesIsJudgedAsBytesThatNobodyReads) {
+  egress_->Set(Box("a", "one", "host"));
+  ASSERT_TRUE(
+      Put(Scope::kOrganization, "one", "",
+          R"({"allow": "open.test", "deny": "open.test:8080", "rule": [)"
+          R"({"allow": "read.test", "methods": "GET", "paths": "/org/**", "inspect": true},)"
+          R"({"allow": "seen.test", "inspect": true}]})"));
+  const auto may = [this](const char* url) {
+    return egress_->MayFetch(SandboxId("a"), *http::Url::Parse(url));
+  };
+  EXPECT_TRUE(may("https://OPEN.test/x"));
+  EXPECT_FALSE(may("http://open.test:8080/x"));
+  EXPECT_FALSE(may("https://other.test/"));
+  EXPECT_FALSE(may("https://read.test/org/x")) << "it would be POSTed to";
+  EXPECT_FALSE(may("https://seen.test/"));
+  EXPECT_FALSE(egress_->MayFetch(SandboxId("b"), *http::Url::Parse("https://open.test/")));
+}
+
 TEST_F(LayeredEgressTest, EveryTemplateThatLedToItHoldsAlsoWhenItIsSetLater) {
   control::Sandbox box = Box("a", "one", "third");
   box.ancestors = {"first", "second"};

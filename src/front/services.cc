@@ -4,7 +4,6 @@
 
 #include "front/rows.h"
 #include "log/log.h"
-#include "policy/host_name.h"
 
 namespace cove::front {
 namespace {
@@ -54,8 +53,8 @@ Result<std::unique_ptr<Services>> Services::Make(Options options, Config config)
   deps.store = s->store_.get();
   deps.client = &s->client_;
   ASSIGN_OR_RETURN(deps.providers, bridge::LoadProviders(s->config_.providers));
-  deps.may_reach = [services = s.get()](const SandboxId& id, const http::Url& url) {
-    return services->MayReach(id, url);
+  deps.may_reach = [egress = s->egress_.get()](const SandboxId& id, const http::Url& url) {
+    return egress->MayFetch(id, url);
   };
   s->bridge_ = std::make_unique<bridge::Bridge>(std::move(deps));
   RETURN_IF_ERROR(s->WireGateway());
@@ -95,15 +94,6 @@ Task<Result<void>> Services::OpenSecrets() {
   secrets_->set_check(&CredentialBook::Check);
   secrets_->set_on_changed([this](const OrgId& org) { credentials_->Refresh(org); });
   co_return Ok();
-}
-
-// What a sandbox's model calls make a provider fetch is judged like its own connections.
-bool Services::MayReach(const SandboxId& id, const http::Url& url) const {
-  const auto policy = egress_->PolicyOf(id);
-  const auto host = policy::CanonicalHost(url.host);
-  if (policy == nullptr || !host || (url.scheme != "http" && url.scheme != "https")) return false;
-  // By the provider, whose requests nobody judges here.
-  return policy->EvaluateTunnel(*host, url.port).allow;
 }
 
 Result<void> Services::WireGateway() {
@@ -200,6 +190,9 @@ void Services::WireApi() {
   deps.secrets = secrets_.get();
   deps.resolver_pool = &resolver_pool_;
   deps.policies = egress_.get();
+  deps.has_secret = [this](const control::Sandbox& sandbox, std::string_view host, uint16_t port) {
+    return credentials_->HasFor(sandbox, host, port);
+  };
   deps.models = [this](http::Exchange& exchange, identity::Caller caller) {
     return ServeModelOutside(exchange, std::move(caller));
   };

@@ -47,7 +47,6 @@ class Services {
   control::Door MakeDoor();
   Task<void> FlushForEver();
   // The model gateway, for a sandbox and for an agent outside.
-  bool MayReach(const SandboxId& id, const http::Url& url) const;
   Task<void> ServeModel(SandboxId sandbox, http::Exchange& exchange);
   Task<void> ServeModelOutside(http::Exchange& exchange, identity::Caller caller);
 

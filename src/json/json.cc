@@ -1,24 +1,116 @@
 #include "json/json.h"
 
 #include <boost/json.hpp>
+#include <boost/json/basic_parser_impl.hpp>
 
 namespace cove::json {
+namespace {
+
+using ErrorCode = boost::json::error_code;
+using Text = boost::json::string_view;
+
+// Builds a value, and counts keys: of one that an object has twice the library keeps only the last,
+// while another program may believe the first.
+struct Builder {
+  static constexpr size_t max_object_size = Object::max_size();
+  static constexpr size_t max_array_size = Array::max_size();
+  static constexpr size_t max_key_size = boost::json::string::max_size();
+  static constexpr size_t max_string_size = boost::json::string::max_size();
+
+  boost::json::value_stack stack;
+  size_t keys = 0;
+
+  bool on_document_begin(ErrorCode& /*error*/) {
+    stack.reset();
+    return true;
+  }
+  static bool on_document_end(ErrorCode& /*error*/) { return true; }
+  static bool on_object_begin(ErrorCode& /*error*/) { return true; }
+  bool on_object_end(size_t n, ErrorCode& /*error*/) {
+    stack.push_object(n);
+    return true;
+  }
+  static bool on_array_begin(ErrorCode& /*error*/) { return true; }
+  bool on_array_end(size_t n, ErrorCode& /*error*/) {
+    stack.push_array(n);
+    return true;
+  }
+  bool on_key_part(Text text, size_t /*all*/, ErrorCode& /*error*/) {
+    stack.push_chars(text);
+    return true;
+  }
+  bool on_key(Text text, size_t /*all*/, ErrorCode& /*error*/) {
+    stack.push_key(text);
+    ++keys;
+    return true;
+  }
+  bool on_string_part(Text text, size_t /*all*/, ErrorCode& /*error*/) {
+    stack.push_chars(text);
+    return true;
+  }
+  bool on_string(Text text, size_t /*all*/, ErrorCode& /*error*/) {
+    stack.push_string(text);
+    return true;
+  }
+  static bool on_number_part(Text /*text*/, ErrorCode& /*error*/) { return true; }
+  bool on_int64(int64_t number, Text /*text*/, ErrorCode& /*error*/) {
+    stack.push_int64(number);
+    return true;
+  }
+  bool on_uint64(uint64_t number, Text /*text*/, ErrorCode& /*error*/) {
+    stack.push_uint64(number);
+    return true;
+  }
+  bool on_double(double number, Text /*text*/, ErrorCode& /*error*/) {
+    stack.push_double(number);
+    return true;
+  }
+  bool on_bool(bool flag, ErrorCode& /*error*/) {
+    stack.push_bool(flag);
+    return true;
+  }
+  bool on_null(ErrorCode& /*error*/) {
+    stack.push_null();
+    return true;
+  }
+  static bool on_comment_part(Text /*text*/, ErrorCode& /*error*/) { return true; }
+  static bool on_comment(Text /*text*/, ErrorCode& /*error*/) { return true; }
+};
+
+// Not deeper than the parser lets a value be.
+size_t CountKeys(const Value& value) {  // NOLINT(misc-no-recursion)
+  size_t count = 0;
+  if (const Object* object = value.if_object()) {
+    count = object->size();
+    for (const auto& item : *object) count += CountKeys(item.value());
+  } else if (const Array* array = value.if_array()) {
+    for (const Value& item : *array) count += CountKeys(item);
+  }
+  return count;
+}
+
+}  // namespace
 
 Result<Value> Parse(std::string_view text) {
   boost::json::parse_options options;
   options.max_depth = 64;
-  boost::json::stream_parser parser({}, options);
-  boost::json::error_code error;
-  const size_t used = parser.write_some(text.data(), text.size(), error);
+  boost::json::basic_parser<Builder> parser(options);
+  ErrorCode error;
+  const size_t used = parser.write_some(true, text.data(), text.size(), error);
   if (!error && used != text.size()) {
     return Error(Code::kInvalid, "text follows the JSON value at byte " + std::to_string(used));
   }
-  if (!error) parser.finish(error);
+  if (!error) parser.write_some(false, nullptr, 0, error);
   if (error) {
     return Error(Code::kInvalid,
                  "broken JSON at byte " + std::to_string(used) + ": " + error.message());
   }
-  return parser.release();
+  Value value = parser.handler().stack.release();
+  if (CountKeys(value) != parser.handler().keys) {
+    return Error(Code::kInvalid,
+                 "an object of the JSON value has a key twice: each may be there once");
+  }
+  return value;
 }
 
 Result<Object> ParseObject(std::string_view text) {

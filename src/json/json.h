@@ -1,5 +1,5 @@
 // JSON values: parse, look into, write. The library behind it is Boost.JSON; nothing else of it
-// may be used outside this room. Parsing is strict (RFC 8259), at most 64 levels deep.
+// may be used outside this room. Parsing is strict: RFC 8259, no key twice, at most 64 levels.
 // Thread: values.
 #pragma once
 

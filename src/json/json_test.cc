@@ -14,6 +14,27 @@ TEST(JsonTest, RefusesWhatIsNotJson) {
   EXPECT_FALSE(ParseObject("[]"));
 }
 
+// One of two readers would believe the first, the other the last.
+TEST(JsonTest, RefusesAKeyThatIsThereTwice) {
+  for (const char* text : {R"({"a":1,"a":1})", R"({"a":1,"\u0061":2})",
+                           R"([{"b":{"a":1,"c":2,"a":3}}])", R"({"":1,"":2})"}) {
+    const auto value = Parse(text);
+    ASSERT_FALSE(value) << text;
+    EXPECT_NE(value.error().message().find("twice"), std::string::npos) << text;
+  }
+  EXPECT_TRUE(Parse(R"([{"a":{"a":1},"b":{"a":2}},{"a":["a","a"]}])"));
+}
+
+TEST(JsonTest, ReadsEveryKindOfValue) {
+  const std::string text = R"({"a":[-1,18446744073709551615,1.5,true,false,null,"x",{},[]]})";
+  EXPECT_EQ(Write(*Parse(" " + text + "\n ")),
+            R"({"a":[-1,18446744073709551615,1.5E0,true,false,null,"x",{},[]]})");
+  const std::string big(100'000, 'k');
+  const auto value = ParseObject("{\"" + big + "\":\"" + big + "\\n\"}");
+  ASSERT_TRUE(value);
+  EXPECT_EQ(GetString(*value, big), big + "\n");
+}
+
 TEST(JsonTest, LooksUpByTypeOrGivesNothing) {
   const auto o = ParseObject(R"({"s":"x","i":3,"d":3.0,"f":3.5,"b":true,"n":null,"o":{},"a":[]})");
   ASSERT_TRUE(o);

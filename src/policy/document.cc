@@ -17,7 +17,6 @@ namespace {
 constexpr size_t kListMax = 1024;
 constexpr size_t kMethodBytesMax = 32;
 constexpr uint32_t kCountMax = 1'000'000;
-constexpr size_t kPairsMax = 16 * 1024;  // each host has the methods and paths of its rule
 
 using Names = std::span<const std::string_view>;
 constexpr auto kDocumentKeys =
@@ -67,6 +66,7 @@ Result<PortSet> ReadPorts(const Node& node) {
     auto one = PortSet::Parse(text);
     if (!one) return item.Wrong(one.error().message());
     ports.Add(*one);
+    if (ports.ranges() > kPortRangesMax) return item.Wrong("over 64 separate ports and ranges");
   }
   if (ports.empty()) return node.Wrong("the list is empty; leave the key out for 80 and 443");
   return ports;
@@ -168,10 +168,8 @@ class Reader {
                                     : ReadTargets(*deny, Effect::kDeny, rules));
     Rule detail;
     RETURN_IF_ERROR(ReadDetail(node, detail));
-    pairs_ += rules.size() * (detail.methods.size() + detail.paths.size());
-    if (pairs_ > kPairsMax) {
-      return node.Wrong("too many hosts times methods and paths; over 16384 in all");
-    }
+    paths_ += detail.paths.size();
+    if (paths_ > kDocumentPathsMax) return node.Wrong("over 8192 paths in all rules together");
     const Node* ports = Entry(node, "ports");
     for (Rule& rule : rules) {
       if (rule.network && (detail.ByRequest() || detail.inspect || !detail.resolves_to.empty())) {
@@ -185,7 +183,7 @@ class Reader {
       rule.log_requests = detail.log_requests;
       rule.inspect = detail.inspect;
       rule.methods = detail.methods;
-      rule.paths = detail.paths;
+      rule.paths = detail.paths;  // shared, not copied
       rule.credential = detail.credential;
       rule.resolves_to = detail.resolves_to;
       if (ports != nullptr) {
@@ -252,38 +250,44 @@ class Reader {
       rule.credential = name->text;
     }
     if (const Node* methods = Entry(node, "methods")) {
+      std::vector<std::string> list;
       RETURN_IF_ERROR(EachText(*methods, [&](const Node& item) -> Result<void> {
         if (!IsMethod(item.text)) {
           return Error(Code::kInvalid,
                        "methods are in capitals: \"GET\"; leave the key out for all");
         }
-        rule.methods.push_back(item.text);
+        list.push_back(item.text);
         return Ok();
       }));
+      rule.methods = std::move(list);
     }
     if (const Node* paths = Entry(node, "paths")) {
+      std::vector<PathPattern> list;
       RETURN_IF_ERROR(EachText(*paths, [&](const Node& item) -> Result<void> {
         ASSIGN_OR_RETURN(PathPattern path, PathPattern::Parse(item.text));
-        rule.paths.push_back(std::move(path));
+        list.push_back(std::move(path));
         return Ok();
       }));
+      rule.paths = std::move(list);
     }
     if (const Node* networks = Entry(node, "resolves_to")) {
       if (layer_ != Layer::kServer) {
         return networks->Wrong("only the server's own policy may say resolves_to");
       }
+      std::vector<Prefix> list;
       RETURN_IF_ERROR(EachText(*networks, [&](const Node& item) -> Result<void> {
         ASSIGN_OR_RETURN(const Prefix network, ParseNetwork(item.text));
-        rule.resolves_to.push_back(network);
+        list.push_back(network);
         return Ok();
       }));
+      rule.resolves_to = std::move(list);
     }
     return Ok();
   }
 
   Layer layer_;
-  size_t pairs_ = 0;
   Document out_;
+  size_t paths_ = 0;
 };
 
 }  // namespace

@@ -32,6 +32,7 @@
 namespace cove::policy {
 
 inline constexpr size_t kRulesMax = 4096;
+inline constexpr size_t kDocumentPathsMax = 8192;  // as written; a rule's hosts share theirs
 
 struct Document {
   Effect standard = Effect::kDeny;  // what no rule is about

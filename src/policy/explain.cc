@@ -62,7 +62,8 @@ Explanation AboutName(const Policy& policy, const Inquiry& inquiry, const std::s
   out.stage = Explanation::Stage::kConnection;
   out.decision = policy.Evaluate(host, inquiry.port);
   question.port = inquiry.port;
-  const bool read = IsHttp(inquiry.scheme) || (IsHttps(inquiry.scheme) && out.decision.inspect);
+  const bool opened = out.decision.inspect || inquiry.has_secret;
+  const bool read = IsHttp(inquiry.scheme) || (IsHttps(inquiry.scheme) && opened);
   if (!read) out.decision = policy.EvaluateTunnel(host, inquiry.port);
   const auto path = RequestPath::Parse(inquiry.target);
   if (read && out.decision.allow) {

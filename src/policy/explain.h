@@ -16,6 +16,7 @@ struct Inquiry {
   uint16_t port = 0;
   std::string method = "GET";
   std::string target = "/";  // path and query
+  bool has_secret = false;   // the sandbox has one for there: TLS is opened for its sake
 
   // "https://host[:port][/path]", "http://…", "ssh://host", "tcp://host:port"; "host" means https.
   static Result<Inquiry> Parse(std::string_view url);

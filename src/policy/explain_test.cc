@@ -150,5 +150,19 @@ TEST(ExplainTest, WhatANameLeadsToIsTheLastStepWhereRulesSpeakOfIt) {
   EXPECT_TRUE(Leading(policy, "https://plain.test", {}).decision.allow);
 }
 
+TEST(ExplainTest, ASecretOpensTlsAsAnInspectingRuleDoes) {
+  const auto policy = Policy::Make({LayerOf("[[rule]]\nallow=\"hidden.test\"\npaths=[\"/a/**\"]")});
+  auto inquiry = *Inquiry::Parse("https://hidden.test/a/b");
+  const auto explain = [&] {
+    return Explain(*policy, inquiry, [](const Address& a) { return Classify(a, {}); });
+  };
+  EXPECT_EQ(explain().decision.reason, Reason::kNeedsInspection);
+  inquiry.has_secret = true;
+  EXPECT_TRUE(explain().decision.allow);
+  EXPECT_EQ(explain().stage, Explanation::Stage::kRequest);
+  inquiry.target = "/b";
+  EXPECT_EQ(explain().decision.reason, Reason::kRequestNotAllowed);
+}
+
 }  // namespace
 }  // namespace cove::policy

@@ -54,7 +54,7 @@ bool MayBeGranted(AddressClass kind) {
 
 bool IsOperators(Layer layer) { return layer == Layer::kServer || layer == Layer::kRegistries; }
 
-bool AnyContains(const std::vector<Prefix>& networks, const Address& address) {
+bool AnyContains(const SharedList<Prefix>& networks, const Address& address) {
   return std::any_of(networks.begin(), networks.end(),
                      [&](const Prefix& network) { return network.Contains(address); });
 }

@@ -79,11 +79,15 @@ Result<std::vector<Rule>> PresetRules(std::string_view name, Layer layer) {
   for (const PresetRequests& requests : found->requests) {
     ASSIGN_OR_RETURN(Rule rule, ParseRule(requests.host, layer));
     rule.inspect = true;
-    for (const std::string_view method : Words(requests.methods)) rule.methods.emplace_back(method);
+    std::vector<std::string> methods;
+    for (const std::string_view method : Words(requests.methods)) methods.emplace_back(method);
+    std::vector<PathPattern> paths;
     for (const std::string_view text : Words(requests.paths)) {
       ASSIGN_OR_RETURN(PathPattern path, PathPattern::Parse(text));
-      rule.paths.push_back(std::move(path));
+      paths.push_back(std::move(path));
     }
+    rule.methods = std::move(methods);
+    rule.paths = std::move(paths);
     Spell(rule);
     rules.push_back(std::move(rule));
   }

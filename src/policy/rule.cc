@@ -105,12 +105,55 @@ Result<void> CheckCredentialName(std::string_view name) {
                "a credential is the name of a secret: letters, digits, '-', '_' and '.'");
 }
 
+namespace {
+
+constexpr size_t kListBytesSpelled = 512;
+
+// FNV-1a, so that rules which differ in what is cut are not one to who counts by their text.
+std::string Mark(const std::vector<std::string_view>& items) {
+  uint64_t hash = 0xcbf29ce484222325;
+  const auto add = [&hash](char c) {
+    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  };
+  for (const std::string_view item : items) {
+    for (const char c : item) add(c);
+    add('\n');
+  }
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string out;
+  for (int bits = 60; bits >= 0; bits -= 4) out += kDigits[hash >> bits & 15];
+  return out;
+}
+
+// The list, or its beginning and what tells it from others: each host of a rule has a text.
+std::string SpellList(const std::vector<std::string_view>& items, std::string_view separator,
+                      std::string_view what) {
+  std::string out;
+  size_t shown = 0;
+  for (; shown < items.size(); ++shown) {
+    if (out.size() + items[shown].size() > kListBytesSpelled) break;
+    out += (shown > 0 ? std::string(separator) : "") + std::string(items[shown]);
+  }
+  if (shown == items.size()) return out;
+  out += (shown > 0 ? " and " : "") + std::to_string(items.size() - shown) + " ";
+  return out + (shown > 0 ? "more " : "") + std::string(what) + " (" + Mark(items) + ")";
+}
+
+}  // namespace
+
 void Spell(Rule& rule) {
   rule.text = rule.effect == Effect::kDeny ? "deny " : "";
   rule.text += rule.network ? SpellNetwork(*rule.network) : rule.host.ToString();
   rule.text += ":" + rule.ports.ToString();
-  if (!rule.methods.empty()) rule.text += " " + Join(rule.methods, ",");
-  for (const PathPattern& path : rule.paths) rule.text += " " + path.text();
+  if (!rule.methods.empty()) {
+    const auto& methods = rule.methods.items();
+    rule.text += " " + SpellList({methods.begin(), methods.end()}, ",", "methods");
+  }
+  if (!rule.paths.empty()) {
+    std::vector<std::string_view> paths;
+    for (const PathPattern& path : rule.paths) paths.push_back(path.text());
+    rule.text += " " + SpellList(paths, " ", "paths");
+  }
   if (rule.inspect) rule.text += " inspect";
   if (rule.limits.connections) {
     rule.text += " connections=" + std::to_string(*rule.limits.connections);
@@ -122,7 +165,7 @@ void Spell(Rule& rule) {
   }
   if (rule.log_requests) rule.text += " log=requests";
   if (!rule.credential.empty()) rule.text += " credential=" + rule.credential;
-  rule.limits.rule = rule.text;
+  rule.limits.rule = rule.limits.any() ? rule.text : "";
 }
 
 Result<Rule> ParseRule(std::string_view text, Layer layer) {

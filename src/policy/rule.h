@@ -27,6 +27,7 @@
 #include "policy/host_pattern.h"
 #include "policy/ports.h"
 #include "policy/request_path.h"
+#include "policy/shared_list.h"
 
 namespace cove::policy {
 
@@ -53,7 +54,7 @@ struct RuleLimits {
   std::optional<uint32_t> connections;  // at once
   std::optional<uint64_t> bytes;        // in all, both ways
   std::optional<Rate> rate;             // requests where they are read, else connections
-  std::string rule;                     // its text, under which it is counted
+  std::string rule;                     // its text, under which it is counted; empty: no limits
   bool any() const { return connections || bytes || rate; }
 };
 
@@ -63,16 +64,16 @@ struct Rule {
   HostPattern host;               // when there is no network
   std::optional<Prefix> network;  // else
   PortSet ports;
-  std::vector<std::string> methods;  // empty: any
-  std::vector<PathPattern> paths;    // empty: any
-  bool inspect = false;              // open TLS, so that requests can be judged
+  SharedList<std::string> methods;  // empty: any
+  SharedList<PathPattern> paths;    // empty: any
+  bool inspect = false;             // open TLS, so that requests can be judged
   // Private ranges that names of this rule may resolve to: an operator's to say.
-  std::vector<Prefix> resolves_to;
+  SharedList<Prefix> resolves_to;
   // The secret that the gateway may put into requests this rule allows; by name, never its value.
   std::string credential;
   RuleLimits limits;
   bool log_requests = false;  // each request is a record of its own
-  std::string text;           // canonical spelling, for people and the audit
+  std::string text;           // canonical spelling, for people and the audit; long lists are cut
 
   // About requests, not connections.
   bool ByRequest() const { return !methods.empty() || !paths.empty(); }

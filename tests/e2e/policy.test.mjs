@@ -201,6 +201,17 @@ inspect = true
   assert.equal(verdict('policed', 'ssh://pypi.org').reason, 'port_not_allowed');
   assert.equal(verdict('policed', 'tcp://169.254.169.254:80').reason, 'no_name');
   assert.equal(explain('policed', 'gopher://x').status, 2);
+  // A secret for a host opens TLS to it, as the gateway does.
+  const rule = { rule: [{ allow: 'api.test', paths: ['/a/**'] }] };
+  const secret = await cove.api('POST', '/api/secret', { name: 'bound', value: 'not-a-real-value', hosts: ['api.test'] });
+  const keeper = await cove.create({ name: 'keeper', secrets: { KEY: 'bound' }, policy: rule });
+  const plain = await cove.api('PUT', '/api/policy/sandbox/other', rule);
+  assert.equal(plain.status, 200, plain.text);
+  assert.equal(verdict('other', 'https://api.test/a/b').reason, 'needs_inspection');
+  assert.equal(verdict('keeper', 'https://api.test/a/b').allow, true);
+  assert.equal(verdict('keeper', 'https://api.test/b').reason, 'request_not_allowed');
+  await cove.remove(keeper.id);
+  await cove.api('DELETE', `/api/secret/${secret.json.id}`);
   const text = cove.cli(['policy', 'test', 'policed', 'competitor.test']).stdout;
   assert.match(text, /^deny \(denied_by_rule\) by: deny competitor\.test:\*\nlayer: server, judged by name\n/);
   const shown = cove.cli(['policy', 'show', 'sandbox', 'policed']).stdout;
