@@ -1,17 +1,21 @@
 // Bridge: the model gateway. One call comes in, goes to its provider with the real key, and the
 // answer goes back byte for byte while a copy is read for the books.
 //
-// Order of a call: route -> key there? -> body (held, at most kRequestBytesMax) -> checks -> row in
-// the CallLog, on disk -> upstream -> answer streamed -> row completed. Whatever fails before
-// "upstream" means that nothing left the machine.
-// Thread: loop-confined. Store and client must outlive the object, and the object its Serve tasks.
+// Order of a call: route -> key there? -> body (held, at most kRequestBytesMax) -> judged -> row in
+// the CallLog, on disk -> upstream -> answer streamed -> row completed, what was said kept.
+// Whatever fails before "upstream" means that nothing left the machine. On a WebSocket
+// (bridge_socket.cc) each message that asks for a response is such a call. Thread: loop-confined.
+// Store and client must outlive the object, and the object its Serve tasks.
 #pragma once
 
 #include <functional>
 #include <optional>
 
 #include "bridge/call_log.h"
+#include "bridge/call_texts.h"
 #include "bridge/headers.h"
+#include "bridge/provider_error.h"
+#include "bridge/request_edit.h"
 #include "http/client.h"
 #include "http/server.h"
 #include "json/json.h"
@@ -24,6 +28,14 @@ struct Limits {
   Duration head_timeout = seconds(600);         // until the answer starts
   Duration body_timeout = seconds(300);         // between two pieces of the answer
   Duration drain_time = seconds(60);            // for the usage, after the agent has gone
+};
+
+// What an operator sets about the wire ([ai]).
+struct WireSettings {
+  TextMode texts = TextMode::kRedacted;
+  AskUsage ask_usage = AskUsage::kYes;  // of chat completions that stream
+  Aliases aliases;                      // names of models, and what providers are asked for
+  enum class WebSocket { kServe, kRefuse } websocket = WebSocket::kServe;
 };
 
 struct Caller {
@@ -41,6 +53,9 @@ class Bridge {
     // Whether a sandbox may reach a URL, as it would itself; empty: every one. Asked for what a
     // request makes the provider fetch.
     std::function<bool(const SandboxId&, const http::Url&)> may_reach;
+    // Told of each call that a sandbox makes on a connection it has already; empty: nobody.
+    std::function<void(const SandboxId&)> used;
+    WireSettings wire;
     Limits limits;
   };
   explicit Bridge(Deps deps);
@@ -53,24 +68,35 @@ class Bridge {
   // Call once at start, before the first Serve.
   Task<Result<int64_t>> EndAbandoned() { return log_.EndAbandoned(); }
   CallLog& log() { return log_; }
+  CallTexts& texts() { return texts_; }
 
   // Names, for start-up's log: never a key.
   std::vector<std::string> ProvidersWithKey() const;
 
  private:
   struct InFlight;  // what one Serve knows
+  struct Judged;    // a request that may be sent
+  class Socket;
   const Provider* FindProvider(std::string_view name) const;
   Task<void> ServeRoute(InFlight& call);
+  // Looks into the request: why it is refused, or nothing and `out` is filled.
+  std::optional<ProviderError> Judge(const InFlight& call, std::string_view body,
+                                     Judged& out) const;
   // The first URL in the request that its sandbox may not reach.
   std::optional<std::string> ForbiddenUrl(const InFlight& call, const json::Object& request) const;
   Task<void> ServeRecorded(InFlight& call, std::string body);
+  // The row of a call, by its id; nothing when none could be written, so that it must not be made.
+  Task<std::optional<std::string>> BeginCall(CallStart start);
+  Task<void> EndCall(std::string id, CallEnd end, Said said);
   Task<Result<std::unique_ptr<http::ClientResponse>>> SendUpstream(InFlight& call,
                                                                    std::string body);
-  Task<CallEnd> Relay(InFlight& call, http::ClientResponse& response);
+  Task<void> ServeSocket(InFlight& call);
   Task<void> Refuse(InFlight& call, int status, std::string code, std::string message);
+  Task<void> Refuse(InFlight& call, ProviderError error);
 
   Deps deps_;
   CallLog log_;
+  CallTexts texts_;
   size_t held_bytes_ = 0;
 };
 

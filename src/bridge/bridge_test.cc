@@ -5,6 +5,7 @@
 #include "bridge/bridge.h"
 
 #include <gtest/gtest.h>
+#include <zstd.h>
 
 #include "async/timer.h"
 #include "bridge/call_json.h"
@@ -27,6 +28,7 @@ struct Upstream {
   enum class Mode { kStream, kError, kCut, kSlow };
   Mode mode = Mode::kStream;
   int requests = 0;
+  std::string answer = std::string(kAnswer);
   std::string target;
   http::Headers headers;
   std::string body;
@@ -50,11 +52,12 @@ Task<void> Answer(Upstream& up, http::Exchange& exchange) {
   head.headers.Set("x-request-id", "req_1");
   auto writer = co_await exchange.StartResponse(head);
   if (!writer) co_return;
-  const size_t half = kAnswer.size() / 2;
-  (void)co_await (*writer)->Write(kAnswer.substr(0, half));
+  const std::string_view answer = up.answer;
+  const size_t half = answer.size() / 2;
+  (void)co_await (*writer)->Write(answer.substr(0, half));
   if (up.mode == Upstream::Mode::kCut) co_return;
   if (up.mode == Upstream::Mode::kSlow) co_await async::Sleep(milliseconds(50));
-  (void)co_await (*writer)->Write(kAnswer.substr(half));
+  (void)co_await (*writer)->Write(answer.substr(half));
   (void)co_await (*writer)->Finish();
 }
 
@@ -92,7 +95,9 @@ class BridgeTest : public testing::Test {
         front_([this](http::Exchange& e) { return Serve(e); }) {}
 
   static Result<std::unique_ptr<store::Store>> OpenSqlite() {
-    return store::OpenSqlite(":memory:", kMigrations);
+    store::Migrations all = kMigrations;
+    all.insert(all.end(), kTextMigrations.begin(), kTextMigrations.end());
+    return store::OpenSqlite(":memory:", all);
   }
 
   Bridge::Deps MakeDeps() {
@@ -112,6 +117,7 @@ class BridgeTest : public testing::Test {
     deps.client = &client_;
     deps.providers = {openai, nokey, down};
     deps.limits.request_bytes_max = 4096;
+    deps.wire.aliases = {{"fast", "gpt-5.5-mini"}};
     deps.may_reach = [](const SandboxId&, const http::Url& url) {
       return url.scheme == "https" && url.host == "allowed.test";
     };
@@ -256,7 +262,7 @@ TEST_F(BridgeTest, WhatIsNotServedNeverReachesTheProvider) {
   EXPECT_EQ(Run(Post("{}"), "/").status, 404);
   http::ClientRequest upgrade;
   upgrade.headers = {{"Connection", "Upgrade"}, {"Upgrade", "websocket"}};
-  EXPECT_EQ(Run(std::move(upgrade), "/openai/v1/responses").status, 426);
+  EXPECT_EQ(Run(std::move(upgrade), "/openai/v1/responses").status, 400) << "it is no handshake";
   EXPECT_EQ(up_.requests, 0);
   EXPECT_TRUE(Calls().empty());
 }
@@ -279,6 +285,87 @@ TEST_F(BridgeTest, AProviderIsNotSentWhereTheSandboxMayNotGo) {
         R"({"input":"see https://evil.test","metadata":{"url":"https://evil.test"}})"}) {
     EXPECT_NE(Run(Post(request), "/openai/v1/responses").status, 403) << request;
   }
+}
+
+Said SaidIn(async::Loop& loop, Bridge& bridge, const std::string& id) {
+  auto said = loop.RunUntil(bridge.texts().Read(OrgId("org"), id));
+  EXPECT_TRUE(said);
+  return said ? *std::move(said) : Said();
+}
+
+TEST_F(BridgeTest, WhatWasSaidIsKeptUnderTheCallsId) {
+  Run(Post(R"({"model":"m","input":"password=hunter22 is mine"})"), "/openai/v1/responses");
+  const auto calls = Calls();
+  ASSERT_EQ(calls.size(), 1U);
+  const Said said = SaidIn(loop_, bridge_, calls[0].id);
+  EXPECT_EQ(said.prompt, "password=[redacted] is mine");
+  EXPECT_EQ(said.alias, "");
+}
+
+TEST_F(BridgeTest, AnAliasIsPutIntoTheBodyAndTheBookHasBoth) {
+  Run(Post(R"({"model": "fast" ,"odd":1.0})"), "/openai/v1/responses");
+  EXPECT_EQ(up_.body, R"({"model": "gpt-5.5-mini" ,"odd":1.0})");
+  ASSERT_EQ(Calls().size(), 1U);
+  EXPECT_EQ(Calls()[0].start.model, "gpt-5.5-mini");
+  EXPECT_EQ(SaidIn(loop_, bridge_, Calls()[0].id).alias, "fast");
+}
+
+std::string Zstd(std::string_view text) {
+  std::string out(ZSTD_compressBound(text.size()), '\0');
+  out.resize(ZSTD_compress(out.data(), out.size(), text.data(), text.size(), 3));
+  return out;
+}
+
+http::ClientRequest Packed(http::ClientRequest request, const char* coding) {
+  request.headers.Add("Content-Encoding", coding);
+  return request;
+}
+
+TEST_F(BridgeTest, ACompressedRequestIsJudgedAndForwardedAsItCame) {
+  const std::string packed = Zstd(R"({"model":"gpt-5.5","input":"hi"})");
+  EXPECT_EQ(Run(Packed(Post(packed), "zstd"), "/openai/v1/responses").status, 200);
+  EXPECT_EQ(up_.body, packed);
+  EXPECT_EQ(up_.headers.Get("content-encoding"), "zstd");
+  ASSERT_EQ(Calls().size(), 1U);
+  EXPECT_EQ(Calls()[0].start.model, "gpt-5.5");
+  EXPECT_EQ(Calls()[0].start.request_bytes, packed.size());
+
+  Run(Packed(Post(Zstd(R"({"model":"fast"})")), "zstd"), "/openai/v1/responses");
+  EXPECT_EQ(up_.body, R"({"model":"gpt-5.5-mini"})") << "what is edited goes plain";
+  EXPECT_FALSE(up_.headers.Has("content-encoding"));
+
+  up_.requests = 0;
+  const auto status = [&](const std::string& body, const char* coding) {
+    return Run(Packed(Post(body), coding), "/openai/v1/responses").status;
+  };
+  EXPECT_EQ(status(Zstd(R"({"background":true})"), "zstd"), 501);
+  EXPECT_EQ(status(Zstd(R"({"x":{"server_url":"https://evil.test"}})"), "zstd"), 403);
+  EXPECT_EQ(status(Zstd(std::string(100'000, ' ')), "zstd"), 413) << "a bomb";
+  EXPECT_EQ(status("{}", "gzip"), 400);
+  EXPECT_EQ(status("{}", "br"), 415);
+  EXPECT_EQ(up_.requests, 0);
+}
+
+TEST_F(BridgeTest, AKeyThatStandsTwiceIsNotSent) {
+  const Reply reply = Run(Post(R"({"model":"a","model":"b"})"), "/openai/v1/responses");
+  EXPECT_EQ(reply.status, 400);
+  EXPECT_NE(reply.body.find("\\\"model\\\" twice"), std::string::npos) << reply.body;
+  EXPECT_EQ(up_.requests, 0);
+}
+
+TEST_F(BridgeTest, AStreamThatDidNotAskForItsUsageTellsItToTheBookOnly) {
+  const std::string first = "data: {\"id\":\"c\",\"choices\":[{\"delta\":{}}],\"usage\":null}\n\n";
+  const std::string done = "data: [DONE]\n\n";
+  up_.answer = first +
+               "data: {\"id\":\"c\",\"choices\":[],\"usage\":{\"prompt_tokens\":3,"
+               "\"completion_tokens\":2}}\n\n" +
+               done;
+  const Reply reply = Run(Post(R"({"model":"m","stream":true})"), "/openai/v1/chat/completions");
+  EXPECT_EQ(up_.body, R"({"stream_options":{"include_usage":true},"model":"m","stream":true})");
+  EXPECT_EQ(reply.body, first + done);
+  ASSERT_EQ(Calls().size(), 1U);
+  EXPECT_EQ(Calls()[0].end.usage.input, 3);
+  EXPECT_EQ(Calls()[0].end.usage.output, 2);
 }
 
 TEST_F(BridgeTest, ModelsPassWithoutARow) {

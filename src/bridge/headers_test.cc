@@ -80,7 +80,7 @@ TEST(RoutesTest, OnlyTheTableIsServed) {
   EXPECT_EQ(verdict(ProviderKind::kOpenAi, "POST", "/v1/messages"), kNotFound);
   EXPECT_EQ(verdict(ProviderKind::kOpenAi, "DELETE", "/v1/responses"), kNotFound);
   EXPECT_EQ(FindRoute(ProviderKind::kOpenAi, "GET", "/v1/responses", Upgrade::kYes).verdict,
-            kUpgradeRequired);
+            kWebSocket);
   EXPECT_EQ(FindRoute(ProviderKind::kOpenAi, "GET", "/v1/models", Upgrade::kYes).verdict,
             kNotFound);
 }

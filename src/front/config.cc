@@ -18,8 +18,15 @@ bool IsName(std::string_view part) {
   });
 }
 
-// What stands for NAME ("" if the pattern has none); nothing if `key` is another one.
+// What stands for NAME or for MODEL ("" if the pattern has neither); nothing if `key` is another
+// one. The name of a model, always last, may have dots.
 std::optional<std::string> Match(std::string_view pattern, std::string_view key) {
+  constexpr std::string_view kModel = "MODEL";
+  if (pattern.ends_with(kModel)) {
+    pattern.remove_suffix(kModel.size());
+    if (!key.starts_with(pattern) || key.size() == pattern.size()) return std::nullopt;
+    return std::string(key.substr(pattern.size()));
+  }
   const auto want = Split(pattern, '.');
   const auto have = Split(key, '.');
   if (want.size() != have.size()) return std::nullopt;

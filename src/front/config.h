@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "bridge/provider.h"
+#include "bridge/bridge.h"
 #include "control/ports.h"
 #include "log/log.h"
 #include "policy/layer.h"
@@ -27,6 +27,7 @@ struct Config {
   policy::Document standard;  // what [policy] says sandboxes may reach, besides the registries
   std::shared_ptr<const policy::Document> ceiling;  // [policy.ceiling]; null: none
   std::vector<bridge::ProviderConfig> providers;
+  bridge::WireSettings wire;
 };
 
 // `name` stands in errors. An empty text gives the defaults.

@@ -135,6 +135,35 @@ Set ProviderText(std::string bridge::ProviderConfig::* member) {
   };
 }
 
+Result<void> SetTexts(Config& c, const ConfigValue& v, const std::string&) {
+  ASSIGN_OR_RETURN(const std::string name, AsText(v));
+  const auto mode = bridge::ParseTextMode(name);
+  if (!mode) return Want("\"all\", \"redacted\" or \"none\"");
+  c.wire.texts = *mode;
+  return Ok();
+}
+
+Result<void> SetWebSocket(Config& c, const ConfigValue& v, const std::string&) {
+  ASSIGN_OR_RETURN(const std::string name, AsText(v));
+  if (name != "serve" && name != "refuse") return Want("\"serve\" or \"refuse\"");
+  using enum bridge::WireSettings::WebSocket;
+  c.wire.websocket = name == "serve" ? kServe : kRefuse;
+  return Ok();
+}
+
+Result<void> SetAskUsage(Config& c, const ConfigValue& v, const std::string&) {
+  const auto* flag = std::get_if<bool>(&v);
+  if (flag == nullptr) return Want("true or false");
+  c.wire.ask_usage = *flag ? bridge::AskUsage::kYes : bridge::AskUsage::kNo;
+  return Ok();
+}
+
+Result<void> SetAlias(Config& c, const ConfigValue& v, const std::string& alias) {
+  ASSIGN_OR_RETURN(c.wire.aliases[alias], AsText(v));
+  if (!c.wire.aliases[alias].empty()) return Ok();
+  return Want("the name of a model");
+}
+
 constexpr double kYears = 10.0 * 366 * 24 * 60;  // minutes
 
 const ConfigKey kKeys[] = {
@@ -210,6 +239,22 @@ const ConfigKey kKeys[] = {
      "`host`: sandboxes may reach the package registries that this machine is set up for (npm, "
      "pip, apt). `none`: they may not.",
      SetRegistries},
+    {"ai.texts", "text", "\"redacted\"",
+     "What is kept of model calls besides their numbers: prompts of humans, what tools are called "
+     "with, summaries of reasoning. `all`: as they are. `redacted`: without what looks like a "
+     "secret. `none`: no text, only which tools were called.",
+     SetTexts},
+    {"ai.websocket", "text", "\"serve\"",
+     "`serve`: agents may speak with a provider of kind openai over the Responses WebSocket. "
+     "`refuse`: they are sent to plain HTTP.",
+     SetWebSocket},
+    {"ai.ask_usage", "true or false", "true",
+     "Chat completions that stream and do not ask for their usage are made to; the agent does not "
+     "see it. Without, such calls are counted as \"usage unknown\". For providers that refuse "
+     "`stream_options`.",
+     SetAskUsage},
+    {"ai.aliases.MODEL", "text", "none",
+     "The model that a provider is asked for when an agent asks for MODEL.", SetAlias},
     {"ai.providers.NAME.kind", "text", "of openai and anthropic: their own",
      "The protocol of a model provider: openai or anthropic.",
      ProviderText(&bridge::ProviderConfig::kind)},

@@ -47,6 +47,13 @@ base_url = "http://127.0.0.1:4000/v1"
 [ai.providers.local-llm]
 kind = "openai"
 api_key_env = "LOCAL_API_KEY"
+[ai]
+texts = "none"
+websocket = "refuse"
+ask_usage = false
+[ai.aliases]
+fast = "gpt-5.5-mini"
+"claude-4.5" = "claude-opus-4-8"
 )",
                             "cove.toml");
   ASSERT_TRUE(config.ok()) << config.error().message();
@@ -60,6 +67,11 @@ api_key_env = "LOCAL_API_KEY"
   ASSERT_EQ(config->providers.size(), 2u);
   EXPECT_EQ(config->providers[0].kind, "openai") << "what is not said stays as it is by default";
   EXPECT_EQ(config->providers[1].name, "local-llm");
+  EXPECT_EQ(config->wire.texts, bridge::TextMode::kNone);
+  EXPECT_EQ(config->wire.websocket, bridge::WireSettings::WebSocket::kRefuse);
+  EXPECT_EQ(config->wire.ask_usage, bridge::AskUsage::kNo);
+  EXPECT_EQ(config->wire.aliases, (bridge::Aliases{{"fast", "gpt-5.5-mini"},
+                                                   {"claude-4.5", "claude-opus-4-8"}}));
 }
 
 TEST(ConfigTest, AnUnknownKeyNamesTheNearestOne) {
@@ -69,6 +81,8 @@ TEST(ConfigTest, AnUnknownKeyNamesTheNearestOne) {
   EXPECT_THAT(text, HasSubstr("did you mean defaults.auto_stop_minutes?"));
   EXPECT_THAT(ErrorOf("[default]\ncpu = 3\n"), HasSubstr("defaults.cpu"));
   EXPECT_THAT(ErrorOf("[ai.providers.\"Open AI\"]\nkind = \"openai\"\n"), HasSubstr("no such key"));
+  EXPECT_THAT(ErrorOf("[ai]\ntexts = \"some\"\n"), HasSubstr("redacted"));
+  EXPECT_THAT(ErrorOf("[ai.aliases]\nfast = \"\"\n"), HasSubstr("the name of a model"));
 }
 
 TEST(ConfigTest, WrongValuesSayWhatWouldDo) {

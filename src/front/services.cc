@@ -15,8 +15,9 @@ constexpr seconds kFlushPeriod{30};
 
 store::Migrations AllMigrations() {
   store::Migrations all;
-  for (const store::Migrations* room : {&identity::kMigrations, &control::kMigrations,
-                                        &control::kPolicyMigrations, &bridge::kMigrations}) {
+  for (const store::Migrations* room :
+       {&identity::kMigrations, &control::kMigrations, &control::kPolicyMigrations,
+        &bridge::kMigrations, &bridge::kTextMigrations}) {
     all.insert(all.end(), room->begin(), room->end());
   }
   return all;
@@ -57,6 +58,10 @@ Result<std::unique_ptr<Services>> Services::Make(Options options, Config config)
   deps.may_reach = [services = s.get()](const SandboxId& id, const http::Url& url) {
     return services->MayReach(id, url);
   };
+  deps.used = [services = s.get()](const SandboxId& id) {
+    if (!id.value.empty()) services->sandboxes_->Touch(id, control::Activity::kModel);
+  };
+  deps.wire = s->config_.wire;
   s->bridge_ = std::make_unique<bridge::Bridge>(std::move(deps));
   RETURN_IF_ERROR(s->WireGateway());
   return s;

@@ -28,6 +28,8 @@ std::string AcceptKey(std::string_view key) {
 
 }  // namespace
 
+bool IsWebSocketField(std::string_view name) { return ToLower(name).starts_with("sec-websocket-"); }
+
 bool IsWebSocketUpgrade(const RequestHead& request) {
   const Headers& h = request.headers;
   return request.method == "GET" && h.HasToken("Connection", "upgrade") &&
@@ -49,12 +51,13 @@ std::string SelectSubprotocol(const RequestHead& request,
 }
 
 Task<Result<std::unique_ptr<WebSocket>>> AcceptWebSocket(Exchange& exchange,
-                                                         std::string subprotocol) {
+                                                         std::string subprotocol, Headers extra) {
   if (!IsWebSocketUpgrade(exchange.request())) {
     co_return Error(Code::kInvalid, "the request does not ask for a WebSocket of version 13");
   }
   ResponseHead head;
   head.status = 101;
+  head.headers = std::move(extra);
   head.headers.Add("Upgrade", "websocket");
   head.headers.Add("Sec-WebSocket-Accept",
                    AcceptKey(*exchange.request().headers.Get("Sec-WebSocket-Key")));
@@ -64,7 +67,8 @@ Task<Result<std::unique_ptr<WebSocket>>> AcceptWebSocket(Exchange& exchange,
 }
 
 Task<Result<std::unique_ptr<WebSocket>>> ConnectWebSocket(Client& client, ClientRequest request,
-                                                          std::string subprotocols) {
+                                                          std::string subprotocols,
+                                                          ResponseHead* answered) {
   unsigned char nonce[16];
   if (RAND_bytes(nonce, sizeof nonce) != 1) {
     co_return Error(Code::kInternal, "no randomness for a WebSocket key");
@@ -80,6 +84,7 @@ Task<Result<std::unique_ptr<WebSocket>>> ConnectWebSocket(Client& client, Client
   }
   CO_ASSIGN_OR_RETURN(auto response, co_await client.Send(std::move(request)));
   const ResponseHead& head = response->head();
+  if (answered != nullptr) *answered = head;
   if (head.status != 101) {
     co_return Error(Code::kUnavailable, "the server answered " + std::to_string(head.status) +
                                             " instead of opening a WebSocket");
