@@ -57,33 +57,38 @@ struct Bridge::InFlight {
   std::string path;
   const Provider* provider = nullptr;
   Route route;
+  std::string model;
   TimePoint sent_at{};  // when the call was given to the provider
+
+  Outgoing::From from() const {
+    return caller.sandbox.value.empty() ? Outgoing::From::kOutside : Outgoing::From::kSandbox;
+  }
 };
 
-Bridge::Bridge(Deps deps) : deps_(std::move(deps)), log_(*deps_.store) {}
+Bridge::Bridge(Deps deps)
+    : deps_(std::move(deps)),
+      upstream_(std::move(deps_.providers), *deps_.resolver_pool, std::move(deps_.tape)),
+      log_(*deps_.store) {}
 
 std::vector<std::string> Bridge::ProvidersWithKey() const {
   std::vector<std::string> out;
-  for (const Provider& provider : deps_.providers) {
-    if (!provider.key.empty()) out.push_back(provider.name);
+  for (const Provider& provider : upstream_.providers()) {
+    if (!provider.keys.empty()) out.push_back(provider.name);
   }
   return out;
 }
 
-const Provider* Bridge::FindProvider(std::string_view name) const {
-  for (const Provider& provider : deps_.providers) {
-    if (provider.name == name) return &provider;
-  }
-  return nullptr;
-}
-
 Task<void> Bridge::Refuse(InFlight& call, int status, std::string code, std::string message) {
-  const ProviderKind kind = call.provider ? call.provider->kind : ProviderKind::kOpenAi;
   ProviderError error;
   error.status = status;
   error.code = std::move(code);
   error.message = std::move(message);
-  http::ResponseHead head = ErrorHead(status);
+  co_await Refuse(call, std::move(error));
+}
+
+Task<void> Bridge::Refuse(InFlight& call, ProviderError error) {
+  const ProviderKind kind = call.provider ? call.provider->kind : ProviderKind::kOpenAi;
+  http::ResponseHead head = ErrorHead(error);
   std::string body = ErrorBody(kind, error);
   // If the agent is gone there is nobody to tell.
   auto sent = co_await call.exchange.Respond(std::move(head), std::move(body));
@@ -93,7 +98,7 @@ Task<void> Bridge::Refuse(InFlight& call, int status, std::string code, std::str
 Task<void> Bridge::Serve(Caller caller, http::Exchange& exchange, std::string path) {
   InFlight call{std::move(caller), exchange, std::move(path)};
   const SplitPath split = SplitProvider(call.path);
-  call.provider = FindProvider(split.provider);
+  call.provider = upstream_.Find(split.provider);
   const http::RequestHead& head = exchange.request();
   if (call.provider != nullptr) {
     call.route = FindRoute(call.provider->kind, head.method, split.rest, WantsUpgrade(head));
@@ -110,11 +115,8 @@ Task<void> Bridge::Serve(Caller caller, http::Exchange& exchange, std::string pa
                         "openai, messages, count_tokens and models of kind anthropic.");
     co_return;
   }
-  if (call.provider->key.empty()) {
-    co_await Refuse(call, 401, "cove_no_provider_key",
-                    "Cove has no key for the provider '" + call.provider->name +
-                        "'. On the machine that runs Cove, " + call.provider->key_hint +
-                        " and restart it. Nothing is to be set inside the sandbox.");
+  if (auto why = upstream_.WhyNot(*call.provider, head, call.from())) {
+    co_await Refuse(call, *std::move(why));
     co_return;
   }
   co_await ServeRoute(call);
@@ -145,19 +147,40 @@ Task<void> Bridge::ServeRoute(InFlight& call) {
     co_await ServeRecorded(call, *std::move(body));
     co_return;
   }
+  if (!body->empty()) {
+    const auto parsed = json::ParseObject(*body);
+    if (!parsed) {
+      co_await Refuse(call, 400, "cove_bad_request",
+                      "The request's body is not a JSON object: " + parsed.error().message());
+      co_return;
+    }
+    if (auto refusal = Forbidden(call, *parsed, *body)) {
+      co_await Refuse(call, *std::move(refusal));
+      co_return;
+    }
+  }
   auto response = co_await SendUpstream(call, *std::move(body));
   if (response) {
-    CallEnd end = co_await Relay(call, **response);
+    CallEnd end = co_await Relay(call, *response);
     (void)end;
   }
 }
 
-std::optional<std::string> Bridge::ForbiddenUrl(const InFlight& call,
-                                                const json::Object& request) const {
+std::optional<ProviderError> Bridge::Forbidden(const InFlight& call, const json::Object& request,
+                                               std::string_view text) const {
+  if (auto refusal = deps_.guard.Judge(request, text)) return refusal;
   if (!deps_.may_reach || call.caller.sandbox.value.empty()) return std::nullopt;
-  for (std::string& text : FetchedUrls(request)) {
-    const auto url = http::Url::Parse(text);
-    if (!url || !deps_.may_reach(call.caller.sandbox, *url)) return std::move(text);
+  for (const FetchedUrl& found : FetchedUrls(request)) {
+    const auto url = http::Url::Parse(found.text);
+    if (url && deps_.may_reach(call.caller.sandbox, *url)) continue;
+    log::Warn("bridge.url_refused", {{"sandbox", call.caller.sandbox.value}});
+    ProviderError out;
+    out.status = 403;
+    out.code = "cove_url_not_allowed";
+    out.message = "The request names " + found.text +
+                  " for the provider to fetch, which no rule of this sandbox allows. Ask the "
+                  "operator for a rule, or send the content itself.";
+    return out;
   }
   return std::nullopt;
 }
@@ -175,12 +198,8 @@ Task<void> Bridge::ServeRecorded(InFlight& call, std::string body) {
                     "would be fetched by a call that nobody is charged for. Leave it out.");
     co_return;
   }
-  if (const auto url = ForbiddenUrl(call, *parsed)) {
-    log::Warn("bridge.url_refused", {{"sandbox", call.caller.sandbox.value}});
-    co_await Refuse(call, 403, "cove_url_not_allowed",
-                    "The request names " + *url +
-                        " for the provider to fetch, which no rule of this sandbox allows. Ask "
-                        "the operator for a rule, or send the content itself.");
+  if (auto refusal = Forbidden(call, *parsed, body)) {
+    co_await Refuse(call, *std::move(refusal));
     co_return;
   }
   AgentNames names = ReadAgentNames(call.exchange.request().headers);
@@ -191,6 +210,7 @@ Task<void> Bridge::ServeRecorded(InFlight& call, std::string body) {
   start.provider = call.provider->name;
   start.api = ApiName(call.route.api);
   start.model = json::GetString(*parsed, "model").value_or("");
+  call.model = start.model;
   start.stream = json::GetBool(*parsed, "stream").value_or(false);
   start.client = std::move(names.client);
   start.session = std::move(names.session);
@@ -210,40 +230,28 @@ Task<void> Bridge::ServeRecorded(InFlight& call, std::string body) {
   auto response = co_await SendUpstream(call, std::move(body));
   CallEnd end;
   end.outcome = Outcome::kUnreachable;
-  if (response) end = co_await Relay(call, **response);
+  if (response) end = co_await Relay(call, *response);
   end.duration = Since(call.sent_at);
   auto finished = co_await log_.Finish(*std::move(id), std::move(end));
   if (!finished) log::Error("bridge.row_not_ended", {{"error", finished.error().message()}});
 }
 
-Task<Result<std::unique_ptr<http::ClientResponse>>> Bridge::SendUpstream(InFlight& call,
-                                                                         std::string body) {
+Task<std::unique_ptr<http::ClientResponse>> Bridge::SendUpstream(InFlight& call, std::string body) {
   const http::RequestHead& head = call.exchange.request();
-  http::ClientRequest request;
-  request.method = head.method;
-  request.url = call.provider->base;
-  request.url.target += call.route.target;
-  if (!head.RawQuery().empty()) request.url.target += "?" + std::string(head.RawQuery());
-  request.headers = UpstreamHeaders(head.headers, *call.provider);
-  request.body = std::move(body);
-  request.head_deadline = Now() + deps_.limits.head_timeout;
-  request.body_timeout = deps_.limits.body_timeout;
+  Outgoing out;
+  out.provider = call.provider;
+  out.path = SplitProvider(call.path).rest;
+  out.target = call.route.target;
+  if (!head.RawQuery().empty()) out.target += "?" + std::string(head.RawQuery());
+  out.agent = &head;
+  out.body = std::move(body);
+  out.model = call.model;
+  out.caller = call.caller.sandbox.value + call.caller.key_id;
+  out.from = call.from();
   call.sent_at = Now();
-  auto response = co_await deps_.client->Send(std::move(request));
-  if (!response) {
-    const std::string origin =
-        call.provider->base.scheme + "://" + call.provider->base.HostHeader();
-    log::Warn("bridge.unreachable", {{"provider", call.provider->name},
-                                     {"origin", origin},
-                                     {"error", response.error().message()}});
-    const bool late = response.error().code() == Code::kTimeout;
-    co_await Refuse(call, late ? 504 : 502, "cove_provider_unreachable",
-                    "Cove could not reach the provider '" + call.provider->name + "' at " + origin +
-                        " (" + response.error().message() +
-                        "). Check the machine's network and ai.providers." + call.provider->name +
-                        ".base_url, then try again.");
-  }
-  co_return std::move(response);
+  Sent sent = co_await upstream_.Send(std::move(out));
+  if (sent.response == nullptr) co_await Refuse(call, std::move(sent.refusal));
+  co_return std::move(sent.response);
 }
 
 Task<CallEnd> Bridge::Relay(InFlight& call, http::ClientResponse& response) {

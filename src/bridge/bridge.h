@@ -4,15 +4,16 @@
 // Order of a call: route -> key there? -> body (held, at most kRequestBytesMax) -> checks -> row in
 // the CallLog, on disk -> upstream -> answer streamed -> row completed. Whatever fails before
 // "upstream" means that nothing left the machine.
-// Thread: loop-confined. Store and client must outlive the object, and the object its Serve tasks.
+// Thread: loop-confined. Store and pool must outlive the object, and the object its Serve tasks.
 #pragma once
 
 #include <functional>
 #include <optional>
 
 #include "bridge/call_log.h"
+#include "bridge/guard.h"
 #include "bridge/headers.h"
-#include "http/client.h"
+#include "bridge/upstream.h"
 #include "http/server.h"
 #include "json/json.h"
 
@@ -21,8 +22,6 @@ namespace cove::bridge {
 struct Limits {
   size_t request_bytes_max = 32 * 1024 * 1024;  // else 413
   size_t held_bytes_max = 256 * 1024 * 1024;    // of all requests together, else 503
-  Duration head_timeout = seconds(600);         // until the answer starts
-  Duration body_timeout = seconds(300);         // between two pieces of the answer
   Duration drain_time = seconds(60);            // for the usage, after the agent has gone
 };
 
@@ -36,8 +35,10 @@ class Bridge {
  public:
   struct Deps {
     store::Store* store = nullptr;
-    http::Client* client = nullptr;
+    async::ThreadPool* resolver_pool = nullptr;
     std::vector<Provider> providers;
+    Guard guard;
+    std::unique_ptr<Tape> tape;  // null: providers are asked, and nothing is kept
     // Whether a sandbox may reach a URL, as it would itself; empty: every one. Asked for what a
     // request makes the provider fetch.
     std::function<bool(const SandboxId&, const http::Url&)> may_reach;
@@ -59,17 +60,20 @@ class Bridge {
 
  private:
   struct InFlight;  // what one Serve knows
-  const Provider* FindProvider(std::string_view name) const;
   Task<void> ServeRoute(InFlight& call);
-  // The first URL in the request that its sandbox may not reach.
-  std::optional<std::string> ForbiddenUrl(const InFlight& call, const json::Object& request) const;
+  // Why the request may not go: the guard says so, or it names a URL that its sandbox may not
+  // reach.
+  std::optional<ProviderError> Forbidden(const InFlight& call, const json::Object& request,
+                                         std::string_view text) const;
   Task<void> ServeRecorded(InFlight& call, std::string body);
-  Task<Result<std::unique_ptr<http::ClientResponse>>> SendUpstream(InFlight& call,
-                                                                   std::string body);
+  // Null when the call was refused instead.
+  Task<std::unique_ptr<http::ClientResponse>> SendUpstream(InFlight& call, std::string body);
   Task<CallEnd> Relay(InFlight& call, http::ClientResponse& response);
   Task<void> Refuse(InFlight& call, int status, std::string code, std::string message);
+  Task<void> Refuse(InFlight& call, ProviderError error);
 
   Deps deps_;
+  Upstream upstream_;
   CallLog log_;
   size_t held_bytes_ = 0;
 };

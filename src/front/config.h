@@ -11,7 +11,9 @@
 #include <string_view>
 #include <vector>
 
+#include "bridge/guard.h"
 #include "bridge/provider.h"
+#include "bridge/tape.h"
 #include "control/ports.h"
 #include "log/log.h"
 #include "policy/layer.h"
@@ -27,6 +29,8 @@ struct Config {
   policy::Document standard;  // what [policy] says sandboxes may reach, besides the registries
   std::shared_ptr<const policy::Document> ceiling;  // [policy.ceiling]; null: none
   std::vector<bridge::ProviderConfig> providers;
+  bridge::GuardRules guard;
+  bridge::TapeConfig tape;
 };
 
 // `name` stands in errors. An empty text gives the defaults.
