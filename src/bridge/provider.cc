@@ -59,6 +59,12 @@ Result<void> AddKey(Provider& out, std::string key, const std::string& where) {
   return Ok();
 }
 
+// The front gets only a part of the server's environment (runner/front_env.h).
+bool IsPassedOn(std::string_view name) {
+  return name.ends_with("_API_KEY") || name.ends_with("_AUTH_TOKEN") ||
+         name.starts_with("OPENAI_") || name.starts_with("ANTHROPIC_") || name.starts_with("COVE_");
+}
+
 Result<void> ReadKeys(Provider& out, const ProviderConfig& config, const std::string& where,
                       ReadEnv env) {
   if (!config.api_key_file.empty()) {
@@ -70,6 +76,11 @@ Result<void> ReadKeys(Provider& out, const ProviderConfig& config, const std::st
     out.key_hint = "put the key into " + config.api_key_file.front();
   } else if (!config.api_key_env.empty()) {
     for (const std::string& name : config.api_key_env) {
+      if (!IsPassedOn(name)) {
+        return Error(Code::kInvalid, where + ".api_key_env: '" + name +
+                                         "' does not get to the part of Cove that calls providers; "
+                                         "name it ..._API_KEY or ..._AUTH_TOKEN");
+      }
       RETURN_IF_ERROR(AddKey(out, std::string(Trim(env(name))), where));
     }
     out.key_hint = "set " + config.api_key_env.front() + " for `cove serve`";

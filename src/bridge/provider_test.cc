@@ -58,6 +58,8 @@ TEST(ProviderTest, MistakesNameTheKeyOfTheConfiguration) {
   }
   bad.push_back(Entry("x", "openai"));
   bad.back().ca_file = "/nonexistent/ca.pem";
+  bad.push_back(Entry("x", "openai"));
+  bad.back().api_key_env = {"MY_SECRET"};
   for (const ProviderConfig& config : bad) {
     auto got = LoadProvider(config, &Env);
     ASSERT_FALSE(got.ok()) << config.name << config.base_url << config.proxy;
@@ -69,16 +71,18 @@ TEST(ProviderTest, MistakesNameTheKeyOfTheConfiguration) {
 TEST(ProviderTest, AKeyThatWouldForgeAHeaderIsRefused) {
   auto env = [](const std::string&) -> std::string { return "a\r\nX: y"; };
   ProviderConfig config = Entry("x", "openai");
-  config.api_key_env = {"K"};
+  config.api_key_env = {"K_API_KEY"};
   EXPECT_FALSE(LoadProvider(config, env).ok());
 }
 
 TEST(ProviderTest, SeveralKeysAreInTheirOrderAndKnownByHintsThatDoNotShowThem) {
   auto env = [](const std::string& name) -> std::string {
-    return name == "MISSING" ? "" : name == "LONG" ? "sk-0123456789abcdef9f2a" : "short";
+    return name == "MISSING_API_KEY" ? ""
+           : name == "LONG_API_KEY"  ? "sk-0123456789abcdef9f2a"
+                                     : "short";
   };
   ProviderConfig config = Entry("x", "openai");
-  config.api_key_env = {"MISSING", "SHORT", "LONG"};
+  config.api_key_env = {"MISSING_API_KEY", "SHORT_AUTH_TOKEN", "LONG_API_KEY"};
   auto got = LoadProvider(config, env);
   ASSERT_TRUE(got.ok());
   ASSERT_EQ(got->keys.size(), 2U);

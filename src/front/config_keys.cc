@@ -305,7 +305,8 @@ const ConfigKey kKeys[] = {
      "Where it is. For openai with the version (…/v1), for anthropic without.",
      ProviderText(&bridge::ProviderConfig::base_url)},
     {"ai.providers.NAME.api_key_env", "text or list", "OPENAI_API_KEY, ANTHROPIC_API_KEY",
-     "The variable of the server's environment that holds its key. Sandboxes never see the key. "
+     "The variable of the server's environment that holds its key, named ..._API_KEY or "
+     "..._AUTH_TOKEN. Sandboxes never see the key. "
      "Several: where the provider refuses one (401, 403, 429), the next one is used.",
      ProviderTexts(&bridge::ProviderConfig::api_key_env)},
     {"ai.providers.NAME.api_key_file", "path or list", "none",
