@@ -43,21 +43,16 @@ class Share {
 }  // namespace
 
 Bridge::Bridge(Deps deps)
-    : deps_(std::move(deps)), log_(*deps_.store), texts_(*deps_.store, deps_.wire.texts) {}
+    : deps_(std::move(deps)),
+      upstream_(std::move(deps_.providers), *deps_.resolver_pool, std::move(deps_.tape)),
+      log_(*deps_.store), texts_(*deps_.store, deps_.wire.texts) {}
 
 std::vector<std::string> Bridge::ProvidersWithKey() const {
   std::vector<std::string> out;
-  for (const Provider& provider : deps_.providers) {
-    if (!provider.key.empty()) out.push_back(provider.name);
+  for (const Provider& provider : upstream_.providers()) {
+    if (!provider.keys.empty()) out.push_back(provider.name);
   }
   return out;
-}
-
-const Provider* Bridge::FindProvider(std::string_view name) const {
-  for (const Provider& provider : deps_.providers) {
-    if (provider.name == name) return &provider;
-  }
-  return nullptr;
 }
 
 Task<void> Bridge::Refuse(InFlight& call, int status, std::string code, std::string message) {
@@ -70,7 +65,7 @@ Task<void> Bridge::Refuse(InFlight& call, int status, std::string code, std::str
 
 Task<void> Bridge::Refuse(InFlight& call, ProviderError error) {
   const ProviderKind kind = call.provider ? call.provider->kind : ProviderKind::kOpenAi;
-  http::ResponseHead head = ErrorHead(error.status);
+  http::ResponseHead head = ErrorHead(error);
   std::string body = ErrorBody(kind, error);
   // If the agent is gone there is nobody to tell.
   auto sent = co_await call.exchange.Respond(std::move(head), std::move(body));
@@ -80,7 +75,7 @@ Task<void> Bridge::Refuse(InFlight& call, ProviderError error) {
 Task<void> Bridge::Serve(Caller caller, http::Exchange& exchange, std::string path) {
   InFlight call{std::move(caller), exchange, std::move(path), exchange.request()};
   const SplitPath split = SplitProvider(call.path);
-  call.provider = FindProvider(split.provider);
+  call.provider = upstream_.Find(split.provider);
   const http::RequestHead& head = call.head;
   if (call.provider != nullptr) {
     call.route = FindRoute(call.provider->kind, head.method, split.rest, WantsUpgrade(head));
@@ -98,11 +93,8 @@ Task<void> Bridge::Serve(Caller caller, http::Exchange& exchange, std::string pa
                         "openai, messages, count_tokens and models of kind anthropic.");
     co_return;
   }
-  if (call.provider->key.empty()) {
-    co_await Refuse(call, 401, "cove_no_provider_key",
-                    "Cove has no key for the provider '" + call.provider->name +
-                        "'. On the machine that runs Cove, " + call.provider->key_hint +
-                        " and restart it. Nothing is to be set inside the sandbox.");
+  if (auto why = upstream_.WhyNot(*call.provider, head, call.from())) {
+    co_await Refuse(call, *std::move(why));
     co_return;
   }
   co_await (socket ? ServeSocket(call) : ServeRoute(call));
@@ -129,32 +121,16 @@ Task<void> Bridge::ServeRoute(InFlight& call) {
                     "The request's body could not be read: " + body.error().message());
     co_return;
   }
-  if (call.route.recorded) {
-    co_await ServeRecorded(call, *std::move(body));
-    co_return;
-  }
-  auto response = co_await SendUpstream(call, *std::move(body));
-  if (!response) co_return;
-  RelayOptions options;
-  options.api = call.route.api;
-  options.drain_time = deps_.limits.drain_time;
-  options.sent_at = call.sent_at;
-  auto relayed = co_await RelayAnswer(call.exchange, **response, options);
-  (void)relayed;
-}
-
-Task<void> Bridge::ServeRecorded(InFlight& call, std::string body) {
   const Coding coding = CodingOf(call.head.headers);
   if (coding == Coding::kOther) {
-    co_await Refuse(
-        call, 415, "cove_coding",
-        "The model gateway reads request bodies that are plain, gzip or zstd; send this "
-        "one as one of these.");
+    co_await Refuse(call, 415, "cove_coding",
+                    "The model gateway reads request bodies that are plain, gzip or zstd; send this "
+                    "one as one of these.");
     co_return;
   }
   std::string decoded;
   if (coding != Coding::kNone) {
-    auto plain = DecodeAll(coding, body, deps_.limits.request_bytes_max);
+    auto plain = DecodeAll(coding, *body, limit);
     if (!plain) {
       const bool large = plain.error().code() == Code::kTooLarge;
       co_await Refuse(call, large ? 413 : 400, "cove_bad_request",
@@ -163,20 +139,39 @@ Task<void> Bridge::ServeRecorded(InFlight& call, std::string body) {
     }
     decoded = *std::move(plain);
   }
-  Share share(held_bytes_, decoded.size());
+  Share decoded_share(held_bytes_, decoded.size());
   Judged judged;
-  if (auto refused = Judge(call, coding == Coding::kNone ? body : decoded, judged)) {
+  const std::string_view text = coding == Coding::kNone ? *body : decoded;
+  if (auto refused = text.empty() && !call.route.recorded ? std::nullopt : Judge(call, text, judged)) {
     co_await Refuse(call, *std::move(refused));
     co_return;
   }
-  judged.start.request_bytes = body.size();
   // What was edited goes plain; what was not goes as it came.
   if (!judged.edited.empty()) {
-    body = std::move(judged.edited);
+    *body = std::move(judged.edited);
     call.head.headers.Remove("content-encoding");
   }
   decoded = {};
+  if (call.route.recorded) {
+    co_await ServeRecorded(call, *std::move(body), std::move(judged));
+    co_return;
+  }
+  auto response = co_await SendUpstream(call, *std::move(body));
+  if (!response) co_return;
+  auto relayed = co_await RelayAnswer(call.exchange, *response, OptionsOf(call));
+  (void)relayed;
+}
 
+RelayOptions Bridge::OptionsOf(const InFlight& call) const {
+  RelayOptions out;
+  out.api = call.route.api;
+  out.drain_time = deps_.limits.drain_time;
+  out.sent_at = call.sent_at;
+  return out;
+}
+
+Task<void> Bridge::ServeRecorded(InFlight& call, std::string body, Judged judged) {
+  call.model = judged.start.model;
   auto id = co_await BeginCall(std::move(judged.start));
   if (!id) {
     co_await Refuse(call, NoRecord());
@@ -186,12 +181,9 @@ Task<void> Bridge::ServeRecorded(InFlight& call, std::string body) {
   Relayed relayed;
   relayed.end.outcome = Outcome::kUnreachable;
   if (response) {
-    RelayOptions options;
-    options.api = call.route.api;
+    RelayOptions options = OptionsOf(call);
     if (judged.usage_added) options.usage_chunk = RelayOptions::UsageChunk::kHide;
-    options.drain_time = deps_.limits.drain_time;
-    options.sent_at = call.sent_at;
-    relayed = co_await RelayAnswer(call.exchange, **response, options);
+    relayed = co_await RelayAnswer(call.exchange, *response, options);
   }
   if (!relayed.cut_by.empty()) {
     log::Warn("bridge.answer_cut", {{"provider", call.provider->name}, {"error", relayed.cut_by}});
@@ -216,34 +208,26 @@ Task<void> Bridge::EndCall(std::string id, CallEnd end, Said said) {
   if (!finished) log::Error("bridge.row_not_ended", {{"error", finished.error().message()}});
 }
 
-Task<Result<std::unique_ptr<http::ClientResponse>>> Bridge::SendUpstream(InFlight& call,
-                                                                         std::string body) {
-  const http::RequestHead& head = call.head;
-  http::ClientRequest request;
-  request.method = head.method;
-  request.url = call.provider->base;
-  request.url.target += call.route.target;
-  if (!head.RawQuery().empty()) request.url.target += "?" + std::string(head.RawQuery());
-  request.headers = UpstreamHeaders(head.headers, *call.provider);
-  request.body = std::move(body);
-  request.head_deadline = Now() + deps_.limits.head_timeout;
-  request.body_timeout = deps_.limits.body_timeout;
+Task<std::unique_ptr<http::ClientResponse>> Bridge::SendUpstream(InFlight& call, std::string body) {
+  Outgoing out = OutgoingOf(call);
+  out.body = std::move(body);
   call.sent_at = Now();
-  auto response = co_await deps_.client->Send(std::move(request));
-  if (!response) {
-    const std::string origin =
-        call.provider->base.scheme + "://" + call.provider->base.HostHeader();
-    log::Warn("bridge.unreachable", {{"provider", call.provider->name},
-                                     {"origin", origin},
-                                     {"error", response.error().message()}});
-    const bool late = response.error().code() == Code::kTimeout;
-    co_await Refuse(call, late ? 504 : 502, "cove_provider_unreachable",
-                    "Cove could not reach the provider '" + call.provider->name + "' at " + origin +
-                        " (" + response.error().message() +
-                        "). Check the machine's network and ai.providers." + call.provider->name +
-                        ".base_url, then try again.");
-  }
-  co_return std::move(response);
+  Sent sent = co_await upstream_.Send(std::move(out));
+  if (sent.response == nullptr) co_await Refuse(call, std::move(sent.refusal));
+  co_return std::move(sent.response);
+}
+
+Outgoing Bridge::OutgoingOf(const InFlight& call) {
+  Outgoing out;
+  out.provider = call.provider;
+  out.path = SplitProvider(call.path).rest;
+  out.target = call.route.target;
+  if (!call.head.RawQuery().empty()) out.target += "?" + std::string(call.head.RawQuery());
+  out.agent = &call.head;
+  out.model = call.model;
+  out.caller = call.caller.sandbox.value + call.caller.key_id;
+  out.from = call.from();
+  return out;
 }
 
 }  // namespace cove::bridge

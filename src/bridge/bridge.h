@@ -5,7 +5,7 @@
 // the CallLog, on disk -> upstream -> answer streamed -> row completed, what was said kept.
 // Whatever fails before "upstream" means that nothing left the machine. On a WebSocket
 // (bridge_socket.cc) each message that asks for a response is such a call. Thread: loop-confined.
-// Store and client must outlive the object, and the object its Serve tasks.
+// Store and pool must outlive the object, and the object its Serve tasks.
 #pragma once
 
 #include <functional>
@@ -13,10 +13,10 @@
 
 #include "bridge/call_log.h"
 #include "bridge/call_texts.h"
-#include "bridge/headers.h"
-#include "bridge/provider_error.h"
+#include "bridge/guard.h"
+#include "bridge/relay.h"
 #include "bridge/request_edit.h"
-#include "http/client.h"
+#include "bridge/upstream.h"
 #include "http/server.h"
 #include "json/json.h"
 
@@ -25,8 +25,6 @@ namespace cove::bridge {
 struct Limits {
   size_t request_bytes_max = 32 * 1024 * 1024;  // else 413
   size_t held_bytes_max = 256 * 1024 * 1024;    // of all requests together, else 503
-  Duration head_timeout = seconds(600);         // until the answer starts
-  Duration body_timeout = seconds(300);         // between two pieces of the answer
   Duration drain_time = seconds(60);            // for the usage, after the agent has gone
 };
 
@@ -48,8 +46,10 @@ class Bridge {
  public:
   struct Deps {
     store::Store* store = nullptr;
-    http::Client* client = nullptr;
+    async::ThreadPool* resolver_pool = nullptr;
     std::vector<Provider> providers;
+    Guard guard;
+    std::unique_ptr<Tape> tape;  // null: providers are asked, and nothing is kept
     // Whether a sandbox may reach a URL, as it would itself; empty: every one. Asked for what a
     // request makes the provider fetch.
     std::function<bool(const SandboxId&, const http::Url&)> may_reach;
@@ -77,24 +77,28 @@ class Bridge {
   struct InFlight;  // what one Serve knows
   struct Judged;    // a request that may be sent
   class Socket;
-  const Provider* FindProvider(std::string_view name) const;
   Task<void> ServeRoute(InFlight& call);
   // Looks into the request: why it is refused, or nothing and `out` is filled.
   std::optional<ProviderError> Judge(const InFlight& call, std::string_view body,
                                      Judged& out) const;
-  // The first URL in the request that its sandbox may not reach.
-  std::optional<std::string> ForbiddenUrl(const InFlight& call, const json::Object& request) const;
-  Task<void> ServeRecorded(InFlight& call, std::string body);
+  // Why the request may not go: the guard says so, or it names a URL that its sandbox may not
+  // reach.
+  std::optional<ProviderError> Forbidden(const InFlight& call, const json::Object& request,
+                                         std::string_view text) const;
+  Task<void> ServeRecorded(InFlight& call, std::string body, Judged judged);
   // The row of a call, by its id; nothing when none could be written, so that it must not be made.
   Task<std::optional<std::string>> BeginCall(CallStart start);
   Task<void> EndCall(std::string id, CallEnd end, Said said);
-  Task<Result<std::unique_ptr<http::ClientResponse>>> SendUpstream(InFlight& call,
-                                                                   std::string body);
+  // Null when the call was refused instead.
+  Task<std::unique_ptr<http::ClientResponse>> SendUpstream(InFlight& call, std::string body);
+  RelayOptions OptionsOf(const InFlight& call) const;
+  static Outgoing OutgoingOf(const InFlight& call);  // without the body
   Task<void> ServeSocket(InFlight& call);
   Task<void> Refuse(InFlight& call, int status, std::string code, std::string message);
   Task<void> Refuse(InFlight& call, ProviderError error);
 
   Deps deps_;
+  Upstream upstream_;
   CallLog log_;
   CallTexts texts_;
   size_t held_bytes_ = 0;

@@ -13,7 +13,12 @@ struct Bridge::InFlight {
   http::RequestHead head;  // as it goes to the provider
   const Provider* provider = nullptr;
   Route route;
+  std::string model;    // that the provider is asked for
   TimePoint sent_at{};  // when the call was given to the provider
+
+  Outgoing::From from() const {
+    return caller.sandbox.value.empty() ? Outgoing::From::kOutside : Outgoing::From::kSandbox;
+  }
 };
 
 struct Bridge::Judged {

@@ -19,22 +19,32 @@ std::optional<std::string> TurnIn(const json::Object& request) {
 
 }  // namespace
 
-std::optional<std::string> Bridge::ForbiddenUrl(const InFlight& call,
-                                                const json::Object& request) const {
+std::optional<ProviderError> Bridge::Forbidden(const InFlight& call, const json::Object& request,
+                                               std::string_view text) const {
+  if (auto refusal = deps_.guard.Judge(request, text)) return refusal;
   if (!deps_.may_reach || call.caller.sandbox.value.empty()) return std::nullopt;
-  for (std::string& text : FetchedUrls(request)) {
-    const auto url = http::Url::Parse(text);
-    if (!url || !deps_.may_reach(call.caller.sandbox, *url)) return std::move(text);
+  for (const FetchedUrl& found : FetchedUrls(request)) {
+    const auto url = http::Url::Parse(found.text);
+    if (url && deps_.may_reach(call.caller.sandbox, *url)) continue;
+    log::Warn("bridge.url_refused", {{"sandbox", call.caller.sandbox.value}});
+    ProviderError out;
+    out.status = 403;
+    out.code = "cove_url_not_allowed";
+    out.message = "The request names " + found.text +
+                  " for the provider to fetch, which no rule of this sandbox allows. Ask the "
+                  "operator for a rule, or send the content itself.";
+    return out;
   }
   return std::nullopt;
 }
 
 std::optional<ProviderError> Bridge::Judge(const InFlight& call, std::string_view body,
                                            Judged& out) const {
-  const auto parsed = json::ParseObject(body);
+  auto parsed = json::ParseObject(body);
   if (!parsed) {
-    return ProviderError{400, "cove_bad_request",
-                         "The request's body is not a JSON object: " + parsed.error().message()};
+    return ProviderError{
+        400, "cove_bad_request",
+        "The request's body is not a JSON object: " + parsed.error().message()};
   }
   if (json::GetBool(*parsed, "background").value_or(false)) {
     return ProviderError{
@@ -42,22 +52,17 @@ std::optional<ProviderError> Bridge::Judge(const InFlight& call, std::string_vie
         "\"background\": true is not possible through the gateway, because its result "
         "would be fetched by a call that nobody is charged for. Leave it out."};
   }
-  if (const auto url = ForbiddenUrl(call, *parsed)) {
-    log::Warn("bridge.url_refused", {{"sandbox", call.caller.sandbox.value}});
-    return ProviderError{
-        403, "cove_url_not_allowed",
-        "The request names " + *url +
-            " for the provider to fetch, which no rule of this sandbox allows. Ask "
-            "the operator for a rule, or send the content itself."};
-  }
   const WireSettings& wire = deps_.wire;
-  auto edit = EditRequest(call.route.api, body, *parsed, wire.aliases, wire.ask_usage);
-  if (!edit) return ProviderError{400, "cove_bad_request", edit.error().message()};
-  out.edited = std::move(edit->body);
-  out.usage_added = edit->usage_added;
+  // A model is judged by its own name, not by an alias.
+  RequestEdit edit = EditRequest(call.route.api, body, *parsed, wire.aliases, wire.ask_usage);
+  if (edit.model != json::GetString(*parsed, "model").value_or("")) {
+    out.alias = *json::GetString(*parsed, "model");
+    (*parsed)["model"] = edit.model;
+  }
+  if (auto refusal = Forbidden(call, *parsed, body)) return refusal;
+  out.edited = std::move(edit.body);
+  out.usage_added = edit.usage_added;
   out.prompt = HumanPrompt(call.route.api, *parsed);
-  const std::string model = json::GetString(*parsed, "model").value_or("");
-  if (model != edit->model) out.alias = model;
 
   AgentNames names = ReadAgentNames(call.head.headers);
   // On a WebSocket the head is as old as the connection: Codex tells the turn in each message.
@@ -68,7 +73,7 @@ std::optional<ProviderError> Bridge::Judge(const InFlight& call, std::string_vie
   start.key_id = call.caller.key_id;
   start.provider = call.provider->name;
   start.api = ApiName(call.route.api);
-  start.model = std::move(edit->model);
+  start.model = std::move(edit.model);
   start.stream = json::GetBool(*parsed, "stream").value_or(false);
   start.client = std::move(names.client);
   start.session = std::move(names.session);

@@ -198,27 +198,37 @@ Task<void> Bridge::ServeSocket(InFlight& call) {
     co_await Refuse(call, 400, "cove_bad_request", "The request is no WebSocket handshake.");
     co_return;
   }
-  http::ClientRequest request;
-  request.url = call.provider->base;
-  request.url.target += call.route.target;
-  if (!call.head.RawQuery().empty()) request.url.target += "?" + std::string(call.head.RawQuery());
-  for (const auto& [name, value] : UpstreamHeaders(call.head.headers, *call.provider)) {
-    if (!http::IsWebSocketField(name)) request.headers.Add(name, value);
+  // Each side of the connection agrees for itself on what is asked for here.
+  http::Headers fields;
+  for (const auto& [name, value] : call.head.headers) {
+    if (!http::IsWebSocketField(name)) fields.Add(name, value);
   }
-  request.head_deadline = Now() + deps_.limits.head_timeout;
-  http::ResponseHead answered;
-  auto provider = co_await http::ConnectWebSocket(*deps_.client, std::move(request), {}, &answered);
+  call.head.headers = std::move(fields);
+  const auto offer = http::OfferWebSocket();
+  std::unique_ptr<http::ClientResponse> response;
+  Result<std::unique_ptr<http::WebSocket>> provider =
+      Error(Code::kUnavailable, "cassettes hold no WebSockets");
+  if (offer && !upstream_.on_tape()) {
+    Outgoing out = OutgoingOf(call);
+    out.handshake = offer->fields;
+    Sent sent = co_await upstream_.Send(std::move(out));
+    response = std::move(sent.response);
+    provider = response == nullptr
+                   ? Error(Code::kUnavailable, std::move(sent.refusal.message))
+                   : http::OpenWebSocket(*response, *offer);
+  }
   if (!provider) {
-    log::Info("bridge.no_websocket",
-              {{"provider", call.provider->name}, {"error", provider.error().message()}});
+    log::Info("bridge.no_websocket", {{"provider", call.provider->name},
+                                      {"error", provider.error().message()}});
     // Agents go on over HTTP at once after a 426; there every other mistake has its own words.
     co_await Refuse(call, 426, "cove_no_websocket",
-                    "The provider '" + call.provider->name + "' opened no WebSocket (" +
-                        provider.error().message() +
+                    "The provider '" + call.provider->name +
+                        "' opened no WebSocket (" + provider.error().message() +
                         "). Ask over plain HTTP: POST with \"stream\": true.");
     co_return;
   }
-  auto agent = co_await http::AcceptWebSocket(call.exchange, "", HandshakeExtra(answered.headers));
+  auto agent = co_await http::AcceptWebSocket(call.exchange, "",
+                                              HandshakeExtra(response->head().headers));
   if (!agent) co_return;
   Socket socket(*this, call, *std::move(agent), *std::move(provider));
   co_await socket.Run();

@@ -104,18 +104,21 @@ class BridgeTest : public testing::Test {
     Provider openai;
     openai.name = "openai";
     openai.base = *http::Url::Parse("http://127.0.0.1:" + std::to_string(upstream_.port) + "/v1");
-    openai.key = Secret("real-key");
+    openai.keys = {{Secret("real-key"), "1"}};
     Provider nokey = openai;
     nokey.name = "nokey";
-    nokey.key = Secret();
+    nokey.keys.clear();
     nokey.key_hint = "set NOKEY_API_KEY for `cove serve`";
     Provider down = openai;
     down.name = "down";
     down.base = *http::Url::Parse("http://127.0.0.1:1/v1");
     Bridge::Deps deps;
     deps.store = store_.get();
-    deps.client = &client_;
-    deps.providers = {openai, nokey, down};
+    deps.resolver_pool = &pool_;
+    Provider claude = openai;
+    claude.name = "claude";
+    claude.kind = ProviderKind::kAnthropic;
+    deps.providers = {openai, nokey, down, claude};
     deps.limits.request_bytes_max = 4096;
     deps.wire.aliases = {{"fast", "gpt-5.5-mini"}};
     deps.may_reach = [](const SandboxId&, const http::Url& url) {
@@ -260,6 +263,13 @@ TEST_F(BridgeTest, WhatIsNotServedNeverReachesTheProvider) {
   EXPECT_EQ(Run(Post("{}"), "/openai/v1/files").status, 404);
   EXPECT_EQ(Run(Post("{}"), "/unknown/v1/responses").status, 404);
   EXPECT_EQ(Run(Post("{}"), "/").status, 404);
+  for (const char* path :
+       {"/openai/v1//responses", "//openai/v1/responses", "/openai//v1/responses",
+        "/openai/v1/responses/", "/openai/v1/../v1/responses", "/openai%2fv1/responses",
+        "/./openai/v1/responses", "/openai/v1/%2e%2e/files", "/openai/v1/responses%2f..%2ffiles",
+        "/OPENAI/v1/responses", "/openai/v1/responses%3fa"}) {
+    EXPECT_EQ(Run(Post("{}"), path).status, 404) << path;
+  }
   http::ClientRequest upgrade;
   upgrade.headers = {{"Connection", "Upgrade"}, {"Upgrade", "websocket"}};
   EXPECT_EQ(Run(std::move(upgrade), "/openai/v1/responses").status, 400) << "it is no handshake";
@@ -366,6 +376,13 @@ TEST_F(BridgeTest, AStreamThatDidNotAskForItsUsageTellsItToTheBookOnly) {
   ASSERT_EQ(Calls().size(), 1U);
   EXPECT_EQ(Calls()[0].end.usage.input, 3);
   EXPECT_EQ(Calls()[0].end.usage.output, 2);
+TEST_F(BridgeTest, ACallThatIsOnlyCountedMakesNoProviderFetchEither) {
+  const char* const request =
+      R"({"messages":[{"content":[{"source":{"type":"url","url":"https://evil.test/x"}}]}]})";
+  EXPECT_EQ(Run(Post(request), "/claude/v1/messages/count_tokens").status, 403);
+  EXPECT_EQ(Run(Post("[]"), "/claude/v1/messages/count_tokens").status, 400);
+  EXPECT_EQ(up_.requests, 0);
+  EXPECT_EQ(Run(Post(R"({"messages":[]})"), "/claude/v1/messages/count_tokens").status, 200);
 }
 
 TEST_F(BridgeTest, ModelsPassWithoutARow) {

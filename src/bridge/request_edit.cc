@@ -1,6 +1,7 @@
 #include "bridge/request_edit.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 
 #include "json/pieces.h"
@@ -22,35 +23,27 @@ struct Splice {
 };
 
 const std::vector<std::string>& Paths() {
-  static const std::vector<std::string> paths = {
-      "model", "stream", "stream_options", "stream_options.include_usage",
-      // Judged, not edited; each is a leaf of which only the place is looked at.
-      "background", "tools", "tool_choice", "mcp_servers", "input", "messages", "system",
-      "instructions", "previous_response_id", "conversation", "type", "n", "max_tokens",
-      "max_output_tokens", "max_completion_tokens", "service_tier", "web_search_options"};
+  static const std::vector<std::string> paths = {"model", "stream_options",
+                                                 "stream_options.include_usage"};
   return paths;
 }
-enum Id : int { kModel, kStream, kOptions, kInclude };
+enum Id : int { kModel, kOptions, kInclude, kIds };
+using Places = std::array<std::optional<Place>, kIds>;
 
 // Where the keys of Paths() have their values.
-Result<std::vector<std::optional<Place>>> FindPlaces(std::string_view body) {
+Places FindPlaces(std::string_view body) {
   static const json::PieceTable table(Paths());
-  std::vector<std::optional<Place>> out(Paths().size());
-  int twice = -1;
+  Places out;
   json::Pieces pieces(table, 0, [&](const json::Piece& piece) {
-    auto& place = out[static_cast<size_t>(piece.id)];
-    if (place) twice = piece.id;
-    place = Place{piece.begin, piece.end};
+    out[static_cast<size_t>(piece.id)] = Place{piece.begin, piece.end};
   });
   pieces.Feed(body);
   pieces.End();
-  if (twice < 0) return out;
-  return Error(Code::kInvalid, "the request's body has \"" + Paths()[static_cast<size_t>(twice)] +
-                                   "\" twice; leave one of them out");
+  return out;
 }
 
 std::optional<Splice> AskForUsage(std::string_view body, const json::Object& request,
-                                  const std::vector<std::optional<Place>>& places) {
+                                  const Places& places) {
   if (!json::GetBool(request, "stream").value_or(false)) return std::nullopt;
   const json::Value* options = json::Find(request, "stream_options");
   if (places[kInclude]) {
@@ -73,9 +66,9 @@ std::optional<Splice> AskForUsage(std::string_view body, const json::Object& req
 
 }  // namespace
 
-Result<RequestEdit> EditRequest(Api api, std::string_view body, const json::Object& request,
+RequestEdit EditRequest(Api api, std::string_view body, const json::Object& request,
                                 const Aliases& aliases, AskUsage ask) {
-  ASSIGN_OR_RETURN(const auto places, FindPlaces(body));
+  const Places places = FindPlaces(body);
   RequestEdit out;
   out.model = json::GetString(request, "model").value_or("");
   std::vector<Splice> splices;

@@ -22,9 +22,8 @@ struct RequestEdit {
   bool usage_added = false;  // the client did not ask for the chunk that will tell the usage
 };
 
-// `request` is what `body` parses to. kInvalid: a key on which the gateway decides stands there
-// twice, so that the provider may read another one than was judged.
-Result<RequestEdit> EditRequest(Api api, std::string_view body, const json::Object& request,
+// `request` is what `body` parses to. A key that stands twice is the guard's to refuse.
+RequestEdit EditRequest(Api api, std::string_view body, const json::Object& request,
                                 const Aliases& aliases, AskUsage ask);
 
 }  // namespace cove::bridge

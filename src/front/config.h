@@ -28,6 +28,8 @@ struct Config {
   std::shared_ptr<const policy::Document> ceiling;  // [policy.ceiling]; null: none
   std::vector<bridge::ProviderConfig> providers;
   bridge::WireSettings wire;
+  bridge::GuardRules guard;
+  bridge::TapeConfig tape;
 };
 
 // `name` stands in errors. An empty text gives the defaults.

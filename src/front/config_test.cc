@@ -74,6 +74,47 @@ fast = "gpt-5.5-mini"
                                                    {"claude-4.5", "claude-opus-4-8"}}));
 }
 
+TEST(ConfigTest, ProvidersGuardAndCassetteAreRead) {
+  auto config = ParseConfig(R"(
+[ai]
+mode = "replay"
+cassette = "/srv/run.cassette"
+cassette_match = "order"
+[ai.guard]
+models = ["gpt-*"]
+hosted_tools = []
+deny_parameters = "store"
+[ai.providers.openai]
+api_key_env = ["A", "B"]
+api_key_file = "/srv/key"
+headers = ["X-Tag: a"]
+proxy = "http://proxy:3128"
+connect_timeout_s = 0.5
+retries = 0
+fallback = "other"
+forward_agent_credentials = true
+)",
+                            "cove.toml");
+  ASSERT_TRUE(config.ok()) << config.error().message();
+  EXPECT_EQ(config->tape.mode, bridge::TapeConfig::Mode::kReplay);
+  EXPECT_EQ(config->tape.path, "/srv/run.cassette");
+  EXPECT_EQ(config->tape.match, bridge::Cassette::Match::kOrder);
+  EXPECT_EQ(config->guard.models, std::vector<std::string>{"gpt-*"});
+  ASSERT_TRUE(config->guard.hosted_tools) << "an empty list is not the same as none";
+  EXPECT_EQ(config->guard.deny_parameters, std::vector<std::string>{"store"});
+  const bridge::ProviderConfig& provider = config->providers.at(0);
+  EXPECT_EQ(provider.api_key_env, (std::vector<std::string>{"A", "B"}));
+  EXPECT_EQ(provider.api_key_file, std::vector<std::string>{"/srv/key"});
+  EXPECT_EQ(provider.headers, std::vector<std::string>{"X-Tag: a"});
+  EXPECT_EQ(provider.timeouts.connect, Duration(milliseconds(500)));
+  EXPECT_EQ(provider.retries, 0);
+  EXPECT_EQ(provider.fallback, "other");
+  EXPECT_TRUE(provider.forward_agent_credentials);
+  EXPECT_THAT(ErrorOf("[ai]\nmode = \"tape\"\n"), HasSubstr("\"replay\""));
+  EXPECT_THAT(ErrorOf("[ai.providers.x]\nretries = 6\n"), HasSubstr("from 0 to 5"));
+  EXPECT_THAT(ErrorOf("[ai.guard]\nmodels = 1\n"), HasSubstr("list"));
+}
+
 TEST(ConfigTest, AnUnknownKeyNamesTheNearestOne) {
   const std::string text = ErrorOf("[defaults]\nauto_stop_minute = 3\n");
   EXPECT_THAT(text, HasSubstr("cove.toml:2"));

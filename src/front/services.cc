@@ -36,7 +36,6 @@ Services::Services(Options options, Config config)
     : options_(std::move(options)),
       config_(std::move(config)),
       dir_(options_.data + "/front"),
-      client_(resolver_pool_),
       runner_(UniqueFd(kRunnerFd)),
       runner_link_(runner_) {}
 
@@ -53,8 +52,10 @@ Result<std::unique_ptr<Services>> Services::Make(Options options, Config config)
   s->runner_link_.set_trust(s->authority_->root_pem());
   bridge::Bridge::Deps deps;
   deps.store = s->store_.get();
-  deps.client = &s->client_;
+  deps.resolver_pool = &s->resolver_pool_;
   ASSIGN_OR_RETURN(deps.providers, bridge::LoadProviders(s->config_.providers));
+  ASSIGN_OR_RETURN(deps.tape, bridge::Tape::Open(s->config_.tape, s->resolver_pool_));
+  deps.guard = bridge::Guard(s->config_.guard);
   deps.may_reach = [services = s.get()](const SandboxId& id, const http::Url& url) {
     return services->MayReach(id, url);
   };

@@ -65,7 +65,6 @@ class Services {
   std::unique_ptr<identity::Previews> previews_;
   std::unique_ptr<identity::Secrets> secrets_;
   std::unique_ptr<CredentialBook> credentials_;
-  http::Client client_;
   std::unique_ptr<bridge::Bridge> bridge_;
   proto::RunnerClient runner_;
   std::optional<proto::Room> room_;

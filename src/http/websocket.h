@@ -78,11 +78,19 @@ Task<Result<std::unique_ptr<WebSocket>>> AcceptWebSocket(Exchange& exchange,
                                                          Headers extra = {});
 
 // Client side: sends `request` (a GET with the caller's headers; the handshake's are added here)
-// and gives the session. kUnavailable with the status when the server does not agree. `answered`,
-// if given, gets the answer's head either way; it must outlive the task.
+// and gives the session. kUnavailable with the status when the server does not agree.
 Task<Result<std::unique_ptr<WebSocket>>> ConnectWebSocket(Client& client, ClientRequest request,
-                                                          std::string subprotocols = {},
-                                                          ResponseHead* answered = nullptr);
+                                                          std::string subprotocols = {});
+
+// The two halves of that, for who sends the request by other means: the fields to send with it, and
+// the session that its answer opens.
+struct WebSocketOffer {
+  std::string key;
+  Headers fields;
+};
+Result<WebSocketOffer> OfferWebSocket();
+Result<std::unique_ptr<WebSocket>> OpenWebSocket(ClientResponse& response,
+                                                 const WebSocketOffer& offer);
 
 // Whether a field belongs to the opening handshake of one connection (RFC 6455 section 11.3).
 bool IsWebSocketField(std::string_view name);
