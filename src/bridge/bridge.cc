@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "bridge/ask.h"
 #include "bridge/fetched_urls.h"
 #include "bridge/provider_error.h"
 #include "json/json.h"
@@ -60,7 +61,7 @@ struct Bridge::InFlight {
   TimePoint sent_at{};  // when the call was given to the provider
 };
 
-Bridge::Bridge(Deps deps) : deps_(std::move(deps)), log_(*deps_.store) {}
+Bridge::Bridge(Deps deps) : deps_(std::move(deps)) {}
 
 std::vector<std::string> Bridge::ProvidersWithKey() const {
   std::vector<std::string> out;
@@ -78,12 +79,16 @@ const Provider* Bridge::FindProvider(std::string_view name) const {
 }
 
 Task<void> Bridge::Refuse(InFlight& call, int status, std::string code, std::string message) {
-  const ProviderKind kind = call.provider ? call.provider->kind : ProviderKind::kOpenAi;
   ProviderError error;
   error.status = status;
   error.code = std::move(code);
   error.message = std::move(message);
-  http::ResponseHead head = ErrorHead(status);
+  co_await Refuse(call, std::move(error));
+}
+
+Task<void> Bridge::Refuse(InFlight& call, ProviderError error) {
+  const ProviderKind kind = call.provider ? call.provider->kind : ProviderKind::kOpenAi;
+  http::ResponseHead head = ErrorHead(error);
   std::string body = ErrorBody(kind, error);
   // If the agent is gone there is nobody to tell.
   auto sent = co_await call.exchange.Respond(std::move(head), std::move(body));
@@ -187,7 +192,10 @@ Task<void> Bridge::ServeRecorded(InFlight& call, std::string body) {
   CallStart start;
   start.org = call.caller.org;
   start.sandbox = call.caller.sandbox;
+  start.user = call.caller.user;
+  start.template_name = call.caller.template_name;
   start.key_id = call.caller.key_id;
+  start.token_id = call.caller.token_id;
   start.provider = call.provider->name;
   start.api = ApiName(call.route.api);
   start.model = json::GetString(*parsed, "model").value_or("");
@@ -197,14 +205,12 @@ Task<void> Bridge::ServeRecorded(InFlight& call, std::string body) {
   start.thread = std::move(names.thread);
   start.turn = std::move(names.turn);
   start.request_bytes = body.size();
+  start.ask = ReadAsk(call.route.api, *parsed);
   parsed = Error(Code::kGone, "");  // the tree of a long conversation is large: not held on
 
-  auto id = co_await log_.Begin(std::move(start));
-  if (!id) {
-    log::Error("bridge.no_row", {{"error", id.error().message()}});
-    co_await Refuse(call, 503, "cove_no_record",
-                    "Cove could not write the call into its book, so it was not made. The server's "
-                    "log says why.");
+  auto admitted = co_await deps_.books->Admit(std::move(start));
+  if (auto* refused = std::get_if<ProviderError>(&admitted)) {
+    co_await Refuse(call, std::move(*refused));
     co_return;
   }
   auto response = co_await SendUpstream(call, std::move(body));
@@ -212,7 +218,8 @@ Task<void> Bridge::ServeRecorded(InFlight& call, std::string body) {
   end.outcome = Outcome::kUnreachable;
   if (response) end = co_await Relay(call, **response);
   end.duration = Since(call.sent_at);
-  auto finished = co_await log_.Finish(*std::move(id), std::move(end));
+  auto finished =
+      co_await deps_.books->Finish(std::move(std::get<Ticket>(admitted)), std::move(end));
   if (!finished) log::Error("bridge.row_not_ended", {{"error", finished.error().message()}});
 }
 
@@ -249,6 +256,7 @@ Task<Result<std::unique_ptr<http::ClientResponse>>> Bridge::SendUpstream(InFligh
 Task<CallEnd> Bridge::Relay(InFlight& call, http::ClientResponse& response) {
   CallEnd end;
   end.status = response.head().status;
+  end.request_id = ProviderRequestId(response.head().headers);
   http::ResponseHead head;
   head.status = end.status;
   head.headers = DownstreamHeaders(response.head().headers);

@@ -1,16 +1,16 @@
 // Bridge: the model gateway. One call comes in, goes to its provider with the real key, and the
 // answer goes back byte for byte while a copy is read for the books.
 //
-// Order of a call: route -> key there? -> body (held, at most kRequestBytesMax) -> checks -> row in
-// the CallLog, on disk -> upstream -> answer streamed -> row completed. Whatever fails before
-// "upstream" means that nothing left the machine.
-// Thread: loop-confined. Store and client must outlive the object, and the object its Serve tasks.
+// Order of a call: route -> key there? -> body (held, at most kRequestBytesMax) -> checks ->
+// limits, budgets and row in the Books, on disk -> upstream -> answer streamed -> row completed.
+// Whatever fails before "upstream" means that nothing left the machine. Thread: loop-confined.
+// Books and client must outlive the object, and the object its Serve tasks.
 #pragma once
 
 #include <functional>
 #include <optional>
 
-#include "bridge/call_log.h"
+#include "bridge/books.h"
 #include "bridge/headers.h"
 #include "http/client.h"
 #include "http/server.h"
@@ -28,14 +28,17 @@ struct Limits {
 
 struct Caller {
   OrgId org;
-  SandboxId sandbox;   // empty: from outside, with
-  std::string key_id;  // this API key
+  std::string user;           // who made the sandbox, or holds the key or token
+  SandboxId sandbox;          // empty: from outside and bound to none
+  std::string template_name;  // the snapshot of the sandbox
+  std::string key_id;         // from outside: this API key, or
+  std::string token_id;       // this token
 };
 
 class Bridge {
  public:
   struct Deps {
-    store::Store* store = nullptr;
+    Books* books = nullptr;
     http::Client* client = nullptr;
     std::vector<Provider> providers;
     // Whether a sandbox may reach a URL, as it would itself; empty: every one. Asked for what a
@@ -49,10 +52,6 @@ class Bridge {
   // "/openai/v1/responses"; the query is taken from the request. The caller is authenticated
   // already: by its namespace, or by its API key.
   Task<void> Serve(Caller caller, http::Exchange& exchange, std::string path);
-
-  // Call once at start, before the first Serve.
-  Task<Result<int64_t>> EndAbandoned() { return log_.EndAbandoned(); }
-  CallLog& log() { return log_; }
 
   // Names, for start-up's log: never a key.
   std::vector<std::string> ProvidersWithKey() const;
@@ -68,9 +67,9 @@ class Bridge {
                                                                    std::string body);
   Task<CallEnd> Relay(InFlight& call, http::ClientResponse& response);
   Task<void> Refuse(InFlight& call, int status, std::string code, std::string message);
+  Task<void> Refuse(InFlight& call, ProviderError error);
 
   Deps deps_;
-  CallLog log_;
   size_t held_bytes_ = 0;
 };
 

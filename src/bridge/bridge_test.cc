@@ -86,10 +86,13 @@ class BridgeTest : public testing::Test {
  protected:
   BridgeTest()
       : store_(*OpenSqlite()),
+        books_({.store = store_.get()}, {}),
         client_(pool_),
         upstream_([this](http::Exchange& e) { return Answer(up_, e); }),
         bridge_(MakeDeps()),
-        front_([this](http::Exchange& e) { return Serve(e); }) {}
+        front_([this](http::Exchange& e) { return Serve(e); }) {
+    EXPECT_TRUE(loop_.RunUntil(books_.Open()).ok());
+  }
 
   static Result<std::unique_ptr<store::Store>> OpenSqlite() {
     return store::OpenSqlite(":memory:", kMigrations);
@@ -108,7 +111,7 @@ class BridgeTest : public testing::Test {
     down.name = "down";
     down.base = *http::Url::Parse("http://127.0.0.1:1/v1");
     Bridge::Deps deps;
-    deps.store = store_.get();
+    deps.books = &books_;
     deps.client = &client_;
     deps.providers = {openai, nokey, down};
     deps.limits.request_bytes_max = 4096;
@@ -162,7 +165,7 @@ class BridgeTest : public testing::Test {
     CallFilter filter;
     filter.org = OrgId("org");
     for (int i = 0; i < 500; ++i) {
-      auto calls = loop_.RunUntil(bridge_.log().List(filter));
+      auto calls = loop_.RunUntil(books_.log().List(filter));
       EXPECT_TRUE(calls.ok());
       const bool open = !calls->empty() && !calls->front().ended_at;
       if (!open) return *calls;
@@ -176,6 +179,7 @@ class BridgeTest : public testing::Test {
   async::Loop loop_;
   async::ThreadPool pool_{1};
   std::unique_ptr<store::Store> store_;
+  Books books_;
   Upstream up_;
   http::Client client_;
   Listening upstream_;
@@ -207,6 +211,7 @@ TEST_F(BridgeTest, AStreamPassesByteForByteAndIsCounted) {
   EXPECT_EQ(call.end.usage.reasoning, 5);
   EXPECT_EQ(call.end.response_id, "resp_9");
   EXPECT_EQ(call.end.response_bytes, kAnswer.size());
+  EXPECT_EQ(call.end.request_id, "req_1");
   EXPECT_TRUE(call.end.first_byte.has_value());
 }
 
@@ -315,30 +320,34 @@ TEST_F(BridgeTest, TotalsAreByModel) {
   CallFilter filter;
   filter.org = OrgId("org");
   filter.sandbox = SandboxId("box");
-  auto totals = loop_.RunUntil(bridge_.log().Sum(filter));
+  auto totals = loop_.RunUntil(books_.log().Sum(filter, {Group::kModel}));
   ASSERT_TRUE(totals.ok());
   ASSERT_EQ(totals->size(), 1U);
   EXPECT_EQ((*totals)[0].calls, 3);
   EXPECT_EQ((*totals)[0].output, 60);
-  EXPECT_EQ(json::GetInt(ToJson((*totals)[0]), "outputTokens"), 60);
-  auto rows = loop_.RunUntil(CallRows(bridge_.log(), filter));
+  EXPECT_EQ(json::GetInt(ToJson((*totals)[0], {Group::kModel}), "outputTokens"), 60);
+  auto rows = loop_.RunUntil(books_.log().List(filter));
   ASSERT_TRUE(rows.ok());
   ASSERT_EQ(rows->size(), 3U);
-  const json::Object& row = rows->front().as_object();
+  const json::Object row = ToJson(rows->front());
   EXPECT_EQ(json::GetString(row, "model"), "m");
   EXPECT_EQ(json::GetInt(row, "status"), 200);
   EXPECT_EQ(json::GetInt(row, "inputTokens"), 40);
   filter.sandbox = SandboxId("other");
-  EXPECT_TRUE(loop_.RunUntil(bridge_.log().Sum(filter))->empty());
+  EXPECT_TRUE(loop_.RunUntil(books_.log().Sum(filter, {Group::kModel}))->empty());
 }
 
-TEST_F(BridgeTest, CallsOfADeadProcessEndAsAbandoned) {
-  CallStart start;
-  start.org = OrgId("org");
-  auto id = loop_.RunUntil(bridge_.log().Begin(start));
-  ASSERT_TRUE(id.ok());
-  EXPECT_EQ(*loop_.RunUntil(bridge_.EndAbandoned()), 1);
-  EXPECT_EQ(Calls()[0].end.outcome, Outcome::kAbandoned);
+TEST_F(BridgeTest, WhatABudgetRefusesNeverReachesTheProvider) {
+  Budget budget;
+  budget.org = OrgId("org");
+  budget.limit = 0;
+  budget = *loop_.RunUntil(books_.budgets().Create(budget));
+  const Reply reply = Run(Post(R"({"model":"m"})"), "/openai/v1/responses");
+  EXPECT_EQ(reply.status, 403);
+  EXPECT_NE(reply.body.find("\"code\":\"cove_budget_exhausted\""), std::string::npos) << reply.body;
+  EXPECT_EQ(up_.requests, 0);
+  EXPECT_TRUE(Calls().empty());
+  EXPECT_EQ(Run({}, "/openai/v1/models").status, 200) << "what costs nothing goes on";
 }
 
 }  // namespace
