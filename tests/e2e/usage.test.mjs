@@ -15,7 +15,11 @@ before(async () => {
   cove = await Cove.start({ config, env: { OPENAI_API_KEY: 'scripted-key' } });
   box = await cove.create({ name: 'spender' });
 });
-after(async () => { await cove?.stop(); await model?.stop(); });
+after(async () => {
+  for (const b of (await cove.api('GET', '/api/ai/budgets')).json.items) await cove.api('DELETE', `/api/ai/budgets/${b.id}`);
+  await cove.stop();
+  await model.stop();
+});
 
 const request = (input = 'call', name = 'gpt-5.5') => ({ model: name, input, max_output_tokens: 200 });
 const call = (options = {}, body = request()) => cove.api('POST', '/ai/openai/v1/responses', body, options);
@@ -52,20 +56,18 @@ test('a call from inside is in the book with who, what and the price that was us
   assert.deepEqual(usage.items.map((i) => [i.model, i.sandbox, i.costMicroUsd, i.unpriced]),
     [['gpt-5.5', box.id, cost, 0], ['mystery', box.id, 0, 1]]);
   assert.equal(usage.total.unpriced, 1);
-  const csv = (await cove.api('GET', '/api/ai/usage?by=day,user&format=csv')).text.split('\r\n');
+  const csv = (await cove.api('GET', '/api/ai/usage?by=day,user&sandboxId=spender&format=csv')).text.split('\r\n');
   assert.match(csv[0], /^day,user,calls,failed/);
   assert.match(csv[1], /^\d{4}-\d\d-\d\d,admin,2,0,0,1,/);
   const lines = cove.cli(['logs', '--ai', 'spender', '--ndjson']).stdout.trim().split('\n').map(JSON.parse);
   assert.deepEqual(lines.map((l) => l.model), ['mystery', 'gpt-5.5']);
-  const table = cove.cli(['usage', '--by', 'model']);
+  const table = cove.cli(['usage', '--by', 'model', '--sandbox', 'spender']);
   assert.match(table.stdout, /gpt-5\.5 .*\$0\.0062/);
   assert.match(table.stdout, /mystery .*1 UNPRICED/);
 });
 
 test('200 calls at once meet a budget for ten', { timeout: 60000 }, async () => {
-  const key = (await cove.api('POST', '/api/api-keys', { name: 'crowd', permissions: ['write:sandboxes'] })).json.value;
-  const id = (await calls('&limit=1'))[0].keyId;
-  assert.equal(id, null);
+  const key = (await cove.api('POST', '/api/api-keys', { name: `crowd ${Date.now()}`, permissions: ['write:sandboxes'] })).json.value;
   const limited = await budget({ scope: 'key', subject: '*', period: 'day', limitMicroUsd: 10 * cost });
   const before = model.requests().length;
   const answers = await Promise.all(Array.from({ length: 200 }, () => call({ key })));
@@ -75,7 +77,8 @@ test('200 calls at once meet a budget for ten', { timeout: 60000 }, async () => 
   assert.equal(refused.length, 190);
   assert.equal(refused[0].json.error.code, 'cove_budget_exhausted');
   assert.equal(model.requests().length - before, 10, 'the others never left');
-  assert.equal((await use(limited.id)).spentMicroUsd, 10 * cost);
+  const uses = (await cove.api('GET', `/api/ai/budgets/${limited.id}`)).json.use.filter((u) => u.calls === 10);
+  assert.ok(uses.length > 0 && uses.every((u) => u.spentMicroUsd === 10 * cost && u.heldMicroUsd === 0), JSON.stringify(uses));
   assert.equal((await cove.api('DELETE', `/api/ai/budgets/${limited.id}`)).status, 204);
   assert.equal((await call({ key })).status, 200);
   // A key that is nobody's administrator sees its own calls and changes no budget.
@@ -132,7 +135,7 @@ test('a token lets an agent outside in, as its sandbox, within its budget, until
   assert.equal((await cove.api('GET', '/api/sandbox', undefined, { key: token })).status, 401);
   assert.equal(cove.cli(['token', 'rm', row.tokenId]).status, 0);
   assert.equal((await call({ key: token })).status, 401);
-  assert.equal(cove.cli(['token', 'ls']).stdout, '');
+  assert.ok(!cove.cli(['token', 'ls']).stdout.includes(row.tokenId));
 });
 
 test('metrics name no sandbox and no model of a client', async () => {
