@@ -44,8 +44,7 @@ class Share {
 
 Bridge::Bridge(Deps deps)
     : deps_(std::move(deps)),
-      upstream_(std::move(deps_.providers), *deps_.resolver_pool, std::move(deps_.tape)),
-      log_(*deps_.store), texts_(*deps_.store, deps_.wire.texts) {}
+      upstream_(std::move(deps_.providers), *deps_.resolver_pool, std::move(deps_.tape)) {}
 
 std::vector<std::string> Bridge::ProvidersWithKey() const {
   std::vector<std::string> out;
@@ -123,9 +122,10 @@ Task<void> Bridge::ServeRoute(InFlight& call) {
   }
   const Coding coding = CodingOf(call.head.headers);
   if (coding == Coding::kOther) {
-    co_await Refuse(call, 415, "cove_coding",
-                    "The model gateway reads request bodies that are plain, gzip or zstd; send this "
-                    "one as one of these.");
+    co_await Refuse(
+        call, 415, "cove_coding",
+        "The model gateway reads request bodies that are plain, gzip or zstd; send this "
+        "one as one of these.");
     co_return;
   }
   std::string decoded;
@@ -142,7 +142,8 @@ Task<void> Bridge::ServeRoute(InFlight& call) {
   Share decoded_share(held_bytes_, decoded.size());
   Judged judged;
   const std::string_view text = coding == Coding::kNone ? *body : decoded;
-  if (auto refused = text.empty() && !call.route.recorded ? std::nullopt : Judge(call, text, judged)) {
+  if (auto refused =
+          text.empty() && !call.route.recorded ? std::nullopt : Judge(call, text, judged)) {
     co_await Refuse(call, *std::move(refused));
     co_return;
   }
@@ -172,9 +173,9 @@ RelayOptions Bridge::OptionsOf(const InFlight& call) const {
 
 Task<void> Bridge::ServeRecorded(InFlight& call, std::string body, Judged judged) {
   call.model = judged.start.model;
-  auto id = co_await BeginCall(std::move(judged.start));
-  if (!id) {
-    co_await Refuse(call, NoRecord());
+  auto admitted = co_await deps_.books->Admit(std::move(judged.start));
+  if (auto* refused = std::get_if<ProviderError>(&admitted)) {
+    co_await Refuse(call, std::move(*refused));
     co_return;
   }
   auto response = co_await SendUpstream(call, std::move(body));
@@ -191,20 +192,13 @@ Task<void> Bridge::ServeRecorded(InFlight& call, std::string body, Judged judged
   relayed.end.duration = Since(call.sent_at);
   Said said = SaidBy(std::move(judged.prompt), relayed.facts);
   said.alias = std::move(judged.alias);
-  co_await EndCall(*std::move(id), std::move(relayed.end), std::move(said));
+  co_await EndCall(std::move(std::get<Ticket>(admitted)), std::move(relayed.end), std::move(said));
 }
 
-Task<std::optional<std::string>> Bridge::BeginCall(CallStart start) {
-  auto id = co_await log_.Begin(std::move(start));
-  if (id) co_return *std::move(id);
-  log::Error("bridge.no_row", {{"error", id.error().message()}});
-  co_return std::nullopt;
-}
-
-Task<void> Bridge::EndCall(std::string id, CallEnd end, Said said) {
-  auto kept = co_await texts_.Keep(id, std::move(said));
+Task<void> Bridge::EndCall(Ticket ticket, CallEnd end, Said said) {
+  auto kept = co_await deps_.texts->Keep(ticket.id(), std::move(said));
   if (!kept) log::Error("bridge.texts_not_kept", {{"error", kept.error().message()}});
-  auto finished = co_await log_.Finish(std::move(id), std::move(end));
+  auto finished = co_await deps_.books->Finish(std::move(ticket), std::move(end));
   if (!finished) log::Error("bridge.row_not_ended", {{"error", finished.error().message()}});
 }
 

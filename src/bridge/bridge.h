@@ -1,17 +1,17 @@
 // Bridge: the model gateway. One call comes in, goes to its provider with the real key, and the
 // answer goes back byte for byte while a copy is read for the books.
 //
-// Order of a call: route -> key there? -> body (held, at most kRequestBytesMax) -> judged -> row in
-// the CallLog, on disk -> upstream -> answer streamed -> row completed, what was said kept.
-// Whatever fails before "upstream" means that nothing left the machine. On a WebSocket
-// (bridge_socket.cc) each message that asks for a response is such a call. Thread: loop-confined.
-// Store and pool must outlive the object, and the object its Serve tasks.
+// Order of a call: route -> key there? -> body (held, at most kRequestBytesMax) -> judged ->
+// limits, budgets and row in the Books, on disk -> upstream -> answer streamed -> row completed,
+// what was said kept. Whatever fails before "upstream" means that nothing left the machine. On a
+// WebSocket (bridge_socket.cc) each message that asks for a response is such a call. Thread:
+// loop-confined. Books, texts and pool must outlive the object, and the object its Serve tasks.
 #pragma once
 
 #include <functional>
 #include <optional>
 
-#include "bridge/call_log.h"
+#include "bridge/books.h"
 #include "bridge/call_texts.h"
 #include "bridge/guard.h"
 #include "bridge/relay.h"
@@ -38,14 +38,18 @@ struct WireSettings {
 
 struct Caller {
   OrgId org;
-  SandboxId sandbox;   // empty: from outside, with
-  std::string key_id;  // this API key
+  std::string user;           // who made the sandbox, or holds the key or token
+  SandboxId sandbox;          // empty: from outside and bound to none
+  std::string template_name;  // the snapshot of the sandbox
+  std::string key_id;         // from outside: this API key, or
+  std::string token_id;       // this token
 };
 
 class Bridge {
  public:
   struct Deps {
-    store::Store* store = nullptr;
+    Books* books = nullptr;
+    CallTexts* texts = nullptr;
     async::ThreadPool* resolver_pool = nullptr;
     std::vector<Provider> providers;
     Guard guard;
@@ -65,11 +69,6 @@ class Bridge {
   // already: by its namespace, or by its API key.
   Task<void> Serve(Caller caller, http::Exchange& exchange, std::string path);
 
-  // Call once at start, before the first Serve.
-  Task<Result<int64_t>> EndAbandoned() { return log_.EndAbandoned(); }
-  CallLog& log() { return log_; }
-  CallTexts& texts() { return texts_; }
-
   // Names, for start-up's log: never a key.
   std::vector<std::string> ProvidersWithKey() const;
 
@@ -86,9 +85,7 @@ class Bridge {
   std::optional<ProviderError> Forbidden(const InFlight& call, const json::Object& request,
                                          std::string_view text) const;
   Task<void> ServeRecorded(InFlight& call, std::string body, Judged judged);
-  // The row of a call, by its id; nothing when none could be written, so that it must not be made.
-  Task<std::optional<std::string>> BeginCall(CallStart start);
-  Task<void> EndCall(std::string id, CallEnd end, Said said);
+  Task<void> EndCall(Ticket ticket, CallEnd end, Said said);
   // Null when the call was refused instead.
   Task<std::unique_ptr<http::ClientResponse>> SendUpstream(InFlight& call, std::string body);
   RelayOptions OptionsOf(const InFlight& call) const;
@@ -99,8 +96,6 @@ class Bridge {
 
   Deps deps_;
   Upstream upstream_;
-  CallLog log_;
-  CallTexts texts_;
   size_t held_bytes_ = 0;
 };
 

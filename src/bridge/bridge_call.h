@@ -17,7 +17,8 @@ struct Bridge::InFlight {
   TimePoint sent_at{};  // when the call was given to the provider
 
   Outgoing::From from() const {
-    return caller.sandbox.value.empty() ? Outgoing::From::kOutside : Outgoing::From::kSandbox;
+    const bool outside = !caller.key_id.empty() || !caller.token_id.empty();
+    return outside ? Outgoing::From::kOutside : Outgoing::From::kSandbox;
   }
 };
 
@@ -31,13 +32,6 @@ struct Bridge::Judged {
 
 inline microseconds Since(TimePoint start) {
   return std::chrono::duration_cast<microseconds>(Now() - start);
-}
-
-// In the book's words when there is no book.
-inline ProviderError NoRecord() {
-  return {503, "cove_no_record",
-          "Cove could not write the call into its book, so it was not made. The server's log says "
-          "why."};
 }
 
 }  // namespace cove::bridge

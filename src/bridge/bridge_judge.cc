@@ -1,6 +1,8 @@
 // What is looked at in a request before it may leave.
+#include "bridge/ask.h"
 #include "bridge/bridge_call.h"
 #include "bridge/fetched_urls.h"
+#include "bridge/headers.h"
 #include "bridge/human_prompt.h"
 #include "log/log.h"
 
@@ -42,9 +44,8 @@ std::optional<ProviderError> Bridge::Judge(const InFlight& call, std::string_vie
                                            Judged& out) const {
   auto parsed = json::ParseObject(body);
   if (!parsed) {
-    return ProviderError{
-        400, "cove_bad_request",
-        "The request's body is not a JSON object: " + parsed.error().message()};
+    return ProviderError{400, "cove_bad_request",
+                         "The request's body is not a JSON object: " + parsed.error().message()};
   }
   if (json::GetBool(*parsed, "background").value_or(false)) {
     return ProviderError{
@@ -70,7 +71,10 @@ std::optional<ProviderError> Bridge::Judge(const InFlight& call, std::string_vie
   CallStart& start = out.start;
   start.org = call.caller.org;
   start.sandbox = call.caller.sandbox;
+  start.user = call.caller.user;
+  start.template_name = call.caller.template_name;
   start.key_id = call.caller.key_id;
+  start.token_id = call.caller.token_id;
   start.provider = call.provider->name;
   start.api = ApiName(call.route.api);
   start.model = std::move(edit.model);
@@ -80,6 +84,7 @@ std::optional<ProviderError> Bridge::Judge(const InFlight& call, std::string_vie
   start.thread = std::move(names.thread);
   start.turn = std::move(names.turn);
   start.request_bytes = body.size();
+  start.ask = ReadAsk(call.route.api, *parsed);
   return std::nullopt;
 }
 

@@ -7,6 +7,7 @@
 #include "async/timer.h"
 #include "bridge/answer_reader.h"
 #include "bridge/bridge_call.h"
+#include "bridge/headers.h"
 #include "http/websocket.h"
 #include "log/log.h"
 
@@ -44,8 +45,12 @@ std::string ErrorEvent(const ProviderError& error) {
 class Bridge::Socket {
  public:
   Socket(Bridge& bridge, InFlight& call, std::unique_ptr<http::WebSocket> agent,
-         std::unique_ptr<http::WebSocket> provider)
-      : bridge_(bridge), call_(call), agent_(std::move(agent)), provider_(std::move(provider)) {
+         std::unique_ptr<http::WebSocket> provider, std::string request_id)
+      : bridge_(bridge),
+        call_(call),
+        request_id_(std::move(request_id)),
+        agent_(std::move(agent)),
+        provider_(std::move(provider)) {
     agent_->set_idle_timeout(kIdleTimeout);
     provider_->set_idle_timeout(kIdleTimeout);
   }
@@ -64,9 +69,12 @@ class Bridge::Socket {
 
  private:
   struct Open {
-    explicit Open(Judged j) : judged(std::move(j)), reader(Api::kResponses, AnswerForm::kEvents) {}
-    std::string id;
+    Open(Judged j, Ticket t)
+        : judged(std::move(j)),
+          ticket(std::move(t)),
+          reader(Api::kResponses, AnswerForm::kEvents) {}
     Judged judged;
+    Ticket ticket;
     TimePoint sent_at{};
     CallEnd end;
     AnswerReader reader;
@@ -115,12 +123,12 @@ class Bridge::Socket {
     if (auto refused = bridge_.Judge(call_, text, judged)) co_return refused;
     judged.start.stream = true;
     if (!judged.edited.empty()) text = std::move(judged.edited);
-    auto id = co_await bridge_.BeginCall(judged.start);
-    if (!id) co_return NoRecord();
+    auto admitted = co_await bridge_.deps_.books->Admit(judged.start);
+    if (auto* refused = std::get_if<ProviderError>(&admitted)) co_return std::move(*refused);
     if (bridge_.deps_.used) bridge_.deps_.used(call_.caller.sandbox);
-    Open& open = open_.emplace_back(std::move(judged));
-    open.id = *std::move(id);
+    Open& open = open_.emplace_back(std::move(judged), std::move(std::get<Ticket>(admitted)));
     open.sent_at = Now();
+    open.end.request_id = request_id_;
     // If it cannot be sent the provider is gone: its own side ends the connection and the call.
     (void)co_await provider_->SendText(text);
     co_return std::nullopt;
@@ -166,7 +174,7 @@ class Bridge::Socket {
     open.end.response_id = facts.response_id;
     Said said = SaidBy(std::move(open.judged.prompt), facts);
     said.alias = std::move(open.judged.alias);
-    books_.Spawn(bridge_.EndCall(std::move(open.id), std::move(open.end), std::move(said)));
+    books_.Spawn(bridge_.EndCall(std::move(open.ticket), std::move(open.end), std::move(said)));
     open_.pop_front();
   }
 
@@ -184,6 +192,7 @@ class Bridge::Socket {
 
   Bridge& bridge_;
   InFlight& call_;
+  const std::string request_id_;  // of the handshake
   std::unique_ptr<http::WebSocket> agent_;
   std::unique_ptr<http::WebSocket> provider_;
   std::deque<Open> open_;  // calls that were sent and have not ended, in order
@@ -213,24 +222,24 @@ Task<void> Bridge::ServeSocket(InFlight& call) {
     out.handshake = offer->fields;
     Sent sent = co_await upstream_.Send(std::move(out));
     response = std::move(sent.response);
-    provider = response == nullptr
-                   ? Error(Code::kUnavailable, std::move(sent.refusal.message))
-                   : http::OpenWebSocket(*response, *offer);
+    provider = response == nullptr ? Error(Code::kUnavailable, std::move(sent.refusal.message))
+                                   : http::OpenWebSocket(*response, *offer);
   }
   if (!provider) {
-    log::Info("bridge.no_websocket", {{"provider", call.provider->name},
-                                      {"error", provider.error().message()}});
+    log::Info("bridge.no_websocket",
+              {{"provider", call.provider->name}, {"error", provider.error().message()}});
     // Agents go on over HTTP at once after a 426; there every other mistake has its own words.
     co_await Refuse(call, 426, "cove_no_websocket",
-                    "The provider '" + call.provider->name +
-                        "' opened no WebSocket (" + provider.error().message() +
+                    "The provider '" + call.provider->name + "' opened no WebSocket (" +
+                        provider.error().message() +
                         "). Ask over plain HTTP: POST with \"stream\": true.");
     co_return;
   }
-  auto agent = co_await http::AcceptWebSocket(call.exchange, "",
-                                              HandshakeExtra(response->head().headers));
+  auto agent =
+      co_await http::AcceptWebSocket(call.exchange, "", HandshakeExtra(response->head().headers));
   if (!agent) co_return;
-  Socket socket(*this, call, *std::move(agent), *std::move(provider));
+  Socket socket(*this, call, *std::move(agent), *std::move(provider),
+                ProviderRequestId(response->head().headers));
   co_await socket.Run();
 }
 

@@ -25,7 +25,7 @@ constexpr std::string_view kCreate =
     R"({"type":"response.create","model":"gpt-5.5", "odd":1.0,"input":"hi","client_metadata":{"x-codex-turn-metadata":"{\"turn_id\":\"t7\"}"}})";
 
 // Answers every message with the same events; then it may close.
-struct Provider1 {
+struct Script {
   int status = 101;
   std::vector<std::string> events = {std::string(kCreated), std::string(kTool),
                                      std::string(kCompleted)};
@@ -36,7 +36,7 @@ struct Provider1 {
   std::vector<std::string> got;
 };
 
-Task<void> AnswerSocket(Provider1& up, http::Exchange& exchange) {
+Task<void> AnswerSocket(Script& up, http::Exchange& exchange) {
   up.handshake = exchange.request().headers;
   up.target = exchange.request().target;
   if (up.status != 101) {
@@ -84,10 +84,14 @@ class BridgeSocketTest : public testing::Test {
  protected:
   BridgeSocketTest()
       : store_(*OpenStore()),
+        books_({.store = store_.get()}, {}),
+        texts_(*store_, TextMode::kRedacted),
         client_(pool_),
         upstream_([this](http::Exchange& e) { return AnswerSocket(up_, e); }),
         bridge_(MakeDeps()),
-        front_([this](http::Exchange& e) { return Serve(e); }) {}
+        front_([this](http::Exchange& e) { return Serve(e); }) {
+    EXPECT_TRUE(loop_.RunUntil(books_.Open()));
+  }
 
   static Result<std::unique_ptr<store::Store>> OpenStore() {
     store::Migrations all = kMigrations;
@@ -99,10 +103,11 @@ class BridgeSocketTest : public testing::Test {
     Provider provider;
     provider.name = "openai";
     provider.base = *http::Url::Parse(upstream_.Url("/v1"));
-    provider.key = Secret("real-key");
+    provider.keys = {{Secret("real-key"), "1"}};
     Bridge::Deps deps;
-    deps.store = store_.get();
-    deps.client = &client_;
+    deps.books = &books_;
+    deps.texts = &texts_;
+    deps.resolver_pool = &pool_;
     deps.providers = {provider};
     deps.may_reach = [](const SandboxId&, const http::Url&) { return false; };
     deps.used = [this](const SandboxId& id) { used_ += id.value; };
@@ -123,7 +128,12 @@ class BridgeSocketTest : public testing::Test {
     http::ClientRequest request;
     request.url = *http::Url::Parse(front_.Url("/openai/v1/responses?x=1"));
     request.headers = {{"Authorization", "Bearer of-the-sandbox"}, {"session-id", "s"}};
-    co_return co_await http::ConnectWebSocket(client_, std::move(request), "", &head_);
+    const auto offer = http::OfferWebSocket();
+    for (const auto& [name, value] : offer->fields) request.headers.Set(name, value);
+    auto response = co_await client_.Send(std::move(request));
+    if (!response) co_return response.error();
+    head_ = (*response)->head();
+    co_return http::OpenWebSocket(**response, *offer);
   }
 
   // Sends each message; reads until a response has ended or an error came, or the end.
@@ -158,7 +168,7 @@ class BridgeSocketTest : public testing::Test {
     for (int i = 0; i < 1000 && served_ == 0; ++i) loop_.RunUntil(Pause());
     CallFilter filter;
     filter.org = OrgId("org");
-    auto calls = *loop_.RunUntil(bridge_.log().List(filter));
+    auto calls = *loop_.RunUntil(books_.log().List(filter));
     std::reverse(calls.begin(), calls.end());
     return calls;
   }
@@ -167,7 +177,9 @@ class BridgeSocketTest : public testing::Test {
   async::Loop loop_;
   async::ThreadPool pool_{1};
   std::unique_ptr<store::Store> store_;
-  Provider1 up_;
+  Books books_;
+  CallTexts texts_;
+  Script up_;
   http::Client client_;
   Listening upstream_;
   std::string used_;
@@ -205,7 +217,7 @@ TEST_F(BridgeSocketTest, EachResponseIsACallAndMessagesPassUnchanged) {
     EXPECT_EQ(call.end.response_bytes, kCreated.size() + kTool.size() + kCompleted.size());
   }
   EXPECT_EQ(calls[1].start.turn, "t7");
-  auto said = loop_.RunUntil(bridge_.texts().Read(OrgId("org"), calls[1].id));
+  auto said = loop_.RunUntil(texts_.Read(OrgId("org"), calls[1].id));
   ASSERT_TRUE(said);
   EXPECT_EQ(said->prompt, "hi");
   ASSERT_EQ(said->tools.size(), 1U);
@@ -267,7 +279,10 @@ TEST_F(BridgeSocketTest, ARefusingGatewayAsksNobody) {
   deps.wire.websocket = WireSettings::WebSocket::kRefuse;
   Bridge refusing(std::move(deps));
   Listening front([&](http::Exchange& e) {
-    return refusing.Serve({OrgId("org"), SandboxId("box"), ""}, e, "/openai/v1/responses");
+    Caller caller;
+    caller.org = OrgId("org");
+    caller.sandbox = SandboxId("box");
+    return refusing.Serve(std::move(caller), e, "/openai/v1/responses");
   });
   std::swap(front.port, front_.port);
   EXPECT_FALSE(loop_.RunUntil(Connect()));

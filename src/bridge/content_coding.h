@@ -30,8 +30,8 @@ class Decoder {
 // REQUIRES: kGzip or kZstd.
 std::unique_ptr<Decoder> MakeDecoder(Coding coding);
 
-// kTooLarge when it would be more than `bytes_max`, kInvalid when it is broken or cut. REQUIRES: kGzip
-// or kZstd.
+// kTooLarge when it would be more than `bytes_max`, kInvalid when it is broken or cut. REQUIRES:
+// kGzip or kZstd.
 Result<std::string> DecodeAll(Coding coding, std::string_view bytes, size_t bytes_max);
 
 }  // namespace cove::bridge

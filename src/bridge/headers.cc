@@ -117,4 +117,9 @@ AgentNames ReadAgentNames(const http::Headers& headers) {
   return out;
 }
 
+std::string ProviderRequestId(const http::Headers& from_provider) {
+  const auto id = from_provider.Get("x-request-id");
+  return std::string(id ? *id : from_provider.Get("request-id").value_or(""));
+}
+
 }  // namespace cove::bridge

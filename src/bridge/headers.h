@@ -35,4 +35,7 @@ struct AgentNames {
 };
 AgentNames ReadAgentNames(const http::Headers& headers);
 
+// The id that a provider gave to the request ("x-request-id" or "request-id"); empty: none.
+std::string ProviderRequestId(const http::Headers& from_provider);
+
 }  // namespace cove::bridge

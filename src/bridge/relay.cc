@@ -13,14 +13,6 @@ namespace {
 
 constexpr size_t kPieceBytes = 16 * 1024;
 
-// OpenAI, Anthropic, Amazon.
-std::string RequestId(const http::Headers& headers) {
-  for (const char* name : {"x-request-id", "request-id", "x-amzn-requestid"}) {
-    if (const auto value = headers.Get(name)) return std::string(*value);
-  }
-  return {};
-}
-
 // What happens to the bytes of an answer between provider and agent: nothing, but that a copy is
 // decoded and read, and that a chunk is left out where the options say so.
 class Passage {
@@ -93,7 +85,7 @@ Task<Relayed> RelayAnswer(http::Exchange& exchange, http::ClientResponse& respon
   CallEnd& end = out.end;
   end.status = response.head().status;
   end.outcome = end.status < 400 ? Outcome::kCompleted : Outcome::kRejected;
-  out.request_id = RequestId(response.head().headers);
+  end.request_id = ProviderRequestId(response.head().headers);
   Passage passage(response.head().headers, options);
   http::ResponseHead head;
   head.status = end.status;

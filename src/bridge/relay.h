@@ -18,9 +18,8 @@ struct RelayOptions {
 };
 
 struct Relayed {
-  CallEnd end;             // without the duration
-  std::string request_id;  // the provider's name for the call
-  std::string cut_by;      // what broke the answer off; empty: nothing did
+  CallEnd end;         // without the duration
+  std::string cut_by;  // what broke the answer off; empty: nothing did
   AnswerFacts facts;
 };
 

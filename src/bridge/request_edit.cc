@@ -67,7 +67,7 @@ std::optional<Splice> AskForUsage(std::string_view body, const json::Object& req
 }  // namespace
 
 RequestEdit EditRequest(Api api, std::string_view body, const json::Object& request,
-                                const Aliases& aliases, AskUsage ask) {
+                        const Aliases& aliases, AskUsage ask) {
   const Places places = FindPlaces(body);
   RequestEdit out;
   out.model = json::GetString(request, "model").value_or("");

@@ -24,6 +24,6 @@ struct RequestEdit {
 
 // `request` is what `body` parses to. A key that stands twice is the guard's to refuse.
 RequestEdit EditRequest(Api api, std::string_view body, const json::Object& request,
-                                const Aliases& aliases, AskUsage ask);
+                        const Aliases& aliases, AskUsage ask);
 
 }  // namespace cove::bridge

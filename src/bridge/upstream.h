@@ -32,8 +32,8 @@ struct Outgoing {
   const http::RequestHead* agent = nullptr;  // what it sent; must outlive the call
   std::string body;
   http::Headers handshake;  // of a WebSocket; the answer's connection is then the caller's
-  std::string model;   // each has a breaker of its own
-  std::string caller;  // who replays, when answers are replayed in their order
+  std::string model;        // each has a breaker of its own
+  std::string caller;       // who replays, when answers are replayed in their order
   // Whether the agent's own credentials may be passed on: never those of a client outside, which
   // are Cove's.
   enum class From { kSandbox, kOutside } from = From::kSandbox;

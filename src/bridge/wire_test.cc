@@ -235,7 +235,7 @@ TEST_F(WireTest, SplitAtEveryByteTheBytesAndTheBookAreTheSame) {
       ASSERT_EQ(out.got, c.client) << where;
       ASSERT_TRUE(out.finished);
       ExpectRecord(c, out.relayed.facts, where);
-      EXPECT_EQ(out.relayed.request_id, "req_7");
+      EXPECT_EQ(out.relayed.end.request_id, "req_7");
       EXPECT_EQ(out.relayed.end.response_bytes, c.answer.size());
       EXPECT_EQ(out.relayed.end.outcome,
                 c.head.status < 400 ? bridge::Outcome::kCompleted : bridge::Outcome::kRejected);

@@ -6,7 +6,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +21,12 @@
 
 namespace cove::front {
 
+// An entry of [[ai.prices]] as far as it is written.
+struct PriceConfig {
+  bridge::Price price{.from = "1970-01-01"};
+  std::optional<bridge::Micros> input, cached, cache_write, output;
+};
+
 struct Config {
   std::string public_url;  // empty: as the client's Host header says
   log::Level log_level = log::Level::kInfo;
@@ -30,10 +38,17 @@ struct Config {
   bridge::WireSettings wire;
   bridge::GuardRules guard;
   bridge::TapeConfig tape;
+  bridge::BooksSettings books;                // without prices, which are
+  std::string price_file;                     // those of this file (empty: none) and
+  std::map<std::string, PriceConfig> prices;  // these, by their number, before the shipped ones
 };
 
 // `name` stands in errors. An empty text gives the defaults.
 Result<Config> ParseConfig(std::string_view text, std::string_view name);
+
+// The prices of the configuration and its file, and the shipped ones behind them. Reads the file:
+// for start-up, it blocks. Errors name the file and the line.
+Result<bridge::PriceTable> LoadPrices(const Config& config);
 
 // The reference page, Markdown.
 std::string ConfigReference();

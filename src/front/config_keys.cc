@@ -226,6 +226,34 @@ Set Texts(Pick pick) {
   };
 }
 
+PriceConfig& PriceNumbered(Config& c, const std::string& number) { return c.prices[number]; }
+
+template <class T>
+Set PriceText(T bridge::Price::* member) {
+  return [=](Config& c, const ConfigValue& v, const std::string& number) -> Result<void> {
+    ASSIGN_OR_RETURN(PriceNumbered(c, number).price.*member, AsText(v));
+    return Ok();
+  };
+}
+
+Set PriceTokens(int64_t bridge::Price::* member) {
+  return [=](Config& c, const ConfigValue& v, const std::string& number) -> Result<void> {
+    if (!std::holds_alternative<int64_t>(v)) return Want("a whole number");
+    ASSIGN_OR_RETURN(const double tokens, AsNumber(v, 0, 1e12));
+    PriceNumbered(c, number).price.*member = static_cast<int64_t>(tokens);
+    return Ok();
+  };
+}
+
+// Dollars for a million tokens, at most six digits after the point.
+Set PriceDollars(std::optional<bridge::Micros> PriceConfig::* member) {
+  return [=](Config& c, const ConfigValue& v, const std::string& number) -> Result<void> {
+    ASSIGN_OR_RETURN(const double dollars, AsNumber(v, 0, 1e6));
+    PriceNumbered(c, number).*member = bridge::ParseDollars(fmt::format("{:.6f}", dollars));
+    return Ok();
+  };
+}
+
 constexpr double kYears = 10.0 * 366 * 24 * 60;  // minutes
 
 const ConfigKey kKeys[] = {
@@ -391,6 +419,48 @@ const ConfigKey kKeys[] = {
      "Whether a key that an agent inside a sandbox sends is passed on and used instead of the "
      "server's. Without it, what agents send as a credential never leaves.",
      SetProviderForward},
+    {"ai.retention_days", "number, days", "60",
+     "Rows of model calls that are older are removed, a few at a time; 0: never. What budgets have "
+     "counted stays.",
+     Whole([](Config& c) -> auto& { return c.books.retention_days; }, 0, 36600)},
+    {"ai.calls_per_minute", "number", "0",
+     "Model calls that one caller (a sandbox, or outside a token or key) may make in a minute; "
+     "more "
+     "are refused with 429 and Retry-After; 0: no limit.",
+     Whole([](Config& c) -> auto& { return c.books.rates.per_minute; }, 0, 1e6)},
+    {"ai.calls_at_once", "number", "0",
+     "Model calls that one caller may have under way; 0: no limit.",
+     Whole([](Config& c) -> auto& { return c.books.rates.at_once; }, 0, 1e6)},
+    {"ai.calls_at_once_total", "number", "0",
+     "Model calls that all callers together may have under way; 0: no limit.",
+     Whole([](Config& c) -> auto& { return c.books.rates.at_once_total; }, 0, 1e6)},
+    {"ai.price_file", "path", "none",
+     "A file of prices, readable for the front's user (61800): see [models.md](models.md).",
+     Text([](Config& c) -> auto& { return c.price_file; })},
+    {"ai.prices.NAME.provider", "text", "must be given", "The provider's name, as in its table.",
+     PriceText(&bridge::Price::provider)},
+    {"ai.prices.NAME.model", "text", "must be given",
+     "The model, as requests name it; a `*` at the end stands for any rest.",
+     PriceText(&bridge::Price::model)},
+    {"ai.prices.NAME.from", "text, a day", "\"1970-01-01\"",
+     "The first day (UTC) on which the price holds.", PriceText(&bridge::Price::from)},
+    {"ai.prices.NAME.above", "number, tokens", "0",
+     "The price is for calls whose prompt has more tokens than this.",
+     PriceTokens(&bridge::Price::above)},
+    {"ai.prices.NAME.input", "number, dollars for a million tokens", "must be given",
+     "What input costs that is not from the provider's cache.", PriceDollars(&PriceConfig::input)},
+    {"ai.prices.NAME.cached", "number, dollars for a million tokens", "as input",
+     "What input costs that is read from the cache.", PriceDollars(&PriceConfig::cached)},
+    {"ai.prices.NAME.cache_write", "number, dollars for a million tokens", "as input",
+     "What input costs that is written to the cache.", PriceDollars(&PriceConfig::cache_write)},
+    {"ai.prices.NAME.output", "number, dollars for a million tokens", "must be given",
+     "What output costs, reasoning included.", PriceDollars(&PriceConfig::output)},
+    {"ai.prices.NAME.context", "number, tokens", "1050000",
+     "The most tokens that a prompt can have: what a call holds of a budget is reckoned with it.",
+     PriceTokens(&bridge::Price::context)},
+    {"ai.prices.NAME.output_max", "number, tokens", "128000",
+     "The most tokens that an answer can have; for the same.",
+     PriceTokens(&bridge::Price::output_max)},
 };
 
 }  // namespace

@@ -4,7 +4,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -26,6 +28,49 @@ TEST(ConfigTest, AnEmptyFileGivesTheDefaults) {
   EXPECT_EQ(config->control.intervals.auto_stop, 15);
   EXPECT_EQ(config->control.default_snapshot, "host");
   EXPECT_TRUE(config->providers.empty());
+}
+
+TEST(ConfigTest, PricesComeFromTheFileTheListAndWhatIsShipped) {
+  const std::string file = ::testing::TempDir() + "cove-prices-" + std::to_string(::getpid());
+  std::ofstream(file) << "openai from-file 2020-01-01 0 3 - - 4 1000 100\n";
+  auto config = ParseConfig("[ai]\nprice_file = \"" + file + R"("
+retention_days = 7
+calls_per_minute = 30
+[[ai.prices]]
+provider = "local"
+model = "llama*"
+input = 0
+output = 0.5
+[[ai.prices]]
+provider = "openai"
+model = "gpt-5.5"
+from = "2020-01-01"
+input = 1.25
+cached = 0.125
+output = 2
+)",
+                            "cove.toml");
+  ASSERT_TRUE(config.ok()) << config.error().message();
+  EXPECT_EQ(config->books.retention_days, 7);
+  EXPECT_EQ(config->books.rates.per_minute, 30);
+  const auto prices = LoadPrices(*config);
+  ASSERT_TRUE(prices.ok()) << prices.error().message();
+  const WallTime now = WallNow();
+  EXPECT_EQ(prices->Find("openai", "from-file", now, 0)->output, 4'000'000);
+  EXPECT_EQ(prices->Find("local", "llama-9", now, 0)->output, 500'000);
+  EXPECT_EQ(prices->Find("openai", "gpt-5.5", now, 0)->cached, 125'000);
+  EXPECT_EQ(prices->Find("openai", "gpt-5.5", now, 0)->cache_write, 1'250'000);
+  EXPECT_EQ(prices->Find("openai", "gpt-5.4", now, 0)->output, 15'000'000);
+  std::filesystem::remove(file);
+  EXPECT_FALSE(LoadPrices(*config).ok());
+}
+
+TEST(ConfigTest, APriceThatIsNotWholeIsNamed) {
+  EXPECT_THAT(ErrorOf("[[ai.prices]]\nprovider = \"x\"\nmodel = \"y\"\ninput = 1\n"),
+              HasSubstr("entry 1 of [[ai.prices]]: input and output are missing"));
+  EXPECT_THAT(ErrorOf("[[ai.prices]]\ninput = 1\noutput = 1\n"), HasSubstr("entry 1"));
+  EXPECT_THAT(ErrorOf("[[ai.prices]]\ninput = \"1\"\n"), HasSubstr("wants a number"));
+  EXPECT_THAT(ErrorOf("[[ai.prices]]\nouput = 1\n"), HasSubstr("ai.prices"));
 }
 
 TEST(ConfigTest, EveryKindOfKeyIsRead) {
@@ -70,8 +115,8 @@ fast = "gpt-5.5-mini"
   EXPECT_EQ(config->wire.texts, bridge::TextMode::kNone);
   EXPECT_EQ(config->wire.websocket, bridge::WireSettings::WebSocket::kRefuse);
   EXPECT_EQ(config->wire.ask_usage, bridge::AskUsage::kNo);
-  EXPECT_EQ(config->wire.aliases, (bridge::Aliases{{"fast", "gpt-5.5-mini"},
-                                                   {"claude-4.5", "claude-opus-4-8"}}));
+  EXPECT_EQ(config->wire.aliases,
+            (bridge::Aliases{{"fast", "gpt-5.5-mini"}, {"claude-4.5", "claude-opus-4-8"}}));
 }
 
 TEST(ConfigTest, ProvidersGuardAndCassetteAreRead) {
