@@ -36,6 +36,7 @@ struct Config {
   std::shared_ptr<const policy::Document> ceiling;  // [policy.ceiling]; null: none
   std::vector<bridge::ProviderConfig> providers;
   bridge::BooksSettings books;                // without prices, which are
+  std::string collector;                      // of OpenTelemetry: a URL; empty: none
   std::string price_file;                     // those of this file (empty: none) and
   std::map<std::string, PriceConfig> prices;  // these, by their number, before the shipped ones
 };

@@ -7,6 +7,7 @@
 
 #include "api/api.h"
 #include "bridge/bridge.h"
+#include "bridge/spans.h"
 #include "control/links.h"
 #include "front/credential_book.h"
 #include "front/egress.h"
@@ -69,6 +70,7 @@ class Services {
   std::unique_ptr<identity::Secrets> secrets_;
   std::unique_ptr<CredentialBook> credentials_;
   http::Client client_;
+  std::unique_ptr<bridge::Spans> spans_;  // null: no collector
   std::unique_ptr<bridge::Books> books_;
   std::unique_ptr<bridge::Tokens> tokens_;
   std::unique_ptr<bridge::Bridge> bridge_;
