@@ -227,7 +227,7 @@ Task<Result<void>> Books::Settle(std::unique_ptr<Ticket::Open> open, CallEnd end
   budgets_->Settle(std::move(open->hold), spent ? *spent : std::vector<Spent>());
   open->hold = {};
   if (deps_.on_ended) {
-    deps_.on_ended({open->id, open->start, open->started_at, std::move(end), charge});
+    deps_.on_ended({open->id, open->start, open->started_at, WallNow(), std::move(end), charge});
   }
   if (!spent) co_return std::move(spent).error();
   co_return Ok();

@@ -31,6 +31,7 @@ struct Ended {
   std::string id;
   CallStart start;
   WallTime started_at;
+  WallTime ended_at;
   CallEnd end;
   Charge charge;
 };

@@ -39,6 +39,7 @@ struct Config {
   bridge::GuardRules guard;
   bridge::TapeConfig tape;
   bridge::BooksSettings books;                // without prices, which are
+  std::string collector;                      // of OpenTelemetry: a URL; empty: none
   std::string price_file;                     // those of this file (empty: none) and
   std::map<std::string, PriceConfig> prices;  // these, by their number, before the shipped ones
 };

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "bridge/spans.h"
 #include "policy/registries.h"
 
 namespace cove::front {
@@ -65,6 +66,12 @@ Result<void> SetPublicUrl(Config& c, const ConfigValue& v, const std::string&) {
   const auto url = http::Url::Parse(c.public_url);
   if (url && (url->scheme == "http" || url->scheme == "https")) return Ok();
   return Want("a URL, for example \"https://cove.example.com\"");
+}
+
+Result<void> SetCollector(Config& c, const ConfigValue& v, const std::string&) {
+  ASSIGN_OR_RETURN(c.collector, AsText(v));
+  if (c.collector.empty() || bridge::CollectorUrl(c.collector)) return Ok();
+  return Want("the URL of a collector, for example \"http://127.0.0.1:4318\"");
 }
 
 Result<void> SetLogLevel(Config& c, const ConfigValue& v, const std::string&) {
@@ -461,6 +468,11 @@ const ConfigKey kKeys[] = {
     {"ai.prices.NAME.output_max", "number, tokens", "128000",
      "The most tokens that an answer can have; for the same.",
      PriceTokens(&bridge::Price::output_max)},
+    {"otel.endpoint", "text", "none",
+     "Where an OpenTelemetry collector takes OTLP over HTTP: each model call is told to it as a "
+     "span "
+     "(`/v1/traces` is added to an address without a path).",
+     SetCollector},
 };
 
 }  // namespace

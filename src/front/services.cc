@@ -11,6 +11,7 @@ namespace {
 constexpr int kRunnerFd = 3;
 constexpr seconds kHelloDeadline{10};
 constexpr seconds kFlushPeriod{30};
+constexpr seconds kSpansFlush{2};
 
 store::Migrations AllMigrations() {
   store::Migrations all;
@@ -54,6 +55,11 @@ Result<std::unique_ptr<Services>> Services::Make(Options options, Config config)
   book_deps.pause = [services = s.get()](const SandboxId& id) {
     services->tasks_.Spawn(services->PauseSandbox(id));
   };
+  if (!s->config_.collector.empty()) {
+    ASSIGN_OR_RETURN(http::Url collector, bridge::CollectorUrl(s->config_.collector));
+    s->spans_ = std::make_unique<bridge::Spans>(s->resolver_pool_, std::move(collector));
+    book_deps.on_ended = [spans = s->spans_.get()](const bridge::Ended& call) { spans->Add(call); };
+  }
   bridge::BooksSettings book_settings = s->config_.books;
   ASSIGN_OR_RETURN(book_settings.prices, LoadPrices(s->config_));
   s->books_ = std::make_unique<bridge::Books>(std::move(book_deps), std::move(book_settings));
@@ -91,6 +97,7 @@ Task<Result<UniqueFd>> Services::Start() {
   WireApi();
   tasks_.Spawn(FlushForEver());
   tasks_.Spawn(books_->KeepTidy());
+  if (spans_) tasks_.Spawn(spans_->Run());
   for (const std::string& name : bridge_->ProvidersWithKey()) {
     log::Info("models.provider_ready", {{"provider", name}});
   }
@@ -285,6 +292,7 @@ Task<void> Services::FlushForEver() {
 Task<void> Services::Flush() {
   if (sandboxes_) (void)co_await sandboxes_->Flush();
   if (keys_) (void)co_await keys_->FlushUse();
+  if (spans_) co_await spans_->Flush(Now() + kSpansFlush);
   co_await audit_->Flush();
 }
 

@@ -7,6 +7,7 @@
 
 #include "api/api.h"
 #include "bridge/bridge.h"
+#include "bridge/spans.h"
 #include "control/links.h"
 #include "front/credential_book.h"
 #include "front/egress.h"
@@ -68,6 +69,7 @@ class Services {
   std::unique_ptr<identity::Previews> previews_;
   std::unique_ptr<identity::Secrets> secrets_;
   std::unique_ptr<CredentialBook> credentials_;
+  std::unique_ptr<bridge::Spans> spans_;  // null: no collector
   std::unique_ptr<bridge::Books> books_;
   std::unique_ptr<bridge::CallTexts> texts_;
   std::unique_ptr<bridge::Tokens> tokens_;

@@ -2,16 +2,31 @@
 // come at once and whatever dies, and tokens let agents outside in for a while. Method: the scripted
 // model, whose every answer costs the same; calls from inside a sandbox and from outside.
 import assert from 'node:assert/strict';
+import http from 'node:http';
 import { after, before, test } from 'node:test';
 import { Cove, startModel, until } from './lib/cove.mjs';
 
 // 600 input at $5, 400 cached at $0.50 and 100 output at $30 a million: gpt-5.5's shipped price.
 const cost = 3000 + 200 + 3000;
-let cove, model, box;
+let cove, model, box, collector;
+const spans = [];
+
+// An OpenTelemetry collector: what it was sent is in `spans`.
+async function startCollector() {
+  const server = http.createServer(async (q, r) => {
+    let text = '';
+    for await (const piece of q) text += piece;
+    for (const resource of JSON.parse(text).resourceSpans) for (const scope of resource.scopeSpans) spans.push(...scope.spans);
+    r.end('{}');
+  });
+  await new Promise((done) => server.listen(0, '127.0.0.1', done));
+  return server;
+}
 
 before(async () => {
+  collector = await startCollector();
   model = await startModel(new URL('./usage_model.json', import.meta.url).pathname);
-  const config = `[ai.providers.openai]\nbase_url = "${model.url}/v1"\n[ai]\ncalls_at_once = 500\n`;
+  const config = `[ai.providers.openai]\nbase_url = "${model.url}/v1"\n[ai]\ncalls_at_once = 500\n[otel]\nendpoint = "http://127.0.0.1:${collector.address().port}"\n`;
   cove = await Cove.start({ config, env: { OPENAI_API_KEY: 'scripted-key' } });
   box = await cove.create({ name: 'spender' });
 });
@@ -19,6 +34,8 @@ after(async () => {
   for (const b of (await cove.api('GET', '/api/ai/budgets')).json.items) await cove.api('DELETE', `/api/ai/budgets/${b.id}`);
   await cove.stop();
   await model.stop();
+  collector.closeAllConnections();
+  collector.close();
 });
 
 const request = (input = 'call', name = 'gpt-5.5') => ({ model: name, input, max_output_tokens: 200 });
@@ -49,6 +66,13 @@ test('a call from inside is in the book with who, what and the price that was us
   assert.equal(row.price.outputMicroUsd, 30_000_000);
   assert.match(row.price.from, /^2026-/);
   assert.ok(row.durationMs > 0 && row.requestBytes > 0 && row.responseBytes > 0);
+
+  const span = await until('the span has come', () => spans.find((x) => x.traceId === row.id.replaceAll('-', '')));
+  const attributes = Object.fromEntries(span.attributes.map((a) => [a.key, a.value.stringValue ?? Number(a.value.intValue)]));
+  assert.equal(span.name, 'chat gpt-5.5');
+  assert.equal(attributes['gen_ai.usage.input_tokens'], 1000);
+  assert.equal(attributes['cove.sandbox.id'], box.id);
+  assert.equal(attributes['cove.cost.micro_usd'], cost);
 
   await inside(request('call', 'mystery'));
   await ended('&sandboxId=spender', 2);
