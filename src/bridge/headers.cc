@@ -23,10 +23,12 @@ constexpr std::array<std::string_view, 10> kConnectionOnly = {"connection",
                                                               "upgrade",
                                                               "expect"};
 
-constexpr std::array<std::string_view, 12> kNotUpstream = {
-    "host",           "content-length", "accept-encoding", "authorization",
-    "x-api-key",      "api-key",        "cookie",          "openai-organization",
-    "openai-project", "forwarded",      "x-forwarded-for", "chatgpt-account-id"};
+constexpr std::array<std::string_view, 8> kNotUpstream = {
+    "host",      "content-length",  "accept-encoding",     "cookie",
+    "forwarded", "x-forwarded-for", "openai-organization", "openai-project"};
+
+constexpr std::array<std::string_view, 4> kCredentials = {"authorization", "x-api-key", "api-key",
+                                                          "chatgpt-account-id"};
 
 template <size_t N>
 bool Contains(const std::array<std::string_view, N>& list, std::string_view name) {
@@ -45,22 +47,46 @@ Names NamedByConnection(const http::Headers& headers) {
 
 }  // namespace
 
-http::Headers UpstreamHeaders(const http::Headers& from_agent, const Provider& provider) {
+http::Headers UpstreamHeaders(const http::Headers& from_agent, const Provider& provider,
+                              const ProviderKey* key) {
   const Names named = NamedByConnection(from_agent);
   http::Headers out;
   for (const auto& [name, value] : from_agent) {
     const std::string lower = ToLower(name);
     if (Contains(kConnectionOnly, lower) || Contains(kNotUpstream, lower)) continue;
+    if (key != nullptr && Contains(kCredentials, lower)) continue;
     if (std::find(named.begin(), named.end(), lower) != named.end()) continue;
+    if (provider.headers.Has(name)) continue;
     out.Add(name, value);
   }
+  for (const auto& [name, value] : provider.headers) out.Add(name, value);
+  if (key == nullptr) return out;
   if (provider.kind == ProviderKind::kOpenAi) {
-    out.Add("Authorization", "Bearer " + provider.key.Reveal());
+    out.Add("Authorization", "Bearer " + key->secret.Reveal());
     if (!provider.account.empty()) out.Add("ChatGPT-Account-ID", provider.account);
   } else {
-    out.Add("x-api-key", provider.key.Reveal());
+    out.Add("x-api-key", key->secret.Reveal());
   }
   return out;
+}
+
+bool IsCredential(std::string_view name) { return Contains(kCredentials, ToLower(name)); }
+
+bool HasCredentials(const http::Headers& from_agent) {
+  return from_agent.Has("authorization") || from_agent.Has("x-api-key") ||
+         from_agent.Has("api-key");
+}
+
+bool IsFieldForProviders(std::string_view name, std::string_view value) {
+  const std::string lower = ToLower(name);
+  const bool named = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_';
+  });
+  const bool valued = !value.empty() && std::all_of(value.begin(), value.end(),
+                                                    [](char c) { return c >= 0x20 && c < 0x7f; });
+  return named && valued && !Contains(kConnectionOnly, lower) && lower != "host" &&
+         lower != "content-length" && lower != "accept-encoding";
 }
 
 http::Headers DownstreamHeaders(const http::Headers& from_provider) {
@@ -89,6 +115,11 @@ AgentNames ReadAgentNames(const http::Headers& headers) {
     if (out.session.empty()) out.session = json::GetString(*turn, "session_id").value_or("");
   }
   return out;
+}
+
+std::string ProviderRequestId(const http::Headers& from_provider) {
+  const auto id = from_provider.Get("x-request-id");
+  return std::string(id ? *id : from_provider.Get("request-id").value_or(""));
 }
 
 }  // namespace cove::bridge

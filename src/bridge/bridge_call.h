@@ -1,0 +1,37 @@
+// What the files of Bridge share about one call. For bridge*.cc only.
+#pragma once
+
+#include "bridge/bridge.h"
+
+namespace cove::bridge {
+
+// References: the exchange outlives Serve, the provider is the bridge's own.
+struct Bridge::InFlight {
+  Caller caller;
+  http::Exchange& exchange;
+  std::string path;
+  http::RequestHead head;  // as it goes to the provider
+  const Provider* provider = nullptr;
+  Route route;
+  std::string model;    // that the provider is asked for
+  TimePoint sent_at{};  // when the call was given to the provider
+
+  Outgoing::From from() const {
+    const bool outside = !caller.key_id.empty() || !caller.token_id.empty();
+    return outside ? Outgoing::From::kOutside : Outgoing::From::kSandbox;
+  }
+};
+
+struct Bridge::Judged {
+  CallStart start;
+  std::string edited;  // the body that is sent; empty: as it came
+  bool usage_added = false;
+  std::string prompt;
+  std::string alias;
+};
+
+inline microseconds Since(TimePoint start) {
+  return std::chrono::duration_cast<microseconds>(Now() - start);
+}
+
+}  // namespace cove::bridge
