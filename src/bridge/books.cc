@@ -69,11 +69,10 @@ Books::~Books() = default;
 Task<Result<int64_t>> Books::Open() {
   // First what is open is settled, so that the budgets are read with it.
   CO_ASSIGN_OR_RETURN(const std::vector<Call> open, co_await log_.ListOpen());
-  for (const Call& call : open) {
-    CallEnd end;
-    end.outcome = Outcome::kAbandoned;
-    Charge charge = ChargeOf(call.start, end, call.started_at);
-    CO_RETURN_IF_ERROR(co_await log_.Finish(call.id, std::move(end), std::move(charge)));
+  for (Call call : open) {
+    call.end = {.outcome = Outcome::kAbandoned};
+    call.charge = ChargeOf(call.start, call.end, call.started_at);
+    CO_RETURN_IF_ERROR(co_await log_.Finish(std::move(call)));
   }
   CO_ASSIGN_OR_RETURN(budgets_, co_await Budgets::Open(*deps_.store));
   co_return static_cast<int64_t>(open.size());
@@ -222,7 +221,8 @@ Task<Result<void>> Books::Settle(std::unique_ptr<Ticket::Open> open, CallEnd end
   Remember(end);
   const Charge charge = ChargeOf(open->start, end, open->started_at);
   metrics_.Ended(open->start, end, charge);
-  auto spent = co_await log_.Finish(open->id, end, charge);
+  auto spent =
+      co_await log_.Finish({open->id, open->start, open->started_at, std::nullopt, end, charge});
   // A row that could not be ended holds nothing all the same: the next start settles it.
   budgets_->Settle(std::move(open->hold), spent ? *spent : std::vector<Spent>());
   open->hold = {};

@@ -96,19 +96,13 @@ std::string CutName(std::string text) {
   return text;
 }
 
-Result<Call> ReadCall(store::Db& db, const std::string& id) {
-  ASSIGN_OR_RETURN(
-      const store::Rows rows,
-      db.Query("SELECT " + std::string(kCallColumns) + " FROM ai_call WHERE id = $1", {id}));
-  if (rows.empty()) return Error(Code::kNotFound, "no model call " + id);
-  return CallFromRow(rows[0]);
-}
-
-store::Params EndParams(const std::string& id, const CallEnd& end, const Charge& charge) {
+store::Params EndParams(const Call& call) {
+  const CallEnd& end = call.end;
+  const Charge& charge = call.charge;
   const Price price = charge.price.value_or(Price{});
   const bool priced = charge.price.has_value();
   auto rate = [priced](Micros micros) { return priced ? store::Value(micros) : store::Value(); };
-  return {id,
+  return {call.id,
           WallNow(),
           OutcomeName(end.outcome),
           end.status,
@@ -164,12 +158,12 @@ Task<Result<std::string>> CallLog::Begin(CallStart start) {
   });
 }
 
-Task<Result<std::vector<Spent>>> CallLog::Finish(std::string id, CallEnd end, Charge charge) {
-  store::Params params = EndParams(id, end, charge);
-  const Micros cost = charge.basis == CostBasis::kUnpriced ? 0 : charge.cost;
+Task<Result<std::vector<Spent>>> CallLog::Finish(Call call) {
+  store::Params params = EndParams(call);
   // The start is safe from a power cut already; an end that is lost shows as an abandoned call.
   co_return co_await store_.Write(
-      [id, params, cost](store::Db& db) -> Result<std::vector<Spent>> {
+      [params = std::move(params),
+       call = std::move(call)](store::Db& db) -> Result<std::vector<Spent>> {
         ASSIGN_OR_RETURN(
             const int64_t ended,
             db.Run("UPDATE ai_call SET ended_at = $2, outcome = $3, status = $4, "
@@ -181,8 +175,8 @@ Task<Result<std::vector<Spent>>> CallLog::Finish(std::string id, CallEnd end, Ch
                    "price_output = $22 WHERE id = $1 AND ended_at IS NULL",
                    params));
         if (ended == 0) return std::vector<Spent>();
-        ASSIGN_OR_RETURN(const Call call, ReadCall(db, id));
-        return AddSpending(db, call.start, call.started_at, cost);
+        const bool priced = call.charge.basis != CostBasis::kUnpriced;
+        return AddSpending(db, call.start, call.started_at, priced ? call.charge.cost : 0);
       },
       store::Durability::kProcess);
 }

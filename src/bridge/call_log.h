@@ -141,8 +141,9 @@ class CallLog {
   // Gives the call's id. It is on disk when this returns: without it, do not forward.
   Task<Result<std::string>> Begin(CallStart start);
   // Ends the row and adds its cost to the spending of every budget that it falls under, both or
-  // neither; gives what those have spent from then on. Ending a call twice does nothing.
-  Task<Result<std::vector<Spent>>> Finish(std::string id, CallEnd end, Charge charge);
+  // neither; gives what those have spent from then on. Ending a call twice does nothing. Of `call`,
+  // ended_at is not used.
+  Task<Result<std::vector<Spent>>> Finish(Call call);
   // What a former process left open, oldest first.
   Task<Result<std::vector<Call>>> ListOpen();
 
