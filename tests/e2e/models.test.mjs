@@ -94,12 +94,13 @@ function claude(prompt) {
   });
 }
 
-// What the model said that it used, against what the book says, for the calls since `from`.
+// What the model said that it used, against what the book says (newest first), for the calls since
+// `from`.
 async function checkBook(from, { rows: count }) {
   const said = model.requests().slice(from).filter((q) => q.usage).map(({ model: name, usage }) => [name,
     usage.input_tokens - (usage.input_tokens_details?.cached_tokens ?? 0), usage.input_tokens_details?.cached_tokens ?? 0, usage.output_tokens].join(' '));
-  const book = await cove.api('GET', '/api/ai/usage');
-  const rows = book.json.items.slice(-count).map((row) => [row.model, row.inputTokens, row.cachedTokens, row.outputTokens].join(' '));
+  const book = await cove.api('GET', '/api/ai/calls');
+  const rows = book.json.items.slice(0, count).map((row) => [row.model, row.inputTokens, row.cachedTokens, row.outputTokens].join(' '));
   assert.deepEqual(rows.sort(), said.sort());
   assert.equal(rows.length, count);
 }
@@ -171,6 +172,6 @@ test('the recorded run replays, with no provider and no key', async () => {
   assert.equal(run.code, 0, run.err + run.out);
   assert.equal(JSON.parse(run.out).result, 'The note is written.');
   assert.equal(model.requests().length, before);
-  const rows = (await cove.api('GET', '/api/ai/usage')).json.items;
-  assert.ok(rows.slice(-6).every((row) => row.status === 200 && row.inputTokens > 0));
+  const rows = (await cove.api('GET', '/api/ai/calls')).json.items;
+  assert.ok(rows.slice(0, 6).every((row) => row.status === 200 && row.inputTokens > 0));
 });
