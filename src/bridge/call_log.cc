@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/text.h"
+#include "bridge/call_id.h"
 
 namespace cove::bridge {
 
@@ -139,7 +140,7 @@ std::string_view OutcomeName(Outcome outcome) {
 }
 
 Task<Result<std::string>> CallLog::Begin(CallStart start) {
-  std::string id = NewUuid();
+  std::string id = NewCallId();
   store::Params params = {id,
                           start.org,
                           start.sandbox,
