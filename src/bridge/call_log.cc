@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "bridge/budget_rows.h"
+#include "bridge/call_id.h"
 #include "bridge/call_rows.h"
 
 namespace cove::bridge {
@@ -129,7 +130,7 @@ store::Params EndParams(const Call& call) {
 }  // namespace
 
 Task<Result<std::string>> CallLog::Begin(CallStart start) {
-  std::string id = NewUuid();
+  std::string id = NewCallId();
   store::Params params = {id,
                           start.org,
                           start.sandbox,
