@@ -71,6 +71,7 @@ Task<Result<int64_t>> Books::Open() {
   CO_ASSIGN_OR_RETURN(const std::vector<Call> open, co_await log_.ListOpen());
   for (Call call : open) {
     call.end = {.outcome = Outcome::kAbandoned};
+    call.start.replayed = call.charge.basis == CostBasis::kNone;
     call.charge = ChargeOf(call.start, call.end, call.started_at);
     CO_RETURN_IF_ERROR(co_await log_.Finish(std::move(call)));
   }
@@ -80,9 +81,10 @@ Task<Result<int64_t>> Books::Open() {
 
 Charge Books::ChargeOf(const CallStart& start, const CallEnd& end, WallTime started_at) const {
   Charge charge;
-  // A provider charges for answers, not for errors.
-  const bool answered = end.status > 0 && end.status < 400;
-  if (!end.usage.known && !answered && end.outcome != Outcome::kAbandoned) {
+  // A provider charges for answers, not for errors. Where no status came it may have worked, unless
+  // it was not reached.
+  const bool nothing = end.status == 0 ? end.outcome == Outcome::kUnreachable : end.status >= 400;
+  if (start.replayed || (nothing && !end.usage.known)) {
     charge.basis = CostBasis::kNone;
     return charge;
   }
@@ -158,7 +160,8 @@ ProviderError Books::Refusal(const CallStart& start, const Exhausted& why) {
       error.status = 403;
       error.code = "cove_model_unpriced";
       error.message = "Cove did not make this call: it knows no price for the model '" +
-                      start.model + "' of " + start.provider + ", and " + whose +
+                      start.model + "' of " + UnpricedOf(settings_.prices, start, WallNow()) +
+                      ", and " + whose +
                       " needs one. Whoever runs Cove can add it as [[ai.prices]], or let the "
                       "budget allow models without a price.";
       break;
@@ -193,9 +196,11 @@ Task<std::variant<Ticket, ProviderError>> Books::Admit(CallStart start) {
   metrics_.Entered();
   const int64_t continued = start.ask.continues.empty() ? 0 : SizeOf(start.ask.continues);
   const auto most = MostOf(settings_.prices, start, continued, open->started_at);
-  auto taken = co_await budgets_->Take(start, most, Now() + settings_.budget_wait);
-  if (const auto* why = std::get_if<Exhausted>(&taken)) co_return Refusal(start, *why);
-  open->hold = std::move(std::get<Budgets::Hold>(taken));
+  if (!start.replayed) {
+    auto taken = co_await budgets_->Take(start, most, Now() + settings_.budget_wait);
+    if (const auto* why = std::get_if<Exhausted>(&taken)) co_return Refusal(start, *why);
+    open->hold = std::move(std::get<Budgets::Hold>(taken));
+  }
   auto id = co_await log_.Begin(start);
   if (!id) {
     log::Error("bridge.no_row", {{"error", id.error().message()}});
@@ -219,6 +224,9 @@ Task<Result<void>> Books::Finish(Ticket ticket, CallEnd end) {
 
 Task<Result<void>> Books::Settle(std::unique_ptr<Ticket::Open> open, CallEnd end) {
   Remember(end);
+  if (!end.provider.empty()) {
+    open->start.fallback_from = std::exchange(open->start.provider, end.provider);
+  }
   const Charge charge = ChargeOf(open->start, end, open->started_at);
   metrics_.Ended(open->start, end, charge);
   auto spent =

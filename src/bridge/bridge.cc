@@ -2,8 +2,7 @@
 
 #include "bridge/bridge_call.h"
 #include "bridge/content_coding.h"
-#include "bridge/relay.h"
-#include "log/log.h"
+#include "bridge/request_hash.h"
 
 namespace cove::bridge {
 
@@ -147,6 +146,10 @@ Task<void> Bridge::ServeRoute(InFlight& call) {
     co_await Refuse(call, *std::move(refused));
     co_return;
   }
+  if (upstream_.on_tape()) {
+    const std::string_view path = SplitProvider(call.path).rest;
+    call.asked = RequestHash(call.provider->kind, call.head.method, path, text);
+  }
   // What was edited goes plain; what was not goes as it came.
   if (!judged.edited.empty()) {
     *body = std::move(judged.edited);
@@ -157,58 +160,20 @@ Task<void> Bridge::ServeRoute(InFlight& call) {
     co_await ServeRecorded(call, *std::move(body), std::move(judged));
     co_return;
   }
-  auto response = co_await SendUpstream(call, *std::move(body));
-  if (!response) co_return;
-  auto relayed = co_await RelayAnswer(call.exchange, *response, OptionsOf(call));
-  (void)relayed;
-}
-
-RelayOptions Bridge::OptionsOf(const InFlight& call) const {
-  RelayOptions out;
-  out.api = call.route.api;
-  out.drain_time = deps_.limits.drain_time;
-  out.sent_at = call.sent_at;
-  return out;
-}
-
-Task<void> Bridge::ServeRecorded(InFlight& call, std::string body, Judged judged) {
-  call.model = judged.start.model;
-  auto admitted = co_await deps_.books->Admit(std::move(judged.start));
-  if (auto* refused = std::get_if<ProviderError>(&admitted)) {
-    co_await Refuse(call, std::move(*refused));
+  Sent sent = co_await SendUpstream(call, *std::move(body));
+  if (sent.response == nullptr) {
+    co_await Refuse(call, std::move(sent.refusal));
     co_return;
   }
-  auto response = co_await SendUpstream(call, std::move(body));
-  Relayed relayed;
-  relayed.end.outcome = Outcome::kUnreachable;
-  if (response) {
-    RelayOptions options = OptionsOf(call);
-    if (judged.usage_added) options.usage_chunk = RelayOptions::UsageChunk::kHide;
-    relayed = co_await RelayAnswer(call.exchange, *response, options);
-  }
-  if (!relayed.cut_by.empty()) {
-    log::Warn("bridge.answer_cut", {{"provider", call.provider->name}, {"error", relayed.cut_by}});
-  }
-  relayed.end.duration = Since(call.sent_at);
-  Said said = SaidBy(std::move(judged.prompt), relayed.facts);
-  said.alias = std::move(judged.alias);
-  co_await EndCall(std::move(std::get<Ticket>(admitted)), std::move(relayed.end), std::move(said));
+  Relay relay(std::move(sent.response), OptionsOf(call));
+  co_await relay.Pass(call.exchange);
 }
 
-Task<void> Bridge::EndCall(Ticket ticket, CallEnd end, Said said) {
-  auto kept = co_await deps_.texts->Keep(ticket.id(), std::move(said));
-  if (!kept) log::Error("bridge.texts_not_kept", {{"error", kept.error().message()}});
-  auto finished = co_await deps_.books->Finish(std::move(ticket), std::move(end));
-  if (!finished) log::Error("bridge.row_not_ended", {{"error", finished.error().message()}});
-}
-
-Task<std::unique_ptr<http::ClientResponse>> Bridge::SendUpstream(InFlight& call, std::string body) {
+Task<Sent> Bridge::SendUpstream(InFlight& call, std::string body) {
   Outgoing out = OutgoingOf(call);
   out.body = std::move(body);
   call.sent_at = Now();
-  Sent sent = co_await upstream_.Send(std::move(out));
-  if (sent.response == nullptr) co_await Refuse(call, std::move(sent.refusal));
-  co_return std::move(sent.response);
+  return upstream_.Send(std::move(out));
 }
 
 Outgoing Bridge::OutgoingOf(const InFlight& call) {
@@ -219,7 +184,8 @@ Outgoing Bridge::OutgoingOf(const InFlight& call) {
   if (!call.head.RawQuery().empty()) out.target += "?" + std::string(call.head.RawQuery());
   out.agent = &call.head;
   out.model = call.model;
-  out.caller = call.caller.sandbox.value + call.caller.key_id;
+  out.asked = call.asked;
+  out.caller = call.caller.sandbox.value + call.caller.key_id + call.caller.token_id;
   out.from = call.from();
   return out;
 }

@@ -14,6 +14,7 @@ struct Bridge::InFlight {
   const Provider* provider = nullptr;
   Route route;
   std::string model;    // that the provider is asked for
+  std::string asked;    // the hash of what the agent asked, while there is a tape
   TimePoint sent_at{};  // when the call was given to the provider
 
   Outgoing::From from() const {

@@ -28,6 +28,7 @@ void AddStart(json::Object& out, const CallStart& start) {
   out["keyId"] = TextOrNull(start.key_id);
   out["tokenId"] = TextOrNull(start.token_id);
   out["provider"] = start.provider;
+  if (!start.fallback_from.empty()) out["fallbackFrom"] = start.fallback_from;
   out["api"] = start.api;
   out["model"] = start.model;
   out["stream"] = start.stream;
@@ -45,6 +46,7 @@ void AddEnd(json::Object& out, const CallEnd& end) {
   out["responseBytes"] = end.response_bytes;
   out["responseId"] = TextOrNull(end.response_id);
   out["requestId"] = TextOrNull(end.request_id);
+  out["keyHint"] = TextOrNull(end.key_hint);
   if (!end.usage.known) return;
   out["inputTokens"] = end.usage.input;
   out["cachedTokens"] = end.usage.cached;

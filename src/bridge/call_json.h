@@ -9,9 +9,11 @@ namespace cove::bridge {
 
 // id, sandboxId, userId, template, keyId, tokenId, provider, api, model, stream, client, sessionId,
 // threadId, turnId, startedAt, endedAt, outcome ("running" while it runs), status, firstByteMs,
-// durationMs, requestBytes, responseBytes, responseId, requestId; when the answer told them
-// inputTokens (without cached), cachedTokens, cacheWriteTokens, outputTokens (with reasoning),
-// reasoningTokens; costBasis, costMicroUsd (null: unpriced) and the price that was used.
+// durationMs, requestBytes, responseBytes, responseId, requestId,
+// keyHint (which of the provider's keys), fallbackFrom where another provider was asked first; when
+// the answer told them inputTokens (without cached), cachedTokens, cacheWriteTokens, outputTokens
+// (with reasoning), reasoningTokens; costBasis, costMicroUsd (null: unpriced) and the price that
+// was used.
 json::Object ToJson(const Call& call);
 // `groups` as CallLog::Sum was asked, without repetition and in its order.
 json::Object ToJson(const Totals& totals, const std::vector<Group>& groups);

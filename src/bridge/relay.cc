@@ -1,8 +1,9 @@
 #include "bridge/relay.h"
 
-#include <array>
 #include <utility>
+#include <vector>
 
+#include "async/deadline.h"
 #include "bridge/content_coding.h"
 #include "bridge/headers.h"
 #include "bridge/usage_chunk.h"
@@ -11,13 +12,17 @@ namespace cove::bridge {
 
 namespace {
 
-constexpr size_t kPieceBytes = 16 * 1024;
+// A stream waits more than it carries: its buffer grows when a read fills it.
+constexpr size_t kPieceBytesFirst = size_t{2} * 1024;
+constexpr size_t kPieceBytesMax = size_t{16} * 1024;
+
+}  // namespace
 
 // What happens to the bytes of an answer between provider and agent: nothing, but that a copy is
 // decoded and read, and that a chunk is left out where the options say so.
-class Passage {
+class Relay::Copy {
  public:
-  Passage(const http::Headers& headers, const RelayOptions& options)
+  Copy(const http::Headers& headers, const RelayOptions& options)
       : coding_(CodingOf(headers)),
         form_(coding_ == Coding::kOther ? AnswerForm::kOther
                                         : FormOf(headers.Get("content-type").value_or(""))),
@@ -77,57 +82,73 @@ class Passage {
   std::string out_;
 };
 
-}  // namespace
-
-Task<Relayed> RelayAnswer(http::Exchange& exchange, http::ClientResponse& response,
-                          RelayOptions options) {
-  Relayed out;
-  CallEnd& end = out.end;
-  end.status = response.head().status;
+Relay::Relay(std::unique_ptr<http::ClientResponse> response, RelayOptions options)
+    : response_(std::move(response)),
+      options_(options),
+      copy_(std::make_unique<Copy>(response_->head().headers, options_)),
+      piece_(kPieceBytesFirst) {
+  CallEnd& end = out_.end;
+  end.status = response_->head().status;
   end.outcome = end.status < 400 ? Outcome::kCompleted : Outcome::kRejected;
-  end.request_id = ProviderRequestId(response.head().headers);
-  Passage passage(response.head().headers, options);
-  http::ResponseHead head;
-  head.status = end.status;
-  head.headers = DownstreamHeaders(response.head().headers);
-  passage.Adapt(head.headers);
+  end.request_id = ProviderRequestId(response_->head().headers);
+}
 
+Relay::~Relay() = default;
+
+// What goes to the agent of what was read; it lives until the next piece.
+std::string_view Relay::OnPiece(const Result<size_t>& got) {
+  over_ = !got || *got == 0 || copy_->lost();
+  if (!got || copy_->lost()) {
+    out_.cut_by = got ? "it cannot be decoded" : got.error().message();
+    return {};
+  }
+  if (*got == 0) return copy_->End();
+  CallEnd& end = out_.end;
+  if (!end.first_byte) {
+    end.first_byte = std::chrono::duration_cast<microseconds>(Now() - options_.sent_at);
+  }
+  end.response_bytes += *got;
+  return copy_->Pass({piece_.data(), *got});
+}
+
+Task<void> Relay::Pass(http::Exchange& exchange) {
+  http::ResponseHead head;
+  head.status = out_.end.status;
+  head.headers = DownstreamHeaders(response_->head().headers);
+  copy_->Adapt(head.headers);
   auto started = co_await exchange.StartResponse(std::move(head));
   http::BodyWriter* writer = started ? *started : nullptr;
-  TimePoint drain_until = kNever;
-  std::array<char, kPieceBytes> piece;
-  for (;;) {
-    if (writer == nullptr) {
-      end.outcome = Outcome::kClientGone;
-      if (drain_until == kNever) drain_until = Now() + options.drain_time;
-      if (Now() >= drain_until || passage.facts().complete) break;
+  while (writer != nullptr && !over_) {
+    const auto got = co_await response_->body().Read(piece_);
+    const std::string_view passed = OnPiece(got);
+    // A writer that is not finished breaks the connection: a cut answer never looks whole.
+    if (!out_.cut_by.empty()) {
+      out_.end.outcome = Outcome::kBroken;
+      co_return;
     }
-    auto got = co_await response.body().Read(piece);
-    if (!got || passage.lost()) {
-      if (writer != nullptr) end.outcome = Outcome::kBroken;
-      out.cut_by = got ? "it cannot be decoded" : got.error().message();
-      break;
-    }
-    if (*got == 0) {
-      const std::string_view rest = passage.End();
-      if (writer != nullptr && !rest.empty() && !(co_await writer->Write(rest))) writer = nullptr;
-      // A writer that is not finished breaks the connection: a cut answer never looks whole.
-      if (writer == nullptr || !(co_await writer->Finish())) end.outcome = Outcome::kClientGone;
-      break;
-    }
-    const std::string_view bytes(piece.data(), *got);
-    if (!end.first_byte) {
-      end.first_byte = std::chrono::duration_cast<microseconds>(Now() - options.sent_at);
-    }
-    end.response_bytes += bytes.size();
-    const std::string_view passed = passage.Pass(bytes);
-    if (writer != nullptr && !passed.empty() && !(co_await writer->Write(passed))) writer = nullptr;
+    if (!passed.empty() && !(co_await writer->Write(passed))) writer = nullptr;
+    if (over_ && writer != nullptr && !(co_await writer->Finish())) writer = nullptr;
+    const bool full = got && *got == piece_.size();
+    if (full && piece_.size() < kPieceBytesMax) piece_.resize(kPieceBytesMax);
   }
-  (void)passage.End();
-  out.facts = passage.TakeFacts();
-  end.usage = out.facts.usage;
-  end.response_id = out.facts.response_id;
-  co_return out;
+  if (writer == nullptr) co_await Drain();
+}
+
+Task<void> Relay::Drain() {
+  out_.end.outcome = Outcome::kClientGone;
+  const TimePoint until = Now() + options_.drain_time;
+  while (!over_ && !copy_->facts().complete) {
+    auto got = co_await async::WithDeadline(response_->body().Read(piece_), until, "the answer");
+    (void)OnPiece(got);
+  }
+}
+
+Relayed Relay::Take() {
+  (void)copy_->End();
+  out_.facts = copy_->TakeFacts();
+  out_.end.usage = out_.facts.usage;
+  out_.end.response_id = out_.facts.response_id;
+  return std::move(out_);
 }
 
 }  // namespace cove::bridge

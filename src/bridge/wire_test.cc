@@ -160,9 +160,10 @@ class WireTest : public testing::Test {
   Outcome Pass(const Case& c, std::vector<std::string> pieces, size_t leaves_after = kStays,
                bool cut = false) {
     Agent agent(leaves_after);
-    Response response(c.head, std::move(pieces), cut);
+    Relay relay(std::make_unique<Response>(c.head, std::move(pieces), cut), c.options);
+    loop_.RunUntil(relay.Pass(agent));
     Outcome out;
-    out.relayed = loop_.RunUntil(RelayAnswer(agent, response, c.options));
+    out.relayed = relay.Take();
     out.got = std::move(agent.got);
     out.finished = agent.finished;
     out.head = std::move(agent.answer);

@@ -12,6 +12,7 @@ constexpr int kRunnerFd = 3;
 constexpr seconds kHelloDeadline{10};
 constexpr seconds kFlushPeriod{30};
 constexpr seconds kSpansFlush{2};
+constexpr seconds kCallsFlush{2};
 
 store::Migrations AllMigrations() {
   store::Migrations all;
@@ -291,6 +292,7 @@ Task<void> Services::FlushForEver() {
 
 Task<void> Services::Flush() {
   if (sandboxes_) (void)co_await sandboxes_->Flush();
+  if (bridge_) co_await bridge_->Flush(Now() + kCallsFlush);
   if (keys_) (void)co_await keys_->FlushUse();
   if (spans_) co_await spans_->Flush(Now() + kSpansFlush);
   co_await audit_->Flush();
