@@ -92,34 +92,44 @@ TEST_F(AiTest, WhatMakesNoSenseIsRefusedWithWords) {
   for (const char* body :
        {R"({"limitUsd":"1"})", R"({"scope":"galaxy","limitUsd":"1"})",
         R"({"scope":"user","limitUsd":"1"})",
-        R"({"scope":"organization","subject":"x","limitUsd":"1"})", R"({"scope":"organization"})",
-        R"({"scope":"organization","limitUsd":1})",
+        R"({"scope":"organization","subject":"x","limitUsd":"1"})",
+        R"({"scope":"user","subject":"x"})", R"({"scope":"organization","limitUsd":1})",
         R"({"scope":"organization","limitMicroUsd":-5})",
         R"({"scope":"organization","limitMicroUsd":1.5})",
         R"({"scope":"organization","limitUsd":"1","period":"year"})",
         R"({"scope":"organization","limitUsd":"1","onExhausted":"cry"})"}) {
     const bool fine =
         std::string_view(body) == R"({"limitUsd":"1"})";  // the organization's, a month
-    EXPECT_EQ(Send("POST", "/api/ai/budgets", body)->answer.status, fine ? 201 : 400) << body;
+    EXPECT_EQ(Send("PUT", "/api/ai/budgets", body)->answer.status, fine ? 201 : 400) << body;
   }
-  EXPECT_EQ(Send("POST", "/api/ai/budgets", R"({"limitUsd":"2"})")->answer.status, 409);
+  EXPECT_EQ(Send("PUT", "/api/ai/budgets", R"({"limitUsd":"2"})")->answer.status, 200);
   EXPECT_EQ(Send("POST", "/api/ai/tokens", R"({"expiresInSeconds":5})")->answer.status, 400);
   EXPECT_EQ(Send("POST", "/api/ai/tokens", R"({"sandboxId":"none"})")->answer.status, 404);
 }
 
 TEST_F(AiTest, OnlyAdministratorsChangeBudgets) {
   const std::string ann = MemberKey("ann");
-  EXPECT_EQ(SendAs(ann, "POST", "/api/ai/budgets", R"({"limitUsd":"1"})")->answer.status, 403);
-  const auto made = Send("POST", "/api/ai/budgets", R"({"limitUsd":"1"})");
+  EXPECT_EQ(SendAs(ann, "PUT", "/api/ai/budgets", R"({"limitUsd":"1"})")->answer.status, 403);
+  const auto made = Send("PUT", "/api/ai/budgets", R"({"limitUsd":"1"})");
   const std::string path = "/api/ai/budgets/" + *json::GetString(Json(*made), "id");
   EXPECT_EQ(SendAs(ann, "GET", path)->answer.status, 200);
-  EXPECT_EQ(SendAs(ann, "PATCH", path, R"({"limitUsd":"9"})")->answer.status, 403);
   EXPECT_EQ(SendAs(ann, "DELETE", path)->answer.status, 403);
-  const auto changed = Send("PATCH", path, R"({"limitUsd":"9","onExhausted":"warn"})");
-  EXPECT_EQ(json::GetInt(Json(*changed), "limitMicroUsd"), 9'000'000);
+  const auto changed = Send("PUT", "/api/ai/budgets", R"({"onExhausted":"warn"})");
+  EXPECT_EQ(json::GetString(Json(*changed), "id"), json::GetString(Json(*made), "id"));
+  EXPECT_EQ(json::GetInt(Json(*changed), "limitMicroUsd"), 1'000'000) << "what is not given stays";
   EXPECT_EQ(json::GetString(Json(*changed), "onExhausted"), "warn");
   EXPECT_EQ(Send("DELETE", path)->answer.status, 204);
   EXPECT_EQ(Send("GET", path)->answer.status, 404);
+}
+
+TEST_F(AiTest, ABudgetIsForTheKeyThatItsNameMeans) {
+  MemberKey("ann");
+  const std::string id = keys_->Find(identity::kDefaultOrg, "key of ann")->id;
+  const auto made =
+      Send("PUT", "/api/ai/budgets", R"({"scope":"key","subject":"key of ann","limitUsd":"1"})");
+  EXPECT_EQ(json::GetString(Json(*made), "subject"), id);
+  const char* unknown = R"({"scope":"key","subject":"nobody's","limitUsd":"1"})";
+  EXPECT_EQ(Send("PUT", "/api/ai/budgets", unknown)->answer.status, 404);
 }
 
 TEST_F(AiTest, ATokenCallsModelsAsWhomItWasMadeForAndDoesNothingElse) {
