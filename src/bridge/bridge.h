@@ -81,11 +81,14 @@ class Bridge {
 
  private:
   struct InFlight;  // what one Serve knows
+  struct Body;      // of a request
   struct Judged;    // a request that may be sent
   class Course;     // a call that was admitted, until its end
   class Socket;
   class Connected;
   Task<void> ServeRoute(InFlight& call);
+  // Why it cannot be read, or nothing and `out` is filled. Both references outlive the task.
+  Task<std::optional<ProviderError>> ReadBody(InFlight& call, Body& out);
   // Looks into the request: why it is refused, or nothing and `out` is filled.
   std::optional<ProviderError> Judge(const InFlight& call, std::string_view body,
                                      Judged& out) const;
@@ -101,7 +104,6 @@ class Bridge {
   static Outgoing OutgoingOf(const InFlight& call);  // without the body
   Task<void> ServeSocket(InFlight& call);
   static Task<void> HearOut(std::unique_ptr<Socket> socket);
-  Task<void> Refuse(InFlight& call, int status, std::string code, std::string message);
   Task<void> Refuse(InFlight& call, ProviderError error);
 
   Deps deps_;

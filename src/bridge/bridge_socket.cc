@@ -248,7 +248,8 @@ Task<void> Bridge::HearOut(std::unique_ptr<Socket> socket) { co_await socket->He
 
 Task<void> Bridge::ServeSocket(InFlight& call) {
   if (!http::IsWebSocketUpgrade(call.head)) {
-    co_await Refuse(call, 400, "cove_bad_request", "The request is no WebSocket handshake.");
+    co_await Refuse(
+        call, ProviderError{400, "cove_bad_request", "The request is no WebSocket handshake."});
     co_return;
   }
   // Each side of the connection agrees for itself on what is asked for here.
@@ -276,10 +277,10 @@ Task<void> Bridge::ServeSocket(InFlight& call) {
     log::Info("bridge.no_websocket",
               {{"provider", call.provider->name}, {"error", provider.error().message()}});
     // Agents go on over HTTP at once after a 426; there every other mistake has its own words.
-    co_await Refuse(call, 426, "cove_no_websocket",
-                    "The provider '" + call.provider->name + "' opened no WebSocket (" +
-                        provider.error().message() +
-                        "). Ask over plain HTTP: POST with \"stream\": true.");
+    co_await Refuse(call, ProviderError{426, "cove_no_websocket",
+                                        "The provider '" + call.provider->name +
+                                            "' opened no WebSocket (" + provider.error().message() +
+                                            "). Ask over plain HTTP: POST with \"stream\": true."});
     co_return;
   }
   auto agent =
