@@ -10,8 +10,9 @@ namespace {
 
 class AiTest : public ApiTest {
  protected:
-  void MakeCall(std::string user, SandboxId sandbox = {}, std::string model = "gpt-5.5",
-                std::string client = "") {
+  // Gives the call's id.
+  std::string MakeCall(std::string user, SandboxId sandbox = {}, std::string model = "gpt-5.5",
+                       std::string client = "") {
     bridge::CallStart start;
     start.org = identity::kDefaultOrg;
     start.user = std::move(user);
@@ -20,13 +21,15 @@ class AiTest : public ApiTest {
     start.model = std::move(model);
     start.client = std::move(client);
     auto admitted = loop_.RunUntil(books_->Admit(start));
-    ASSERT_EQ(admitted.index(), 0U);
+    EXPECT_EQ(admitted.index(), 0U);
+    const std::string id = std::get<bridge::Ticket>(admitted).id();
     bridge::CallEnd end;
     end.status = 200;
     end.usage.known = true;
     end.usage.input = 1'000'000;
     auto done = books_->Finish(std::move(std::get<bridge::Ticket>(admitted)), end);
-    ASSERT_TRUE(loop_.RunUntil(std::move(done)).ok());
+    EXPECT_TRUE(loop_.RunUntil(std::move(done)).ok());
+    return id;
   }
   std::string MemberKey(std::string user) {
     identity::KeyRequest request;
@@ -55,6 +58,23 @@ TEST_F(AiTest, EachSeesTheirOwnCallsAndAdministratorsAll) {
   const json::Object usage = Json(*SendAs(ann, "GET", "/api/ai/usage"));
   EXPECT_EQ(json::GetInt(*json::GetObject(usage, "total"), "costMicroUsd"), 10'000'000)
       << "a million tokens are a long prompt";
+}
+
+TEST_F(AiTest, WhatWasSaidIsForTheOneWhoSaidItAndAdministrators) {
+  const std::string id = MakeCall("ann");
+  bridge::Said said;
+  said.prompt = "hello";
+  said.tools = {{"function_call", "exec", "", "c1", "", "{}", false}};
+  said.thoughts = {{"thinking", "hm"}};
+  ASSERT_TRUE(loop_.RunUntil(texts_->Keep(id, said)));
+  const std::string target = "/api/ai/calls/" + id + "/texts";
+  const json::Object body = Json(*Send("GET", target));
+  EXPECT_EQ(json::GetString(body, "prompt"), "hello");
+  EXPECT_EQ(json::GetArray(body, "tools")->size(), 1U);
+  EXPECT_EQ(json::GetArray(body, "thoughts")->size(), 1U);
+  EXPECT_EQ(SendAs(MemberKey("ann"), "GET", target)->answer.status, 200);
+  EXPECT_EQ(SendAs(MemberKey("bob"), "GET", target)->answer.status, 404);
+  EXPECT_EQ(Send("GET", "/api/ai/calls/none/texts")->answer.status, 404);
 }
 
 TEST_F(AiTest, PagesFollowOneAnother) {

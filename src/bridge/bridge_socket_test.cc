@@ -226,7 +226,7 @@ TEST_F(BridgeSocketTest, EachResponseIsACallAndMessagesPassUnchanged) {
     EXPECT_EQ(call.end.response_bytes, kCreated.size() + kTool.size() + kCompleted.size());
   }
   EXPECT_EQ(calls[1].start.turn, "t7");
-  auto said = loop_.RunUntil(texts_.Read(OrgId("org"), calls[1].id));
+  auto said = loop_.RunUntil(texts_.Read(OrgId("org"), std::nullopt, calls[1].id));
   ASSERT_TRUE(said);
   EXPECT_EQ(said->prompt, "hi");
   ASSERT_EQ(said->tools.size(), 1U);

@@ -329,7 +329,7 @@ TEST_F(BridgeTest, AProviderIsNotSentWhereTheSandboxMayNotGo) {
 }
 
 Said SaidIn(async::Loop& loop, CallTexts& texts, const std::string& id) {
-  auto said = loop.RunUntil(texts.Read(OrgId("org"), id));
+  auto said = loop.RunUntil(texts.Read(OrgId("org"), std::nullopt, id));
   EXPECT_TRUE(said);
   return said ? *std::move(said) : Said();
 }

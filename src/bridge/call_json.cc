@@ -130,4 +130,36 @@ json::Object ToJson(const Token& token) {
   return out;
 }
 
+json::Object ToJson(const Said& said) {
+  json::Object out;
+  out["prompt"] = TextOrNull(said.prompt);
+  out["modelAlias"] = TextOrNull(said.alias);
+  out["answerModel"] = TextOrNull(said.answer_model);
+  out["stop"] = TextOrNull(said.stop);
+  out["error"] = TextOrNull(said.error);
+  out["cut"] = said.cut;
+  json::Array tools;
+  for (const ToolCall& tool : said.tools) {
+    json::Object item;
+    item["kind"] = tool.kind;
+    item["name"] = tool.name;
+    item["server"] = TextOrNull(tool.server);
+    item["toolCallId"] = TextOrNull(tool.call_id);
+    item["itemId"] = TextOrNull(tool.item_id);
+    item["input"] = TextOrNull(tool.input);
+    item["cut"] = tool.cut;
+    tools.emplace_back(std::move(item));
+  }
+  out["tools"] = std::move(tools);
+  json::Array thoughts;
+  for (const Thought& thought : said.thoughts) {
+    json::Object item;
+    item["source"] = thought.source;
+    item["text"] = thought.text;
+    thoughts.emplace_back(std::move(item));
+  }
+  out["thoughts"] = std::move(thoughts);
+  return out;
+}
+
 }  // namespace cove::bridge

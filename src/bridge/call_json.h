@@ -2,6 +2,7 @@
 // Money is in whole micro-dollars. Pure functions.
 #pragma once
 
+#include "bridge/call_texts.h"
 #include "bridge/tokens.h"
 #include "json/json.h"
 
@@ -19,6 +20,9 @@ json::Object ToJson(const Call& call);
 json::Object ToJson(const Totals& totals, const std::vector<Group>& groups);
 json::Object ToJson(const Budget& budget, const std::vector<BudgetUse>& uses);
 json::Object ToJson(const Token& token);
+// prompt, modelAlias, answerModel, stop, error, cut, tools (kind, name, server, toolCallId, itemId,
+// input, cut), thoughts (source, text).
+json::Object ToJson(const Said& said);
 
 // The same fields, RFC 4180; a text that a spreadsheet would take for a formula begins with '.
 std::string CallCsvHead();

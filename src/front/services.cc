@@ -239,6 +239,7 @@ void Services::WireApi() {
   deps.policies = egress_.get();
   deps.books = books_.get();
   deps.tokens = tokens_.get();
+  deps.texts = texts_.get();
   deps.models = [this](http::Exchange& exchange, bridge::Caller caller) {
     return ServeModelOutside(exchange, std::move(caller));
   };
