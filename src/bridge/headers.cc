@@ -10,8 +10,6 @@ namespace cove::bridge {
 
 namespace {
 
-using Names = std::vector<std::string>;
-
 constexpr std::array<std::string_view, 10> kConnectionOnly = {"connection",
                                                               "keep-alive",
                                                               "proxy-authenticate",
@@ -30,32 +28,40 @@ constexpr std::array<std::string_view, 8> kNotUpstream = {
 constexpr std::array<std::string_view, 4> kCredentials = {"authorization", "x-api-key", "api-key",
                                                           "chatgpt-account-id"};
 
+constexpr std::array<std::string_view, 3> kFraming = {"host", "content-length", "accept-encoding"};
+constexpr std::array<std::string_view, 2> kNotDownstream = {"set-cookie", "alt-svc"};
+
 template <size_t N>
 bool Contains(const std::array<std::string_view, N>& list, std::string_view name) {
-  return std::find(list.begin(), list.end(), name) != list.end();
+  return std::any_of(list.begin(), list.end(),
+                     [&](std::string_view known) { return EqualsIgnoreCase(known, name); });
 }
 
-// What the Connection field itself names is for one connection too.
-Names NamedByConnection(const http::Headers& headers) {
-  Names out;
+// What the Connection field itself names is for one connection too. Views into `headers`.
+std::vector<std::string_view> NamedByConnection(const http::Headers& headers) {
+  std::vector<std::string_view> out;
   for (const auto& [name, value] : headers) {
     if (!EqualsIgnoreCase(name, "connection")) continue;
-    for (std::string_view token : Split(value, ',')) out.push_back(ToLower(Trim(token)));
+    for (const std::string_view token : Split(value, ',')) out.push_back(Trim(token));
   }
   return out;
+}
+
+bool IsOneOf(const std::vector<std::string_view>& names, std::string_view name) {
+  return std::any_of(names.begin(), names.end(),
+                     [&](std::string_view known) { return EqualsIgnoreCase(known, name); });
 }
 
 }  // namespace
 
 http::Headers UpstreamHeaders(const http::Headers& from_agent, const Provider& provider,
                               const ProviderKey* key) {
-  const Names named = NamedByConnection(from_agent);
+  const auto named = NamedByConnection(from_agent);
   http::Headers out;
   for (const auto& [name, value] : from_agent) {
-    const std::string lower = ToLower(name);
-    if (Contains(kConnectionOnly, lower) || Contains(kNotUpstream, lower)) continue;
-    if (key != nullptr && Contains(kCredentials, lower)) continue;
-    if (std::find(named.begin(), named.end(), lower) != named.end()) continue;
+    if (Contains(kConnectionOnly, name) || Contains(kNotUpstream, name)) continue;
+    if (key != nullptr && Contains(kCredentials, name)) continue;
+    if (IsOneOf(named, name)) continue;
     if (provider.headers.Has(name)) continue;
     out.Add(name, value);
   }
@@ -70,7 +76,7 @@ http::Headers UpstreamHeaders(const http::Headers& from_agent, const Provider& p
   return out;
 }
 
-bool IsCredential(std::string_view name) { return Contains(kCredentials, ToLower(name)); }
+bool IsCredential(std::string_view name) { return Contains(kCredentials, name); }
 
 bool HasCredentials(const http::Headers& from_agent) {
   return from_agent.Has("authorization") || from_agent.Has("x-api-key") ||
@@ -78,24 +84,21 @@ bool HasCredentials(const http::Headers& from_agent) {
 }
 
 bool IsFieldForProviders(std::string_view name, std::string_view value) {
-  const std::string lower = ToLower(name);
   const bool named = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
            c == '_';
   });
   const bool valued = !value.empty() && std::all_of(value.begin(), value.end(),
                                                     [](char c) { return c >= 0x20 && c < 0x7f; });
-  return named && valued && !Contains(kConnectionOnly, lower) && lower != "host" &&
-         lower != "content-length" && lower != "accept-encoding";
+  return named && valued && !Contains(kConnectionOnly, name) && !Contains(kFraming, name);
 }
 
 http::Headers DownstreamHeaders(const http::Headers& from_provider) {
-  const Names named = NamedByConnection(from_provider);
+  const auto named = NamedByConnection(from_provider);
   http::Headers out;
   for (const auto& [name, value] : from_provider) {
-    const std::string lower = ToLower(name);
-    if (Contains(kConnectionOnly, lower) || lower == "set-cookie" || lower == "alt-svc") continue;
-    if (std::find(named.begin(), named.end(), lower) != named.end()) continue;
+    if (Contains(kConnectionOnly, name) || Contains(kNotDownstream, name)) continue;
+    if (IsOneOf(named, name)) continue;
     out.Add(name, value);
   }
   return out;
