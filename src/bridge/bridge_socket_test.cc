@@ -296,7 +296,7 @@ TEST_F(BridgeSocketTest, AConnectionThatIsTakenDownIsHeardOutAndSettled) {
   EXPECT_EQ(calls[0].charge.cost, 9 + 40);
   EXPECT_EQ(books_.budgets().UseOf(budget).front().spent, 9 + 40);
   EXPECT_EQ(books_.budgets().UseOf(budget).front().in_flight, 0);
-  EXPECT_EQ(loop_.RunUntil(texts_.Read(OrgId("org"), calls[0].id))->prompt, "hi");
+  EXPECT_EQ(loop_.RunUntil(texts_.Read(OrgId("org"), std::nullopt, calls[0].id))->prompt, "hi");
 }
 
 TEST_F(BridgeSocketTest, WhatABudgetRefusesIsAnErrorEventAndNotSent) {
