@@ -15,6 +15,7 @@ namespace {
 // A stream waits more than it carries: its buffer grows when a read fills it.
 constexpr size_t kPieceBytesFirst = size_t{2} * 1024;
 constexpr size_t kPieceBytesMax = size_t{16} * 1024;
+constexpr size_t kShortBytesMax = size_t{16} * 1024;
 
 }  // namespace
 
@@ -60,6 +61,8 @@ class Relay::Copy {
     return hides_ ? filter_.Finish() : std::string_view();
   }
 
+  // Whether a part of it is of use before the rest has come.
+  bool streams() const { return form_ != AnswerForm::kJson && form_ != AnswerForm::kOther; }
   // Decoding went wrong where the agent depends on it.
   bool lost() const { return broken_ && hides_; }
   const AnswerFacts& facts() const { return reader_.facts(); }
@@ -116,6 +119,31 @@ Task<void> Relay::Pass(http::Exchange& exchange) {
   head.status = out_.end.status;
   head.headers = DownstreamHeaders(response_->head().headers);
   copy_->Adapt(head.headers);
+  const auto length = response_->body().length();
+  const bool is_short = length && *length <= kShortBytesMax && !copy_->streams();
+  co_await (is_short ? PassShort(exchange, std::move(head)) : PassOn(exchange, std::move(head)));
+}
+
+// A short answer of known length goes with its head in one write, once it is whole: nobody can use
+// a part of it, and sending is most of what a small call costs.
+Task<void> Relay::PassShort(http::Exchange& exchange, http::ResponseHead head) {
+  std::string bytes;
+  while (!over_) {
+    const auto got = co_await response_->body().Read(piece_);
+    bytes += OnPiece(got);
+  }
+  if (out_.cut_by.empty()) {
+    auto sent = co_await exchange.Respond(std::move(head), std::move(bytes));
+    if (!sent) out_.end.outcome = Outcome::kClientGone;
+    co_return;
+  }
+  // What has come, and no end: the agent sees that it is cut, too.
+  out_.end.outcome = Outcome::kBroken;
+  auto started = co_await exchange.StartResponse(std::move(head));
+  if (started) (void)co_await (*started)->Write(bytes);
+}
+
+Task<void> Relay::PassOn(http::Exchange& exchange, http::ResponseHead head) {
   auto started = co_await exchange.StartResponse(std::move(head));
   http::BodyWriter* writer = started ? *started : nullptr;
   while (writer != nullptr && !over_) {

@@ -42,6 +42,8 @@ class Relay {
 
  private:
   class Copy;
+  Task<void> PassShort(http::Exchange& exchange, http::ResponseHead head);
+  Task<void> PassOn(http::Exchange& exchange, http::ResponseHead head);
   std::string_view OnPiece(const Result<size_t>& got);
 
   const std::unique_ptr<http::ClientResponse> response_;
