@@ -71,7 +71,6 @@ Task<Result<int64_t>> Books::Open() {
   CO_ASSIGN_OR_RETURN(const std::vector<Call> open, co_await log_.ListOpen());
   for (Call call : open) {
     call.end = {.outcome = Outcome::kAbandoned};
-    call.start.replayed = call.charge.basis == CostBasis::kNone;
     call.charge = ChargeOf(call.start, call.end, call.started_at);
     CO_RETURN_IF_ERROR(co_await log_.Finish(std::move(call)));
   }
@@ -84,7 +83,7 @@ Charge Books::ChargeOf(const CallStart& start, const CallEnd& end, WallTime star
   // A provider charges for answers, not for errors. Where no status came it may have worked, unless
   // it was not reached.
   const bool nothing = end.status == 0 ? end.outcome == Outcome::kUnreachable : end.status >= 400;
-  if (start.replayed || (nothing && !end.usage.known)) {
+  if (nothing && !end.usage.known) {
     charge.basis = CostBasis::kNone;
     return charge;
   }
@@ -196,11 +195,9 @@ Task<std::variant<Ticket, ProviderError>> Books::Admit(CallStart start) {
   metrics_.Entered();
   const int64_t continued = start.ask.continues.empty() ? 0 : SizeOf(start.ask.continues);
   const auto most = MostOf(settings_.prices, start, continued, open->started_at);
-  if (!start.replayed) {
-    auto taken = co_await budgets_->Take(start, most, Now() + settings_.budget_wait);
-    if (const auto* why = std::get_if<Exhausted>(&taken)) co_return Refusal(start, *why);
-    open->hold = std::move(std::get<Budgets::Hold>(taken));
-  }
+  auto taken = co_await budgets_->Take(start, most, Now() + settings_.budget_wait);
+  if (const auto* why = std::get_if<Exhausted>(&taken)) co_return Refusal(start, *why);
+  open->hold = std::move(std::get<Budgets::Hold>(taken));
   auto id = co_await log_.Begin(start);
   if (!id) {
     log::Error("bridge.no_row", {{"error", id.error().message()}});

@@ -316,19 +316,6 @@ TEST_F(BooksTest, TheDearestOfThoseThatMayAnswerIsHeldAndWhoAnsweredIsPaid) {
   EXPECT_NE(error.message.find("'m' of local"), std::string::npos) << error.message;
 }
 
-TEST_F(BooksTest, AReplayedCallCostsNothingAlsoAfterACrash) {
-  const Budget budget = MakeBudget(Scope::kOrganization, "", 0);
-  CallStart start = Start();
-  start.replayed = true;
-  EXPECT_EQ(Run(3, start).made, 3);
-  ASSERT_TRUE(loop_.RunUntil(CallLog(*store_).Begin(start)).ok());
-  Open();
-  EXPECT_EQ(settled_, 1);
-  EXPECT_EQ(Sum().cost, 0);
-  EXPECT_EQ(Sum().output, 300);
-  EXPECT_EQ(Use(budget).spent, 0);
-}
-
 TEST_F(BooksTest, RatesRefuseWithATime) {
   rates_ = {.per_minute = 2};
   Open();

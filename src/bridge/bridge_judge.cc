@@ -86,7 +86,6 @@ std::optional<ProviderError> Bridge::Judge(const InFlight& call, std::string_vie
   start.request_bytes = body.size();
   start.ask = ReadAsk(call.route.api, *parsed);
   start.fallbacks = upstream_.FallbacksOf(*call.provider);
-  start.replayed = upstream_.replays();
   return std::nullopt;
 }
 

@@ -477,7 +477,7 @@ TEST_F(BridgeTest, ACallThatFallsBackIsOneRowOfWhoAnsweredAtItsPrice) {
   EXPECT_EQ(UseOf(budget).spent, 300);
 }
 
-TEST_F(BridgeTest, WhatARecordingAnswersCostsNothingAndNoBudgetRefusesIt) {
+TEST_F(BridgeTest, AReplayedCallIsInTheBooksAsTheRecordedOneWas) {
   char path[] = "/tmp/cove-bridge-XXXXXX";
   UniqueFd file(mkstemp(path));
   const auto with = [&](TapeConfig::Mode mode, http::ClientRequest request) {
@@ -495,10 +495,11 @@ TEST_F(BridgeTest, WhatARecordingAnswersCostsNothingAndNoBudgetRefusesIt) {
   const std::string asked = R"({"model":"m","input":"hi","prompt_cache_key":"one"})";
   const Reply recorded = with(TapeConfig::Mode::kRecord, Packed(Post(Zstd(asked)), "zstd"));
   EXPECT_EQ(up_.requests, 1);
-  MakeBudget(0);
+  const Budget budget = MakeBudget(600);
   // The same question, but for a label, and not compressed.
   const Reply replayed =
       with(TapeConfig::Mode::kReplay, Post(R"({"input":"hi","model":"m","prompt_cache_key":"2"})"));
+  EXPECT_EQ(with(TapeConfig::Mode::kReplay, Post(asked)).status, 403) << "its budget is used up";
   unlink(path);
   EXPECT_EQ(up_.requests, 1);
   EXPECT_EQ(replayed.status, 200) << replayed.body;
@@ -506,9 +507,10 @@ TEST_F(BridgeTest, WhatARecordingAnswersCostsNothingAndNoBudgetRefusesIt) {
   const auto calls = Calls();
   ASSERT_EQ(calls.size(), 2U);
   EXPECT_EQ(calls[1].charge.basis, CostBasis::kUsage);
-  EXPECT_EQ(calls[0].charge.basis, CostBasis::kNone);
-  EXPECT_EQ(calls[0].charge.cost, 0);
-  EXPECT_EQ(calls[0].end.usage.output, 20) << "what was used is told all the same";
+  EXPECT_EQ(calls[0].charge.basis, CostBasis::kUsage);
+  EXPECT_EQ(calls[0].charge.cost, 300);
+  EXPECT_EQ(calls[0].end.usage.output, 20);
+  EXPECT_EQ(UseOf(budget).spent, 600);
 }
 
 TEST_F(BridgeTest, TotalsAreByModel) {

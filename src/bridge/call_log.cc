@@ -136,31 +136,29 @@ store::Params EndParams(const Call& call) {
 
 Task<Result<std::string>> CallLog::Begin(CallStart start) {
   std::string id = NewCallId();
-  store::Params params = {
-      id,
-      start.org,
-      start.sandbox,
-      CutName(std::move(start.user)),
-      CutName(std::move(start.template_name)),
-      start.key_id,
-      start.token_id,
-      start.provider,
-      start.api,
-      CutName(std::move(start.model)),
-      start.stream,
-      CutName(std::move(start.client)),
-      CutName(std::move(start.session)),
-      CutName(std::move(start.thread)),
-      CutName(std::move(start.turn)),
-      start.request_bytes,
-      WallNow(),
-      start.replayed ? store::Value(BasisName(CostBasis::kNone)) : store::Value()};
+  store::Params params = {id,
+                          start.org,
+                          start.sandbox,
+                          CutName(std::move(start.user)),
+                          CutName(std::move(start.template_name)),
+                          start.key_id,
+                          start.token_id,
+                          start.provider,
+                          start.api,
+                          CutName(std::move(start.model)),
+                          start.stream,
+                          CutName(std::move(start.client)),
+                          CutName(std::move(start.session)),
+                          CutName(std::move(start.thread)),
+                          CutName(std::move(start.turn)),
+                          start.request_bytes,
+                          WallNow()};
   co_return co_await store_.Write([id, params](store::Db& db) -> Result<std::string> {
     RETURN_IF_ERROR(
         db.Run("INSERT INTO ai_call (id, org_id, sandbox_id, user_id, template, key_id, token_id, "
                "provider, api, model, stream, client, session, thread, turn, request_bytes, "
-               "started_at, cost_basis) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, "
-               "$12, $13, $14, $15, $16, $17, $18)",
+               "started_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, "
+               "$15, $16, $17)",
                params));
     return id;
   });

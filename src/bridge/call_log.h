@@ -54,7 +54,6 @@ struct CallStart {
   // Not kept in the row:
   Ask ask;
   std::vector<std::string> fallbacks;  // the other providers that may answer it
-  bool replayed = false;               // a cassette answers: nobody charges for it
 };
 
 struct CallEnd {
@@ -74,7 +73,7 @@ struct CallEnd {
 enum class CostBasis {
   kUsage,      // what the answer told
   kEstimated,  // the answer told no usage: from the bytes of both
-  kNone,       // nobody charges: the provider refused or was not reached, or a cassette answered
+  kNone,       // the provider charges nothing: it refused, or was not reached
   kUnpriced,   // no price is known for the model: there is no cost, and it is not zero
 };
 std::string_view BasisName(CostBasis basis);

@@ -67,8 +67,6 @@ class Upstream {
   // The others that may answer in its place, in their order.
   std::vector<std::string> FallbacksOf(const Provider& provider) const;
 
-  // Whether answers come from a cassette.
-  bool replays() const { return tape_ != nullptr && tape_->replays(); }
   // Whether answers come from a cassette or go onto one: whole answers only.
   bool on_tape() const { return tape_ != nullptr; }
 
@@ -83,6 +81,7 @@ class Upstream {
     Breakers breakers;
   };
   struct Tried;
+  bool replays() const { return tape_ != nullptr && tape_->replays(); }
   Sent Replay(const Outgoing& call);
   std::unique_ptr<http::ClientResponse> OnTape(const Outgoing& call, Sent& sent);
   Line& LineOf(const Provider& provider);

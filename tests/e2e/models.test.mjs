@@ -177,5 +177,5 @@ test('the recorded run replays, with no provider and no key', async () => {
   assert.equal(JSON.parse(run.out).result, 'The note is written.');
   assert.equal(model.requests().length, before);
   const rows = await newest(6);
-  assert.ok(rows.every((row) => row.status === 200 && row.inputTokens > 0 && row.costBasis === 'none'), 'told, and nobody charges for it');
+  assert.ok(rows.every((row) => row.status === 200 && row.inputTokens > 0 && row.costBasis === 'usage'), 'in the books as if it had been');
 });
