@@ -39,7 +39,7 @@ test('Codex runs commands, patches files and starts a server in the strict profi
   assert.ok(asked.length >= 4 && asked.every((q) => q.websocket && q.authorized), JSON.stringify(asked));
   const tokens = ({ input_tokens: all, input_tokens_details: details, output_tokens: out }) => `${all - details.cached_tokens} ${details.cached_tokens} ${out}`;
   const calls = await until('the calls have ended', async () => {
-    const rows = (await cove.api('GET', '/api/ai/calls?limit=1000')).json.items;
+    const rows = (await cove.api('GET', `/api/ai/calls?limit=1000&sandboxId=${box.id}`)).json.items;
     return rows.length === asked.length && rows.every((r) => r.outcome === 'completed') && rows;
   });
   assert.deepEqual(calls.map((r) => `${r.inputTokens} ${r.cachedTokens} ${r.outputTokens}`).sort(), asked.map((q) => tokens(q.usage)).sort());
