@@ -13,6 +13,7 @@ before(async () => {
 after(async () => { await cove.stop(); await model.stop(); });
 
 test('Codex runs commands, patches files and starts a server in the strict profile', { timeout: 300000 }, async () => {
+  const began = new Date().toISOString();
   // The first session makes the snapshot with Codex.
   const first = cove.cli(['codex', 'hello'], { timeoutMs: 240000 });
   assert.equal(first.status, 0, first.stdout + first.stderr);
@@ -39,7 +40,7 @@ test('Codex runs commands, patches files and starts a server in the strict profi
   assert.ok(asked.length >= 4 && asked.every((q) => q.websocket && q.authorized), JSON.stringify(asked));
   const tokens = ({ input_tokens: all, input_tokens_details: details, output_tokens: out }) => `${all - details.cached_tokens} ${details.cached_tokens} ${out}`;
   const calls = await until('the calls have ended', async () => {
-    const rows = (await cove.api('GET', `/api/ai/calls?limit=1000&sandboxId=${box.id}`)).json.items;
+    const rows = (await cove.api('GET', `/api/ai/calls?limit=1000&since=${began}`)).json.items;
     return rows.length === asked.length && rows.every((r) => r.outcome === 'completed') && rows;
   });
   assert.deepEqual(calls.map((r) => `${r.inputTokens} ${r.cachedTokens} ${r.outputTokens}`).sort(), asked.map((q) => tokens(q.usage)).sort());
