@@ -38,13 +38,28 @@ Result<std::optional<bridge::Micros>> MoneyField(const json::Object& body) {
   return std::optional<bridge::Micros>(*value);
 }
 
-// What may be changed later, too.
 Result<void> ReadTerms(const json::Object& body, bridge::Budget* budget) {
   ASSIGN_OR_RETURN(const auto limit, MoneyField(body));
   if (limit) budget->limit = *limit;
   RETURN_IF_ERROR(ReadChoice(body, "onExhausted", &bridge::ParseOnExhausted, "refuse, pause, warn",
                              &budget->on_exhausted));
   return ReadChoice(body, "unpriced", &bridge::ParseUnpriced, "refuse, allow", &budget->unpriced);
+}
+
+// Sandboxes and keys may be given by name; rows have their ids.
+Result<void> ResolveSubject(Call& call, bridge::Budget* budget) {
+  if (budget->subject.empty() || budget->subject == "*") return Ok();
+  if (budget->scope == bridge::Scope::kSandbox) {
+    ASSIGN_OR_RETURN(const control::Sandbox sandbox,
+                     call.deps().sandboxes->Get(budget->org, budget->subject));
+    budget->subject = sandbox.id.value;
+  }
+  if (budget->scope == bridge::Scope::kKey) {
+    const auto key = call.deps().keys->Find(budget->org, budget->subject);
+    if (!key) return Error(Code::kNotFound, "there is no API key named '" + budget->subject + "'");
+    budget->subject = key->id;
+  }
+  return Ok();
 }
 
 json::Object Dto(Call& call, const bridge::Budget& budget) {
@@ -67,41 +82,41 @@ Task<Result<void>> Get(Call& call) {
   co_return co_await call.Reply(200, Dto(call, *budget));
 }
 
-Task<Result<void>> Create(Call& call) {
+// Which budget the body means, without its terms.
+Result<bridge::Budget> KindOf(Call& call, const json::Object& body) {
+  bridge::Budget out;
+  out.org = call.caller().org;
+  RETURN_IF_ERROR(ReadChoice(body, "scope", &bridge::ParseScope,
+                             "organization, user, key, token, template, sandbox", &out.scope));
+  RETURN_IF_ERROR(
+      ReadChoice(body, "period", &bridge::ParsePeriod, "day, month, total", &out.period));
+  ASSIGN_OR_RETURN(const auto subject, TextField(body, "subject"));
+  out.subject = subject.value_or("");
+  RETURN_IF_ERROR(ResolveSubject(call, &out));
+  return out;
+}
+
+// Makes the budget of this scope, subject and period, or changes the terms that are given.
+Task<Result<void>> Set(Call& call) {
   CO_RETURN_IF_ERROR(AdminsOnly(call));
   CO_ASSIGN_OR_RETURN(const json::Object body, co_await call.ReadJson());
-  bridge::Budget budget;
-  budget.org = call.caller().org;
-  budget.limit = -1;
-  CO_RETURN_IF_ERROR(ReadChoice(body, "scope", &bridge::ParseScope,
-                                "organization, user, key, token, template, sandbox",
-                                &budget.scope));
-  CO_RETURN_IF_ERROR(
-      ReadChoice(body, "period", &bridge::ParsePeriod, "day, month, total", &budget.period));
-  CO_ASSIGN_OR_RETURN(const auto subject, TextField(body, "subject"));
-  budget.subject = subject.value_or("");
-  if (budget.scope == bridge::Scope::kSandbox && budget.subject != "*") {
-    CO_ASSIGN_OR_RETURN(const control::Sandbox sandbox,
-                        call.deps().sandboxes->Get(budget.org, budget.subject));
-    budget.subject = sandbox.id.value;
+  CO_ASSIGN_OR_RETURN(bridge::Budget budget, KindOf(call, body));
+  bridge::Budgets& budgets = call.deps().books->budgets();
+  for (const bridge::Budget& known : budgets.List(budget.org)) {
+    if (known.scope != budget.scope || known.subject != budget.subject) continue;
+    if (known.period != budget.period) continue;
+    budget = known;
+    CO_RETURN_IF_ERROR(ReadTerms(body, &budget));
+    CO_ASSIGN_OR_RETURN(budget, co_await budgets.Change(std::move(budget)));
+    co_return co_await call.Reply(200, Dto(call, budget));
   }
+  budget.limit = -1;
   CO_RETURN_IF_ERROR(ReadTerms(body, &budget));
   if (budget.limit < 0) {
     co_return Error(Code::kInvalid, "the field 'limitUsd' or 'limitMicroUsd' is missing");
   }
-  CO_ASSIGN_OR_RETURN(budget, co_await call.deps().books->budgets().Create(std::move(budget)));
+  CO_ASSIGN_OR_RETURN(budget, co_await budgets.Create(std::move(budget)));
   co_return co_await call.Reply(201, Dto(call, budget));
-}
-
-Task<Result<void>> Change(Call& call) {
-  CO_RETURN_IF_ERROR(AdminsOnly(call));
-  bridge::Budgets& budgets = call.deps().books->budgets();
-  auto budget = budgets.Find(call.caller().org, call.Param("budget"));
-  if (!budget) co_return Error(Code::kNotFound, "there is no budget " + call.Param("budget"));
-  CO_ASSIGN_OR_RETURN(const json::Object body, co_await call.ReadJson());
-  CO_RETURN_IF_ERROR(ReadTerms(body, &*budget));
-  CO_ASSIGN_OR_RETURN(budget, co_await budgets.Change(*std::move(budget)));
-  co_return co_await call.Reply(200, Dto(call, *budget));
 }
 
 Task<Result<void>> Delete(Call& call) {
@@ -115,9 +130,8 @@ Task<Result<void>> Delete(Call& call) {
 
 void AddAiBudgetRoutes(Routes& routes) {
   routes.Add("GET", "/api/ai/budgets", &List);
-  routes.Add("POST", "/api/ai/budgets", &Create);
+  routes.Add("PUT", "/api/ai/budgets", &Set);
   routes.Add("GET", "/api/ai/budgets/{budget}", &Get);
-  routes.Add("PATCH", "/api/ai/budgets/{budget}", &Change);
   routes.Add("DELETE", "/api/ai/budgets/{budget}", &Delete);
 }
 

@@ -10,8 +10,9 @@ namespace {
 
 class AiTest : public ApiTest {
  protected:
-  void MakeCall(std::string user, SandboxId sandbox = {}, std::string model = "gpt-5.5",
-                std::string client = "") {
+  // Gives the call's id.
+  std::string MakeCall(std::string user, SandboxId sandbox = {}, std::string model = "gpt-5.5",
+                       std::string client = "") {
     bridge::CallStart start;
     start.org = identity::kDefaultOrg;
     start.user = std::move(user);
@@ -20,13 +21,15 @@ class AiTest : public ApiTest {
     start.model = std::move(model);
     start.client = std::move(client);
     auto admitted = loop_.RunUntil(books_->Admit(start));
-    ASSERT_EQ(admitted.index(), 0U);
+    EXPECT_EQ(admitted.index(), 0U);
+    const std::string id = std::get<bridge::Ticket>(admitted).id();
     bridge::CallEnd end;
     end.status = 200;
     end.usage.known = true;
     end.usage.input = 1'000'000;
     auto done = books_->Finish(std::move(std::get<bridge::Ticket>(admitted)), end);
-    ASSERT_TRUE(loop_.RunUntil(std::move(done)).ok());
+    EXPECT_TRUE(loop_.RunUntil(std::move(done)).ok());
+    return id;
   }
   std::string MemberKey(std::string user) {
     identity::KeyRequest request;
@@ -55,6 +58,23 @@ TEST_F(AiTest, EachSeesTheirOwnCallsAndAdministratorsAll) {
   const json::Object usage = Json(*SendAs(ann, "GET", "/api/ai/usage"));
   EXPECT_EQ(json::GetInt(*json::GetObject(usage, "total"), "costMicroUsd"), 10'000'000)
       << "a million tokens are a long prompt";
+}
+
+TEST_F(AiTest, WhatWasSaidIsForTheOneWhoSaidItAndAdministrators) {
+  const std::string id = MakeCall("ann");
+  bridge::Said said;
+  said.prompt = "hello";
+  said.tools = {{"function_call", "exec", "", "c1", "", "{}", false}};
+  said.thoughts = {{"thinking", "hm"}};
+  ASSERT_TRUE(loop_.RunUntil(texts_->Keep(id, said)));
+  const std::string target = "/api/ai/calls/" + id + "/texts";
+  const json::Object body = Json(*Send("GET", target));
+  EXPECT_EQ(json::GetString(body, "prompt"), "hello");
+  EXPECT_EQ(json::GetArray(body, "tools")->size(), 1U);
+  EXPECT_EQ(json::GetArray(body, "thoughts")->size(), 1U);
+  EXPECT_EQ(SendAs(MemberKey("ann"), "GET", target)->answer.status, 200);
+  EXPECT_EQ(SendAs(MemberKey("bob"), "GET", target)->answer.status, 404);
+  EXPECT_EQ(Send("GET", "/api/ai/calls/none/texts")->answer.status, 404);
 }
 
 TEST_F(AiTest, PagesFollowOneAnother) {
@@ -92,34 +112,44 @@ TEST_F(AiTest, WhatMakesNoSenseIsRefusedWithWords) {
   for (const char* body :
        {R"({"limitUsd":"1"})", R"({"scope":"galaxy","limitUsd":"1"})",
         R"({"scope":"user","limitUsd":"1"})",
-        R"({"scope":"organization","subject":"x","limitUsd":"1"})", R"({"scope":"organization"})",
-        R"({"scope":"organization","limitUsd":1})",
+        R"({"scope":"organization","subject":"x","limitUsd":"1"})",
+        R"({"scope":"user","subject":"x"})", R"({"scope":"organization","limitUsd":1})",
         R"({"scope":"organization","limitMicroUsd":-5})",
         R"({"scope":"organization","limitMicroUsd":1.5})",
         R"({"scope":"organization","limitUsd":"1","period":"year"})",
         R"({"scope":"organization","limitUsd":"1","onExhausted":"cry"})"}) {
     const bool fine =
         std::string_view(body) == R"({"limitUsd":"1"})";  // the organization's, a month
-    EXPECT_EQ(Send("POST", "/api/ai/budgets", body)->answer.status, fine ? 201 : 400) << body;
+    EXPECT_EQ(Send("PUT", "/api/ai/budgets", body)->answer.status, fine ? 201 : 400) << body;
   }
-  EXPECT_EQ(Send("POST", "/api/ai/budgets", R"({"limitUsd":"2"})")->answer.status, 409);
+  EXPECT_EQ(Send("PUT", "/api/ai/budgets", R"({"limitUsd":"2"})")->answer.status, 200);
   EXPECT_EQ(Send("POST", "/api/ai/tokens", R"({"expiresInSeconds":5})")->answer.status, 400);
   EXPECT_EQ(Send("POST", "/api/ai/tokens", R"({"sandboxId":"none"})")->answer.status, 404);
 }
 
 TEST_F(AiTest, OnlyAdministratorsChangeBudgets) {
   const std::string ann = MemberKey("ann");
-  EXPECT_EQ(SendAs(ann, "POST", "/api/ai/budgets", R"({"limitUsd":"1"})")->answer.status, 403);
-  const auto made = Send("POST", "/api/ai/budgets", R"({"limitUsd":"1"})");
+  EXPECT_EQ(SendAs(ann, "PUT", "/api/ai/budgets", R"({"limitUsd":"1"})")->answer.status, 403);
+  const auto made = Send("PUT", "/api/ai/budgets", R"({"limitUsd":"1"})");
   const std::string path = "/api/ai/budgets/" + *json::GetString(Json(*made), "id");
   EXPECT_EQ(SendAs(ann, "GET", path)->answer.status, 200);
-  EXPECT_EQ(SendAs(ann, "PATCH", path, R"({"limitUsd":"9"})")->answer.status, 403);
   EXPECT_EQ(SendAs(ann, "DELETE", path)->answer.status, 403);
-  const auto changed = Send("PATCH", path, R"({"limitUsd":"9","onExhausted":"warn"})");
-  EXPECT_EQ(json::GetInt(Json(*changed), "limitMicroUsd"), 9'000'000);
+  const auto changed = Send("PUT", "/api/ai/budgets", R"({"onExhausted":"warn"})");
+  EXPECT_EQ(json::GetString(Json(*changed), "id"), json::GetString(Json(*made), "id"));
+  EXPECT_EQ(json::GetInt(Json(*changed), "limitMicroUsd"), 1'000'000) << "what is not given stays";
   EXPECT_EQ(json::GetString(Json(*changed), "onExhausted"), "warn");
   EXPECT_EQ(Send("DELETE", path)->answer.status, 204);
   EXPECT_EQ(Send("GET", path)->answer.status, 404);
+}
+
+TEST_F(AiTest, ABudgetIsForTheKeyThatItsNameMeans) {
+  MemberKey("ann");
+  const std::string id = keys_->Find(identity::kDefaultOrg, "key of ann")->id;
+  const auto made =
+      Send("PUT", "/api/ai/budgets", R"({"scope":"key","subject":"key of ann","limitUsd":"1"})");
+  EXPECT_EQ(json::GetString(Json(*made), "subject"), id);
+  const char* unknown = R"({"scope":"key","subject":"nobody's","limitUsd":"1"})";
+  EXPECT_EQ(Send("PUT", "/api/ai/budgets", unknown)->answer.status, 404);
 }
 
 TEST_F(AiTest, ATokenCallsModelsAsWhomItWasMadeForAndDoesNothingElse) {

@@ -42,6 +42,7 @@ void AddWarmPoolRoutes(Routes& routes);
 void AddKeyRoutes(Routes& routes);
 void AddSecretRoutes(Routes& routes);
 void AddAiUsageRoutes(Routes& routes);
+void AddAiTextRoutes(Routes& routes);
 void AddAiBudgetRoutes(Routes& routes);
 void AddAiTokenRoutes(Routes& routes);
 void AddMetricsRoutes(Routes& routes);

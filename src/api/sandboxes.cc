@@ -111,23 +111,10 @@ Task<Result<void>> Delete(Call& call) {
   co_return co_await ReplySandbox(call, sandbox);
 }
 
-// What holds for a template holds for what is made of its sandboxes: nobody leaves a ceiling by
-// taking a snapshot. Done first, so that no sandbox of the new one is ever without it.
-Task<Result<void>> InheritPolicy(Call& call, Sandbox sandbox, std::string snapshot) {
-  using Scope = control::PolicyKey::Scope;
-  PolicyBook* book = call.deps().policies;
-  if (book == nullptr) co_return Ok();
-  const auto policy = book->Find({Scope::kTemplate, sandbox.org, sandbox.snapshot});
-  control::PolicyKey key{Scope::kTemplate, sandbox.org, std::move(snapshot)};
-  if (!policy || book->Find(key)) co_return Ok();
-  co_return co_await book->Put(std::move(key), *policy);
-}
-
 Task<Result<void>> TakeSnapshot(Call& call) {
   CO_ASSIGN_OR_RETURN(const json::Object body, co_await call.ReadJson());
   CO_ASSIGN_OR_RETURN(std::string name, RequiredText(body, "name"));
   CO_ASSIGN_OR_RETURN(const Sandbox found, FindSandbox(call));
-  CO_RETURN_IF_ERROR(co_await InheritPolicy(call, found, name));
   CO_RETURN_IF_ERROR(co_await call.deps().sandboxes->TakeSnapshot(found.id, std::move(name)));
   CO_ASSIGN_OR_RETURN(const Sandbox sandbox, FindSandbox(call));
   co_return co_await ReplySandbox(call, sandbox);

@@ -115,6 +115,29 @@ Task<void> AppendTogether(Log* log, int n, Record record) {
   co_await log->Flush();
 }
 
+Task<void> AppendAndGo(Log* log, Record record) {
+  async::TaskGroup group;
+  group.Spawn([](Log* to, Record one) -> Task<void> { (void)co_await to->Append(std::move(one)); }(
+                                          log, std::move(record)));
+  co_await async::Yield();
+  co_await async::Yield();
+  group.Clear();
+  co_await log->Flush();
+}
+
+TEST_F(AuditTest, AnAllowedDecisionThatNobodyWaitedForIsClosedOnRecord) {
+  auto log = Open();
+  Record decision = Make("s1", "a.test");
+  decision.allow = true;
+  loop_.RunUntil(AppendAndGo(log.get(), decision));
+  const auto rows = *loop_.RunUntil(log->Tail(SandboxId("s1"), 10));
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[1].kind, Kind::kClose);
+  EXPECT_EQ(rows[1].decision, rows[0].seq);
+  EXPECT_EQ(rows[1].reason, "client_closed");
+  EXPECT_EQ(rows[1].host, "a.test");
+}
+
 TEST_F(AuditTest, TailGivesTheLastOfOneSandboxInOrder) {
   LogLimits small;
   small.segment_bytes_max = 4000;

@@ -17,6 +17,7 @@ constexpr Duration kCompanyWait = milliseconds(5);
 
 struct Log::Pending {
   Record record;
+  bool abandoned = false;  // who waited for it has gone
   Result<uint64_t> outcome = uint64_t{0};
   async::Event done;
 };
@@ -116,6 +117,10 @@ Task<Result<uint64_t>> Log::Append(Record record) {
     co_return Error(Code::kExhausted, "the audit's disk is too slow: too many records wait");
   }
   awaited_.Set();
+  struct Waiting {
+    Pending& pending;
+    ~Waiting() { pending.abandoned = !pending.done.is_set(); }
+  } waiting{*pending};
   co_await pending->done.Wait();
   co_return std::move(pending->outcome);
 }
@@ -164,12 +169,28 @@ Task<void> Log::WriteAll() {
       log::Error("audit.write_failed", {{"error", written.error().message()}});
     }
     for (const auto& p : batch) {
+      if (written && p->abandoned) CloseFor(p->record);
       p->outcome = written ? Result<uint64_t>(p->record.seq) : Result<uint64_t>(written.error());
       p->done.Set();
     }
   }
   writing_ = false;
   idle_.Set();
+}
+
+// Nothing followed from the decision, and nobody else will say so.
+void Log::CloseFor(const Record& decision) {
+  if (decision.kind != Kind::kDecision || !decision.allow) return;
+  Record close = decision;
+  close.kind = Kind::kClose;
+  close.decision = decision.seq;
+  close.rule.clear();
+  close.layer.clear();
+  close.method.clear();
+  close.path.clear();
+  close.detail.clear();
+  close.reason = "client_closed";
+  AppendLater(std::move(close));
 }
 
 Task<Result<std::vector<Record>>> Log::Tail(SandboxId sandbox, size_t n) {

@@ -36,7 +36,8 @@ class Log {
                                            LogLimits limits = {});
   ~Log();
 
-  // Gives the record's sequence number once it is durable.
+  // Gives the record's sequence number once it is durable. Whoever stops waiting does nothing: an
+  // allowed decision is then closed on record at once.
   Task<Result<uint64_t>> Append(Record record);
   // The same for records that nobody waits for (closing records): they wait a moment for one that
   // somebody does, so that it does not find the disk busy. Lost only if the disk fails or the
@@ -62,6 +63,7 @@ class Log {
   Log(std::string directory, async::ThreadPool& pool, LogLimits limits);
   std::shared_ptr<Pending> Enqueue(Record record);
   Task<void> WriteAll();
+  void CloseFor(const Record& decision);
 
   std::string directory_;
   async::ThreadPool& pool_;

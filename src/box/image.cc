@@ -3,10 +3,8 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <filesystem>
 
 #include "agents/codex_config.h"
@@ -14,6 +12,7 @@
 #include "agents/codex_version.h"
 #include "async/timer.h"
 #include "base/text.h"
+#include "box/npm.h"
 #include "box/private_server.h"
 #include "box/tree.h"
 
@@ -56,31 +55,6 @@ std::string HostState() {
     out += std::to_string(st.st_mtim.tv_sec) + "." + std::to_string(st.st_mtim.tv_nsec) + " ";
   }
   return out;
-}
-
-Result<std::string> LatestVersion() {
-  FILE* npm = popen(
-      "command -v npm >/dev/null || exit 127; "
-      "npm view @openai/codex version 2>/dev/null",
-      "r");
-  if (npm == nullptr) return Error::FromErrno("run npm");
-  std::string text;
-  char buffer[256];
-  while (std::fgets(buffer, sizeof buffer, npm) != nullptr) text += buffer;
-  const int status = pclose(npm);
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 127) {
-    return Error(Code::kUnavailable,
-                 "npm is required to find the latest Codex version; set CODEX_VERSION.");
-  }
-  if (status != 0) {
-    return Error(Code::kUnavailable,
-                 "npm could not tell the latest Codex version; set CODEX_VERSION.");
-  }
-  text = std::string(Trim(text));
-  if (text.empty()) {
-    return Error(Code::kUnavailable, "npm named no latest Codex version; set CODEX_VERSION.");
-  }
-  return text;
 }
 
 Result<UniqueFd> Lock(const std::string& path, int how) {
@@ -183,8 +157,8 @@ ImageName ParseImageName(const std::string& text) {
   return {text.substr(0, colon), text.substr(colon + 1)};
 }
 
-Result<ImageWish> WishedImage(const Args& args, const World& world, const std::string& base,
-                              std::string* warning) {
+Result<ImageWish> WishedImage(const Args& args, const World& world, const Tree& project,
+                              const std::string& base, std::string* warning) {
   std::string text = world.env("CODEX_DOCKER_IMAGE");
   if (text.empty()) text = "codex-sandbox";
   ImageName name = ParseImageName(text);
@@ -195,11 +169,13 @@ Result<ImageWish> WishedImage(const Args& args, const World& world, const std::s
   if (out.version.empty()) out.version = name.tag;
   if (out.version.empty()) out.version = agents::kCodexVersion;
   if (out.version == "latest") {
-    auto latest = LatestVersion();
+    auto latest = LatestCodexVersion(world, project, base + "/npm");
     if (!latest) {
-      if (world.env("ALLOW_REMOTE_IMAGE_PULL") != "1") return std::move(latest).error();
-      latest = NewestBuilt(base, out.repository);
-      if (latest->empty()) return LatestVersion().error();
+      const std::string newest = NewestBuilt(base, out.repository);
+      if (world.env("ALLOW_REMOTE_IMAGE_PULL") != "1" || newest.empty()) {
+        return std::move(latest).error();
+      }
+      latest = newest;
       *warning = "the latest Codex version cannot be found; using the local " + *latest + ".";
     }
     out.version = *std::move(latest);

@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "box/args.h"
+#include "box/tree.h"
 #include "box/world.h"
 
 namespace cove::box {
@@ -31,8 +32,8 @@ struct ImageWish {
 };
 // kInvalid: a version that is none. kUnavailable: npm cannot tell the latest; with
 // ALLOW_REMOTE_IMAGE_PULL=1 the newest image below `base` then has to do, and `warning` says so.
-Result<ImageWish> WishedImage(const Args& args, const World& world, const std::string& base,
-                              std::string* warning);
+Result<ImageWish> WishedImage(const Args& args, const World& world, const Tree& project,
+                              const std::string& base, std::string* warning);
 
 struct BoxImage {
   std::string snapshot;  // its name in `data`

@@ -108,4 +108,34 @@ Result<Homes> MakeHomes(const Places& places) {
   return Homes{std::move(environment), std::move(sessions)};
 }
 
+std::vector<std::string> SeenAs(const std::string& path, const Places& places, const Homes& homes) {
+  const std::string& project = places.project.path();
+  const std::string home = kCodexHome;
+  const std::pair<std::string, std::string> shared[] = {{homes.environment.path(), home},
+                                                        {homes.sessions.path(), home + "/sessions"},
+                                                        {project, InsidePath(project)}};
+  std::vector<std::string> names = {path};
+  const auto resolved = Resolve(path);
+  if (resolved && *resolved != path) names.push_back(*resolved);
+  std::vector<std::string> out;
+  for (const std::string& name : names) {
+    for (const auto& [source, target] : shared) {
+      if (IsWithin(name, source)) out.push_back(target + name.substr(source.size()));
+    }
+  }
+  return out;
+}
+
+Result<std::string> ReadFileOf(const std::string& path, const Places& places, const Homes& homes) {
+  for (const Tree* tree : {&homes.environment, &homes.sessions}) {
+    const std::string inside = RelativeTo(path, tree->path());
+    if (!inside.empty()) return tree->Read(inside);
+  }
+  return ReadHostFile(path, places.project);
+}
+
+bool AgentWrites(const std::string& path, const Places& places, const Homes& homes) {
+  return !SeenAs(path, places, homes).empty();
+}
+
 }  // namespace cove::box

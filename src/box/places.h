@@ -40,6 +40,14 @@ struct Homes {
 };
 Result<Homes> MakeHomes(const Places& places);
 
+// Can what runs in a box write this file of the host? By its name, or by what that leads to.
+bool AgentWrites(const std::string& path, const Places& places, const Homes& homes);
+// A file of the host: where an agent can write no link is followed, else as anybody would.
+Result<std::string> ReadFileOf(const std::string& path, const Places& places, const Homes& homes);
+// All the names by which a box sees it; none if it does not.
+std::vector<std::string> SeenAs(const std::string& path, const Places& places, const Homes& homes);
+
+inline constexpr char kCodexHome[] = "/codex_home";
 // Where `path` of the host is inside.
 inline std::string InsidePath(const std::string& path) { return "/app" + path; }
 // Absolute, without "." and "..".

@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <ctime>
 
+#include "base/text.h"
+#include "box/approvals.h"
 #include "box/hook.h"
 #include "box/settings.h"
 #include "json/toml.h"
@@ -29,22 +31,61 @@ Result<void> AskForOutside(const Places& places, const Consent& consent) {
   return Ok();
 }
 
-Result<Domains> ReadDomains(const World& world, const Homes& homes, const Tree& project) {
+// A file that was read, or is empty because there is none.
+struct Input {
+  std::string path;
+  std::string text;
+};
+
+// Asks about it if an agent can have written it; the box is then shown what was asked about.
+Result<void> Approve(const Approvals& approvals, Input input, const Approvals::Use& use,
+                     Prepared& out) {
+  if (!AgentWrites(input.path, out.places, out.homes)) return Ok();
+  RETURN_IF_ERROR(approvals.Need(input.path, input.text, use));
+  out.approved.push_back({std::move(input.path), std::move(input.text)});
+  return Ok();
+}
+
+// What that file adds to the list, for people.
+Result<std::string> AddedNames(const std::string& text) {
+  constexpr size_t kShown = 20;
+  ASSIGN_OR_RETURN(const Domains without, MergeDomains({}));
+  ASSIGN_OR_RETURN(Domains with, MergeDomains({text, {}}));
+  with.names.erase(with.names.begin(), with.names.begin() + without.names.size());
+  const size_t more = with.names.size() > kShown ? with.names.size() - kShown : 0;
+  with.names.resize(with.names.size() - more);
+  return Join(with.names, " ") + (more > 0 ? " and " + std::to_string(more) + " more" : "");
+}
+
+Result<void> ReadDomains(const World& world, const Approvals& approvals, Prepared& out) {
   DomainSources from;
   from.environment = world.env("OPENAI_ALLOWED_DOMAINS");
   const std::string named = world.env("ALLOWED_DOMAINS_FILE");
-  if (!named.empty()) {
-    auto text = ReadHostFile(Absolute(named, world), project);
-    if (!text) return std::move(text).error().Wrap("Unable to read " + named);
-    from.file = *std::move(text);
-  } else {
-    auto text = homes.environment.Read("allowed_domains.txt");
-    if (!text && text.error().sys_errno() != ENOENT) {
-      return std::move(text).error().Wrap("Unable to read allowed_domains.txt");
-    }
-    if (text) from.file = *std::move(text);
+  const std::string path = named.empty() ? out.homes.environment.path() + "/allowed_domains.txt"
+                                         : Absolute(named, world);
+  auto text = ReadFileOf(path, out.places, out.homes);
+  if (!text && (!named.empty() || text.error().sys_errno() != ENOENT)) {
+    return std::move(text).error().Wrap("Unable to read " +
+                                        (named.empty() ? "allowed_domains.txt" : named));
   }
-  return MergeDomains(from);
+  if (text) from.file = *std::move(text);
+  ASSIGN_OR_RETURN(out.domains, MergeDomains(from));
+  if (!from.file) return Ok();
+  ASSIGN_OR_RETURN(const std::string added, AddedNames(*from.file));
+  if (added.empty()) return Ok();
+  return Approve(approvals, {path, *std::move(from.file)},
+                 {"use", "Proceed and allow them?", "It allows: " + added}, out);
+}
+
+Result<void> ReadOperators(const World& world, const Approvals& approvals, Prepared& out) {
+  out.operators_file = world.env("COVE_BOX_CONFIG");
+  if (out.operators_file.empty()) return Ok();
+  out.operators_file = Absolute(out.operators_file, world);
+  ASSIGN_OR_RETURN(out.operators, ReadFileOf(out.operators_file, out.places, out.homes));
+  return Approve(approvals, {out.operators_file, out.operators},
+                 {"use", "Proceed and configure the server by it?",
+                  "It decides what the box may reach and where model calls go."},
+                 out);
 }
 
 Result<Reach> ReadReach(const Args& args, const World& world, const Domains& domains) {
@@ -63,10 +104,11 @@ Result<Reach> ReadReach(const Args& args, const World& world, const Domains& dom
   return out;
 }
 
-Result<void> ReadAuth(const Args& args, const World& world, Prepared& out) {
-  ASSIGN_OR_RETURN(const auto auth,
-                   FindAuth(args, world, out.places.project, out.homes.environment));
+Result<void> ReadAuth(const Args& args, const World& world, const Approvals& approvals,
+                      Prepared& out) {
+  ASSIGN_OR_RETURN(const auto auth, FindAuth(args, world, out.places, out.homes));
   if (!auth) {
+    if (!world.env("OPENAI_API_KEY").empty()) return Ok();
     Warn("auth.json not found; Codex CLI may prompt for login inside the container.");
     return Ok();
   }
@@ -78,9 +120,13 @@ Result<void> ReadAuth(const Args& args, const World& world, Prepared& out) {
     Warn("the ChatGPT login in " + auth->path +
          " has expired; run codex once outside, which renews it.");
   }
-  // Best effort; in the project another hand could put something else there meanwhile.
-  if (!IsWithin(auth->path, out.places.project.path())) (void)chmod(auth->path.c_str(), 0600);
-  return Ok();
+  // Best effort; where an agent writes, something else could be there meanwhile.
+  if (!AgentWrites(auth->path, out.places, out.homes)) (void)chmod(auth->path.c_str(), 0600);
+  // Shown to the box without the secret, by AddAuth: so not Approve().
+  if (!AgentWrites(auth->path, out.places, out.homes)) return Ok();
+  return approvals.Need(auth->path, auth->text,
+                        {"use", "Proceed and send model calls to that account?",
+                         "Whose account it names sees every prompt and answer of this box."});
 }
 
 // Older configurations say it so; Codex itself no longer reads that key.
@@ -122,18 +168,21 @@ Result<Prepared> Prepare(Args args, const World& world) {
                {},
                {},
                {},
+               {},
                false,
+               true,
                false};
+  const Approvals approvals(out.base.hooks, consent);
   const Tree& project = out.places.project;
   const Tree& environment = out.homes.environment;
   RETURN_IF_ERROR(PlaceConfig(out.args, world, project, environment));
   RETURN_IF_ERROR(PlacePrompts(out.args, world, project, environment));
-  RETURN_IF_ERROR(ReadAuth(out.args, world, out));
-  ASSIGN_OR_RETURN(out.hook,
-                   FindHook(out.args, world, project, environment, out.base.hooks, consent));
-  ASSIGN_OR_RETURN(out.domains, ReadDomains(world, out.homes, project));
+  RETURN_IF_ERROR(ReadAuth(out.args, world, approvals, out));
+  ASSIGN_OR_RETURN(out.hook, FindHook(out.args, world, project, environment, approvals));
+  RETURN_IF_ERROR(ReadDomains(world, approvals, out));
   ASSIGN_OR_RETURN(out.reach, ReadReach(out.args, world, out.domains));
   Say("Allowed domains from: " + out.domains.sources);
+  out.guard_git = world.env("COVE_BOX_WRITABLE_GIT") != "1";
   out.no_proxy = world.env("NO_PROXY");
   if (out.no_proxy.empty()) out.no_proxy = kNoProxy;
   if (!out.reach.proxy.address.empty()) {
@@ -143,13 +192,9 @@ Result<Prepared> Prepare(Args args, const World& world) {
                                           proxy + "\nnoproxy=" + out.no_proxy + "\n",
                                       0644));
   }
-  out.operators_file = world.env("COVE_BOX_CONFIG");
-  if (!out.operators_file.empty()) {
-    out.operators_file = Absolute(out.operators_file, world);
-    ASSIGN_OR_RETURN(out.operators, ReadHostFile(out.operators_file, project));
-  }
+  RETURN_IF_ERROR(ReadOperators(world, approvals, out));
   std::string warning;
-  ASSIGN_OR_RETURN(out.image, WishedImage(out.args, world, out.base.path, &warning));
+  ASSIGN_OR_RETURN(out.image, WishedImage(out.args, world, project, out.base.path, &warning));
   if (!warning.empty()) Warn(warning);
   out.own_login = !out.credentials && world.env("OPENAI_API_KEY").empty();
   out.web_search = WantsWebSearch(environment);

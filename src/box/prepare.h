@@ -14,12 +14,19 @@
 
 namespace cove::box {
 
+// A file where the agent can write, as it was approved.
+struct ApprovedFile {
+  std::string path;
+  std::string text;
+};
+
 struct Prepared {
   Args args;
   BaseDir base;
   Places places;
   Homes homes;
   std::optional<std::string> hook;
+  std::vector<ApprovedFile> approved;
   std::string auth_path;  // empty: none was found
   std::optional<Credentials> credentials;
   Domains domains;
@@ -29,6 +36,7 @@ struct Prepared {
   std::string operators_file;  // its path, or empty
   ImageWish image;
   bool web_search = false;
+  bool guard_git = true;   // what git and Codex run by themselves is read-only in the box
   bool own_login = false;  // nobody brings a key, so Codex is to log in by itself
 };
 

@@ -89,7 +89,7 @@ void RemoveRun(const std::string& base, const std::string& id) {
 Result<BaseDir> OpenBase(const std::string& path) {
   RETURN_IF_ERROR(MakeRoots(path, 0711));
   RETURN_IF_ERROR(MakeRoots(path + "/run", 0711));
-  for (const char* name : {"/built", "/hooks", "/audit"}) {
+  for (const char* name : {"/built", "/hooks", "/audit", "/npm"}) {
     RETURN_IF_ERROR(MakeRoots(path + name, 0700));
   }
   ASSIGN_OR_RETURN(Tree run, Tree::Open(path + "/run"));

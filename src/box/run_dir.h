@@ -3,7 +3,8 @@
 //   BASE/images/     data directory of the server that makes images; BASE/built/ marks those made
 //   BASE/run/ID/     data/ of the box's own server, share/ files that the box is shown, cove.toml,
 //                    server.log, env (for a second terminal), lock
-//   BASE/hooks/      what init hooks were approved
+//   BASE/hooks/      the hashes of init hooks and other files that were approved
+//   BASE/npm/        what npm keeps
 //   BASE/audit/      the audit logs of the last boxes, as they were
 //
 // BASE is root's alone. Thread: any; calls block on the disk.

@@ -10,11 +10,12 @@
 #include "box/hook.h"
 #include "box/inside.h"
 #include "box/private_server.h"
+#include "box/sweep.h"
+#include "box/traces.h"
 
 namespace cove::box {
 namespace {
 
-constexpr char kCodexHome[] = "/codex_home";
 constexpr int kInterrupted = 130;
 
 void Say(std::string_view text) {
@@ -45,6 +46,7 @@ class ShareList {
 
   Result<std::vector<std::string>> Make() {
     Add("rw", p_.places.project.path(), InsidePath(p_.places.project.path()));
+    if (p_.guard_git) AddGuarded();
     Add("rw", p_.homes.environment.path(), kCodexHome);
     Add("rw", p_.homes.sessions.path(), std::string(kCodexHome) + "/sessions");
     for (const std::string& path : p_.places.read_only) Add("ro", path, InsidePath(path));
@@ -60,12 +62,28 @@ class ShareList {
                             {"/etc/codex/config.toml"}, 0644));
     if (p_.credentials) RETURN_IF_ERROR(AddAuth());
     if (p_.hook) {
-      RETURN_IF_ERROR(AddFile(kHookName, *p_.hook, EnvironmentPlaces(kHookName), 0755));
+      const std::string path = p_.homes.environment.path() + "/" + kHookName;
+      RETURN_IF_ERROR(AddFile(kHookName, *p_.hook, Seen(path), 0755));
+    }
+    for (size_t i = 0; i < p_.approved.size(); ++i) {
+      const ApprovedFile& file = p_.approved[i];
+      RETURN_IF_ERROR(AddFile("approved-" + std::to_string(i), file.text, Seen(file.path), 0644));
     }
     return std::move(args_);
   }
 
  private:
+  // Their directory is a mount too, so that it cannot be moved away for another one.
+  void AddGuarded() {
+    const std::string& project = p_.places.project.path();
+    for (const Guarded& one : GuardedOf(p_.places.project)) {
+      const std::string parent = project + "/" + one.parent;
+      Add("rw", parent, InsidePath(parent));
+      for (const std::string& name : one.names) {
+        Add("ro", parent + "/" + name, InsidePath(parent + "/" + name));
+      }
+    }
+  }
   void Add(const char* access, const std::string& source, const std::string& target) {
     args_.push_back(ShareArg(access, source, target));
   }
@@ -76,21 +94,19 @@ class ShareList {
     return Ok();
   }
   // A file of the environment is seen twice where that lies in the project.
-  std::vector<std::string> EnvironmentPlaces(const std::string& name) const {
-    std::vector<std::string> out = {std::string(kCodexHome) + "/" + name};
-    const std::string& path = p_.homes.environment.path();
-    if (IsWithin(path, p_.places.project.path())) out.push_back(InsidePath(path) + "/" + name);
-    return out;
+  std::vector<std::string> Seen(const std::string& path) const {
+    return SeenAs(path, p_.places, p_.homes);
   }
   Result<void> AddAuth() {
     // The kernel wants something to mount on.
     if (!p_.homes.environment.Stat("auth.json")) {
       RETURN_IF_ERROR(p_.homes.environment.Write("auth.json", "", 0600));
     }
-    std::vector<std::string> targets = EnvironmentPlaces("auth.json");
-    const bool in_project = IsWithin(p_.auth_path, p_.places.project.path());
-    const std::string seen = InsidePath(p_.auth_path);
-    if (in_project && seen != targets.back()) targets.push_back(seen);
+    const std::string shown = p_.homes.environment.path() + "/auth.json";
+    std::vector<std::string> targets = Seen(shown);
+    if (p_.auth_path != shown) {
+      for (std::string& target : Seen(p_.auth_path)) targets.push_back(std::move(target));
+    }
     return AddFile("auth.json", p_.credentials->inside, targets, 0600);
   }
 
@@ -225,20 +241,6 @@ Task<Result<int>> Run(const Prepared& prepared, const World& world, const RunDir
   co_return code;
 }
 
-// Boxes whose `cove box` was killed with all of its processes.
-Task<void> Sweep(const BaseDir* base) {
-  for (const LeftOver& left : FindLeftOvers(*base)) {
-    if (left.has_boxes) {
-      ServerOptions options;
-      options.data = base->path + "/run/" + left.id + "/data";
-      options.log = base->path + "/run/" + left.id + "/server.log";
-      auto server = co_await PrivateServer::Start(std::move(options));
-      if (server) (void)co_await server->Stop();
-    }
-    RemoveLeftOver(*base, left);
-  }
-}
-
 Task<Result<BoxImage>> Provide(const Prepared* prepared) {
   co_await Sweep(&prepared->base);
   const auto say = [](std::string_view line) { Say(line); };
@@ -253,8 +255,10 @@ Task<Result<int>> RunSession(const Prepared& prepared, const World& world,
   if (!image) co_return kInterrupted;
   if (!*image) co_return std::move(*image).error();
   CO_ASSIGN_OR_RETURN(RunDir run, RunDir::Make(prepared.base, (*image)->data));
+  const Traces before = Traces::Of(prepared.places.project);
   auto code = co_await Run(prepared, world, run, **image, signals);
   run.Remove();
+  WarnOf(Traces::Of(prepared.places.project).Since(before));
   co_return code;
 }
 

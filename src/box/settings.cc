@@ -94,13 +94,13 @@ Result<void> PlacePrompts(const Args& args, const World& world, const Tree& proj
   return Ok();
 }
 
-Result<std::optional<AuthFile>> FindAuth(const Args& args, const World& world, const Tree& project,
-                                         const Tree& environment) {
+Result<std::optional<AuthFile>> FindAuth(const Args& args, const World& world, const Places& places,
+                                         const Homes& homes) {
   std::string named = args.auth_file;
   if (named.empty()) named = world.env("CODEX_AUTH_FILE");
   if (!named.empty()) {
     const std::string path = Absolute(named, world);
-    auto text = ReadHostFile(path, project);
+    auto text = ReadFileOf(path, places, homes);
     if (!text) return Error(Code::kInvalid, "auth file not found: " + named);
     return std::optional(AuthFile{path, *std::move(text)});
   }
@@ -109,17 +109,16 @@ Result<std::optional<AuthFile>> FindAuth(const Args& args, const World& world, c
     const std::string config = Absolute(args.config, world);
     dirs.push_back(IsDirectory(config) ? config : fs::path(config).parent_path().string());
   }
-  for (std::string& dir : ConfigDirs(world, project)) dirs.push_back(std::move(dir));
+  for (std::string& dir : ConfigDirs(world, places.project)) dirs.push_back(std::move(dir));
+  // The last is what a login inside leaves.
+  dirs.push_back(homes.environment.path());
+  const bool has_key = !world.env("OPENAI_API_KEY").empty();
   for (const std::string& dir : dirs) {
     const std::string path = dir + "/auth.json";
-    if (auto text = ReadHostFile(path, project)) {
-      return std::optional(AuthFile{path, *std::move(text)});
-    }
-  }
-  // What a login inside left there. An empty one is only the place where ours is shown.
-  auto text = environment.Read("auth.json");
-  if (text && !Trim(*text).empty()) {
-    return std::optional(AuthFile{environment.path() + "/auth.json", *std::move(text)});
+    if (has_key && AgentWrites(path, places, homes)) continue;
+    auto text = ReadFileOf(path, places, homes);
+    // An empty one is only the place where ours is shown.
+    if (text && !Trim(*text).empty()) return std::optional(AuthFile{path, *std::move(text)});
   }
   return std::optional<AuthFile>();
 }

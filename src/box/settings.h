@@ -21,9 +21,10 @@ struct AuthFile {
   std::string path;
   std::string text;
 };
-// Nothing: there is none anywhere. kInvalid: the one that was named is not there.
-Result<std::optional<AuthFile>> FindAuth(const Args& args, const World& world, const Tree& project,
-                                         const Tree& environment);
+// Nothing: there is none anywhere. kInvalid: the one that was named is not there. Where
+// OPENAI_API_KEY is set, what an agent could have left there without being named is passed over.
+Result<std::optional<AuthFile>> FindAuth(const Args& args, const World& world, const Places& places,
+                                         const Homes& homes);
 
 // CODEX_CONFIG_DIR, ~/.codex, ~/.config/codex, and two places of the project.
 std::vector<std::string> ConfigDirs(const World& world, const Tree& project);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "codec/base64.h"
 
 namespace cove::bridge {
 
@@ -14,6 +15,7 @@ AnswerForm FormOf(std::string_view content_type) {
   const std::string type = ToLower(Trim(content_type.substr(0, content_type.find(';'))));
   if (type == "text/event-stream") return AnswerForm::kSse;
   if (type == "application/json") return AnswerForm::kJson;
+  if (type == "application/vnd.amazon.eventstream") return AnswerForm::kEventStream;
   return AnswerForm::kOther;
 }
 
@@ -29,10 +31,28 @@ AnswerReader::AnswerReader(Api api, AnswerForm form) : form_(form) {
   pieces_ = std::make_unique<json::Pieces>(
       understanding_->table(), kTextBytesMax,
       [this](const json::Piece& piece) { understanding_->OnPiece(piece); });
+  if (form == AnswerForm::kEventStream) {
+    event_stream_ = std::make_unique<codec::EventStream>(
+        [this](const codec::StreamMessage& message) { OnMessage(message); });
+  }
+}
+
+// Source: Bedrock's InvokeModelWithResponseStream: {"bytes": the event in base64}; or an exception.
+void AnswerReader::OnMessage(const codec::StreamMessage& message) {
+  if (message.message_type != "event") {
+    facts_.error = message.exception_type.empty() ? message.message_type : message.exception_type;
+    facts_.complete = true;
+    return;
+  }
+  const auto payload = json::ParseObject(message.payload);
+  const auto bytes = payload ? json::GetString(*payload, "bytes") : std::nullopt;
+  const auto event = bytes ? codec::DecodeBase64(*bytes) : std::nullopt;
+  if (event) OnEvent(*event);
 }
 
 void AnswerReader::Feed(std::string_view bytes) {
   if (form_ == AnswerForm::kJson) OnBytes(bytes);
+  if (form_ == AnswerForm::kEventStream) event_stream_->Feed(bytes);
   if (form_ != AnswerForm::kSse) return;
   while (!bytes.empty()) {
     const codec::SseData::Step step = sse_.Next(bytes);

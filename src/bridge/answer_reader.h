@@ -1,11 +1,11 @@
 // AnswerReader reads what a call used and what the model wants out of a copy of its answer, while
 // the answer passes.
 //
-// It takes an SSE stream, one JSON document, or single events (WebSocket messages). It holds none
-// of them: the wanted parts are cut out as the bytes come (json/pieces.h), so an event may be of
-// any size and a part of it that is malformed costs only what follows in that event. It never
-// changes a byte and never fails: what cannot be read is simply not known. Thread: loop-confined,
-// no I/O.
+// It takes an SSE stream, Amazon's event stream, one JSON document, or single events (WebSocket
+// messages). It holds none of them: the wanted parts are cut out as the bytes come (json/pieces.h),
+// so an event may be of any size and a part of it that is malformed costs only what follows in that
+// event. It never changes a byte and never fails: what cannot be read is simply not known. Thread:
+// loop-confined, no I/O.
 #pragma once
 
 #include <memory>
@@ -13,6 +13,7 @@
 
 #include "bridge/answer_facts.h"
 #include "bridge/routes.h"
+#include "codec/event_stream.h"
 #include "codec/sse_data.h"
 #include "json/pieces.h"
 
@@ -21,8 +22,9 @@ namespace cove::bridge {
 enum class AnswerForm {
   kSse,
   kJson,
-  kEvents,  // OnEvent() gives them
-  kOther,   // nothing is read
+  kEventStream,  // Amazon's, in which Bedrock wraps the same events
+  kEvents,       // OnEvent() gives them
+  kOther,        // nothing is read
 };
 AnswerForm FormOf(std::string_view content_type);
 
@@ -37,7 +39,7 @@ class Understanding {
   enum class Document { kWhole, kBroken };
   virtual void OnDocument(Document document) = 0;
 };
-// `form` is kSse or kEvents for events, kJson for a whole answer. `facts` outlives what it gives.
+// `form` is kJson for a whole answer, another one for events. `facts` outlives what it gives.
 std::unique_ptr<Understanding> UnderstandResponses(AnswerForm form, AnswerFacts& facts);
 std::unique_ptr<Understanding> UnderstandChat(AnswerForm form, AnswerFacts& facts);
 std::unique_ptr<Understanding> UnderstandMessages(AnswerForm form, AnswerFacts& facts);
@@ -55,6 +57,7 @@ class AnswerReader {
   AnswerFacts TakeFacts() { return std::move(facts_); }  // then nothing more may be fed
 
  private:
+  void OnMessage(const codec::StreamMessage& message);
   void OnBytes(std::string_view bytes);
   void EndDocument();
 
@@ -63,6 +66,7 @@ class AnswerReader {
   std::unique_ptr<Understanding> understanding_;
   std::unique_ptr<json::Pieces> pieces_;
   codec::SseData sse_;
+  std::unique_ptr<codec::EventStream> event_stream_;
   std::string head_;  // of the document: "[DONE]" is no JSON
 };
 

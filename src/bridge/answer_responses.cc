@@ -63,6 +63,8 @@ json::PieceTable MakeTable(const std::string& response) {
   return json::PieceTable(paths);
 }
 
+constexpr size_t kKeysMax = 1024;  // items of an answer, messages included
+
 struct Item {
   std::string type;
   std::string phase;
@@ -203,6 +205,10 @@ std::string Responses::KeyOf(const Item& item) {
 
 void Responses::Keep(Item item) {
   const std::string key = KeyOf(item);
+  if (kept_.size() == kKeysMax) {
+    facts_.cut = true;
+    return;
+  }
   if (!key.empty() && !kept_.insert(key).second) return;
   const auto think = [this](std::string_view source, std::vector<std::string>& texts) {
     for (std::string& text : texts) facts_.AddThought({std::string(source), std::move(text)});

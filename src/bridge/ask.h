@@ -13,9 +13,12 @@ Ask ReadAsk(Api api, const json::Object& request);
 // is at least one byte of the request, so its bytes bound what it brings along; `continued` is the
 // size in tokens of the conversation that it goes on with (0: none), and nothing bounds a hidden
 // one but the model's context. What hosted tools of the provider add is not in it.
-// Nothing: the model is unpriced.
+// Of the providers that may answer the dearest counts. Nothing: with one of them the model is
+// unpriced.
 std::optional<Micros> MostOf(const PriceTable& prices, const CallStart& start, int64_t continued,
                              WallTime now);
+// The first of them with whom it is.
+std::string UnpricedOf(const PriceTable& prices, const CallStart& start, WallTime now);
 
 // What a call cost whose answer told no usage: its bytes, four to a token, and of a stream's events
 // kEventBytesPerToken.

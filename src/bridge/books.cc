@@ -80,9 +80,10 @@ Task<Result<int64_t>> Books::Open() {
 
 Charge Books::ChargeOf(const CallStart& start, const CallEnd& end, WallTime started_at) const {
   Charge charge;
-  // A provider charges for answers, not for errors.
-  const bool answered = end.status > 0 && end.status < 400;
-  if (!end.usage.known && !answered && end.outcome != Outcome::kAbandoned) {
+  // A provider charges for answers, not for errors. Where no status came it may have worked, unless
+  // it was not reached.
+  const bool nothing = end.status == 0 ? end.outcome == Outcome::kUnreachable : end.status >= 400;
+  if (nothing && !end.usage.known) {
     charge.basis = CostBasis::kNone;
     return charge;
   }
@@ -158,7 +159,8 @@ ProviderError Books::Refusal(const CallStart& start, const Exhausted& why) {
       error.status = 403;
       error.code = "cove_model_unpriced";
       error.message = "Cove did not make this call: it knows no price for the model '" +
-                      start.model + "' of " + start.provider + ", and " + whose +
+                      start.model + "' of " + UnpricedOf(settings_.prices, start, WallNow()) +
+                      ", and " + whose +
                       " needs one. Whoever runs Cove can add it as [[ai.prices]], or let the "
                       "budget allow models without a price.";
       break;
@@ -219,6 +221,9 @@ Task<Result<void>> Books::Finish(Ticket ticket, CallEnd end) {
 
 Task<Result<void>> Books::Settle(std::unique_ptr<Ticket::Open> open, CallEnd end) {
   Remember(end);
+  if (!end.provider.empty()) {
+    open->start.fallback_from = std::exchange(open->start.provider, end.provider);
+  }
   const Charge charge = ChargeOf(open->start, end, open->started_at);
   metrics_.Ended(open->start, end, charge);
   auto spent =

@@ -12,7 +12,8 @@ namespace {
 
 // A call of 1000 input and 100 output tokens costs 1000 + 1000 = 2000 micro-dollars.
 constexpr Micros kCost = 2000;
-constexpr std::string_view kPrices = "openai m 2020-01-01 0 1 - - 10 100000 1000\n";
+constexpr std::string_view kPrices =
+    "openai m 2020-01-01 0 1 - - 10 100000 1000\ndear m 2020-01-01 0 3 - - 30 100000 1000\n";
 
 Usage OneCall() {
   Usage usage;
@@ -279,6 +280,40 @@ TEST_F(BooksTest, ErrorsCostNothingAndAnswersWithoutUsageAnEstimate) {
   ASSERT_TRUE(loop_.RunUntil(books_->Finish(std::move(std::get<Ticket>(second)), end)).ok());
   EXPECT_EQ(Sum().cost, 1000 + 1000);
   EXPECT_EQ(Sum().estimated, 1);
+}
+
+TEST_F(BooksTest, WhatMayHaveRunIsNotFreeAndWhatWasNotReachedIs) {
+  for (const Outcome outcome : {Outcome::kBroken, Outcome::kUnreachable}) {
+    auto admitted = loop_.RunUntil(books_->Admit(Start()));
+    CallEnd end;
+    end.outcome = outcome;
+    auto done = books_->Finish(std::move(std::get<Ticket>(admitted)), end);
+    ASSERT_TRUE(loop_.RunUntil(std::move(done)).ok());
+  }
+  EXPECT_EQ(Sum().estimated, 1);
+  EXPECT_EQ(Sum().cost, 1000);
+}
+
+TEST_F(BooksTest, TheDearestOfThoseThatMayAnswerIsHeldAndWhoAnsweredIsPaid) {
+  const Budget budget = MakeBudget(Scope::kOrganization, "", 1'000'000'000);
+  CallStart start = Start();
+  start.fallbacks = {"dear"};
+  auto admitted = loop_.RunUntil(books_->Admit(start));
+  EXPECT_EQ(Use(budget).held, 3 * (4000 + 10'000));
+  CallEnd end = Completed();
+  end.provider = "dear";
+  ASSERT_TRUE(loop_.RunUntil(books_->Finish(std::move(std::get<Ticket>(admitted)), end)).ok());
+  EXPECT_EQ(Use(budget).spent, 3 * kCost);
+  CallFilter filter;
+  filter.org = OrgId("org");
+  filter.provider = "dear";
+  const auto calls = loop_.RunUntil(books_->log().List(filter));
+  ASSERT_EQ(calls->size(), 1U);
+  EXPECT_EQ(calls->front().start.fallback_from, "openai");
+  start.fallbacks = {"dear", "local"};
+  const ProviderError error = Refused(start);
+  EXPECT_EQ(error.code, "cove_model_unpriced") << "it might be free without anybody's knowing";
+  EXPECT_NE(error.message.find("'m' of local"), std::string::npos) << error.message;
 }
 
 TEST_F(BooksTest, RatesRefuseWithATime) {

@@ -2,8 +2,7 @@
 
 #include "bridge/bridge_call.h"
 #include "bridge/content_coding.h"
-#include "bridge/relay.h"
-#include "log/log.h"
+#include "bridge/request_hash.h"
 
 namespace cove::bridge {
 
@@ -27,19 +26,6 @@ Upgrade WantsUpgrade(const http::RequestHead& head) {
              : Upgrade::kNo;
 }
 
-// Holds a share of a budget while it lives.
-class Share {
- public:
-  Share(size_t& used, size_t bytes) : used_(used), bytes_(bytes) { used_ += bytes_; }
-  ~Share() { used_ -= bytes_; }
-  Share(const Share&) = delete;
-  Share& operator=(const Share&) = delete;
-
- private:
-  size_t& used_;
-  size_t bytes_;
-};
-
 }  // namespace
 
 Bridge::Bridge(Deps deps)
@@ -52,14 +38,6 @@ std::vector<std::string> Bridge::ProvidersWithKey() const {
     if (!provider.keys.empty()) out.push_back(provider.name);
   }
   return out;
-}
-
-Task<void> Bridge::Refuse(InFlight& call, int status, std::string code, std::string message) {
-  ProviderError error;
-  error.status = status;
-  error.code = std::move(code);
-  error.message = std::move(message);
-  co_await Refuse(call, std::move(error));
 }
 
 Task<void> Bridge::Refuse(InFlight& call, ProviderError error) {
@@ -81,15 +59,19 @@ Task<void> Bridge::Serve(Caller caller, http::Exchange& exchange, std::string pa
   }
   const bool socket = call.route.verdict == Route::Verdict::kWebSocket;
   if (socket && deps_.wire.websocket == WireSettings::WebSocket::kRefuse) {
-    co_await Refuse(call, 426, "cove_no_websocket",
-                    "The model gateway answers over plain HTTP: POST with \"stream\": true.");
+    co_await Refuse(
+        call,
+        ProviderError{426, "cove_no_websocket",
+                      "The model gateway answers over plain HTTP: POST with \"stream\": true."});
     co_return;
   }
   if (call.route.verdict == Route::Verdict::kNotFound) {
-    co_await Refuse(call, 404, "cove_no_route",
-                    "The model gateway has no route " + head.method + " " + call.path +
-                        ". It serves responses, chat/completions and models of providers of kind "
-                        "openai, messages, count_tokens and models of kind anthropic.");
+    co_await Refuse(
+        call,
+        ProviderError{404, "cove_no_route",
+                      "The model gateway has no route " + head.method + " " + call.path +
+                          ". It serves responses, chat/completions and models of providers of kind "
+                          "openai, messages, count_tokens and models of kind anthropic."});
     co_return;
   }
   if (auto why = upstream_.WhyNot(*call.provider, head, call.from())) {
@@ -99,116 +81,86 @@ Task<void> Bridge::Serve(Caller caller, http::Exchange& exchange, std::string pa
   co_await (socket ? ServeSocket(call) : ServeRoute(call));
 }
 
-Task<void> Bridge::ServeRoute(InFlight& call) {
+Task<std::optional<ProviderError>> Bridge::ReadBody(InFlight& call, Body& out) {
   const size_t limit = deps_.limits.request_bytes_max;
   const size_t expected = call.exchange.body().length().value_or(limit);
   if (expected > limit) {
-    co_await Refuse(call, 413, "cove_request_too_large",
-                    "The request is larger than " + std::to_string(limit) + " bytes.");
-    co_return;
+    co_return ProviderError{413, "cove_request_too_large",
+                            "The request is larger than " + std::to_string(limit) + " bytes."};
   }
   if (held_bytes_ + expected > deps_.limits.held_bytes_max) {
-    co_await Refuse(call, 503, "cove_at_capacity",
-                    "The model gateway holds too many requests at once; try again shortly.");
-    co_return;
+    co_return ProviderError{
+        503, "cove_at_capacity",
+        "The model gateway holds too many requests at once; try again shortly."};
   }
-  Share share(held_bytes_, expected);
+  const auto unread = [](const Error& error) {
+    return ProviderError{error.code() == Code::kTooLarge ? 413 : 400, "cove_bad_request",
+                         "The request's body could not be read: " + error.message()};
+  };
+  call.held.Set(held_bytes_, expected);
   auto body = co_await http::ReadAll(call.exchange.body(), limit);
-  if (!body) {
-    const bool large = body.error().code() == Code::kTooLarge;
-    co_await Refuse(call, large ? 413 : 400, "cove_bad_request",
-                    "The request's body could not be read: " + body.error().message());
-    co_return;
-  }
+  if (!body) co_return unread(body.error());
+  out.sent = *std::move(body);
   const Coding coding = CodingOf(call.head.headers);
   if (coding == Coding::kOther) {
-    co_await Refuse(
-        call, 415, "cove_coding",
-        "The model gateway reads request bodies that are plain, gzip or zstd; send this "
-        "one as one of these.");
-    co_return;
+    co_return ProviderError{
+        415, "cove_coding",
+        "The model gateway reads request bodies that are plain, gzip or zstd; send this one as "
+        "one of these."};
   }
-  std::string decoded;
   if (coding != Coding::kNone) {
-    auto plain = DecodeAll(coding, *body, limit);
-    if (!plain) {
-      const bool large = plain.error().code() == Code::kTooLarge;
-      co_await Refuse(call, large ? 413 : 400, "cove_bad_request",
-                      "The request's body could not be read: " + plain.error().message());
-      co_return;
-    }
-    decoded = *std::move(plain);
+    auto plain = DecodeAll(coding, out.sent, limit);
+    if (!plain) co_return unread(plain.error());
+    out.decoded = *std::move(plain);
   }
-  Share decoded_share(held_bytes_, decoded.size());
-  Judged judged;
-  const std::string_view text = coding == Coding::kNone ? *body : decoded;
-  if (auto refused =
-          text.empty() && !call.route.recorded ? std::nullopt : Judge(call, text, judged)) {
+  call.held.Set(held_bytes_, out.sent.size() + (out.decoded ? out.decoded->size() : 0));
+  co_return std::nullopt;
+}
+
+Task<void> Bridge::ServeRoute(InFlight& call) {
+  Body body;
+  if (auto refused = co_await ReadBody(call, body)) {
     co_await Refuse(call, *std::move(refused));
     co_return;
   }
+  Judged judged;
+  const std::string_view text = body.text();
+  const bool judge = call.route.recorded || !text.empty();
+  if (auto refused = judge ? Judge(call, text, judged) : std::nullopt) {
+    co_await Refuse(call, *std::move(refused));
+    co_return;
+  }
+  if (upstream_.on_tape()) {
+    const std::string_view path = SplitProvider(call.path).rest;
+    call.asked = RequestHash(call.provider->kind, call.head.method, path, text);
+  }
   // What was edited goes plain; what was not goes as it came.
   if (!judged.edited.empty()) {
-    *body = std::move(judged.edited);
+    body.sent = std::move(judged.edited);
     call.head.headers.Remove("content-encoding");
   }
-  decoded = {};
+  body.decoded.reset();
+  call.held.Set(held_bytes_, body.sent.size());
   if (call.route.recorded) {
-    co_await ServeRecorded(call, *std::move(body), std::move(judged));
+    co_await ServeRecorded(call, std::move(body.sent), std::move(judged));
     co_return;
   }
-  auto response = co_await SendUpstream(call, *std::move(body));
-  if (!response) co_return;
-  auto relayed = co_await RelayAnswer(call.exchange, *response, OptionsOf(call));
-  (void)relayed;
-}
-
-RelayOptions Bridge::OptionsOf(const InFlight& call) const {
-  RelayOptions out;
-  out.api = call.route.api;
-  out.drain_time = deps_.limits.drain_time;
-  out.sent_at = call.sent_at;
-  return out;
-}
-
-Task<void> Bridge::ServeRecorded(InFlight& call, std::string body, Judged judged) {
-  call.model = judged.start.model;
-  auto admitted = co_await deps_.books->Admit(std::move(judged.start));
-  if (auto* refused = std::get_if<ProviderError>(&admitted)) {
-    co_await Refuse(call, std::move(*refused));
+  Sent sent = co_await SendUpstream(call, std::move(body.sent));
+  if (sent.response == nullptr) {
+    co_await Refuse(call, std::move(sent.refusal));
     co_return;
   }
-  auto response = co_await SendUpstream(call, std::move(body));
-  Relayed relayed;
-  relayed.end.outcome = Outcome::kUnreachable;
-  if (response) {
-    RelayOptions options = OptionsOf(call);
-    if (judged.usage_added) options.usage_chunk = RelayOptions::UsageChunk::kHide;
-    relayed = co_await RelayAnswer(call.exchange, *response, options);
-  }
-  if (!relayed.cut_by.empty()) {
-    log::Warn("bridge.answer_cut", {{"provider", call.provider->name}, {"error", relayed.cut_by}});
-  }
-  relayed.end.duration = Since(call.sent_at);
-  Said said = SaidBy(std::move(judged.prompt), relayed.facts);
-  said.alias = std::move(judged.alias);
-  co_await EndCall(std::move(std::get<Ticket>(admitted)), std::move(relayed.end), std::move(said));
+  Relay relay(std::move(sent.response), OptionsOf(call));
+  co_await relay.Pass(call.exchange);
 }
 
-Task<void> Bridge::EndCall(Ticket ticket, CallEnd end, Said said) {
-  auto kept = co_await deps_.texts->Keep(ticket.id(), std::move(said));
-  if (!kept) log::Error("bridge.texts_not_kept", {{"error", kept.error().message()}});
-  auto finished = co_await deps_.books->Finish(std::move(ticket), std::move(end));
-  if (!finished) log::Error("bridge.row_not_ended", {{"error", finished.error().message()}});
-}
-
-Task<std::unique_ptr<http::ClientResponse>> Bridge::SendUpstream(InFlight& call, std::string body) {
+Task<Sent> Bridge::SendUpstream(InFlight& call, std::string body) {
   Outgoing out = OutgoingOf(call);
   out.body = std::move(body);
   call.sent_at = Now();
   Sent sent = co_await upstream_.Send(std::move(out));
-  if (sent.response == nullptr) co_await Refuse(call, std::move(sent.refusal));
-  co_return std::move(sent.response);
+  call.held.Set(held_bytes_, 0);  // the answer may take long
+  co_return sent;
 }
 
 Outgoing Bridge::OutgoingOf(const InFlight& call) {
@@ -219,7 +171,8 @@ Outgoing Bridge::OutgoingOf(const InFlight& call) {
   if (!call.head.RawQuery().empty()) out.target += "?" + std::string(call.head.RawQuery());
   out.agent = &call.head;
   out.model = call.model;
-  out.caller = call.caller.sandbox.value + call.caller.key_id;
+  out.asked = call.asked;
+  out.caller = call.caller.sandbox.value + call.caller.key_id + call.caller.token_id;
   out.from = call.from();
   return out;
 }

@@ -4,13 +4,17 @@
 // Order of a call: route -> key there? -> body (held, at most kRequestBytesMax) -> judged ->
 // limits, budgets and row in the Books, on disk -> upstream -> answer streamed -> row completed,
 // what was said kept. Whatever fails before "upstream" means that nothing left the machine. On a
-// WebSocket (bridge_socket.cc) each message that asks for a response is such a call. Thread:
-// loop-confined. Books, texts and pool must outlive the object, and the object its Serve tasks.
+// WebSocket (bridge_socket.cc) each message that asks for a response is such a call. A call belongs
+// to the bridge, not to its connection: a Serve that is destroyed half-way (its sandbox is gone)
+// leaves the answer to be heard out, within limits, and the row to be completed.
+// Thread: loop-confined. Books, texts and pool must outlive the object, and the object its Serve
+// tasks.
 #pragma once
 
 #include <functional>
 #include <optional>
 
+#include "async/task_group.h"
 #include "bridge/books.h"
 #include "bridge/call_texts.h"
 #include "bridge/guard.h"
@@ -69,14 +73,22 @@ class Bridge {
   // already: by its namespace, or by its API key.
   Task<void> Serve(Caller caller, http::Exchange& exchange, std::string path);
 
+  // Waits, at most until then, for calls that have lost their agent and for rows to be completed.
+  Task<void> Flush(TimePoint deadline);
+
   // Names, for start-up's log: never a key.
   std::vector<std::string> ProvidersWithKey() const;
 
  private:
   struct InFlight;  // what one Serve knows
+  struct Body;      // of a request
   struct Judged;    // a request that may be sent
+  class Course;     // a call that was admitted, until its end
   class Socket;
+  class Connected;
   Task<void> ServeRoute(InFlight& call);
+  // Why it cannot be read, or nothing and `out` is filled. Both references outlive the task.
+  Task<std::optional<ProviderError>> ReadBody(InFlight& call, Body& out);
   // Looks into the request: why it is refused, or nothing and `out` is filled.
   std::optional<ProviderError> Judge(const InFlight& call, std::string_view body,
                                      Judged& out) const;
@@ -86,17 +98,18 @@ class Bridge {
                                          std::string_view text) const;
   Task<void> ServeRecorded(InFlight& call, std::string body, Judged judged);
   Task<void> EndCall(Ticket ticket, CallEnd end, Said said);
-  // Null when the call was refused instead.
-  Task<std::unique_ptr<http::ClientResponse>> SendUpstream(InFlight& call, std::string body);
+  // Without a response the agent was told why.
+  Task<Sent> SendUpstream(InFlight& call, std::string body);
   RelayOptions OptionsOf(const InFlight& call) const;
   static Outgoing OutgoingOf(const InFlight& call);  // without the body
   Task<void> ServeSocket(InFlight& call);
-  Task<void> Refuse(InFlight& call, int status, std::string code, std::string message);
+  static Task<void> HearOut(std::unique_ptr<Socket> socket);
   Task<void> Refuse(InFlight& call, ProviderError error);
 
   Deps deps_;
   Upstream upstream_;
   size_t held_bytes_ = 0;
+  async::TaskGroup ends_;  // last: its tasks use all the others
 };
 
 }  // namespace cove::bridge

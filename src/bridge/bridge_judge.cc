@@ -85,6 +85,7 @@ std::optional<ProviderError> Bridge::Judge(const InFlight& call, std::string_vie
   start.turn = std::move(names.turn);
   start.request_bytes = body.size();
   start.ask = ReadAsk(call.route.api, *parsed);
+  start.fallbacks = upstream_.FallbacksOf(*call.provider);
   return std::nullopt;
 }
 

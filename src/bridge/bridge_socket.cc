@@ -45,10 +45,10 @@ std::string ErrorEvent(const ProviderError& error) {
 class Bridge::Socket {
  public:
   Socket(Bridge& bridge, InFlight& call, std::unique_ptr<http::WebSocket> agent,
-         std::unique_ptr<http::WebSocket> provider, std::string request_id)
+         std::unique_ptr<http::WebSocket> provider, CallEnd about)
       : bridge_(bridge),
         call_(call),
-        request_id_(std::move(request_id)),
+        about_(std::move(about)),
         agent_(std::move(agent)),
         provider_(std::move(provider)) {
     agent_->set_idle_timeout(kIdleTimeout);
@@ -64,7 +64,26 @@ class Bridge::Socket {
     while (!open_.empty()) End(outcome);
     (void)co_await provider_->Close(codec::ws_close::kNormal, "");
     if (!agent_gone_) (void)co_await agent_->Close(CloseCode(), provider_->close_reason());
-    co_await books_.Join();
+  }
+
+  // Lets go of the agent, whose connection is taken down, and of the call; true: answers are due
+  // that must be heard out.
+  bool Detach() {
+    group_.Clear();
+    agent_gone_ = true;
+    agent_.reset();
+    return !open_.empty();
+  }
+  // REQUIRES: Detach().
+  Task<void> HearOut() {
+    OnPassed();
+    if (!open_.empty()) {
+      group_.Spawn(FromProvider());
+      (void)co_await over_.Wait(Now() + bridge_.deps_.limits.drain_time);
+      group_.Clear();
+    }
+    while (!open_.empty()) End(Outcome::kClientGone);
+    (void)co_await provider_->Close(codec::ws_close::kNormal, "");
   }
 
  private:
@@ -128,7 +147,7 @@ class Bridge::Socket {
     if (bridge_.deps_.used) bridge_.deps_.used(call_.caller.sandbox);
     Open& open = open_.emplace_back(std::move(judged), std::move(std::get<Ticket>(admitted)));
     open.sent_at = Now();
-    open.end.request_id = request_id_;
+    open.end = about_;
     // If it cannot be sent the provider is gone: its own side ends the connection and the call.
     (void)co_await provider_->SendText(text);
     co_return std::nullopt;
@@ -138,8 +157,9 @@ class Bridge::Socket {
     for (;;) {
       auto message = co_await provider_->Receive();
       if (!message) break;
-      if (!agent_gone_ && !(co_await Pass(*message))) agent_gone_ = true;
-      if (message->text) OnEvent(message->data);
+      passing_ = *std::move(message);
+      if (!agent_gone_ && !(co_await Pass(*passing_))) agent_gone_ = true;
+      OnPassed();
       if (agent_gone_ && open_.empty()) break;
     }
     over_.Set();
@@ -148,6 +168,11 @@ class Bridge::Socket {
   Task<Result<void>> Pass(const http::WebSocketMessage& message) {
     if (message.text) co_return co_await agent_->SendText(message.data);
     co_return co_await agent_->SendBinary(message.data);
+  }
+
+  void OnPassed() {
+    if (passing_ && passing_->text) OnEvent(passing_->data);
+    passing_.reset();
   }
 
   // Responses come in the order in which they were asked for.
@@ -164,7 +189,7 @@ class Bridge::Socket {
     End(status < 400 ? good : Outcome::kRejected);
   }
 
-  // The book is written beside the connection, which goes on.
+  // The books are written beside the connection, which goes on.
   void End(Outcome outcome) {
     Open& open = open_.front();
     const AnswerFacts facts = open.reader.TakeFacts();
@@ -174,7 +199,8 @@ class Bridge::Socket {
     open.end.response_id = facts.response_id;
     Said said = SaidBy(std::move(open.judged.prompt), facts);
     said.alias = std::move(open.judged.alias);
-    books_.Spawn(bridge_.EndCall(std::move(open.ticket), std::move(open.end), std::move(said)));
+    bridge_.ends_.Spawn(
+        bridge_.EndCall(std::move(open.ticket), std::move(open.end), std::move(said)));
     open_.pop_front();
   }
 
@@ -192,19 +218,38 @@ class Bridge::Socket {
 
   Bridge& bridge_;
   InFlight& call_;
-  const std::string request_id_;  // of the handshake
+  const CallEnd about_;  // what is true of each call: from the handshake
   std::unique_ptr<http::WebSocket> agent_;
   std::unique_ptr<http::WebSocket> provider_;
   std::deque<Open> open_;  // calls that were sent and have not ended, in order
+  std::optional<http::WebSocketMessage> passing_;  // on its way to the agent
   bool agent_gone_ = false;
   async::Event over_;
   async::TaskGroup group_;
-  async::TaskGroup books_;
 };
+
+// A connection while it is served.
+class Bridge::Connected {
+ public:
+  Connected(Bridge& bridge, std::unique_ptr<Socket> socket)
+      : bridge_(bridge), socket_(std::move(socket)) {}
+  ~Connected() {
+    if (socket_->Detach()) bridge_.ends_.Spawn(HearOut(std::move(socket_)));
+  }
+  Connected(const Connected&) = delete;
+  Socket& socket() { return *socket_; }
+
+ private:
+  Bridge& bridge_;
+  std::unique_ptr<Socket> socket_;
+};
+
+Task<void> Bridge::HearOut(std::unique_ptr<Socket> socket) { co_await socket->HearOut(); }
 
 Task<void> Bridge::ServeSocket(InFlight& call) {
   if (!http::IsWebSocketUpgrade(call.head)) {
-    co_await Refuse(call, 400, "cove_bad_request", "The request is no WebSocket handshake.");
+    co_await Refuse(
+        call, ProviderError{400, "cove_bad_request", "The request is no WebSocket handshake."});
     co_return;
   }
   // Each side of the connection agrees for itself on what is asked for here.
@@ -215,12 +260,15 @@ Task<void> Bridge::ServeSocket(InFlight& call) {
   call.head.headers = std::move(fields);
   const auto offer = http::OfferWebSocket();
   std::unique_ptr<http::ClientResponse> response;
+  CallEnd about;
   Result<std::unique_ptr<http::WebSocket>> provider =
       Error(Code::kUnavailable, "cassettes hold no WebSockets");
   if (offer && !upstream_.on_tape()) {
     Outgoing out = OutgoingOf(call);
     out.handshake = offer->fields;
     Sent sent = co_await upstream_.Send(std::move(out));
+    if (sent.provider != call.provider) about.provider = sent.provider->name;
+    about.key_hint = std::move(sent.key_hint);
     response = std::move(sent.response);
     provider = response == nullptr ? Error(Code::kUnavailable, std::move(sent.refusal.message))
                                    : http::OpenWebSocket(*response, *offer);
@@ -229,18 +277,19 @@ Task<void> Bridge::ServeSocket(InFlight& call) {
     log::Info("bridge.no_websocket",
               {{"provider", call.provider->name}, {"error", provider.error().message()}});
     // Agents go on over HTTP at once after a 426; there every other mistake has its own words.
-    co_await Refuse(call, 426, "cove_no_websocket",
-                    "The provider '" + call.provider->name + "' opened no WebSocket (" +
-                        provider.error().message() +
-                        "). Ask over plain HTTP: POST with \"stream\": true.");
+    co_await Refuse(call, ProviderError{426, "cove_no_websocket",
+                                        "The provider '" + call.provider->name +
+                                            "' opened no WebSocket (" + provider.error().message() +
+                                            "). Ask over plain HTTP: POST with \"stream\": true."});
     co_return;
   }
   auto agent =
       co_await http::AcceptWebSocket(call.exchange, "", HandshakeExtra(response->head().headers));
   if (!agent) co_return;
-  Socket socket(*this, call, *std::move(agent), *std::move(provider),
-                ProviderRequestId(response->head().headers));
-  co_await socket.Run();
+  about.request_id = ProviderRequestId(response->head().headers);
+  Connected connected(*this, std::make_unique<Socket>(*this, call, *std::move(agent),
+                                                      *std::move(provider), std::move(about)));
+  co_await connected.socket().Run();
 }
 
 }  // namespace cove::bridge

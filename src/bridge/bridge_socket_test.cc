@@ -84,7 +84,7 @@ class BridgeSocketTest : public testing::Test {
  protected:
   BridgeSocketTest()
       : store_(*OpenStore()),
-        books_({.store = store_.get()}, {}),
+        books_({.store = store_.get()}, Prices()),
         texts_(*store_, TextMode::kRedacted),
         client_(pool_),
         upstream_([this](http::Exchange& e) { return AnswerSocket(up_, e); }),
@@ -97,6 +97,14 @@ class BridgeSocketTest : public testing::Test {
     store::Migrations all = kMigrations;
     all.insert(all.end(), kTextMigrations.begin(), kTextMigrations.end());
     return store::OpenSqlite(":memory:", all);
+  }
+
+  // kCompleted's usage costs 9 + 40 micro-dollars.
+  static BooksSettings Prices() {
+    BooksSettings settings;
+    settings.prices =
+        *PriceTable::Parse("openai gpt-5.5 2020-01-01 0 1 - - 10 1000 1000\n", "test");
+    return settings;
   }
 
   Bridge::Deps MakeDeps() {
@@ -166,6 +174,7 @@ class BridgeSocketTest : public testing::Test {
   // Once the bridge has done with its connection: the book, oldest first.
   std::vector<Call> Calls() {
     for (int i = 0; i < 1000 && served_ == 0; ++i) loop_.RunUntil(Pause());
+    loop_.RunUntil(bridge_.Flush(Now() + seconds(5)));
     CallFilter filter;
     filter.org = OrgId("org");
     auto calls = *loop_.RunUntil(books_.log().List(filter));
@@ -217,7 +226,7 @@ TEST_F(BridgeSocketTest, EachResponseIsACallAndMessagesPassUnchanged) {
     EXPECT_EQ(call.end.response_bytes, kCreated.size() + kTool.size() + kCompleted.size());
   }
   EXPECT_EQ(calls[1].start.turn, "t7");
-  auto said = loop_.RunUntil(texts_.Read(OrgId("org"), calls[1].id));
+  auto said = loop_.RunUntil(texts_.Read(OrgId("org"), std::nullopt, calls[1].id));
   ASSERT_TRUE(said);
   EXPECT_EQ(said->prompt, "hi");
   ASSERT_EQ(said->tools.size(), 1U);
@@ -265,6 +274,52 @@ TEST_F(BridgeSocketTest, AnAgentThatLeavesIsStillChargedForWhatItAsked) {
   ASSERT_EQ(calls.size(), 1U);
   EXPECT_EQ(calls[0].end.outcome, Outcome::kClientGone);
   EXPECT_EQ(calls[0].end.usage.output, 4);
+}
+
+TEST_F(BridgeSocketTest, AConnectionThatIsTakenDownIsHeardOutAndSettled) {
+  up_.waits = true;
+  Budget budget;
+  budget.org = OrgId("org");
+  budget.limit = 1'000'000;
+  budget = *loop_.RunUntil(books_.budgets().Create(budget));
+  const auto agent = loop_.RunUntil(Connect());
+  ASSERT_TRUE(agent);
+  ASSERT_TRUE(loop_.RunUntil((*agent)->SendText(kCreate)));
+  ASSERT_TRUE(loop_.RunUntil((*agent)->Receive()));
+  front_.group.Clear();
+  served_ = 1;
+  EXPECT_EQ(books_.budgets().UseOf(budget).front().in_flight, 1);
+  const auto calls = Calls();
+  ASSERT_EQ(calls.size(), 1U);
+  EXPECT_EQ(calls[0].end.outcome, Outcome::kClientGone);
+  EXPECT_EQ(calls[0].end.usage.output, 4);
+  EXPECT_EQ(calls[0].charge.cost, 9 + 40);
+  EXPECT_EQ(books_.budgets().UseOf(budget).front().spent, 9 + 40);
+  EXPECT_EQ(books_.budgets().UseOf(budget).front().in_flight, 0);
+  EXPECT_EQ(loop_.RunUntil(texts_.Read(OrgId("org"), std::nullopt, calls[0].id))->prompt, "hi");
+}
+
+TEST_F(BridgeSocketTest, WhatABudgetRefusesIsAnErrorEventAndNotSent) {
+  Budget budget;
+  budget.org = OrgId("org");
+  budget.limit = 9 + 40;
+  budget = *loop_.RunUntil(books_.budgets().Create(budget));
+  loop_.RunUntil(Talk({std::string(kCreate), std::string(kCreate), std::string(kCreate)}));
+  EXPECT_EQ(up_.got.size(), 1U);
+  ASSERT_EQ(events_.size(), 5U);
+  EXPECT_THAT(events_[3], HasSubstr(R"("status":403)"));
+  EXPECT_THAT(events_[4], HasSubstr("cove_budget_exhausted"));
+  EXPECT_EQ(Calls().size(), 1U);
+  EXPECT_EQ(books_.budgets().UseOf(budget).front().spent, 9 + 40);
+}
+
+TEST_F(BridgeSocketTest, AnAnswerThatIsCutIsNotFree) {
+  up_.events.pop_back();
+  up_.closes = true;
+  loop_.RunUntil(Talk({std::string(kCreate)}));
+  ASSERT_EQ(Calls().size(), 1U);
+  EXPECT_EQ(Calls()[0].charge.basis, CostBasis::kEstimated);
+  EXPECT_GT(Calls()[0].charge.cost, 0);
 }
 
 TEST_F(BridgeSocketTest, AProviderWithoutWebSocketsSendsAgentsToHttp) {

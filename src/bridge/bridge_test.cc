@@ -89,7 +89,7 @@ class BridgeTest : public testing::Test {
  protected:
   BridgeTest()
       : store_(*OpenSqlite()),
-        books_({.store = store_.get()}, {}),
+        books_({.store = store_.get()}, Prices()),
         texts_(*store_, TextMode::kRedacted),
         client_(pool_),
         upstream_([this](http::Exchange& e) { return Answer(up_, e); }),
@@ -104,6 +104,15 @@ class BridgeTest : public testing::Test {
     return store::OpenSqlite(":memory:", all);
   }
 
+  // A call of kAnswer's usage costs 40 + 60 + 20 * 10 = 300 micro-dollars with openai.
+  static BooksSettings Prices() {
+    BooksSettings settings;
+    settings.prices = *PriceTable::Parse(
+        "openai m 2020-01-01 0 1 - - 10 1000 1000\nfirst m 2020-01-01 0 2 - - 20 1000 1000\n",
+        "test");
+    return settings;
+  }
+
   Bridge::Deps MakeDeps() {
     Provider openai;
     openai.name = "openai";
@@ -116,6 +125,10 @@ class BridgeTest : public testing::Test {
     Provider down = openai;
     down.name = "down";
     down.base = *http::Url::Parse("http://127.0.0.1:1/v1");
+    Provider first = down;
+    first.name = "first";
+    first.fallback = "openai";
+    first.retries = 0;
     Bridge::Deps deps;
     deps.books = &books_;
     deps.texts = &texts_;
@@ -123,7 +136,7 @@ class BridgeTest : public testing::Test {
     Provider claude = openai;
     claude.name = "claude";
     claude.kind = ProviderKind::kAnthropic;
-    deps.providers = {openai, nokey, down, claude};
+    deps.providers = {openai, nokey, down, claude, first};
     deps.limits.request_bytes_max = 4096;
     deps.wire.aliases = {{"fast", "gpt-5.5-mini"}};
     deps.may_reach = [](const SandboxId&, const http::Url& url) {
@@ -132,13 +145,23 @@ class BridgeTest : public testing::Test {
     return deps;
   }
 
-  Task<void> Serve(http::Exchange& exchange) {
+  Task<void> Serve(http::Exchange& exchange) { return ServeBy(bridge_, exchange); }
+  static Task<void> ServeBy(Bridge& bridge, http::Exchange& exchange) {
     Caller caller;
     caller.org = OrgId("org");
     caller.sandbox = SandboxId("box");
     std::string path(exchange.request().RawPath());
-    return bridge_.Serve(std::move(caller), exchange, std::move(path));
+    return bridge.Serve(std::move(caller), exchange, std::move(path));
   }
+
+  Budget MakeBudget(Micros limit) {
+    Budget budget;
+    budget.org = OrgId("org");
+    budget.limit = limit;
+    budget.unpriced = Unpriced::kAllow;
+    return *loop_.RunUntil(books_.budgets().Create(budget));
+  }
+  BudgetUse UseOf(const Budget& budget) { return books_.budgets().UseOf(budget).front(); }
 
   Task<Reply> Send(http::ClientRequest request, std::string path) {
     request.url = *http::Url::Parse("http://127.0.0.1:" + std::to_string(front_.port) + path);
@@ -306,7 +329,7 @@ TEST_F(BridgeTest, AProviderIsNotSentWhereTheSandboxMayNotGo) {
 }
 
 Said SaidIn(async::Loop& loop, CallTexts& texts, const std::string& id) {
-  auto said = loop.RunUntil(texts.Read(OrgId("org"), id));
+  auto said = loop.RunUntil(texts.Read(OrgId("org"), std::nullopt, id));
   EXPECT_TRUE(said);
   return said ? *std::move(said) : Said();
 }
@@ -402,25 +425,92 @@ TEST_F(BridgeTest, ModelsPassWithoutARow) {
   EXPECT_TRUE(Calls().empty());
 }
 
-Task<void> SendAndLeave(uint16_t port) {
+// Asks, and waits for the first byte of the answer.
+Task<net::StreamPtr> Ask(uint16_t port) {
   auto stream =
       co_await net::Connect(*net::SocketAddress::FromIp("127.0.0.1", port), Now() + seconds(5));
   (void)co_await (*stream)->Write(
       "POST /openai/v1/responses HTTP/1.1\r\nHost: x\r\nContent-Length: "
-      "13\r\n\r\n{\"model\":\"m\"}");
+      "26\r\n\r\n{\"model\":\"m\",\"input\":\"hi\"}");
   char byte[1];
   (void)co_await (*stream)->Read(byte);
-  (*stream)->MarkAborted();
+  co_return *std::move(stream);
 }
 
 TEST_F(BridgeTest, AnAgentThatLeavesIsStillChargedForWhatItAsked) {
   up_.mode = Upstream::Mode::kSlow;
-  loop_.RunUntil(SendAndLeave(front_.port));
+  loop_.RunUntil(Ask(front_.port))->MarkAborted();
   for (int i = 0; i < 500 && Calls().empty(); ++i) loop_.RunUntil(Pause());
   const auto calls = Calls();
   ASSERT_EQ(calls.size(), 1U);
   EXPECT_TRUE(calls[0].end.usage.known);
   EXPECT_EQ(calls[0].end.usage.output, 20);
+}
+
+TEST_F(BridgeTest, ACallWhoseConnectionIsTakenDownIsHeardOutAndSettled) {
+  const Budget budget = MakeBudget(1'000'000);
+  up_.mode = Upstream::Mode::kSlow;
+  const net::StreamPtr agent = loop_.RunUntil(Ask(front_.port));
+  front_.group.Clear();
+  EXPECT_EQ(UseOf(budget).in_flight, 1) << "the provider still works for it";
+  const auto calls = Calls();
+  ASSERT_EQ(calls.size(), 1U);
+  EXPECT_EQ(calls[0].end.outcome, Outcome::kClientGone);
+  EXPECT_EQ(calls[0].end.usage.output, 20);
+  EXPECT_EQ(calls[0].charge.cost, 300);
+  loop_.RunUntil(bridge_.Flush(Now() + seconds(5)));
+  EXPECT_EQ(UseOf(budget).spent, 300);
+  EXPECT_EQ(UseOf(budget).held, 0);
+  EXPECT_EQ(UseOf(budget).in_flight, 0);
+  EXPECT_EQ(SaidIn(loop_, texts_, calls[0].id).prompt, "hi");
+}
+
+TEST_F(BridgeTest, ACallThatFallsBackIsOneRowOfWhoAnsweredAtItsPrice) {
+  const Budget budget = MakeBudget(1'000'000);
+  EXPECT_EQ(Run(Post(R"({"model":"m"})"), "/first/v1/responses").status, 200);
+  const auto calls = Calls();
+  ASSERT_EQ(calls.size(), 1U);
+  EXPECT_EQ(calls[0].start.provider, "openai");
+  EXPECT_EQ(calls[0].start.fallback_from, "first");
+  EXPECT_EQ(calls[0].end.key_hint, "1");
+  EXPECT_EQ(calls[0].charge.cost, 300);
+  EXPECT_EQ(UseOf(budget).spent, 300);
+}
+
+TEST_F(BridgeTest, AReplayedCallIsInTheBooksAsTheRecordedOneWas) {
+  char path[] = "/tmp/cove-bridge-XXXXXX";
+  UniqueFd file(mkstemp(path));
+  const auto with = [&](TapeConfig::Mode mode, http::ClientRequest request) {
+    Bridge::Deps deps = MakeDeps();
+    deps.tape = *Tape::Open({.mode = mode, .path = path}, pool_);
+    Bridge bridge(std::move(deps));
+    Listening front([&](http::Exchange& e) { return ServeBy(bridge, e); });
+    std::swap(front.port, front_.port);
+    Reply reply = Run(std::move(request), "/openai/v1/responses");
+    std::swap(front.port, front_.port);
+    Calls();
+    loop_.RunUntil(bridge.Flush(Now() + seconds(5)));
+    return reply;
+  };
+  const std::string asked = R"({"model":"m","input":"hi","prompt_cache_key":"one"})";
+  const Reply recorded = with(TapeConfig::Mode::kRecord, Packed(Post(Zstd(asked)), "zstd"));
+  EXPECT_EQ(up_.requests, 1);
+  const Budget budget = MakeBudget(600);
+  // The same question, but for a label, and not compressed.
+  const Reply replayed =
+      with(TapeConfig::Mode::kReplay, Post(R"({"input":"hi","model":"m","prompt_cache_key":"2"})"));
+  EXPECT_EQ(with(TapeConfig::Mode::kReplay, Post(asked)).status, 403) << "its budget is used up";
+  unlink(path);
+  EXPECT_EQ(up_.requests, 1);
+  EXPECT_EQ(replayed.status, 200) << replayed.body;
+  EXPECT_EQ(replayed.body, recorded.body);
+  const auto calls = Calls();
+  ASSERT_EQ(calls.size(), 2U);
+  EXPECT_EQ(calls[1].charge.basis, CostBasis::kUsage);
+  EXPECT_EQ(calls[0].charge.basis, CostBasis::kUsage);
+  EXPECT_EQ(calls[0].charge.cost, 300);
+  EXPECT_EQ(calls[0].end.usage.output, 20);
+  EXPECT_EQ(UseOf(budget).spent, 600);
 }
 
 TEST_F(BridgeTest, TotalsAreByModel) {
@@ -447,10 +537,7 @@ TEST_F(BridgeTest, TotalsAreByModel) {
 }
 
 TEST_F(BridgeTest, WhatABudgetRefusesNeverReachesTheProvider) {
-  Budget budget;
-  budget.org = OrgId("org");
-  budget.limit = 0;
-  budget = *loop_.RunUntil(books_.budgets().Create(budget));
+  MakeBudget(0);
   const Reply reply = Run(Post(R"({"model":"m"})"), "/openai/v1/responses");
   EXPECT_EQ(reply.status, 403);
   EXPECT_NE(reply.body.find("\"code\":\"cove_budget_exhausted\""), std::string::npos) << reply.body;

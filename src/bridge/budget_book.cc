@@ -151,8 +151,7 @@ Task<Result<void>> Budgets::Load() {
         "created_at FROM ai_budget");
   }));
   for (const store::Row& row : rows) {
-    Budget budget = BudgetFromRow(row);
-    budgets_.emplace(budget.id, std::move(budget));
+    Keep(BudgetFromRow(row));
   }
   CO_ASSIGN_OR_RETURN(
       const std::vector<Spent> spent,
@@ -182,7 +181,7 @@ Task<Result<Budget>> Budgets::Create(Budget budget) {
                     "or delete that one");
   }
   CO_RETURN_IF_ERROR(written);
-  budgets_.emplace(budget.id, budget);
+  Keep(budget);
   for (const Spent& sum : *written) Follow(sum);
   co_return budget;
 }
@@ -213,8 +212,7 @@ Task<Result<void>> Budgets::Delete(OrgId org, std::string id) {
     return db.Run("DELETE FROM ai_budget WHERE id = $1 AND org_id = $2", {id, org});
   }));
   if (gone == 0) co_return Error(Code::kNotFound, "there is no budget " + id);
-  budgets_.erase(id);
-  uses_.erase(uses_.lower_bound({id, ""}), uses_.lower_bound({id + '\x01', ""}));
+  Drop(id);
   freed_.NotifyAll();
   co_return Ok();
 }

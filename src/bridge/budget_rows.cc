@@ -26,6 +26,8 @@ WallTime MonthStart(WallTime time) {
   return TimeOf(sys_days(day.year() / day.month() / 1));
 }
 
+// Each branch names the organisation, so that each is found by the index: there may be thousands of
+// budgets (every token can have one), and this is in the write of every call.
 Result<std::vector<Spent>> AddSpending(store::Db& db, const CallStart& start, WallTime started_at,
                                        Micros cost) {
   ASSIGN_OR_RETURN(
@@ -35,12 +37,14 @@ Result<std::vector<Spent>> AddSpending(store::Db& db, const CallStart& start, Wa
                "CASE b.scope WHEN 'user' THEN $2 WHEN 'key' THEN $3 WHEN 'token' THEN $4 "
                "WHEN 'template' THEN $5 WHEN 'sandbox' THEN $6 ELSE '' END, "
                "CASE b.period WHEN 'day' THEN $7 WHEN 'month' THEN $8 ELSE 0 END, $9, 1 "
-               "FROM ai_budget b WHERE b.org_id = $1 AND (b.scope = 'organization' "
-               "OR (b.scope = 'user' AND $2 <> '' AND b.subject IN ($2, '*')) "
-               "OR (b.scope = 'key' AND $3 <> '' AND b.subject IN ($3, '*')) "
-               "OR (b.scope = 'token' AND $4 <> '' AND b.subject IN ($4, '*')) "
-               "OR (b.scope = 'template' AND $5 <> '' AND b.subject IN ($5, '*')) "
-               "OR (b.scope = 'sandbox' AND $6 <> '' AND b.subject IN ($6, '*'))) "
+               "FROM ai_budget b WHERE (b.org_id = $1 AND b.scope = 'organization') "
+               "OR (b.org_id = $1 AND b.scope = 'user' AND $2 <> '' AND b.subject IN ($2, '*')) "
+               "OR (b.org_id = $1 AND b.scope = 'key' AND $3 <> '' AND b.subject IN ($3, '*')) "
+               "OR (b.org_id = $1 AND b.scope = 'token' AND $4 <> '' AND b.subject IN ($4, '*')) "
+               "OR (b.org_id = $1 AND b.scope = 'template' AND $5 <> '' "
+               "AND b.subject IN ($5, '*')) "
+               "OR (b.org_id = $1 AND b.scope = 'sandbox' AND $6 <> '' "
+               "AND b.subject IN ($6, '*')) "
                "ON CONFLICT (budget_id, subject, period_start) DO UPDATE SET "
                "spent = ai_spent.spent + excluded.spent, calls = ai_spent.calls + 1 "
                "RETURNING budget_id, subject, period_start, spent, calls",

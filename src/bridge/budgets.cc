@@ -77,15 +77,41 @@ std::vector<BudgetUse> Budgets::UseOf(const Budget& budget) const {
 
 std::vector<std::pair<const Budget*, std::string>> Budgets::Under(const CallStart& call) const {
   std::vector<std::pair<const Budget*, std::string>> out;
-  for (const auto& [id, budget] : budgets_) {
-    if (budget.org != call.org) continue;
-    const std::string& subject = SubjectOf(budget.scope, call);
-    const bool whole = budget.scope == Scope::kOrganization;
+  for (const Scope scope : {Scope::kOrganization, Scope::kUser, Scope::kKey, Scope::kToken,
+                            Scope::kTemplate, Scope::kSandbox}) {
+    const std::string& subject = SubjectOf(scope, call);
+    const bool whole = scope == Scope::kOrganization;
     if (!whole && subject.empty()) continue;
-    if (!whole && budget.subject != "*" && budget.subject != subject) continue;
-    out.emplace_back(&budget, subject);
+    const auto add = [&](const std::string& wanted) {
+      const auto [begin, end] = by_whose_.equal_range({call.org.value, scope, wanted});
+      for (auto it = begin; it != end; ++it) out.emplace_back(it->second, subject);
+    };
+    add(subject);
+    if (!whole && subject != "*") add("*");
   }
   return out;
+}
+
+Budgets::Whose Budgets::WhoseOf(const Budget& budget) {
+  return {budget.org.value, budget.scope, budget.subject};
+}
+
+void Budgets::Keep(Budget budget) {
+  const auto [it, fresh] = budgets_.emplace(budget.id, std::move(budget));
+  if (fresh) by_whose_.emplace(WhoseOf(it->second), &it->second);
+}
+
+void Budgets::Drop(const std::string& id) {
+  const auto budget = budgets_.find(id);
+  if (budget == budgets_.end()) return;
+  const auto [begin, end] = by_whose_.equal_range(WhoseOf(budget->second));
+  for (auto it = begin; it != end; ++it) {
+    if (it->second != &budget->second) continue;
+    by_whose_.erase(it);
+    break;
+  }
+  budgets_.erase(budget);
+  uses_.erase(uses_.lower_bound({id, ""}), uses_.lower_bound({id + '\x01', ""}));
 }
 
 Budgets::Use& Budgets::UseNow(const Budget& budget, const std::string& subject) {

@@ -17,6 +17,7 @@
 
 #include <map>
 #include <memory>
+#include <tuple>
 
 #include "async/event.h"
 #include "bridge/call_log.h"
@@ -132,7 +133,14 @@ class Budgets {
   void Follow(const Spent& spent);
 
   store::Store& store_;
-  std::map<std::string, Budget> budgets_;  // by id
+  // For whom a budget is: organisation, scope, subject.
+  using Whose = std::tuple<std::string, Scope, std::string>;
+  static Whose WhoseOf(const Budget& budget);
+  void Keep(Budget budget);
+  void Drop(const std::string& id);
+
+  std::map<std::string, Budget> budgets_;         // by id
+  std::multimap<Whose, const Budget*> by_whose_;  // into budgets_: there may be thousands
   std::map<UseKey, Use> uses_;
   async::Event freed_;
   size_t waiting_ = 0;

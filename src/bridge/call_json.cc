@@ -28,6 +28,7 @@ void AddStart(json::Object& out, const CallStart& start) {
   out["keyId"] = TextOrNull(start.key_id);
   out["tokenId"] = TextOrNull(start.token_id);
   out["provider"] = start.provider;
+  if (!start.fallback_from.empty()) out["fallbackFrom"] = start.fallback_from;
   out["api"] = start.api;
   out["model"] = start.model;
   out["stream"] = start.stream;
@@ -45,6 +46,7 @@ void AddEnd(json::Object& out, const CallEnd& end) {
   out["responseBytes"] = end.response_bytes;
   out["responseId"] = TextOrNull(end.response_id);
   out["requestId"] = TextOrNull(end.request_id);
+  out["keyHint"] = TextOrNull(end.key_hint);
   if (!end.usage.known) return;
   out["inputTokens"] = end.usage.input;
   out["cachedTokens"] = end.usage.cached;
@@ -125,6 +127,38 @@ json::Object ToJson(const Token& token) {
   out["budgetId"] = TextOrNull(token.budget);
   out["createdAt"] = FormatIso(token.created_at);
   out["expiresAt"] = FormatIso(token.expires_at);
+  return out;
+}
+
+json::Object ToJson(const Said& said) {
+  json::Object out;
+  out["prompt"] = TextOrNull(said.prompt);
+  out["modelAlias"] = TextOrNull(said.alias);
+  out["answerModel"] = TextOrNull(said.answer_model);
+  out["stop"] = TextOrNull(said.stop);
+  out["error"] = TextOrNull(said.error);
+  out["cut"] = said.cut;
+  json::Array tools;
+  for (const ToolCall& tool : said.tools) {
+    json::Object item;
+    item["kind"] = tool.kind;
+    item["name"] = tool.name;
+    item["server"] = TextOrNull(tool.server);
+    item["toolCallId"] = TextOrNull(tool.call_id);
+    item["itemId"] = TextOrNull(tool.item_id);
+    item["input"] = TextOrNull(tool.input);
+    item["cut"] = tool.cut;
+    tools.emplace_back(std::move(item));
+  }
+  out["tools"] = std::move(tools);
+  json::Array thoughts;
+  for (const Thought& thought : said.thoughts) {
+    json::Object item;
+    item["source"] = thought.source;
+    item["text"] = thought.text;
+    thoughts.emplace_back(std::move(item));
+  }
+  out["thoughts"] = std::move(thoughts);
   return out;
 }
 

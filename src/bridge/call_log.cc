@@ -48,6 +48,8 @@ const store::Migrations kMigrations = {{"bridge", 1, R"(
   ALTER TABLE ai_call ADD COLUMN template TEXT NOT NULL DEFAULT '';
   ALTER TABLE ai_call ADD COLUMN token_id TEXT NOT NULL DEFAULT '';
   ALTER TABLE ai_call ADD COLUMN request_id TEXT;
+  ALTER TABLE ai_call ADD COLUMN fallback_from TEXT;
+  ALTER TABLE ai_call ADD COLUMN key_hint TEXT;
   ALTER TABLE ai_call ADD COLUMN cost_basis TEXT;
   ALTER TABLE ai_call ADD COLUMN cost INTEGER;
   ALTER TABLE ai_call ADD COLUMN price_from TEXT;
@@ -124,7 +126,10 @@ store::Params EndParams(const Call& call) {
           rate(price.input),
           rate(price.cached),
           rate(price.cache_write),
-          rate(price.output)};
+          rate(price.output),
+          call.start.provider,
+          CutName(call.start.fallback_from),
+          CutName(end.key_hint)};
 }
 
 }  // namespace
@@ -173,7 +178,8 @@ Task<Result<std::vector<Spent>>> CallLog::Finish(Call call) {
                    "output_tokens = $12, reasoning_tokens = $13, response_id = $14, "
                    "request_id = $15, cost_basis = $16, cost = $17, price_from = $18, "
                    "price_input = $19, price_cached = $20, price_cache_write = $21, "
-                   "price_output = $22 WHERE id = $1 AND ended_at IS NULL",
+                   "price_output = $22, provider = $23, fallback_from = $24, key_hint = $25 "
+                   "WHERE id = $1 AND ended_at IS NULL",
                    params));
         if (ended == 0) return std::vector<Spent>();
         const bool priced = call.charge.basis != CostBasis::kUnpriced;

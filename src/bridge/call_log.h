@@ -18,7 +18,7 @@ using async::Task;
 enum class Outcome {
   kCompleted,    // the whole answer went to the agent
   kRejected,     // the provider answered with an error status
-  kUnreachable,  // no answer from the provider
+  kUnreachable,  // the provider was not reached, or refused before it did anything
   kBroken,       // the provider's answer was cut
   kClientGone,   // the agent went away first
   kAbandoned,    // the server ended before the call did
@@ -40,8 +40,9 @@ struct CallStart {
   std::string template_name;  // the snapshot of the sandbox
   std::string key_id;         // the API key of a call from outside, or
   std::string token_id;       // its token
-  std::string provider;
-  std::string api;  // ApiName()
+  std::string provider;       // who is asked, and once the call has ended, who answered
+  std::string fallback_from;  // who was asked first, where another answered
+  std::string api;            // ApiName()
   std::string model;
   bool stream = false;
   // Of the agent, as its headers say; a claim, and cut to kNameBytesMax.
@@ -50,7 +51,9 @@ struct CallStart {
   std::string thread;
   std::string turn;
   uint64_t request_bytes = 0;
-  Ask ask;  // not kept in the row
+  // Not kept in the row:
+  Ask ask;
+  std::vector<std::string> fallbacks;  // the other providers that may answer it
 };
 
 struct CallEnd {
@@ -62,6 +65,8 @@ struct CallEnd {
   Usage usage;
   std::string response_id;
   std::string request_id;  // of the provider, from the answer's head
+  std::string provider;    // who answered, where it is not the one that was asked
+  std::string key_hint;    // with which of its keys; empty: the agent's own, or none
 };
 
 // From what the cost of a call follows.

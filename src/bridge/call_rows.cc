@@ -89,6 +89,8 @@ void ReadEnd(Reader& row, Call& call) {
   end.usage.reasoning = row.Int();
   end.response_id = row.Text();
   end.request_id = row.Text();
+  call.start.fallback_from = row.Text();
+  end.key_hint = row.Text();
 }
 
 void ReadCharge(Reader& row, Call& call) {
@@ -116,7 +118,7 @@ const std::string_view kCallColumns =
     "client, session, thread, turn, request_bytes, started_at, "
     "ended_at, outcome, status, first_byte_us, duration_us, response_bytes, usage_known, "
     "input_tokens, cached_tokens, cache_write_tokens, output_tokens, reasoning_tokens, "
-    "response_id, request_id, "
+    "response_id, request_id, fallback_from, key_hint, "
     "cost_basis, cost, price_from, price_input, price_cached, price_cache_write, price_output";
 
 Call CallFromRow(const store::Row& row) {

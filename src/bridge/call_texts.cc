@@ -127,37 +127,41 @@ Task<Result<void>> CallTexts::Keep(std::string call_id, Said said) {
       store::Durability::kProcess);
 }
 
-Task<Result<Said>> CallTexts::Read(OrgId org, std::string call_id) {
-  co_return co_await store_.Read([org, id = std::move(call_id)](store::Db& db) -> Result<Said> {
-    ASSIGN_OR_RETURN(const auto rows,
-                     db.Query("SELECT prompt, alias, answer_model, stop, error, cut FROM ai_said "
-                              "JOIN ai_call ON ai_call.id = ai_said.call_id "
-                              "WHERE call_id = $1 AND org_id = $2",
-                              {id, org}));
-    if (rows.empty()) return Error(Code::kNotFound, "nothing is kept of the model call " + id);
-    Said out;
-    out.prompt = rows[0][0].Text();
-    out.alias = rows[0][1].Text();
-    out.answer_model = rows[0][2].Text();
-    out.stop = rows[0][3].Text();
-    out.error = rows[0][4].Text();
-    out.cut = rows[0][5].Int() != 0;
-    ASSIGN_OR_RETURN(const auto tools,
-                     db.Query("SELECT kind, name, server, tool_call_id, item_id, input, cut "
-                              "FROM ai_tool WHERE call_id = $1 ORDER BY n",
-                              {id}));
-    for (const store::Row& row : tools) {
-      out.tools.push_back({row[0].Text(), row[1].Text(), row[2].Text(), row[3].Text(),
-                           row[4].Text(), row[5].Text(), row[6].Int() != 0});
-    }
-    ASSIGN_OR_RETURN(
-        const auto thoughts,
-        db.Query("SELECT source, text FROM ai_thought WHERE call_id = $1 ORDER BY n", {id}));
-    for (const store::Row& row : thoughts) {
-      out.thoughts.push_back({row[0].Text(), row[1].Text()});
-    }
-    return out;
-  });
+Task<Result<Said>> CallTexts::Read(OrgId org, std::optional<std::string> user,
+                                   std::string call_id) {
+  co_return co_await store_.Read(
+      [org, user, id = std::move(call_id)](store::Db& db) -> Result<Said> {
+        ASSIGN_OR_RETURN(
+            const auto rows,
+            db.Query("SELECT prompt, alias, answer_model, stop, error, cut, user_id FROM ai_said "
+                     "JOIN ai_call ON ai_call.id = ai_said.call_id "
+                     "WHERE call_id = $1 AND org_id = $2",
+                     {id, org}));
+        if (rows.empty() || (user && rows[0][6].Text() != *user))
+          return Error(Code::kNotFound, "nothing is kept of the model call " + id);
+        Said out;
+        out.prompt = rows[0][0].Text();
+        out.alias = rows[0][1].Text();
+        out.answer_model = rows[0][2].Text();
+        out.stop = rows[0][3].Text();
+        out.error = rows[0][4].Text();
+        out.cut = rows[0][5].Int() != 0;
+        ASSIGN_OR_RETURN(const auto tools,
+                         db.Query("SELECT kind, name, server, tool_call_id, item_id, input, cut "
+                                  "FROM ai_tool WHERE call_id = $1 ORDER BY n",
+                                  {id}));
+        for (const store::Row& row : tools) {
+          out.tools.push_back({row[0].Text(), row[1].Text(), row[2].Text(), row[3].Text(),
+                               row[4].Text(), row[5].Text(), row[6].Int() != 0});
+        }
+        ASSIGN_OR_RETURN(
+            const auto thoughts,
+            db.Query("SELECT source, text FROM ai_thought WHERE call_id = $1 ORDER BY n", {id}));
+        for (const store::Row& row : thoughts) {
+          out.thoughts.push_back({row[0].Text(), row[1].Text()});
+        }
+        return out;
+      });
 }
 
 }  // namespace cove::bridge

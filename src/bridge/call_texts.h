@@ -44,8 +44,8 @@ class CallTexts {
 
   // REQUIRES: the call has a row. kConflict: it has none any more.
   Task<Result<void>> Keep(std::string call_id, Said said);
-  // Of a call of this organisation; kNotFound: there is none, or nothing was said.
-  Task<Result<Said>> Read(OrgId org, std::string call_id);
+  // Of a call of this organisation, and of this user if one is given. kNotFound: there is none.
+  Task<Result<Said>> Read(OrgId org, std::optional<std::string> user, std::string call_id);
 
  private:
   store::Store& store_;

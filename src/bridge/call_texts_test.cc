@@ -17,6 +17,7 @@ class CallTextsTest : public testing::Test {
     store_ = *store::OpenSqlite(":memory:", all);
     CallStart start;
     start.org = OrgId("org");
+    start.user = "ann";
     CallLog log(*store_);
     id_ = *loop_.RunUntil(log.Begin(start));
   }
@@ -37,7 +38,7 @@ class CallTextsTest : public testing::Test {
   Said KeepAndRead(TextMode mode) {
     CallTexts texts(*store_, mode);
     EXPECT_TRUE(loop_.RunUntil(texts.Keep(id_, Example())));
-    auto said = loop_.RunUntil(texts.Read(OrgId("org"), id_));
+    auto said = loop_.RunUntil(texts.Read(OrgId("org"), std::nullopt, id_));
     EXPECT_TRUE(said);
     return *std::move(said);
   }
@@ -78,7 +79,10 @@ TEST_F(CallTextsTest, ItIsForItsOrganisationAndGoesWithItsCall) {
   CallTexts texts(*store_, TextMode::kAll);
   EXPECT_EQ(loop_.RunUntil(texts.Keep("none", Example())).error().code(), Code::kConflict);
   ASSERT_TRUE(loop_.RunUntil(texts.Keep(id_, Example())));
-  EXPECT_EQ(loop_.RunUntil(texts.Read(OrgId("other"), id_)).error().code(), Code::kNotFound);
+  EXPECT_EQ(loop_.RunUntil(texts.Read(OrgId("other"), std::nullopt, id_)).error().code(),
+            Code::kNotFound);
+  EXPECT_EQ(loop_.RunUntil(texts.Read(OrgId("org"), "bob", id_)).error().code(), Code::kNotFound);
+  EXPECT_TRUE(loop_.RunUntil(texts.Read(OrgId("org"), "ann", id_)));
   auto rows = loop_.RunUntil(store_->Write([](store::Db& db) -> Result<int64_t> {
     RETURN_IF_ERROR(db.Run("DELETE FROM ai_call"));
     ASSIGN_OR_RETURN(auto left, db.Query("SELECT (SELECT COUNT(*) FROM ai_said) + (SELECT COUNT(*) "

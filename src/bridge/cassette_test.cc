@@ -146,6 +146,7 @@ Task<Got> Ask(Upstream* upstream, std::string body, std::string caller) {
   call.path = "/v1/responses";
   call.target = "/responses";
   call.agent = &head;
+  call.asked = Hash(body);
   call.body = std::move(body);
   call.caller = std::move(caller);
   Sent sent = co_await upstream->Send(std::move(call));

@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "async/deadline.h"
 #include "bridge/content_coding.h"
 #include "bridge/headers.h"
 #include "bridge/usage_chunk.h"
@@ -16,11 +17,13 @@ constexpr size_t kPieceBytesFirst = size_t{2} * 1024;
 constexpr size_t kPieceBytesMax = size_t{16} * 1024;
 constexpr size_t kShortBytesMax = size_t{16} * 1024;
 
+}  // namespace
+
 // What happens to the bytes of an answer between provider and agent: nothing, but that a copy is
 // decoded and read, and that a chunk is left out where the options say so.
-class Passage {
+class Relay::Copy {
  public:
-  Passage(const http::Headers& headers, const RelayOptions& options)
+  Copy(const http::Headers& headers, const RelayOptions& options)
       : coding_(CodingOf(headers)),
         form_(coding_ == Coding::kOther ? AnswerForm::kOther
                                         : FormOf(headers.Get("content-type").value_or(""))),
@@ -58,7 +61,8 @@ class Passage {
     return hides_ ? filter_.Finish() : std::string_view();
   }
 
-  bool hides() const { return hides_; }
+  // Whether a part of it is of use before the rest has come.
+  bool streams() const { return form_ != AnswerForm::kJson && form_ != AnswerForm::kOther; }
   // Decoding went wrong where the agent depends on it.
   bool lost() const { return broken_ && hides_; }
   const AnswerFacts& facts() const { return reader_.facts(); }
@@ -81,108 +85,98 @@ class Passage {
   std::string out_;
 };
 
-// What RelayAnswer knows while it runs. References: the caller's, who waits.
-struct Relay {
-  http::Exchange& exchange;
-  http::ClientResponse& response;
-  const RelayOptions& options;
-  http::ResponseHead head;  // for the agent
-  Passage passage;
-  Relayed out;
+Relay::Relay(std::unique_ptr<http::ClientResponse> response, RelayOptions options)
+    : response_(std::move(response)),
+      options_(options),
+      copy_(std::make_unique<Copy>(response_->head().headers, options_)),
+      piece_(kPieceBytesFirst) {
+  CallEnd& end = out_.end;
+  end.status = response_->head().status;
+  end.outcome = end.status < 400 ? Outcome::kCompleted : Outcome::kRejected;
+  end.request_id = ProviderRequestId(response_->head().headers);
+}
 
-  void NoteBytes(size_t bytes) {
-    CallEnd& end = out.end;
-    if (!end.first_byte) {
-      end.first_byte = std::chrono::duration_cast<microseconds>(Now() - options.sent_at);
-    }
-    end.response_bytes += bytes;
+Relay::~Relay() = default;
+
+// What goes to the agent of what was read; it lives until the next piece.
+std::string_view Relay::OnPiece(const Result<size_t>& got) {
+  over_ = !got || *got == 0 || copy_->lost();
+  if (!got || copy_->lost()) {
+    out_.cut_by = got ? "it cannot be decoded" : got.error().message();
+    return {};
   }
-};
+  if (*got == 0) return copy_->End();
+  CallEnd& end = out_.end;
+  if (!end.first_byte) {
+    end.first_byte = std::chrono::duration_cast<microseconds>(Now() - options_.sent_at);
+  }
+  end.response_bytes += *got;
+  return copy_->Pass({piece_.data(), *got});
+}
+
+Task<void> Relay::Pass(http::Exchange& exchange) {
+  http::ResponseHead head;
+  head.status = out_.end.status;
+  head.headers = DownstreamHeaders(response_->head().headers);
+  copy_->Adapt(head.headers);
+  const auto length = response_->body().length();
+  const bool is_short = length && *length <= kShortBytesMax && !copy_->streams();
+  co_await (is_short ? PassShort(exchange, std::move(head)) : PassOn(exchange, std::move(head)));
+}
 
 // A short answer of known length goes with its head in one write, once it is whole: nobody can use
 // a part of it, and sending is most of what a small call costs.
-Task<void> RelayShort(Relay& relay, uint64_t length) {
-  std::string bytes(length + 1, '\0');  // so that the end is seen
-  size_t have = 0;
-  for (;;) {
-    auto got = co_await relay.response.body().Read(std::span(bytes).subspan(have));
-    if (!got) relay.out.cut_by = got.error().message();
-    if (!got || *got == 0) break;
-    relay.NoteBytes(*got);
-    have += *got;
+Task<void> Relay::PassShort(http::Exchange& exchange, http::ResponseHead head) {
+  std::string bytes;
+  while (!over_) {
+    const auto got = co_await response_->body().Read(piece_);
+    bytes += OnPiece(got);
   }
-  bytes.resize(have);
-  (void)relay.passage.Pass(bytes);
-  if (relay.out.cut_by.empty()) {
-    auto sent = co_await relay.exchange.Respond(std::move(relay.head), std::move(bytes));
-    if (!sent) relay.out.end.outcome = Outcome::kClientGone;
+  if (out_.cut_by.empty()) {
+    auto sent = co_await exchange.Respond(std::move(head), std::move(bytes));
+    if (!sent) out_.end.outcome = Outcome::kClientGone;
     co_return;
   }
   // What has come, and no end: the agent sees that it is cut, too.
-  relay.out.end.outcome = Outcome::kBroken;
-  auto started = co_await relay.exchange.StartResponse(std::move(relay.head));
+  out_.end.outcome = Outcome::kBroken;
+  auto started = co_await exchange.StartResponse(std::move(head));
   if (started) (void)co_await (*started)->Write(bytes);
 }
 
-Task<void> RelayStream(Relay& relay) {
-  CallEnd& end = relay.out.end;
-  auto started = co_await relay.exchange.StartResponse(std::move(relay.head));
+Task<void> Relay::PassOn(http::Exchange& exchange, http::ResponseHead head) {
+  auto started = co_await exchange.StartResponse(std::move(head));
   http::BodyWriter* writer = started ? *started : nullptr;
-  TimePoint drain_until = kNever;
-  std::vector<char> piece(kPieceBytesFirst);
-  for (;;) {
-    if (writer == nullptr) {
-      end.outcome = Outcome::kClientGone;
-      if (drain_until == kNever) drain_until = Now() + relay.options.drain_time;
-      if (Now() >= drain_until || relay.passage.facts().complete) break;
+  while (writer != nullptr && !over_) {
+    const auto got = co_await response_->body().Read(piece_);
+    const std::string_view passed = OnPiece(got);
+    // A writer that is not finished breaks the connection: a cut answer never looks whole.
+    if (!out_.cut_by.empty()) {
+      out_.end.outcome = Outcome::kBroken;
+      co_return;
     }
-    auto got = co_await relay.response.body().Read(piece);
-    if (!got || relay.passage.lost()) {
-      if (writer != nullptr) end.outcome = Outcome::kBroken;
-      relay.out.cut_by = got ? "it cannot be decoded" : got.error().message();
-      break;
-    }
-    if (*got == 0) {
-      const std::string_view rest = relay.passage.End();
-      if (writer != nullptr && !rest.empty() && !(co_await writer->Write(rest))) writer = nullptr;
-      // A writer that is not finished breaks the connection: a cut answer never looks whole.
-      if (writer == nullptr || !(co_await writer->Finish())) end.outcome = Outcome::kClientGone;
-      break;
-    }
-    relay.NoteBytes(*got);
-    const std::string_view passed = relay.passage.Pass({piece.data(), *got});
-    if (writer != nullptr && !passed.empty() && !(co_await writer->Write(passed))) writer = nullptr;
-    if (*got == piece.size() && *got < kPieceBytesMax) piece.resize(kPieceBytesMax);
+    if (!passed.empty() && !(co_await writer->Write(passed))) writer = nullptr;
+    if (over_ && writer != nullptr && !(co_await writer->Finish())) writer = nullptr;
+    const bool full = got && *got == piece_.size();
+    if (full && piece_.size() < kPieceBytesMax) piece_.resize(kPieceBytesMax);
+  }
+  if (writer == nullptr) co_await Drain();
+}
+
+Task<void> Relay::Drain() {
+  out_.end.outcome = Outcome::kClientGone;
+  const TimePoint until = Now() + options_.drain_time;
+  while (!over_ && !copy_->facts().complete) {
+    auto got = co_await async::WithDeadline(response_->body().Read(piece_), until, "the answer");
+    (void)OnPiece(got);
   }
 }
 
-}  // namespace
-
-Task<Relayed> RelayAnswer(http::Exchange& exchange, http::ClientResponse& response,
-                          RelayOptions options) {
-  const http::ResponseHead& from = response.head();
-  Relay relay{exchange,
-              response,
-              options,
-              {from.status, DownstreamHeaders(from.headers)},
-              Passage(from.headers, options),
-              {}};
-  CallEnd& end = relay.out.end;
-  end.status = from.status;
-  end.outcome = end.status < 400 ? Outcome::kCompleted : Outcome::kRejected;
-  end.request_id = ProviderRequestId(from.headers);
-  relay.passage.Adapt(relay.head.headers);
-  const auto length = response.body().length();
-  if (length && *length <= kShortBytesMax && !relay.passage.hides()) {
-    co_await RelayShort(relay, *length);
-  } else {
-    co_await RelayStream(relay);
-  }
-  (void)relay.passage.End();
-  relay.out.facts = relay.passage.TakeFacts();
-  end.usage = relay.out.facts.usage;
-  end.response_id = relay.out.facts.response_id;
-  co_return std::move(relay.out);
+Relayed Relay::Take() {
+  (void)copy_->End();
+  out_.facts = copy_->TakeFacts();
+  out_.end.usage = out_.facts.usage;
+  out_.end.response_id = out_.facts.response_id;
+  return std::move(out_);
 }
 
 }  // namespace cove::bridge

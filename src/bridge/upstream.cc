@@ -71,7 +71,7 @@ RecordedCall Describe(const Outgoing& call) {
   out.kind = KindName(kind);
   out.method = call.agent->method;
   out.path = call.path;
-  out.hash = RequestHash(kind, out.method, out.path, call.body);
+  out.hash = call.asked;
   out.model = call.model;
   return out;
 }
@@ -125,6 +125,16 @@ std::optional<ProviderError> Upstream::WhyNot(const Provider& provider,
   out.message += provider.credentials == Credentials::kAgentFirst
                      ? " A call from a sandbox may also bring a key of its own."
                      : " Nothing is to be set inside the sandbox.";
+  return out;
+}
+
+std::vector<std::string> Upstream::FallbacksOf(const Provider& provider) const {
+  std::vector<std::string> out;
+  const Provider* at = &provider;
+  // LoadProviders() lets no chain come back to where it was.
+  while (!replays() && !at->fallback.empty() && (at = Find(at->fallback)) != nullptr) {
+    out.push_back(at->name);
+  }
   return out;
 }
 
@@ -247,6 +257,7 @@ Task<Sent> Upstream::Send(Outgoing call) {
       out.refusal = Resting(*at, *tried.resting);
     } else if (tried.error) {
       out.refusal = Unreachable(*at, *tried.error);
+      out.nothing_done = tried.nothing_done();
     } else {
       out.response = std::move(tried.response);
       if (tape_ != nullptr) out.response = OnTape(call, out);

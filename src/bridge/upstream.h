@@ -33,6 +33,7 @@ struct Outgoing {
   std::string body;
   http::Headers handshake;  // of a WebSocket; the answer's connection is then the caller's
   std::string model;        // each has a breaker of its own
+  std::string asked;        // RequestHash() of what the agent asked; while there is a tape
   std::string caller;       // who replays, when answers are replayed in their order
   // Whether the agent's own credentials may be passed on: never those of a client outside, which
   // are Cove's.
@@ -45,6 +46,8 @@ struct Sent {
   ProviderError refusal;
   const Provider* provider = nullptr;  // who answered
   std::string key_hint;                // with which key; empty: the agent's own
+  // Of a refusal: the provider has certainly done nothing.
+  bool nothing_done = true;
 };
 
 class Upstream {
@@ -60,6 +63,9 @@ class Upstream {
                                       Outgoing::From from) const;
   // The client that goes the provider's way.
   http::Client& ClientOf(const Provider& provider) { return *LineOf(provider).client; }
+
+  // The others that may answer in its place, in their order.
+  std::vector<std::string> FallbacksOf(const Provider& provider) const;
 
   // Whether answers come from a cassette or go onto one: whole answers only.
   bool on_tape() const { return tape_ != nullptr; }

@@ -71,30 +71,6 @@ void PrintBudget(const json::Object& budget) {
   }
 }
 
-// The id of the budget of this kind; empty when there is none.
-Result<std::string> FindBudget(const json::Object& list, const json::Object& wanted) {
-  const json::Array* items = json::GetArray(list, "items");
-  if (items == nullptr) return Error(Code::kInternal, "the server sent no list of budgets");
-  for (const json::Value& value : *items) {
-    if (!value.is_object()) continue;
-    const json::Object& budget = value.as_object();
-    bool same = true;
-    for (const char* key : {"scope", "subject", "period"}) {
-      same = same && json::GetString(budget, key) == json::GetString(wanted, key);
-    }
-    if (same) return json::GetString(budget, "id").value_or("");
-  }
-  return std::string();
-}
-
-// The id of a sandbox by its name, so that it can be compared with what budgets have.
-Task<Result<std::string>> IdOfSandbox(Context& context, std::string name) {
-  CO_ASSIGN_OR_RETURN(
-      const json::Object sandbox,
-      co_await context.api.CallForObject(Make("GET", "/api/sandbox/" + PercentEncode(name))));
-  co_return json::GetString(sandbox, "id").value_or(name);
-}
-
 Task<int> SetBudget(Context& context) {
   const auto& args = context.args();
   const bool whole = args.size() > 1 && args[1] == "organization";
@@ -103,26 +79,15 @@ Task<int> SetBudget(Context& context) {
   }
   json::Object body;
   body["scope"] = args[1];
-  std::string subject = whole ? "" : args[2];
-  if (args[1] == "sandbox" && subject != "*") {
-    auto id = co_await IdOfSandbox(context, subject);
-    if (!id) co_return Fail(id.error());
-    subject = *id;
-  }
-  if (!whole) body["subject"] = subject;
+  if (!whole) body["subject"] = args[2];
   body["limitUsd"] = args.back();
   body["period"] = context.options.Has("--per") ? context.options.Get("--per") : "month";
   if (context.options.Has("--on-exhausted")) {
     body["onExhausted"] = context.options.Get("--on-exhausted");
   }
   if (context.options.Has("--unpriced")) body["unpriced"] = context.options.Get("--unpriced");
-  auto list = co_await context.api.CallForObject(Make("GET", "/api/ai/budgets"));
-  if (!list) co_return Fail(list.error());
-  auto id = FindBudget(*list, body);
-  if (!id) co_return Fail(id.error());
-  const std::string path = "/api/ai/budgets" + (id->empty() ? "" : "/" + *id);
   auto budget = co_await context.api.CallForObject(
-      Make(id->empty() ? "POST" : "PATCH", path, json::Value(std::move(body))));
+      Make("PUT", "/api/ai/budgets", json::Value(std::move(body))));
   if (!budget) co_return Fail(budget.error());
   if (context.json()) {
     PrintJson(*budget);

@@ -105,6 +105,7 @@ Result<Sandbox> Sandboxes::Impl::Draft(const CreateRequest& request,
   s.org = request.org;
   s.name = request.name;  // empty: its id, once that is known
   s.snapshot = snapshot.name;
+  s.ancestors = snapshot.ancestors;
   s.image = snapshot.image;
   ASSIGN_OR_RETURN(s.profile, ProfileFor(request, snapshot));
   s.user = request.user.empty() ? "daytona" : request.user;
@@ -145,7 +146,7 @@ Result<Sandbox> Sandboxes::Impl::Draft(const CreateRequest& request,
   Wanted wanted;
   wanted.memory_gib = s.resources.memory_gib;
   wanted.disk_gib = s.resources.disk_gib;
-  RETURN_IF_ERROR(Admit(wanted, PromisedNow(), settings_, machine));
+  RETURN_IF_ERROR(Admit(wanted, promises_.now(), settings_, machine));
   return s;
 }
 

@@ -24,6 +24,7 @@
 #include "control/admission.h"
 #include "control/background.h"
 #include "control/pool.h"
+#include "control/promises.h"
 #include "control/sandboxes.h"
 #include "control/turnstile.h"
 
@@ -123,7 +124,6 @@ class Sandboxes::Impl {
   void Notify(const Sandbox& sandbox, std::optional<State> from);
   Sandbox With(const EntryPtr& entry, State state, std::string reason = {}) const;
   Sandbox With(const EntryPtr& entry, State state, Desired desired) const;
-  Promised PromisedNow() const;
 
   // --- create.cc
   Result<Profile> ProfileFor(const CreateRequest& request, const Snapshot& snapshot) const;
@@ -231,6 +231,7 @@ class Sandboxes::Impl {
   Deps deps_;
   Settings settings_;
   std::unordered_map<SandboxId, EntryPtr> entries_;
+  Promises promises_;  // of all in entries_; kept by Insert, Remove and Adopt
   std::map<std::pair<OrgId, std::string>, SandboxId> by_name_;
   std::map<std::pair<OrgId, std::string>, SandboxId> by_idempotency_key_;
   std::map<std::string, Snapshot> snapshots_;   // by id

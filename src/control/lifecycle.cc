@@ -50,7 +50,7 @@ Task<Result<Sandbox>> Sandboxes::Impl::StartHeld(EntryPtr entry) {
   Wanted wanted;
   wanted.sandboxes = 0;
   wanted.memory_gib = entry->sandbox.resources.memory_gib;
-  CO_RETURN_IF_ERROR(Admit(wanted, PromisedNow(), settings_, deps_.machine()));
+  CO_RETURN_IF_ERROR(Admit(wanted, promises_.now(), settings_, deps_.machine()));
   pool_.NoteRequest();
   PoolGivesWay(wanted);
   Sandbox next = With(entry, State::kStarting, Desired::kStarted);

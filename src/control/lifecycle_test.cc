@@ -250,6 +250,11 @@ TEST_F(LifecycleTest, ASnapshotKeepsTheFilesAndCanBeUsedAndDeleted) {
   auto made = Create(request);
   ASSERT_TRUE(made.ok());
   EXPECT_EQ(made->image, taken->image);
+  EXPECT_EQ(made->ancestors, std::vector<std::string>{"host"});
+  auto again = loop_.RunUntil(control_->TakeSnapshot(made->id, "again"));
+  ASSERT_TRUE(again.ok()) << again.error().message();
+  EXPECT_EQ(again->ancestors, (std::vector<std::string>{"host", "mine"}));
+  ASSERT_TRUE(loop_.RunUntil(control_->DeleteSnapshot(s.org, "again")).ok());
   ASSERT_TRUE(loop_.RunUntil(control_->DeleteSnapshot(s.org, "mine")).ok());
   Settle();
   EXPECT_TRUE(world_.images.contains(taken->image));

@@ -37,7 +37,7 @@ Result<void> Sandboxes::Impl::AdmitResize(const Sandbox& now, const Resources& w
     more.memory_gib = std::max(0.0, wanted.memory_gib - now.resources.memory_gib);
   }
   if (more.memory_gib <= 0 && more.disk_gib <= 0) return Ok();
-  RETURN_IF_ERROR(Admit(more, PromisedNow(), settings_, machine));
+  RETURN_IF_ERROR(Admit(more, promises_.now(), settings_, machine));
   PoolGivesWay(more);
   return Ok();
 }

@@ -117,6 +117,10 @@ ALTER TABLE sandbox ADD COLUMN policy TEXT NOT NULL DEFAULT '';
 )sql"},
                                        {"control", 6, R"sql(
 ALTER TABLE sandbox ADD COLUMN secrets TEXT NOT NULL DEFAULT '{}';
+)sql"},
+                                       {"control", 7, R"sql(
+ALTER TABLE sandbox ADD COLUMN ancestors TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE snapshot ADD COLUMN ancestors TEXT NOT NULL DEFAULT '[]';
 )sql"}};
 
 namespace {
@@ -133,6 +137,22 @@ std::map<std::string, std::string> MapFromJson(const std::string& text) {
   if (!object) return out;
   for (const auto& item : *object) {
     if (auto value = json::GetString(*object, item.key())) out[std::string(item.key())] = *value;
+  }
+  return out;
+}
+
+std::string ListToJson(const std::vector<std::string>& list) {
+  json::Array array;
+  for (const std::string& item : list) array.emplace_back(item);
+  return json::Write(array);
+}
+
+std::vector<std::string> ListFromJson(const std::string& text) {
+  std::vector<std::string> out;
+  const auto value = json::Parse(text);
+  if (!value || !value->is_array()) return out;
+  for (const json::Value& item : value->as_array()) {
+    if (item.is_string()) out.emplace_back(item.as_string());
   }
   return out;
 }
@@ -163,9 +183,10 @@ constexpr std::string_view kSaveSandbox =
     "target, env, labels, is_public, cpu, memory_gib, disk_gib, auto_stop, auto_pause, "
     "auto_archive, auto_delete, ttl, network_block_all, network_allow_list, domain_allow_list, "
     "preview_generation, idempotency_key, created_at, updated_at, last_activity_at, state_since, "
-    "ttl_since, oom_kills, profile, created_by, policy, secrets) VALUES ($1, "
+    "ttl_since, oom_kills, profile, created_by, policy, secrets, ancestors) VALUES ($1, "
     "$2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, "
-    "$22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36) ON CONFLICT (id) "
+    "$22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37) ON CONFLICT "
+    "(id) "
     "DO "
     "UPDATE SET "
     "state = $6, desired = "
@@ -180,7 +201,7 @@ constexpr std::string_view kLoadSandboxes =
     "labels, is_public, cpu, memory_gib, disk_gib, auto_stop, auto_pause, auto_archive, "
     "auto_delete, ttl, network_block_all, network_allow_list, domain_allow_list, "
     "preview_generation, idempotency_key, created_at, updated_at, last_activity_at, state_since, "
-    "ttl_since, oom_kills, profile, created_by, policy, secrets FROM sandbox";
+    "ttl_since, oom_kills, profile, created_by, policy, secrets, ancestors FROM sandbox";
 
 // Reads columns in the order of the SELECT.
 class Columns {
@@ -236,6 +257,7 @@ Sandbox SandboxOf(const store::Row& row) {
   s.created_by = c.Text();
   s.network.policy = c.Text();
   s.secrets = MapFromJson(c.Text());
+  s.ancestors = ListFromJson(c.Text());
   return s;
 }
 
@@ -259,6 +281,7 @@ Snapshot SnapshotOf(const store::Row& row) {
   const store::Value& used = c.Any();
   if (!used.is_null()) s.last_used_at = used.Time();
   s.profile = ProfileOf(c.Text());
+  s.ancestors = ListFromJson(c.Text());
   return s;
 }
 
@@ -300,7 +323,8 @@ Result<void> SaveSandbox(store::Db& db, const Sandbox& s) {
                                     proto::ProfileName(s.profile),
                                     s.created_by,
                                     s.network.policy,
-                                    MapToJson(s.secrets)}));
+                                    MapToJson(s.secrets),
+                                    ListToJson(s.ancestors)}));
 }
 
 Result<void> DeleteSandboxRow(store::Db& db, const SandboxId& id) {
@@ -327,9 +351,11 @@ Result<void> SaveSnapshot(store::Db& db, const Snapshot& s) {
   };
   return Done(db.Run(
       "INSERT INTO snapshot (id, org, name, image, state, error_reason, bytes, cpu, memory_gib, "
-      "disk_gib, source_sandbox, created_at, updated_at, last_used_at, profile) VALUES ($1, $2, "
+      "disk_gib, source_sandbox, created_at, updated_at, last_used_at, profile, ancestors) VALUES "
+      "($1, $2, "
       "$3, "
-      "$4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT (id) DO UPDATE SET image "
+      "$4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) ON CONFLICT (id) DO UPDATE SET "
+      "image "
       "= $4, state = "
       "$5, error_reason = $6, bytes = $7, cpu = $8, memory_gib = $9, disk_gib = $10, updated_at = "
       "$13, last_used_at = $14",
@@ -338,7 +364,7 @@ Result<void> SaveSnapshot(store::Db& db, const Snapshot& s) {
        s.error_reason, s.bytes, real(&Resources::cpu), real(&Resources::memory_gib),
        real(&Resources::disk_gib), s.source_sandbox, s.created_at, s.updated_at,
        s.last_used_at ? store::Value(*s.last_used_at) : store::Value(),
-       proto::ProfileName(s.profile)}));
+       proto::ProfileName(s.profile), ListToJson(s.ancestors)}));
 }
 
 Result<void> DeleteSnapshotRow(store::Db& db, const std::string& id) {
@@ -349,8 +375,8 @@ Result<std::vector<Snapshot>> LoadSnapshots(store::Db& db) {
   ASSIGN_OR_RETURN(
       store::Rows rows,
       db.Query("SELECT id, org, name, image, state, error_reason, bytes, cpu, memory_gib, "
-               "disk_gib, source_sandbox, created_at, updated_at, last_used_at, profile FROM "
-               "snapshot"));
+               "disk_gib, source_sandbox, created_at, updated_at, last_used_at, profile, ancestors "
+               "FROM snapshot"));
   std::vector<Snapshot> out;
   for (const store::Row& row : rows) out.push_back(SnapshotOf(row));
   return out;

@@ -77,6 +77,8 @@ struct Sandbox {
   OrgId org;
   std::string name;      // unique in its organisation
   std::string snapshot;  // the name it was made from
+  // What that was made from by way of sandboxes, from the first; their ceilings hold too.
+  std::vector<std::string> ancestors;
   ImageId image;
   Profile profile = Profile::kDefault;
   State state = State::kCreating;
@@ -224,6 +226,7 @@ struct Snapshot {
   uint64_t bytes = 0;
   std::optional<Resources> resources;   // what its sandboxes get unless they ask for other
   std::string source_sandbox;           // an id, or empty
+  std::vector<std::string> ancestors;   // as its sandboxes have them
   Profile profile = Profile::kDefault;  // of its sandboxes; "host": as configured
   WallTime created_at;
   WallTime updated_at;

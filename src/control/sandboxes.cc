@@ -103,12 +103,13 @@ void Sandboxes::Impl::Insert(EntryPtr entry) {
   const Sandbox& s = entry->sandbox;
   by_name_[{s.org, s.name}] = s.id;
   if (!s.idempotency_key.empty()) by_idempotency_key_[{s.org, s.idempotency_key}] = s.id;
+  promises_.Add(s);
   entries_[s.id] = std::move(entry);
 }
 
 void Sandboxes::Impl::Remove(const EntryPtr& entry) {
   const Sandbox& s = entry->sandbox;
-  entry->gone = true;
+  if (!std::exchange(entry->gone, true)) promises_.Drop(s);
   by_name_.erase({s.org, s.name});
   by_idempotency_key_.erase({s.org, s.idempotency_key});
   entries_.erase(s.id);
@@ -119,7 +120,9 @@ void Sandboxes::Impl::Adopt(const EntryPtr& entry, Sandbox next) {
   // Touch() and OnBoxOom() may have run while `next` was being written.
   next.last_activity_at = std::max(next.last_activity_at, entry->sandbox.last_activity_at);
   next.oom_kills = entry->sandbox.oom_kills;
+  if (!entry->gone) promises_.Drop(entry->sandbox);
   entry->sandbox = std::move(next);
+  if (!entry->gone) promises_.Add(entry->sandbox);
   if (from != entry->sandbox.state) Notify(entry->sandbox, from);
 }
 
@@ -162,19 +165,6 @@ Sandbox Sandboxes::Impl::With(const EntryPtr& entry, State state, Desired desire
   Sandbox next = With(entry, state);
   next.desired = desired;
   return next;
-}
-
-Promised Sandboxes::Impl::PromisedNow() const {
-  Promised out;
-  out.sandboxes = entries_.size();
-  for (const auto& [id, entry] : entries_) {
-    const Sandbox& s = entry->sandbox;
-    out.disk_gib += s.resources.disk_gib;
-    if (s.state != State::kStopped && s.state != State::kError) {
-      out.memory_gib += s.resources.memory_gib;
-    }
-  }
-  return out;
 }
 
 // --- the face

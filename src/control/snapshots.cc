@@ -55,6 +55,23 @@ Task<Result<void>> Sandboxes::Impl::DropSnapshotRow(std::string id) {
   co_return co_await deps_.store->Write([id](store::Db& db) { return DeleteSnapshotRow(db, id); });
 }
 
+namespace {
+
+// Each name once: taking turns between two of them makes the list no longer.
+Result<std::vector<std::string>> AncestorsBy(const Sandbox& source) {
+  constexpr size_t kAncestorsMax = 1000;
+  std::vector<std::string> out = source.ancestors;
+  std::erase(out, source.snapshot);
+  out.push_back(source.snapshot);
+  if (out.size() <= kAncestorsMax) return out;
+  return Error(
+      Code::kConflict,
+      "over 1000 snapshots lead to this sandbox, one made from the other: use names again, "
+      "or begin anew from the first");
+}
+
+}  // namespace
+
 Task<Result<Snapshot>> Sandboxes::Impl::TakeSnapshot(SandboxId id, std::string name) {
   CO_RETURN_IF_ERROR(CheckName("snapshot", name));
   CO_ASSIGN_OR_RETURN(EntryPtr entry, Look(id));
@@ -69,6 +86,7 @@ Task<Result<Snapshot>> Sandboxes::Impl::TakeSnapshot(SandboxId id, std::string n
   row.resources = entry->sandbox.resources;
   row.profile = entry->sandbox.profile;
   row.source_sandbox = id.value;
+  CO_ASSIGN_OR_RETURN(row.ancestors, AncestorsBy(entry->sandbox));
   row.created_at = row.updated_at = deps_.wall();
   snapshots_[row.id] = row;  // takes the name before anything waits
   const Background<Snapshot> work(tasks_, RunSnapshot(entry, row));

@@ -53,7 +53,7 @@ Wanted Sandboxes::Impl::WantedBy(const proto::runner::BoxCreate& request) {
 }
 
 Promised Sandboxes::Impl::PromisedWithPool() const {
-  Promised out = PromisedNow();
+  Promised out = promises_.now();
   for (const auto& held : pool_.Held()) {
     const Wanted one = WantedBy(held);
     out.sandboxes += one.sandboxes;

@@ -350,8 +350,6 @@ const ConfigKey kKeys[] = {
      "see it. Without, such calls are counted as \"usage unknown\". For providers that refuse "
      "`stream_options`.",
      SetAskUsage},
-    {"ai.aliases.MODEL", "text", "none",
-     "The model that a provider is asked for when an agent asks for MODEL.", SetAlias},
     {"ai.mode", "text", "\"live\"",
      "`live`: providers are asked. `record`: and what they answer is kept on `cassette`. `replay`: "
      "answers come from `cassette` and no provider is asked, nor a key needed.",
@@ -364,6 +362,26 @@ const ConfigKey kKeys[] = {
      "How a replayed call finds its answer: `exact`, the same request but for labels; `order`, the "
      "next one of its route, from the start for each sandbox.",
      SetCassetteMatch},
+    {"ai.retention_days", "number, days", "60",
+     "Rows of model calls that are older are removed, a few at a time; 0: never. What budgets have "
+     "counted stays.",
+     Whole([](Config& c) -> auto& { return c.books.retention_days; }, 0, 36600)},
+    {"ai.calls_per_minute", "number", "0",
+     "Model calls that one caller (a sandbox, or outside a token or key) may make in a minute; "
+     "more "
+     "are refused with 429 and Retry-After; 0: no limit.",
+     Whole([](Config& c) -> auto& { return c.books.rates.per_minute; }, 0, 1e6)},
+    {"ai.calls_at_once", "number", "0",
+     "Model calls that one caller may have under way; 0: no limit.",
+     Whole([](Config& c) -> auto& { return c.books.rates.at_once; }, 0, 1e6)},
+    {"ai.calls_at_once_total", "number", "0",
+     "Model calls that all callers together may have under way; 0: no limit.",
+     Whole([](Config& c) -> auto& { return c.books.rates.at_once_total; }, 0, 1e6)},
+    {"ai.price_file", "path", "none",
+     "A file of prices, readable for the front's user (61800): see [models.md](models.md).",
+     Text([](Config& c) -> auto& { return c.price_file; })},
+    {"ai.aliases.MODEL", "text", "none",
+     "The model that a provider is asked for when an agent asks for MODEL.", SetAlias},
     {"ai.guard.models", "list", "every model",
      "The models that agents may use, as patterns: `*` stands for any characters.",
      Texts([](Config& c) -> auto& { return c.guard.models; })},
@@ -426,24 +444,6 @@ const ConfigKey kKeys[] = {
      "Whether a key that an agent inside a sandbox sends is passed on and used instead of the "
      "server's. Without it, what agents send as a credential never leaves.",
      SetProviderForward},
-    {"ai.retention_days", "number, days", "60",
-     "Rows of model calls that are older are removed, a few at a time; 0: never. What budgets have "
-     "counted stays.",
-     Whole([](Config& c) -> auto& { return c.books.retention_days; }, 0, 36600)},
-    {"ai.calls_per_minute", "number", "0",
-     "Model calls that one caller (a sandbox, or outside a token or key) may make in a minute; "
-     "more "
-     "are refused with 429 and Retry-After; 0: no limit.",
-     Whole([](Config& c) -> auto& { return c.books.rates.per_minute; }, 0, 1e6)},
-    {"ai.calls_at_once", "number", "0",
-     "Model calls that one caller may have under way; 0: no limit.",
-     Whole([](Config& c) -> auto& { return c.books.rates.at_once; }, 0, 1e6)},
-    {"ai.calls_at_once_total", "number", "0",
-     "Model calls that all callers together may have under way; 0: no limit.",
-     Whole([](Config& c) -> auto& { return c.books.rates.at_once_total; }, 0, 1e6)},
-    {"ai.price_file", "path", "none",
-     "A file of prices, readable for the front's user (61800): see [models.md](models.md).",
-     Text([](Config& c) -> auto& { return c.price_file; })},
     {"ai.prices.NAME.provider", "text", "must be given", "The provider's name, as in its table.",
      PriceText(&bridge::Price::provider)},
     {"ai.prices.NAME.model", "text", "must be given",

@@ -106,9 +106,13 @@ Result<void> Egress::Check(const control::Network& network) const {
 
 Result<Egress::PolicyPtr> Egress::PolicyFor(const control::Sandbox& sandbox) const {
   std::vector<LayerPolicy> layers = {server_};
-  for (const PolicyKey& key :
-       {PolicyKey{Scope::kServer, {}, {}}, PolicyKey{Scope::kOrganization, sandbox.org, {}},
-        PolicyKey{Scope::kTemplate, sandbox.org, sandbox.snapshot}}) {
+  std::vector<PolicyKey> keys = {{Scope::kServer, {}, {}}, {Scope::kOrganization, sandbox.org, {}}};
+  // Nobody leaves a template's ceiling by taking a snapshot of what was made from it.
+  for (const std::string& name : sandbox.ancestors) {
+    if (name != sandbox.snapshot) keys.push_back({Scope::kTemplate, sandbox.org, name});
+  }
+  keys.push_back({Scope::kTemplate, sandbox.org, sandbox.snapshot});
+  for (const PolicyKey& key : keys) {
     const auto it = stored_.find(key);
     if (it == stored_.end()) continue;
     if (!it->second) {

@@ -117,6 +117,22 @@ class LayeredEgressTest : public EgressTest {
   std::vector<std::string> told_;
 };
 
+TEST_F(LayeredEgressTest, EveryTemplateThatLedToItHoldsAlsoWhenItIsSetLater) {
+  control::Sandbox box = Box("a", "one", "third");
+  box.ancestors = {"first", "second"};
+  egress_->Set(box);
+  ASSERT_TRUE(Put(Scope::kTemplate, "one", "third", "default=\"allow\""));
+  EXPECT_TRUE(Allows("a", "b.test"));
+  ASSERT_TRUE(Put(Scope::kTemplate, "one", "first", "[ceiling]\nallow=[\"a.test\", \"b.test\"]"));
+  ASSERT_TRUE(Put(Scope::kTemplate, "one", "second", "[ceiling]\nallow=[\"a.test\", \"c.test\"]"));
+  EXPECT_TRUE(Allows("a", "a.test"));
+  EXPECT_FALSE(Allows("a", "b.test"));
+  EXPECT_FALSE(Allows("a", "c.test"));
+  // The nearest default is the one that holds.
+  ASSERT_TRUE(Put(Scope::kTemplate, "one", "second", "deny=\"a.test\""));
+  EXPECT_TRUE(Allows("a", "a.test"));
+}
+
 TEST_F(LayeredEgressTest, EachLayerHoldsForItsOwnAndChangesAtOnce) {
   egress_->Set(Box("a", "one", "host"));
   egress_->Set(Box("b", "one", "mine"));

@@ -12,6 +12,7 @@ constexpr int kRunnerFd = 3;
 constexpr seconds kHelloDeadline{10};
 constexpr seconds kFlushPeriod{30};
 constexpr seconds kSpansFlush{2};
+constexpr seconds kCallsFlush{2};
 
 store::Migrations AllMigrations() {
   store::Migrations all;
@@ -139,7 +140,8 @@ bool Services::MayReach(const SandboxId& id, const http::Url& url) const {
   const auto policy = egress_->PolicyOf(id);
   const auto host = policy::CanonicalHost(url.host);
   if (policy == nullptr || !host || (url.scheme != "http" && url.scheme != "https")) return false;
-  return policy->Evaluate(*host, url.port).allow;
+  // By the provider, whose requests nobody judges here.
+  return policy->EvaluateTunnel(*host, url.port).allow;
 }
 
 Result<void> Services::WireGateway() {
@@ -238,6 +240,7 @@ void Services::WireApi() {
   deps.policies = egress_.get();
   deps.books = books_.get();
   deps.tokens = tokens_.get();
+  deps.texts = texts_.get();
   deps.models = [this](http::Exchange& exchange, bridge::Caller caller) {
     return ServeModelOutside(exchange, std::move(caller));
   };
@@ -291,6 +294,7 @@ Task<void> Services::FlushForEver() {
 
 Task<void> Services::Flush() {
   if (sandboxes_) (void)co_await sandboxes_->Flush();
+  if (bridge_) co_await bridge_->Flush(Now() + kCallsFlush);
   if (keys_) (void)co_await keys_->FlushUse();
   if (spans_) co_await spans_->Flush(Now() + kSpansFlush);
   co_await audit_->Flush();

@@ -58,7 +58,7 @@ class Services {
   const Options options_;
   const Config config_;
   const std::string dir_;  // DIR/front
-  async::ThreadPool resolver_pool_{4};
+  async::ThreadPool resolver_pool_{16};
   async::ThreadPool audit_pool_{1};
   async::ThreadPool file_pool_{1};
   std::unique_ptr<store::Store> store_;

@@ -3,9 +3,13 @@
 #pragma once
 
 #include <optional>
+#include <set>
+#include <string>
 
+#include "async/task_group.h"
 #include "gateway/deps.h"
 #include "gateway/flows.h"
+#include "gateway/load.h"
 #include "gateway/stand_ins.h"
 #include "gateway/throttle.h"
 #include "gateway/usage.h"
@@ -18,12 +22,13 @@ inline constexpr uint16_t kHttpsPort = 443;
 inline constexpr char kTurnedAwayKey[] = "connections";
 
 struct Box {
-  Box(const Deps& d, SandboxId i, std::string u, uint16_t port)
-      : deps(d), id(std::move(i)), user(std::move(u)), tcp_port(port) {
+  Box(const Deps& d, Load& l, SandboxId i, std::string u, uint16_t port)
+      : deps(d), load(l), id(std::move(i)), user(std::move(u)), tcp_port(port) {
     if (deps.authority != nullptr) certificates.emplace(*deps.authority, id.value);
   }
 
   const Deps& deps;
+  Load& load;
   const SandboxId id;
   const std::string user;  // who made the sandbox; for the audit
   const uint16_t tcp_port;
@@ -35,6 +40,11 @@ struct Box {
   RateLimit look_ups{10, 100};  // that only addresses decide
   size_t connections = 0;       // that are served
   size_t turned_away = 0;       // that are being told that they are one too many
+  size_t streams = 0;    // of HTTP/2, refused ones too: each holds a head and a body's window
+  size_t upstreams = 0;  // sockets of HTTP clients, idle ones too
+  std::multiset<std::string> open_to;               // hosts of tunnels
+  size_t resolving = 0;                             // names
+  async::Event resolved;                            // notified when one of them is done
   std::optional<SandboxCertificates> certificates;  // none: TLS is not opened
 
   std::shared_ptr<const policy::Policy> Policy() const { return deps.policy(id); }
@@ -51,6 +61,8 @@ struct Box {
   // Records a denial soon; nobody waits for it, because nothing follows from it. `key`: see
   // RowFilter.
   void Denied(audit::Record record, policy::Reason reason, const std::string& key = {});
+
+  async::TaskGroup resolutions;
 };
 
 }  // namespace cove::gateway

@@ -9,6 +9,7 @@ using policy::Reason;
 Task<void> ServePlainHttp(Incoming& in, HttpOrigin::Scheme scheme, std::string ahead) {
   HttpOrigin origin{scheme, std::nullopt, in.destination, in.turned_away};
   if (scheme == HttpOrigin::Scheme::kHttp) origin.name = in.stand_in;
+  origin.by_number = in.by_number.has_value();
   HttpForward forward(in.box, std::move(origin), in.counters);
   in.socket->set_read_timeout({});
   co_await forward.Serve(

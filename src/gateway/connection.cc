@@ -37,6 +37,13 @@ enum class Heard { kClear, kQuiet, kClosed, kTimeout };
 
 [[gnu::noinline]] Task<void> ServeTls(Incoming& in) {
   HelloName name = ReadHelloName(in.first->hello(), in.stand_in);
+  const bool by_number = in.by_number && !in.policy->Evaluate(name.host, in.port()).allow;
+  if (by_number) {
+    const Reason reason = JudgeNameByNumber(in, name);
+    if (reason == Reason::kAllowed) co_return co_await PassToAddress(in);
+    in.Deny(reason, "tls", std::move(name.host));
+    co_return;
+  }
   if (name.reason != Reason::kAllowed) {
     in.Deny(name.reason, "tls", name.host, in.by_stand_in,
             in.stand_in ? "looked up as " + *in.stand_in : std::string());
@@ -54,6 +61,21 @@ enum class Heard { kClear, kQuiet, kClosed, kTimeout };
   co_await PassToName(in, "tls", std::move(name.host), std::move(decision));
 }
 
+// A protocol that nobody here reads, or none yet.
+[[gnu::noinline]] Task<void> PassUnread(Incoming& in) {
+  if (!in.MayBeOpaque()) {
+    const bool denied = in.stand_in && *in.stand_in != kModelHost && !in.by_stand_in.allow;
+    in.Deny(denied        ? in.by_stand_in.reason
+            : in.stand_in ? Reason::kMalformed
+                          : Reason::kNoName,
+            "tcp", in.stand_in.value_or(""), in.by_stand_in);
+  } else if (in.by_number) {
+    co_await PassToAddress(in);
+  } else {
+    co_await PassToName(in, "tcp", *in.stand_in, in.by_stand_in);
+  }
+}
+
 // What it speaks decides who goes on with it.
 [[gnu::noinline]] Task<void> Listen(Incoming& in) {
   const std::string host = in.stand_in.value_or("");
@@ -61,7 +83,7 @@ enum class Heard { kClear, kQuiet, kClosed, kTimeout };
     case Heard::kClear:
       break;
     case Heard::kQuiet:
-      co_await PassToName(in, "tcp", host, in.by_stand_in);
+      co_await PassUnread(in);
       co_return;
     case Heard::kClosed:
       in.Deny(Reason::kClientClosed, "tcp", host, in.by_stand_in);
@@ -69,6 +91,11 @@ enum class Heard { kClear, kQuiet, kClosed, kTimeout };
     case Heard::kTimeout:
       in.Deny(Reason::kHelloTimeout, "tcp", host, in.by_stand_in);
       co_return;
+  }
+  // It took its time, and the policy may be another meanwhile. Requests are judged by what holds.
+  if (!in.JudgeAnew() && in.first->kind() != FirstBytes::Kind::kHttp) {
+    in.Deny(Reason::kPolicyUnavailable, "tcp", host);
+    co_return;
   }
   switch (in.first->kind()) {
     case FirstBytes::Kind::kTls:
@@ -84,11 +111,7 @@ enum class Heard { kClear, kQuiet, kClosed, kTimeout };
     case FirstBytes::Kind::kOpaque:
       break;
   }
-  if (in.MayBeOpaque()) {
-    co_await PassToName(in, "tcp", host, in.by_stand_in);
-  } else {
-    in.Deny(in.stand_in ? Reason::kMalformed : Reason::kNoName, "tcp", host, in.by_stand_in);
-  }
+  co_await PassUnread(in);
 }
 
 // To models.cove. False: it is a request, to be read like any other.
@@ -107,24 +130,22 @@ enum class Heard { kClear, kQuiet, kClosed, kTimeout };
 
 [[gnu::noinline]] Task<void> Go(Incoming& in) {
   if (!in.stand_in) {
-    const Decision decision = in.JudgeAddress();
-    if (decision.allow) {
-      co_await PassToAddress(in, decision);
-      co_return;
-    }
+    Decision decision = in.JudgeAddress();
+    if (decision.allow) in.by_number = std::move(decision);
   } else if (*in.stand_in == kModelHost) {
     if (co_await ServeModelPort(in)) co_return;
   } else {
     in.by_stand_in = in.policy->Evaluate(*in.stand_in, in.port());
-    if (!in.by_stand_in.allow && co_await LeadsToNetwork(in)) {
-      co_await PassToNetwork(in);
-      co_return;
-    }
+    if (!in.by_stand_in.allow && co_await LeadsToNetwork(in)) in.TakeNetwork();
     // On the web's port a client gets to read why; anywhere else nobody would.
-    if (!in.by_stand_in.allow && in.port() != kHttpPort) {
+    if (!in.by_number && !in.by_stand_in.allow && in.port() != kHttpPort) {
       in.Deny(in.by_stand_in.reason, "tcp", *in.stand_in, in.by_stand_in);
       co_return;
     }
+  }
+  if (in.by_number && !in.policy->DeniesNames(in.port())) {
+    co_await PassToAddress(in);
+    co_return;
   }
   co_await Listen(in);
 }

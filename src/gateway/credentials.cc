@@ -29,24 +29,20 @@ void AddOnce(std::vector<std::string>& names, const std::string& name) {
   if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
 }
 
-bool ReplaceAll(std::string& text, const std::string& from, const std::string& to) {
+// `left`: bytes that the text may grow by; 0 afterwards: it would have been more.
+bool ReplaceAll(std::string& text, const std::string& from, const std::string& to, size_t* left) {
+  const size_t growth = to.size() > from.size() ? to.size() - from.size() : 0;
   bool found = false;
   for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) {
+    if (growth >= *left) {
+      *left = 0;
+      return found;
+    }
+    *left -= growth;
     text.replace(at, from.size(), to);
     found = true;
   }
   return found;
-}
-
-// The value of a header field with the secret in it, if its placeholder stands there.
-bool PutIntoField(const Credential& credential, std::string& value) {
-  constexpr std::string_view kBasic = "basic ";
-  if (ReplaceAll(value, credential.placeholder, credential.value)) return true;
-  if (!EqualsIgnoreCase(std::string_view(value).substr(0, kBasic.size()), kBasic)) return false;
-  auto pair = codec::DecodeBase64(Trim(std::string_view(value).substr(kBasic.size())));
-  if (!pair || !ReplaceAll(*pair, credential.placeholder, credential.value)) return false;
-  value = "Basic " + codec::EncodeBase64(*pair);
-  return true;
 }
 
 std::string InJson(const std::string& value) {
@@ -76,8 +72,11 @@ std::string MediaType(const http::Headers& headers) {
 
 // Fields that frame the message or name its host were read already, as they came.
 bool MayHold(std::string_view name) {
+  // What opens a WebSocket is for its two ends, and answered in kind.
+  constexpr std::string_view kSocket = "sec-websocket-";
   return !EqualsIgnoreCase(name, "host") && !EqualsIgnoreCase(name, "content-length") &&
-         !EqualsIgnoreCase(name, "transfer-encoding") && !EqualsIgnoreCase(name, "connection");
+         !EqualsIgnoreCase(name, "transfer-encoding") && !EqualsIgnoreCase(name, "connection") &&
+         !EqualsIgnoreCase(name.substr(0, kSocket.size()), kSocket);
 }
 
 // "USER ssh-ed25519 BASE64"
@@ -120,7 +119,23 @@ Result<CredentialHeader> CredentialHeader::Parse(std::string_view text) {
                "ssh-ed25519 HOSTKEY\", for example \"field X-Api-Key\"");
 }
 
-std::vector<std::string> CredentialUse::PutInto(http::Headers& headers, std::string& target) const {
+// The value of a header field with the secret in it, if its placeholder stands there.
+bool CredentialUse::PutIntoField(const Credential& credential, std::string& value) {
+  constexpr std::string_view kBasic = "basic ";
+  if (ReplaceAll(value, credential.placeholder, credential.value, &growth_left_)) return true;
+  if (!EqualsIgnoreCase(std::string_view(value).substr(0, kBasic.size()), kBasic)) return false;
+  const std::string came(Trim(std::string_view(value).substr(kBasic.size())));
+  auto pair = codec::DecodeBase64(came);
+  if (!pair) return false;
+  if (!ReplaceAll(*pair, credential.placeholder, credential.value, &growth_left_)) return false;
+  const std::string sent = codec::EncodeBase64(*pair);
+  encoded_.push_back({sent, came});
+  value = "Basic " + sent;
+  return true;
+}
+
+Result<std::vector<std::string>> CredentialUse::PutInto(http::Headers& headers,
+                                                        std::string& target) {
   std::vector<std::string> used;
   http::Headers out;
   for (const auto& [name, text] : headers) {
@@ -137,20 +152,28 @@ std::vector<std::string> CredentialUse::PutInto(http::Headers& headers, std::str
     std::string text = target.substr(query);
     for (const CredentialPtr& one : placed_) {
       if (!one->in_query) continue;
-      if (ReplaceAll(text, one->placeholder, PercentEncode(one->value))) AddOnce(used, one->name);
+      const std::string value = PercentEncode(one->value);
+      if (ReplaceAll(text, one->placeholder, value, &growth_left_)) AddOnce(used, one->name);
     }
     target = target.substr(0, query) + text;
   }
-  if (used.empty()) AddOwn(out, used);
+  if (growth_left_ == 0) {
+    return Error(Code::kTooLarge, "the placeholder of a secret stands too often in the request");
+  }
+  // What a rule promises stands there whatever the program brought; what the sandbox has gives way.
+  const bool brought = !used.empty();
+  std::vector<std::string> fields;
+  AddOwn(by_rule_, out, fields, used);
+  if (!brought) AddOwn(added_, out, fields, used);
   // What comes back has to be readable here.
   out.Set("Accept-Encoding", "identity");
   headers = std::move(out);
   return used;
 }
 
-void CredentialUse::AddOwn(http::Headers& headers, std::vector<std::string>& used) const {
-  std::vector<std::string> fields;
-  for (const CredentialPtr& one : added_) {
+void CredentialUse::AddOwn(const std::vector<CredentialPtr>& list, http::Headers& headers,
+                           std::vector<std::string>& fields, std::vector<std::string>& used) {
+  for (const CredentialPtr& one : list) {
     const std::string field = ToLower(FieldName(one->header));
     if (!codec::IsHttpFieldValue(one->value)) continue;
     if (std::find(fields.begin(), fields.end(), field) != fields.end()) continue;
@@ -181,8 +204,8 @@ std::vector<Replacement> CredentialUse::InBody(const http::Headers& headers) con
 
 // Each in the forms that it was sent in.
 std::vector<Replacement> CredentialUse::InAnswer() const {
-  std::vector<Replacement> out;
-  for (const auto* list : {&placed_, &added_}) {
+  std::vector<Replacement> out = encoded_;
+  for (const auto* list : {&placed_, &by_rule_, &added_}) {
     for (const CredentialPtr& one : *list) {
       if (one->value.size() < kEchoBytesMin) continue;
       std::vector<std::string> forms;
@@ -239,9 +262,9 @@ Result<CredentialUse> Credentials::For(const CredentialQuestion& asked) const {
   if (asked.by_rule != nullptr) {
     for (const std::string& name : *asked.by_rule) {
       const auto it = vault_->find(name);
-      if (it != vault_->end() && IsFor(*it->second, question)) out.added_.push_back(it->second);
+      if (it != vault_->end() && IsFor(*it->second, question)) out.by_rule_.push_back(it->second);
     }
-    if (!asked.by_rule->empty() && out.added_.empty()) {
+    if (!asked.by_rule->empty() && out.by_rule_.empty()) {
       return Error(Code::kDenied, "no secret that the rule names is for this request");
     }
   }

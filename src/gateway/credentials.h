@@ -58,21 +58,30 @@ using Vault = std::map<std::string, CredentialPtr, std::less<>>;  // of an organ
 // What one request is given.
 class CredentialUse {
  public:
-  bool empty() const { return placed_.empty() && added_.empty(); }
+  // Placeholders make a message longer by at most this: they are short, values need not be.
+  static constexpr size_t kGrowthMax = 256 * 1024;
+  bool empty() const { return placed_.empty() && by_rule_.empty() && added_.empty(); }
   // Changes the head of the request that is sent on. Gives the names of the secrets that are in it
   // now, each once: for the audit.
-  std::vector<std::string> PutInto(http::Headers& headers, std::string& target) const;
+  // kTooLarge: placeholders stand in it so often that it would be over kGrowthMax longer.
+  Result<std::vector<std::string>> PutInto(http::Headers& headers, std::string& target);
   // What to replace in the request's body; empty: it is sent as it is. Bodies of other types than
   // JSON, forms and text, and compressed ones, are.
   std::vector<Replacement> InBody(const http::Headers& headers) const;
-  // What to replace in what the server answers.
+  // What to replace in what the server answers: all spellings that PutInto made, too.
   std::vector<Replacement> InAnswer() const;
 
  private:
   friend class Credentials;
-  void AddOwn(http::Headers& headers, std::vector<std::string>& used) const;
-  std::vector<CredentialPtr> placed_;  // where their placeholder stands
-  std::vector<CredentialPtr> added_;   // by themselves, in order of precedence
+  static void AddOwn(const std::vector<CredentialPtr>& list, http::Headers& headers,
+                     std::vector<std::string>& fields, std::vector<std::string>& used);
+  bool PutIntoField(const Credential& credential, std::string& value);
+  std::vector<CredentialPtr> placed_;   // where their placeholder stands
+  std::vector<CredentialPtr> by_rule_;  // by themselves, always
+  std::vector<CredentialPtr> added_;    // by themselves, where no placeholder stands
+  // Pairs of Basic with a value in them, and what they replaced.
+  std::vector<Replacement> encoded_;
+  size_t growth_left_ = kGrowthMax;
 };
 
 struct CredentialQuestion {

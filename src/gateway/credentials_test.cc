@@ -66,7 +66,7 @@ TEST(CredentialsTest, APlaceholderInAHeaderBecomesTheValue) {
                         {"Cookie", std::string("a=1; token=") + kPlaceholder + "; b=2"},
                         {"X-Other", "dtn_secret_0123456789abcdee"}};
   std::string target = "/v1";
-  EXPECT_THAT(UseOf({}).PutInto(headers, target), ElementsAre("api"));
+  EXPECT_THAT(*UseOf({}).PutInto(headers, target), ElementsAre("api"));
   EXPECT_EQ(headers.Get("x-api-key"), kValue);
   EXPECT_EQ(headers.Get("authorization"), std::string("Bearer ") + kValue);
   EXPECT_EQ(headers.Get("cookie"), std::string("a=1; token=") + kValue + "; b=2");
@@ -79,21 +79,21 @@ TEST(CredentialsTest, InBasicItIsDecodedReplacedAndEncoded) {
        {std::string("user:") + kPlaceholder, std::string(kPlaceholder) + ":x-oauth-basic"}) {
     http::Headers headers{{"Authorization", "bAsIc " + codec::EncodeBase64(pair)}};
     std::string target = "/";
-    EXPECT_THAT(UseOf({}).PutInto(headers, target), ElementsAre("api"));
+    EXPECT_THAT(*UseOf({}).PutInto(headers, target), ElementsAre("api"));
     std::string wanted = pair;
     wanted.replace(wanted.find(kPlaceholder), sizeof kPlaceholder - 1, kValue);
     EXPECT_EQ(headers.Get("authorization"), "Basic " + codec::EncodeBase64(wanted));
   }
   http::Headers other{{"Authorization", "Basic " + codec::EncodeBase64("me:mine")}};
   std::string target = "/";
-  EXPECT_THAT(UseOf({}).PutInto(other, target), IsEmpty());
+  EXPECT_THAT(*UseOf({}).PutInto(other, target), IsEmpty());
   EXPECT_EQ(other.Get("authorization"), "Basic " + codec::EncodeBase64("me:mine"));
 }
 
 TEST(CredentialsTest, InTheQueryItIsPercentEncodedAndThePathIsLeft) {
   http::Headers headers;
   std::string target = std::string("/") + kPlaceholder + "?a=1&key=" + kPlaceholder + "&b=2";
-  EXPECT_THAT(UseOf({}).PutInto(headers, target), ElementsAre("api"));
+  EXPECT_THAT(*UseOf({}).PutInto(headers, target), ElementsAre("api"));
   EXPECT_EQ(target, std::string("/") + kPlaceholder + "?a=1&key=s3cr%22et%2Fva%2Blue%26&b=2");
 }
 
@@ -119,7 +119,7 @@ TEST(CredentialsTest, APlaceThatIsClosedToItIsLeftAlone) {
   builder.credential.in_query = builder.credential.in_body = false;
   http::Headers headers{{"Content-Type", "text/plain"}};
   std::string target = std::string("/?k=") + kPlaceholder;
-  EXPECT_THAT(UseOf(builder).PutInto(headers, target), IsEmpty());
+  EXPECT_THAT(*UseOf(builder).PutInto(headers, target), IsEmpty());
   EXPECT_THAT(target, HasSubstr(kPlaceholder));
   EXPECT_THAT(UseOf(builder).InBody(headers), IsEmpty());
 }
@@ -129,7 +129,7 @@ TEST(CredentialsTest, AValueThatNoHeaderCanHoldStaysOutOfThem) {
   builder.credential.value = "line\r\nX-Evil: 1";
   http::Headers headers{{"X-Api-Key", kPlaceholder}};
   std::string target = "/";
-  EXPECT_THAT(UseOf(builder).PutInto(headers, target), IsEmpty());
+  EXPECT_THAT(*UseOf(builder).PutInto(headers, target), IsEmpty());
   EXPECT_EQ(headers.Get("x-api-key"), kPlaceholder);
 }
 
@@ -167,7 +167,7 @@ TEST(CredentialsTest, ARuleAddsItToRequestsWithoutAPlaceholder) {
     question.by_rule = &names;
     std::string target = "/";
     const auto held = Holding({builder.credential}, {});
-    EXPECT_THAT(held->For(question)->PutInto(headers, target), ElementsAre("api"));
+    EXPECT_THAT(*held->For(question)->PutInto(headers, target), ElementsAre("api"));
     return headers;
   };
   EXPECT_EQ(put({}, {}).Get("authorization"), std::string("Bearer ") + kValue);
@@ -191,11 +191,11 @@ TEST(CredentialsTest, OneWithAHeaderOfItsOwnIsAddedUnlessItsPlaceholderCame) {
   builder.Header("basic git");
   http::Headers none;
   std::string target = "/";
-  EXPECT_THAT(UseOf(builder).PutInto(none, target), ElementsAre("api"));
+  EXPECT_THAT(*UseOf(builder).PutInto(none, target), ElementsAre("api"));
   EXPECT_EQ(none.Get("authorization"),
             "Basic " + codec::EncodeBase64(std::string("git:") + kValue));
   http::Headers own{{"Authorization", std::string("token ") + kPlaceholder}};
-  EXPECT_THAT(UseOf(builder).PutInto(own, target), ElementsAre("api"));
+  EXPECT_THAT(*UseOf(builder).PutInto(own, target), ElementsAre("api"));
   EXPECT_EQ(own.Get("authorization"), std::string("token ") + kValue);
 }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "async/deadline.h"
 #include "net/tls.h"
 
 namespace cove::gateway {
@@ -22,18 +21,50 @@ void KeepAlive(int fd) {
   setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
 }
 
-}  // namespace
+struct Resolution {
+  Result<std::vector<net::SocketAddress>> result = Error(Code::kTimeout, "not resolved");
+  async::Event done;
+};
 
-Task<Result<std::vector<net::SocketAddress>>> ResolveName(const Box& box, std::string host,
-                                                          uint16_t port) {
+struct ResolvingPlace {
+  Box& box;
+  explicit ResolvingPlace(Box& b) : box(b) { ++box.resolving; }
+  ~ResolvingPlace() {
+    --box.resolving;
+    box.resolved.NotifyAll();
+  }
+  ResolvingPlace(const ResolvingPlace&) = delete;
+};
+
+// Goes on when nobody waits any more: its place is free when its thread is.
+Task<void> Resolve(Box& box, std::string host, uint16_t port, std::unique_ptr<ResolvingPlace>,
+                   std::shared_ptr<Resolution> out) {
   const Deps& deps = box.deps;
-  Task<Result<std::vector<net::SocketAddress>>> resolving =
-      deps.resolver ? deps.resolver(host, port) : net::Resolve(*deps.resolver_pool, host, port);
-  co_return co_await async::WithDeadline(std::move(resolving), Now() + deps.limits.resolve_timeout,
-                                         "resolving " + host);
+  out->result = co_await (deps.resolver ? deps.resolver(host, port)
+                                        : net::Resolve(*deps.resolver_pool, host, port));
+  out->done.Set();
 }
 
-Task<Dialled> DialAddresses(const Box& box, std::vector<net::SocketAddress> addresses) {
+}  // namespace
+
+Task<Result<std::vector<net::SocketAddress>>> ResolveName(Box& box, std::string host,
+                                                          uint16_t port) {
+  const TimePoint deadline = Now() + box.deps.limits.resolve_timeout;
+  while (box.resolving >= kResolvingMax) {
+    if (!co_await box.resolved.Wait(deadline)) {
+      co_return Error(Code::kTimeout, "too many names are being looked up");
+    }
+  }
+  auto resolution = std::make_shared<Resolution>();
+  box.resolutions.Spawn(
+      Resolve(box, host, port, std::make_unique<ResolvingPlace>(box), resolution));
+  if (!co_await resolution->done.Wait(deadline)) {
+    co_return Error(Code::kTimeout, "resolving " + host + " did not finish in time");
+  }
+  co_return std::move(resolution->result);
+}
+
+Task<Dialled> DialAddresses(Box& box, std::vector<net::SocketAddress> addresses) {
   const Limits& limits = box.deps.limits;
   const TimePoint deadline = Now() + limits.dial_timeout;
   std::string detail = "no address";
@@ -53,8 +84,8 @@ Task<Dialled> DialAddresses(const Box& box, std::vector<net::SocketAddress> addr
   co_return Failed(Reason::kDialFailed, std::move(detail));
 }
 
-Task<Dialled> DialName(const Box& box, std::shared_ptr<const policy::Policy> policy,
-                       std::string host, uint16_t port) {
+Task<Dialled> DialName(Box& box, std::shared_ptr<const policy::Policy> policy, std::string host,
+                       uint16_t port) {
   auto resolved = co_await ResolveName(box, host, port);
   if (!resolved) co_return Failed(Reason::kResolveFailed, resolved.error().message());
   auto local = box.deps.local_networks();

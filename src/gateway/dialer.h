@@ -11,9 +11,11 @@
 namespace cove::gateway {
 
 inline constexpr size_t kAddressesMax = 16;
+inline constexpr size_t kResolvingMax = 4;
 
-// What the name resolves to, for a port.
-Task<Result<std::vector<net::SocketAddress>>> ResolveName(const Box& box, std::string host,
+// What the name resolves to, for a port. A sandbox has kResolvingMax names looked up at a time, for
+// the threads are everybody's and one that waits for a silent name server is held until that ends.
+Task<Result<std::vector<net::SocketAddress>>> ResolveName(Box& box, std::string host,
                                                           uint16_t port);
 
 struct Dialled {
@@ -24,9 +26,9 @@ struct Dialled {
 };
 
 // `host` is canonical and allowed on `port`. The policy says which other addresses are granted.
-Task<Dialled> DialName(const Box& box, std::shared_ptr<const policy::Policy> policy,
-                       std::string host, uint16_t port);
+Task<Dialled> DialName(Box& box, std::shared_ptr<const policy::Policy> policy, std::string host,
+                       uint16_t port);
 // The first of these that answers; address rules allow each.
-Task<Dialled> DialAddresses(const Box& box, std::vector<net::SocketAddress> addresses);
+Task<Dialled> DialAddresses(Box& box, std::vector<net::SocketAddress> addresses);
 
 }  // namespace cove::gateway

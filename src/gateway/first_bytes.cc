@@ -13,9 +13,13 @@ bool IsMethodChar(char c) {
 
 FirstBytes::Kind LooksLikeHttp(std::string_view bytes) {
   using Kind = FirstBytes::Kind;
-  // A client may send an empty line before its request (RFC 9112 section 2.2).
-  while (bytes.starts_with("\r\n")) bytes.remove_prefix(2);
-  if (bytes.empty() || bytes == "\r") return Kind::kNeedMore;
+  // Servers skip empty lines before a request (RFC 9112 section 2.2), whatever ends them; a client
+  // that sends nothing else is answered as one that speaks HTTP badly.
+  const size_t start = bytes.find_first_not_of("\r\n");
+  if (start == std::string_view::npos || start > kUndecidedBytesMax / 2) {
+    return bytes.size() > kUndecidedBytesMax / 2 ? Kind::kHttp : Kind::kNeedMore;
+  }
+  bytes.remove_prefix(start);
   size_t n = 0;
   while (n < bytes.size() && IsMethodChar(bytes[n])) ++n;
   if (n > kMethodBytesMax || (n < bytes.size() && (n == 0 || bytes[n] != ' '))) {

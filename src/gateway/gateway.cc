@@ -15,7 +15,7 @@ namespace {
 constexpr size_t kSocketsPerBox = 4;
 constexpr Duration kLocalNetworksFor = seconds(5);
 
-// A connection needs two descriptors, and a third while it is being dialled again.
+// A connection needs two descriptors, and as many again are for idle ones of HTTP clients.
 size_t ConnectionsByDescriptors() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 256;
@@ -53,8 +53,8 @@ bool IsSocketOfType(int fd, int type) {
 }  // namespace
 
 struct Gateway::Attached {
-  Attached(const Deps& deps, SandboxId id, std::string user, uint16_t port)
-      : box(deps, std::move(id), std::move(user), port) {}
+  Attached(const Deps& deps, Load& load, SandboxId id, std::string user, uint16_t port)
+      : box(deps, load, std::move(id), std::move(user), port) {}
   Box box;
   async::TaskGroup tasks;
 };
@@ -98,7 +98,7 @@ Result<void> Gateway::Attach(SandboxId id, std::string user, std::vector<UniqueF
       return Error(Code::kInvalid, "gateway socket " + std::to_string(i) + " is of another type");
     }
   }
-  auto made = std::make_unique<Attached>(deps_, id, std::move(user), tcp_port);
+  auto made = std::make_unique<Attached>(deps_, load_, id, std::move(user), tcp_port);
   Attached* attached = made.get();
   boxes_[std::move(id)] = std::move(made);
   async::TaskGroup& tasks = attached->tasks;
@@ -123,9 +123,9 @@ Gateway::Serve Gateway::Admit(Attached* attached, Serve serve, Serve turn_away,
                               std::optional<Slot>* slot) {
   const Limits& limits = deps_.limits;
   Box& box = attached->box;
-  if (connections_ < limits.connections_max &&
+  if (load_.connections < limits.connections_max &&
       box.connections < limits.connections_per_sandbox_max) {
-    slot->emplace(connections_, box.connections);
+    slot->emplace(load_.connections, box.connections);
     return serve;
   }
   const bool told = turn_away != nullptr && turned_away_ < limits.turned_away_max &&

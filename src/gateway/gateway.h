@@ -36,7 +36,7 @@ class Gateway {
   void PolicyChanged(const SandboxId& id);
 
   bool attached(const SandboxId& id) const { return boxes_.contains(id); }
-  size_t connections() const { return connections_; }
+  size_t connections() const { return load_.connections; }
 
  private:
   struct Attached;
@@ -51,7 +51,7 @@ class Gateway {
   void Broken(const SandboxId& id);
 
   Deps deps_;
-  size_t connections_ = 0;
+  Load load_;
   size_t turned_away_ = 0;           // not among connections_
   std::shared_ptr<Gateway*> alive_;  // outlives this in posted calls; null then
   std::unordered_map<SandboxId, std::unique_ptr<Attached>> boxes_;

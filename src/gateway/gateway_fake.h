@@ -42,12 +42,15 @@ inline bool EnterNamespace() {
 
 using Stream = std::unique_ptr<SocketStream>;
 
+// Null: it was reset before anybody could look.
 inline Task<Stream> OpenStream(SocketAddress gateway) {
-  co_return *co_await net::Connect(gateway, Now() + 2s);
+  auto connected = co_await net::Connect(gateway, Now() + 2s);
+  co_return connected ? *std::move(connected) : nullptr;
 }
 
 // What comes back for `bytes`; "reset" or "end" when nothing does.
 inline Task<std::string> AskStream(SocketStream* stream, std::string bytes) {
+  if (stream == nullptr) co_return "reset";
   stream->set_read_timeout(3s);
   if (!bytes.empty()) (void)co_await stream->Write(bytes);
   std::vector<char> buffer(4096);
@@ -72,6 +75,28 @@ inline Task<void> EchoAll(net::Listener* listener) {
     auto fd = co_await listener->Accept();
     if (!fd) co_return;
     group.Spawn(Echo(*std::move(fd)));
+  }
+}
+
+inline Task<void> AnswerOne(UniqueFd fd, std::string body) {
+  SocketStream stream(std::move(fd));
+  std::vector<char> buffer(4096);
+  for (;;) {
+    const auto n = co_await stream.Read(buffer);
+    if (!n || *n == 0) co_return;
+    const std::string answer =
+        "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+    if (!co_await stream.Write(answer)) co_return;
+  }
+}
+
+// A web server for any number of connections.
+inline Task<void> AnswerAll(net::Listener* listener, std::string body) {
+  async::TaskGroup group;
+  for (;;) {
+    auto fd = co_await listener->Accept();
+    if (!fd) co_return;
+    group.Spawn(AnswerOne(*std::move(fd), body));
   }
 }
 
@@ -149,6 +174,9 @@ class GatewayTest : public ::testing::Test {
     return listeners_.back().get();
   }
   void StartEcho(uint16_t port) { servers_.Spawn(EchoAll(Listen(port))); }
+  void StartWeb(uint16_t port, std::string body = "served") {
+    servers_.Spawn(AnswerAll(Listen(port), std::move(body)));
+  }
   // A client in the sandbox.
   Stream Dial() { return loop_.RunUntil(OpenStream(tcp_)); }
   std::string Hear(const Stream& stream, std::string bytes = "") {

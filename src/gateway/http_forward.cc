@@ -5,6 +5,7 @@
 #include "gateway/dialer.h"
 #include "gateway/http_answer.h"
 #include "gateway/http_request.h"
+#include "gateway/searched_stream.h"
 #include "gateway/tunnel.h"
 #include "log/log.h"
 
@@ -14,13 +15,25 @@ namespace {
 using policy::Reason;
 
 constexpr size_t kRelayBuffer = 32 * 1024;
+constexpr size_t kIdleMax = 4;        // connections to servers that a client's connection keeps
+constexpr size_t kUpstreamsEach = 2;  // a sandbox's, for each connection that it may have
 
 // Resolving and dialling have limits of their own, and tell more when they pass.
 http::ClientLimits ClientLimitsFor(const Limits& limits, http::ClientLimits::Http2 http2) {
   http::ClientLimits out;
   out.http2 = http2;
+  out.idle_max = kIdleMax;
+  out.idle_per_origin_max = kIdleMax;
   out.connect_timeout = limits.resolve_timeout + limits.dial_timeout + seconds(1);
   return out;
+}
+
+// As it was sent, near enough: what a compressed head stands for counts whole.
+template <class Fields>
+uint64_t HeadBytes(const Fields& fields, uint64_t first_line) {
+  constexpr uint64_t kPerField = 4;
+  for (const auto& [name, value] : fields) first_line += name.size() + value.size() + kPerField;
+  return first_line;
 }
 
 // A request that named a whole URI, as one to its origin.
@@ -99,18 +112,31 @@ HttpForward::~HttpForward() = default;
 Task<void> HttpForward::Serve(net::StreamPtr client) {
   http::Server server([this](http::Exchange& exchange) { return Handle(exchange); });
   server.set_on_refused([this](int status, std::string_view why) { Unsound(status, why); });
+  server.set_admit([this]() -> std::shared_ptr<void> {
+    const Limits& limits = box_.deps.limits;
+    const size_t most = limits.connections_per_sandbox_max + limits.turned_away_per_sandbox_max;
+    if (box_.streams >= most) return nullptr;
+    return TakePlace(box_.streams, streams_);
+  });
   client_stream_ = client.get();
   async::Event done;
   {
     async::TaskGroup group;
     group.Spawn(ServeAndTell(server, std::move(client), box_.id.value, &done));
+    // What is cut must not look whole: a body may end where its connection ends.
+    struct AbortUnlessDone {
+      HttpForward& forward;
+      async::Event& done;
+      ~AbortUnlessDone() {
+        if (!done.is_set() && forward.client_stream_ != nullptr) {
+          forward.client_stream_->MarkAborted();
+        }
+      }
+    } guard{*this, done};
     const Flows::Member member(box_.flows, done);
     while (!done.is_set()) {
       co_await done.Wait();
-      if (done.is_set() || !CutRevoked()) continue;
-      // What is cut must not look whole: a body may end where its connection ends.
-      if (client_stream_ != nullptr) client_stream_->MarkAborted();
-      break;
+      if (!done.is_set() && CutRevoked()) break;
     }
   }
   run_.reset();
@@ -123,14 +149,48 @@ bool HttpForward::CutRevoked() {
     passage->ledger.set_outcome(Reason::kRevoked);
     cut = true;
   }
+  // An idle connection to where nothing may go now would carry the next request.
+  for (const Upstream& upstream : upstreams_) {
+    if (MayStay(upstream)) continue;
+    for (Passage* passage : passages_) passage->ledger.set_outcome(Reason::kRevoked);
+    return true;
+  }
   return cut;
+}
+
+bool HttpForward::MayStay(const Upstream& upstream) const {
+  const auto policy = box_.Policy();
+  const auto local = box_.deps.local_networks();
+  if (policy == nullptr || !local) return false;
+  const auto kind = policy::Classify(upstream.address, *local);
+  if (ByNumber(*policy, upstream.host, upstream.port)) {
+    return policy->EvaluateAddress(upstream.address, upstream.port, kind).allow;
+  }
+  return policy->MayDial(upstream.host, upstream.address, upstream.port, kind);
+}
+
+// Where the connection may go to its address itself, names that no rule speaks of go there.
+bool HttpForward::ByNumber(const policy::Policy& policy, std::string_view host,
+                           uint16_t port) const {
+  return origin_.by_number && !policy.Evaluate(host, port).allow && !policy.DeniesName(host, port);
 }
 
 bool HttpForward::StillAllowed(const Verdict& verdict) const {
   if (verdict.host == kModelHost) return true;
   const auto policy = box_.Policy();
-  return policy != nullptr &&
-         policy->EvaluateRequest(verdict.host, verdict.port, verdict.method, verdict.target).allow;
+  if (policy == nullptr) return false;
+  return JudgeRequest(*policy, verdict.host, verdict.port, verdict.method, verdict.target).allow;
+}
+
+policy::Decision HttpForward::JudgeRequest(const policy::Policy& policy, const std::string& host,
+                                           uint16_t port, const std::string& method,
+                                           const std::string& target) const {
+  policy::Decision out = policy.EvaluateRequest(host, port, method, target);
+  if (out.allow || !ByNumber(policy, host, port)) return out;
+  const auto local = box_.deps.local_networks();
+  if (!local) return out;
+  const policy::Address& address = origin_.destination.address;
+  return policy.EvaluateAddress(address, port, policy::Classify(address, *local));
 }
 
 // Refused before it was a request: the parser found what two programs could read in two ways.
@@ -146,7 +206,12 @@ void HttpForward::Unsound(int status, std::string_view why) {
 }
 
 HttpForward::Verdict HttpForward::Judge(const http::RequestHead& request) const {
-  const RequestTarget asked = ReadRequestTarget(request, https() ? "https" : "http");
+  RequestTarget asked = ReadRequestTarget(request, https() ? "https" : "http");
+  // By number, with the number as the host.
+  if (origin_.by_number && asked.reason == Reason::kBadName &&
+      asked.host == origin_.destination.address.ToString()) {
+    asked.reason = Reason::kAllowed;
+  }
   Verdict out;
   out.host = asked.host;
   out.target = asked.target;
@@ -183,7 +248,7 @@ HttpForward::Verdict HttpForward::Judge(const http::RequestHead& request) const 
                     policy::Layer::kBuiltIn};
     return out;
   }
-  out.decision = policy->EvaluateRequest(asked.host, out.port, request.method, asked.target);
+  out.decision = JudgeRequest(*policy, asked.host, out.port, request.method, asked.target);
   if (out.decision.allow && https()) FindSecrets(request, out);
   return out;
 }
@@ -201,7 +266,11 @@ void HttpForward::FindSecrets(const http::RequestHead& request, Verdict& verdict
   question.by_rule = &by_rule;
   auto found = credentials == nullptr ? Error(Code::kDenied, "the sandbox has no secrets")
                                       : credentials->For(question);
-  if (found) {
+  // TRACE is answered with the very request.
+  if (found && !found->empty() && request.method == "TRACE") {
+    verdict.decision.allow = false;
+    verdict.decision.reason = Reason::kMethodNotSupported;
+  } else if (found) {
     verdict.secrets = *std::move(found);
     // Each use of a secret is a record of its own.
     verdict.decision.by_request |= !verdict.secrets.empty();
@@ -225,19 +294,17 @@ Task<void> HttpForward::Handle(http::Exchange& exchange) {
   const Streams streams = exchange.multiplexed() ? Streams::kMany : Streams::kOne;
   // A stream is as good as a connection: it may need one of its own to the server.
   const bool counts = streams == Streams::kMany && verdict.decision.allow;
-  if (counts && box_.connections >= box_.deps.limits.connections_per_sandbox_max) {
+  const Limits& limits = box_.deps.limits;
+  if (counts && (box_.connections >= limits.connections_per_sandbox_max ||
+                 box_.load.connections >= limits.connections_max)) {
     verdict.decision = {false, Reason::kLimit, {}, policy::Layer::kNone};
   }
   if (!verdict.decision.allow) {
     co_await Refuse(exchange, verdict);
     co_return;
   }
-  struct Slot {
-    size_t& count;
-    const size_t by;
-    ~Slot() { count -= by; }
-  } slot{box_.connections, counts ? size_t{1} : size_t{0}};
-  slot.count += slot.by;
+  const auto place =
+      counts ? TakePlace(box_.connections, box_.load.connections) : std::shared_ptr<void>();
   Outgoing out = MakeOutgoing(exchange.request(), verdict);
   Reason why = Reason::kAuditUnavailable;
   const auto passage = co_await OpenPassage(verdict, out.secrets(), streams, &why);
@@ -252,6 +319,14 @@ Task<void> HttpForward::Handle(http::Exchange& exchange) {
     co_return;
   }
   passage->ledger.AddRequest();
+  const http::RequestHead& head = exchange.request();
+  const uint64_t bytes = HeadBytes(head.headers, head.method.size() + head.target.size());
+  if (streams == Streams::kMany) passage->ledger.AddBytes(bytes, 0);
+  if (!passage->ledger.lease().Spend(bytes)) {
+    passage->ledger.set_outcome(Reason::kUsedUp);
+    co_await AnswerReason(exchange, Reason::kUsedUp, verdict.host, verdict.port);
+    co_return;
+  }
   if (verdict.host == kModelHost) {
     OriginForm origin(exchange, verdict.target);
     co_await box_.deps.model(box_.id, origin);
@@ -316,20 +391,38 @@ Task<std::shared_ptr<HttpForward::Passage>> HttpForward::OpenPassage(
   co_return passage;
 }
 
+std::vector<net::SocketAddress> HttpForward::ToNumber() const {
+  const auto one =
+      net::SocketAddress::FromIp(origin_.destination.address.ToString(), origin_.destination.port);
+  return one ? std::vector<net::SocketAddress>(1, *one) : std::vector<net::SocketAddress>();
+}
+
 Task<Result<net::StreamPtr>> HttpForward::Dial(http::Url url, net::Alpn alpn) {
   // Judged again, because a pooled connection may have been opened under another policy.
   const auto policy = box_.Policy();
-  if (policy == nullptr || !policy->Evaluate(url.host, url.port).allow) {
+  const bool by_number = policy != nullptr && ByNumber(*policy, url.host, url.port);
+  if (policy == nullptr || (!by_number && !policy->Evaluate(url.host, url.port).allow)) {
     dial_reason_ = Reason::kRevoked;
     co_return Error(Code::kDenied, "the rule is gone");
   }
-  Dialled dialled = co_await DialName(box_, policy, url.host, url.port);
+  const Limits& limits = box_.deps.limits;
+  if (box_.upstreams >= kUpstreamsEach * limits.connections_per_sandbox_max ||
+      box_.load.upstreams >= limits.connections_max) {
+    dial_reason_ = Reason::kLimit;
+    co_return Error(Code::kExhausted, "too many connections to servers");
+  }
+  auto place = TakePlace(box_.upstreams, box_.load.upstreams);
+  Dialled dialled = by_number ? co_await DialAddresses(box_, ToNumber())
+                              : co_await DialName(box_, policy, url.host, url.port);
   dial_reason_ = dialled.reason;
   if (dialled.stream == nullptr) co_return Error(Code::kUnavailable, dialled.detail);
   address_ = dialled.address;
-  if (!https()) co_return net::StreamPtr(std::move(dialled.stream));
-  co_return co_await net::TlsConnect(box_.deps.upstream_tls, std::move(dialled.stream), url.host,
-                                     Now() + box_.deps.limits.dial_timeout, alpn);
+  Upstream what{url.host, url.port, policy::Address::Parse(address_).value_or(policy::Address{})};
+  net::StreamPtr stream = std::make_unique<UpstreamStream>(
+      std::move(dialled.stream), std::move(what), upstreams_, std::move(place));
+  if (!https()) co_return std::move(stream);
+  co_return co_await net::TlsConnect(box_.deps.upstream_tls, std::move(stream), url.host,
+                                     Now() + limits.dial_timeout, alpn);
 }
 
 Task<void> HttpForward::Forward(http::Exchange& exchange, Passage& passage, Outgoing& out) {
@@ -344,7 +437,12 @@ Task<void> HttpForward::Forward(http::Exchange& exchange, Passage& passage, Outg
   } count{passage, body};
   auto taken = co_await out.Take(body);
   if (!taken) {
-    ledger.set_outcome(Reason::kClientClosed, taken.error().message());
+    const bool sent = taken.error().code() == Code::kTooLarge;
+    ledger.set_outcome(sent ? Reason::kMalformed : Reason::kClientClosed, taken.error().message());
+    if (sent) {
+      co_await AnswerReason(exchange, Reason::kMalformed, passage.verdict.host,
+                            passage.verdict.port);
+    }
     co_return;
   }
   http::ClientRequest request = *std::move(taken);
@@ -355,13 +453,14 @@ Task<void> HttpForward::Forward(http::Exchange& exchange, Passage& passage, Outg
   ledger.set_address(address_);
   if (!response) {
     Reason reason = dial_reason_ == Reason::kAllowed ? Reason::kBroken : dial_reason_;
-    if (response.error().code() == Code::kExhausted) reason = Reason::kUsedUp;
+    const bool dialled = dial_reason_ == Reason::kAllowed;
+    if (dialled && response.error().code() == Code::kExhausted) reason = Reason::kUsedUp;
     ledger.set_outcome(reason, response.error().message());
     co_await AnswerReason(exchange, reason, passage.verdict.host, passage.verdict.port);
     co_return;
   }
   if ((*response)->head().status == 101) {
-    co_await Upgrade(exchange, **response, passage);
+    co_await Upgrade(exchange, **response, passage, out);
   } else {
     co_await Relay(exchange, **response, passage, out);
   }
@@ -400,6 +499,9 @@ Task<void> HttpForward::Relay(http::Exchange& exchange, http::ClientResponse& re
     co_await AnswerReason(exchange, Reason::kBroken, passage.verdict.host, passage.verdict.port);
     co_return;
   }
+  const uint64_t head_bytes = HeadBytes(answer->head.headers, 0);
+  if (passage.streams == Streams::kMany) ledger.AddBytes(0, head_bytes);
+  (void)ledger.lease().Spend(head_bytes);
   std::vector<char> buffer(kRelayBuffer);
   size_t have = 0;  // in the buffer, not written yet
   // A body that comes whole, as small ones do, leaves with its head.
@@ -437,7 +539,7 @@ Task<void> HttpForward::Relay(http::Exchange& exchange, http::ClientResponse& re
 }
 
 Task<void> HttpForward::Upgrade(http::Exchange& exchange, http::ClientResponse& response,
-                                Passage& passage) {
+                                Passage& passage, const Outgoing& out) {
   Ledger& ledger = passage.ledger;
   if (!AsksForWebSocket(exchange.request())) {
     ledger.set_outcome(Reason::kBroken, "an upgrade that was not asked for");
@@ -446,7 +548,8 @@ Task<void> HttpForward::Upgrade(http::Exchange& exchange, http::ClientResponse& 
   }
   http::ResponseHead head;
   head.status = 101;
-  head.headers = ResponseHeadersToSend(response.head().headers);
+  const std::vector<Replacement> hidden = out.Hidden();
+  head.headers = Hide(ResponseHeadersToSend(response.head().headers), hidden);
   head.headers.Add("Connection", "Upgrade");
   head.headers.Add("Upgrade", "websocket");
   const net::StreamPtr server = response.TakeStream();
@@ -454,8 +557,10 @@ Task<void> HttpForward::Upgrade(http::Exchange& exchange, http::ClientResponse& 
   auto client = co_await exchange.TakeOver(std::move(head));
   if (!client || server == nullptr) co_return;
   const auto still_allowed = [this, &passage] { return StillAllowed(passage.verdict); };
-  StreamTunnel tunnel(**client, *server);
+  SearchedStream searched(*server, hidden);
+  StreamTunnel tunnel(**client, searched);
   co_await RunTunnel(box_, tunnel, ledger, still_allowed);
+  if (searched.found()) ledger.set_outcome(Reason::kSecretInAnswer);
 }
 
 }  // namespace cove::gateway

@@ -18,6 +18,7 @@
 #include "gateway/client_stream.h"
 #include "gateway/ledger.h"
 #include "gateway/outgoing.h"
+#include "gateway/upstream.h"
 #include "http/client.h"
 
 namespace cove::gateway {
@@ -31,6 +32,8 @@ struct HttpOrigin {
   Destination destination;
   // Not kAllowed: every request is refused for it, whatever it asks.
   policy::Reason turned_away = policy::Reason::kAllowed;
+  // A rule allows the address itself: what no rule says about a name holds for it.
+  bool by_number = false;
 };
 
 class HttpForward {
@@ -71,10 +74,17 @@ class HttpForward {
   static Task<bool> Ended(http::BodyReader& body);
   Task<void> Relay(http::Exchange& exchange, http::ClientResponse& response, Passage& passage,
                    Outgoing& out);
-  Task<void> Upgrade(http::Exchange& exchange, http::ClientResponse& response, Passage& passage);
+  Task<void> Upgrade(http::Exchange& exchange, http::ClientResponse& response, Passage& passage,
+                     const Outgoing& out);
   Task<Result<net::StreamPtr>> Dial(http::Url url, net::Alpn alpn);
   void Unsound(int status, std::string_view why);
   bool CutRevoked();
+  bool MayStay(const Upstream& upstream) const;
+  bool ByNumber(const policy::Policy& policy, std::string_view host, uint16_t port) const;
+  std::vector<net::SocketAddress> ToNumber() const;
+  policy::Decision JudgeRequest(const policy::Policy& policy, const std::string& host,
+                                uint16_t port, const std::string& method,
+                                const std::string& target) const;
   bool StillAllowed(const Verdict& verdict) const;
   bool https() const { return origin_.scheme == HttpOrigin::Scheme::kHttps; }
   bool proxy() const { return origin_.scheme == HttpOrigin::Scheme::kProxy; }
@@ -88,6 +98,8 @@ class HttpForward {
   std::shared_ptr<Passage> run_;              // plain HTTP: of the requests to one host
   policy::Reason dial_reason_ = policy::Reason::kAllowed;
   std::string address_;  // dialled last
+  size_t streams_ = 0;   // of HTTP/2, on this connection
+  Upstreams upstreams_;
   http::Client client_;
   http::Client upgrade_client_;  // for WebSockets, which are HTTP/1's
 };

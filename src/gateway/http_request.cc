@@ -2,14 +2,18 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "base/text.h"
+#include "policy/address.h"
 #include "policy/host_name.h"
 
 namespace cove::gateway {
 namespace {
 
 using policy::Reason;
+
+constexpr size_t kHopFieldsMax = 1024;
 
 struct Authority {
   Reason reason = Reason::kAllowed;
@@ -19,8 +23,11 @@ struct Authority {
 
 Authority ReadAuthority(std::string_view text) {
   Authority out;
+  const size_t bracket = text.rfind(']');
   const size_t colon = text.rfind(':');
-  if (colon != std::string_view::npos) {
+  const bool has_port =
+      colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket);
+  if (has_port) {
     out.port = ParseInt<uint16_t>(text.substr(colon + 1));
     if (!out.port) out.reason = Reason::kBadName;
     text = text.substr(0, colon);
@@ -28,6 +35,9 @@ Authority ReadAuthority(std::string_view text) {
   auto host = policy::CanonicalHost(text);
   if (!host) {
     out.reason = Reason::kBadName;
+    const bool v6 = text.starts_with('[') && text.ends_with(']');
+    const auto address = policy::Address::Parse(v6 ? text.substr(1, text.size() - 2) : text);
+    if (address && address->v6 == v6) out.host = address->ToString();
     return out;
   }
   out.host = std::move(*host);
@@ -52,30 +62,53 @@ constexpr auto kDropped = std::to_array<std::string_view>({
     "x-forwarded-for",
     "x-forwarded-host",
     "x-forwarded-port",
+    "x-forwarded-prefix",
     "x-forwarded-proto",
     "x-forwarded-server",
+    "x-forwarded-uri",
+    "x-host",
+    "x-http-host-override",
     "x-http-method",
     "x-http-method-override",
     "x-method-override",
+    "x-original-host",
     "x-original-url",
     "x-real-ip",
     "x-rewrite-url",
 });
 
-bool IsDropped(std::string_view name, const http::Headers& all) {
-  for (const std::string_view dropped : kDropped) {
-    if (EqualsIgnoreCase(name, dropped)) return true;
+// Many servers know a field by a variable's name, in which '-' and '_' are the same (RFC 3875
+// section 4.1.18).
+std::string Canonical(std::string_view name) {
+  std::string out = ToLower(name);
+  std::replace(out.begin(), out.end(), '_', '-');
+  return out;
+}
+
+using Names = std::set<std::string, std::less<>>;
+
+// Read once: the list may be as long as a head.
+Names FieldsOfThisHop(const http::Headers& in) {
+  Names out;
+  for (const auto& [name, value] : in) {
+    if (!EqualsIgnoreCase(name, "connection")) continue;
+    for (const std::string_view token : Split(value, ',')) {
+      if (out.size() < kHopFieldsMax) out.insert(Canonical(Trim(token)));
+    }
   }
-  return all.HasToken("connection", name);
+  return out;
 }
 
 http::Headers Filter(const http::Headers& in, std::initializer_list<std::string_view> also) {
+  static_assert(std::is_sorted(kDropped.begin(), kDropped.end()));
+  const Names of_this_hop = FieldsOfThisHop(in);
   http::Headers out;
   for (const auto& [name, value] : in) {
-    const bool listed = std::any_of(also.begin(), also.end(), [&](std::string_view other) {
-      return EqualsIgnoreCase(name, other);
-    });
-    if (!listed && !IsDropped(name, in)) out.Add(name, value);
+    const std::string plain = Canonical(name);
+    const bool dropped = std::binary_search(kDropped.begin(), kDropped.end(), plain) ||
+                         std::find(also.begin(), also.end(), plain) != also.end() ||
+                         of_this_hop.contains(plain);
+    if (!dropped) out.Add(name, value);
   }
   return out;
 }

@@ -12,7 +12,7 @@ namespace cove::gateway {
 
 struct RequestTarget {
   policy::Reason reason = policy::Reason::kAllowed;  // else the request cannot be judged
-  std::string host;                                  // canonical
+  std::string host;                                  // canonical; of kBadName: an address or ""
   std::optional<uint16_t> port;                      // when the authority gave one
   std::string target;                                // origin form: "/path?query" or "*"
   bool absolute = false;                             // it was a whole URI, as proxies are asked

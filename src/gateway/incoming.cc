@@ -52,13 +52,37 @@ void Incoming::FindStandIn() {
 }
 
 Decision Incoming::JudgeAddress() const {
+  // Nothing in the stand-ins' range is meant by its number: its name was forgotten.
+  if (StandIns::InRange(destination.address)) {
+    return {false, Reason::kNoName, {}, policy::Layer::kNone};
+  }
   const auto local = box.deps.local_networks();
   if (!local) return {false, Reason::kAddressNotPublic, {}, policy::Layer::kNone};
   const auto kind = policy::Classify(destination.address, *local);
   return policy->EvaluateAddress(destination.address, port(), kind);
 }
 
+bool Incoming::JudgeAnew() {
+  policy = box.Policy();
+  if (policy == nullptr) return false;
+  if (by_number) {
+    by_number = JudgeAddress();
+    if (!by_number->allow) by_number.reset();
+  }
+  if (stand_in && *stand_in != kModelHost) by_stand_in = policy->Evaluate(*stand_in, port());
+  return true;
+}
+
+void Incoming::TakeNetwork() {
+  looked_up = *std::exchange(stand_in, std::nullopt);
+  by_number = std::move(by_network->decision);
+  addresses = std::move(by_network->addresses);
+  destination.address = ToPolicyAddress(addresses.front());
+  by_network.reset();
+}
+
 bool Incoming::MayBeOpaque() const {
+  if (by_number) return true;
   return stand_in && by_stand_in.allow && !by_stand_in.by_request && !by_stand_in.inspect &&
          port() != kHttpPort && port() != kHttpsPort;
 }

@@ -25,7 +25,12 @@ struct Incoming {
   void FindStandIn();
   // With the policy: whether the address itself is allowed.
   policy::Decision JudgeAddress() const;
-  // An unread protocol is let through only to a looked-up name, on a port that is not the web's.
+  // Judges anew by the policy that holds now; false: there is none.
+  bool JudgeAnew();
+  // What the name leads to takes its place: from here on it is a connection by number.
+  void TakeNetwork();
+  // An unread protocol is let through only to a looked-up name, on a port that is not the web's, or
+  // by number.
   bool MayBeOpaque() const;
   uint16_t port() const { return destination.port; }
 
@@ -44,6 +49,10 @@ struct Incoming {
   std::optional<std::string> stand_in;
   policy::Decision by_stand_in;
   std::optional<ByNetwork> by_network;  // what that name leads to, once it was looked up
+  // A rule allows the address itself, or these, which the name `looked_up` leads to.
+  std::optional<policy::Decision> by_number;
+  std::vector<net::SocketAddress> addresses;
+  std::string looked_up;
   std::shared_ptr<const policy::Policy> policy;
   std::unique_ptr<FirstBytes> first = std::make_unique<FirstBytes>();
   Counters counters;  // of HTTP

@@ -13,26 +13,6 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
-Task<void> AnswerOne(UniqueFd fd, std::string body) {
-  SocketStream stream(std::move(fd));
-  std::vector<char> buffer(4096);
-  for (;;) {
-    const auto n = co_await stream.Read(buffer);
-    if (!n || *n == 0) co_return;
-    const std::string answer =
-        "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
-    if (!co_await stream.Write(answer)) co_return;
-  }
-}
-
-Task<void> AnswerAll(net::Listener* listener, std::string body) {
-  async::TaskGroup group;
-  for (;;) {
-    auto fd = co_await listener->Accept();
-    if (!fd) co_return;
-    group.Spawn(AnswerOne(*std::move(fd), body));
-  }
-}
 
 class LimitsTest : public GatewayTest {
  protected:
@@ -40,7 +20,7 @@ class LimitsTest : public GatewayTest {
     SetDocument(toml);
     Start();
     StartEcho(2222);
-    servers_.Spawn(AnswerAll(Listen(80), std::string(1000, 'x')));
+    StartWeb(80, std::string(1000, 'x'));
   }
   std::string Get(std::string_view path = "/") {
     GoTo("a.test", 80);
@@ -136,6 +116,30 @@ TEST_F(LimitsTest, ADownloadIsCutAndTheNextRequestIsToldWhy) {
   const std::string refused = Get();
   EXPECT_THAT(refused, StartsWith("HTTP/1.1 403 "));
   EXPECT_THAT(refused, HasSubstr("\"reason\":\"used_up\""));
+}
+
+TEST_F(LimitsTest, HeadsArePaidForLikeBodies) {
+  StartWith("[[rule]]\nallow=\"a.test\"\nbytes=1000");
+  GoTo("a.test", 80);
+  const std::string refused = Hear(
+      Dial(), "HEAD / HTTP/1.1\r\nHost: a.test\r\nX-Out: " + std::string(2000, 'x') + "\r\n\r\n");
+  EXPECT_THAT(refused, HasSubstr("403 "));
+  EXPECT_TRUE(resolved_.empty());
+  EXPECT_THAT(Get(), HasSubstr("\"reason\":\"used_up\""));
+}
+
+TEST_F(LimitsTest, ConnectionsToServersAreCountedIdleOnesToo) {
+  deps_.limits.connections_per_sandbox_max = 1;
+  StartWith("allow=\"*.pkgs.test\"");
+  GoTo("proxy.cove", 3128);
+  const Stream client = Dial();
+  const auto ask = [&](const std::string& host) {
+    return Hear(client, "GET http://" + host + "/ HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
+  };
+  EXPECT_THAT(ask("a.pkgs.test"), HasSubstr("200 OK"));
+  EXPECT_THAT(ask("b.pkgs.test"), HasSubstr("200 OK"));
+  EXPECT_THAT(ask("a.pkgs.test"), HasSubstr("200 OK"));
+  EXPECT_THAT(ask("c.pkgs.test"), HasSubstr("\"reason\":\"limit\""));
 }
 
 TEST_F(LimitsTest, RequestsInATimeAreCountedOneByOne) {

@@ -11,13 +11,13 @@ bool IsCompressed(const http::Headers& headers) {
   return coding && !EqualsIgnoreCase(*coding, "identity");
 }
 
+}  // namespace
+
 http::Headers Hide(const http::Headers& in, const std::vector<Replacement>& hidden) {
   http::Headers out;
   for (const auto& [name, value] : in) out.Add(name, TextReplacer::All(value, hidden));
   return out;
 }
-
-}  // namespace
 
 Outgoing::Outgoing(const http::RequestHead& in, http::Url url, CredentialUse secrets)
     : use_(std::move(secrets)) {
@@ -26,7 +26,14 @@ Outgoing::Outgoing(const http::RequestHead& in, http::Url url, CredentialUse sec
   request_.url = std::move(url);
   request_.headers = RequestHeadersToSend(in.headers);
   if (!use_.empty()) {
-    names_ = use_.PutInto(request_.headers, request_.url.target);
+    auto names = use_.PutInto(request_.headers, request_.url.target);
+    if (names) {
+      names_ = *std::move(names);
+    } else {
+      wrong_ = std::move(names).error();
+    }
+    // A stream of frames is searched for what was put in, which compression would hide.
+    if (AsksForWebSocket(in)) request_.headers.Remove("sec-websocket-extensions");
     in_body_ = use_.InBody(request_.headers);
   }
   if (AsksForWebSocket(in)) {
@@ -38,10 +45,11 @@ Outgoing::Outgoing(const http::RequestHead& in, http::Url url, CredentialUse sec
 }
 
 http::Task<Result<http::ClientRequest>> Outgoing::Take(http::BodyReader& body) {
+  if (wrong_) co_return *wrong_;
   // HTTP/2 has bodies without either field.
   has_body_ = has_body_ || body.length() != 0;
   if (has_body_ && !in_body_.empty()) {
-    body_.emplace(body, std::move(in_body_));
+    body_.emplace(body, std::move(in_body_), CredentialUse::kGrowthMax);
     CO_RETURN_IF_ERROR(co_await body_->Prepare());
     request_.stream = &*body_;
   } else if (has_body_) {

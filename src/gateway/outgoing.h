@@ -11,6 +11,9 @@
 
 namespace cove::gateway {
 
+// The fields with secrets replaced in their values.
+http::Headers Hide(const http::Headers& in, const std::vector<Replacement>& hidden);
+
 class Outgoing {
  public:
   // `url` is where it goes, its target that of the request as it was judged.
@@ -20,7 +23,7 @@ class Outgoing {
   // Names of the secrets that are in its head, for the audit.
   const std::vector<std::string>& secrets() const { return names_; }
   // The request, whose body is read from `body` (which outlives the exchange). Called once. An
-  // error is the body's.
+  // error is the body's, or kTooLarge: secrets would make it too long.
   http::Task<Result<http::ClientRequest>> Take(http::BodyReader& body);
 
   // The head of the answer as the sandbox gets it, and what it reads the body from: `body`, or one
@@ -32,11 +35,14 @@ class Outgoing {
   http::Task<Result<Answer>> TakeAnswer(http::ClientResponse& response);
   // The fields after the body, once it is read to its end.
   http::Headers AnswerTrailers(http::ClientResponse& response) const;
+  // The spellings of secrets that are in the request, and what the sandbox is shown for them.
+  std::vector<Replacement> Hidden() const { return use_.InAnswer(); }
 
  private:
   http::ClientRequest request_;
   CredentialUse use_;
   std::vector<std::string> names_;
+  std::optional<Error> wrong_;
   std::vector<Replacement> in_body_;
   bool has_body_ = false;
   bool is_head_ = false;

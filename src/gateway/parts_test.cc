@@ -65,7 +65,9 @@ TEST(FirstBytesTest, TellsProtocolsApart) {
   EXPECT_EQ(Feed(std::string(100, 'A')), Kind::kOpaque);
   std::string blank;
   for (int i = 0; i < 50; ++i) blank += "\r\n";
-  EXPECT_EQ(Feed(blank), Kind::kOpaque);
+  EXPECT_EQ(Feed(blank), Kind::kHttp);
+  EXPECT_EQ(Feed("\n\nGET / HTTP/1.1\r\n"), Kind::kHttp);
+  EXPECT_EQ(Feed("\r\n\r"), Kind::kNeedMore);
 }
 
 TEST(RowFilterTest, RepetitionIsToldOnceAndCounted) {
@@ -120,6 +122,9 @@ TEST(HttpRequestTest, FieldsOfOneHopAndOfProxiesStayBehind) {
                                                   {"Transfer-Encoding", "chunked"},
                                                   {"X-HTTP-Method-Override", "DELETE"},
                                                   {"X-Original-URL", "/other"},
+                                                  {"X_HTTP_Method_Override", "DELETE"},
+                                                  {"x-original_url", "/other"},
+                                                  {"X-Host", "evil.test"},
                                                   {"Accept", "*/*"}});
   EXPECT_EQ(out.size(), 1u);
   EXPECT_EQ(*out.Get("accept"), "*/*");

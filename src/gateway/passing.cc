@@ -1,13 +1,25 @@
 #include "gateway/passing.h"
 
 #include "gateway/dialer.h"
-#include "gateway/hello_name.h"
+#include "gateway/second_hello.h"
 #include "gateway/socket_tunnel.h"
 
 namespace cove::gateway {
 namespace {
 
 using policy::Reason;
+
+// The box knows whom a tunnel goes to for as long as it is there.
+class OpenTo {
+ public:
+  OpenTo(Box& box, const std::string& host) : box_(box), at_(box.open_to.insert(host)) {}
+  ~OpenTo() { box_.open_to.erase(at_); }
+  OpenTo(const OpenTo&) = delete;
+
+ private:
+  Box& box_;
+  std::multiset<std::string>::iterator at_;
+};
 
 struct SettleTunnel {
   Ledger& ledger;
@@ -35,8 +47,13 @@ struct SettleTunnel {
   co_return false;
 }
 
-Reason JudgeLate(const FirstBytes& first, const std::optional<std::string>& stand_in) {
-  if (first.kind() == FirstBytes::Kind::kTls) return ReadHelloName(first.hello(), stand_in).reason;
+// What it says after it was let through because it said nothing.
+Reason JudgeLate(const Incoming& in, const FirstBytes& first) {
+  if (first.kind() == FirstBytes::Kind::kTls) {
+    const HelloName name = ReadHelloName(first.hello(), in.stand_in);
+    if (!in.by_number) return name.reason;
+    return JudgeNameByNumber(in, name);
+  }
   // HTTP is judged request by request, for which it is too late here: the client tries again.
   return first.kind() == FirstBytes::Kind::kOpaque ? Reason::kAllowed : Reason::kHelloTimeout;
 }
@@ -44,7 +61,7 @@ Reason JudgeLate(const FirstBytes& first, const std::optional<std::string>& stan
 [[gnu::noinline]] Task<void> PumpUndecided(Incoming& in, Ledger& ledger, net::ByteStream& server,
                                            StillAllowed still_allowed) {
   UndecidedClient guarded(*in.socket,
-                          [&in](const FirstBytes& first) { return JudgeLate(first, in.stand_in); });
+                          [&in](const FirstBytes& first) { return JudgeLate(in, first); });
   StreamTunnel tunnel(guarded, server);
   const auto stream = std::move(in.socket);  // RunTunnel decides how it ends
   const SettleTunnel settle{ledger, tunnel};
@@ -52,21 +69,45 @@ Reason JudgeLate(const FirstBytes& first, const std::optional<std::string>& stan
   if (guarded.verdict() != Reason::kAllowed) ledger.set_outcome(guarded.verdict());
 }
 
+Reason JudgeSecond(const Incoming& in, const std::string& host, const HelloName& name) {
+  if (in.by_number) return JudgeNameByNumber(in, name);
+  if (name.reason != Reason::kAllowed) return name.reason;
+  return name.host == host ? Reason::kAllowed : Reason::kNameMismatch;
+}
+
+// `host` outlives it.
 [[gnu::noinline]] Task<void> Pump(Incoming& in, Ledger& ledger, Dialled dialled,
-                                  StillAllowed still_allowed) {
+                                  const std::string& host, StillAllowed still_allowed) {
   if (dialled.stream == nullptr) {
     ledger.set_outcome(dialled.reason, dialled.detail);
     co_return;
   }
   ledger.set_address(dialled.address);
-  // A client that has said nothing yet (stand-in, opaque) is listened to once more; an address
-  // rule asks for no name.
+  // Judged while it was dialled by what held before.
+  if (!still_allowed()) {
+    ledger.set_outcome(Reason::kRevoked);
+    dialled.stream->MarkAborted();
+    co_return;
+  }
+  // A client that has said nothing yet is listened to once more where a name could matter.
   in.socket->set_read_timeout({});
-  if (in.first->bytes().empty() && in.stand_in) {
+  const bool by_name = !in.by_number || in.policy->DeniesNames(in.port());
+  if (in.first->bytes().empty() && by_name) {
     co_await PumpUndecided(in, ledger, *dialled.stream, std::move(still_allowed));
     co_return;
   }
+  const bool tls = in.first->kind() == FirstBytes::Kind::kTls;
   if (!co_await SendAhead(in, ledger, *dialled.stream)) co_return;
+  if (tls && by_name) {
+    const Reason second = co_await PassSecondHello(
+        in, *dialled.stream, ledger,
+        [&in, &host](const HelloName& name) { return JudgeSecond(in, host, name); });
+    if (second != Reason::kAllowed) {
+      ledger.set_outcome(second, "after the first hello");
+      dialled.stream->MarkAborted();
+      co_return;
+    }
+  }
   auto tunnel = SocketTunnel::Make(std::move(in.socket), std::move(dialled.stream));
   if (!tunnel) {
     ledger.set_outcome(Reason::kLimit, tunnel.error().message());
@@ -76,12 +117,45 @@ Reason JudgeLate(const FirstBytes& first, const std::optional<std::string>& stan
   co_await RunTunnel(in.box, **tunnel, ledger, std::move(still_allowed));
 }
 
-// Address rules allow each of these; `host` is for the audit.
-[[gnu::noinline]] Task<void> PassToOneOf(Incoming& in, std::string host, policy::Decision decision,
-                                         std::vector<net::SocketAddress> addresses) {
+}  // namespace
+
+Reason JudgeNameByNumber(const Incoming& in, const HelloName& name) {
+  if (name.reason == Reason::kNoName) return Reason::kAllowed;
+  if (name.reason != Reason::kAllowed) return name.reason;
+  return in.policy->DeniesName(name.host, in.port()) ? Reason::kRuleDenies : Reason::kAllowed;
+}
+
+Task<void> PassToName(Incoming& in, std::string channel, std::string host,
+                      policy::Decision decision) {
   Ledger ledger(*in.box.deps.audit);
-  if (!co_await in.Open(ledger, "tcp", std::move(host), std::move(decision))) co_return;
-  Dialled dialled = co_await DialAddresses(in.box, std::move(addresses));
+  if (!co_await in.Open(ledger, std::move(channel), host, std::move(decision))) co_return;
+  const auto policy = in.box.Policy();
+  if (policy == nullptr || !policy->EvaluateTunnel(host, in.port()).allow) {
+    ledger.set_outcome(Reason::kRevoked);
+    co_return;
+  }
+  const OpenTo open(in.box, host);
+  Dialled dialled = co_await DialName(in.box, policy, host, in.port());
+  const auto address = policy::Address::Parse(dialled.address);
+  const auto still_allowed = [&in, &host, address] {
+    const auto now = in.box.Policy();
+    const auto local = in.box.deps.local_networks();
+    if (now == nullptr || !local || !address) return false;
+    return now->EvaluateTunnel(host, in.port()).allow &&
+           now->MayDial(host, *address, in.port(), policy::Classify(*address, *local));
+  };
+  co_await Pump(in, ledger, std::move(dialled), host, still_allowed);
+}
+
+Task<void> PassToAddress(Incoming& in) {
+  Ledger ledger(*in.box.deps.audit);
+  if (!co_await in.Open(ledger, "tcp", in.looked_up, *in.by_number)) co_return;
+  if (in.addresses.empty()) {
+    const auto one = net::SocketAddress::FromIp(in.destination.address.ToString(), in.port());
+    if (one) in.addresses.push_back(*one);
+  }
+  const OpenTo open(in.box, in.looked_up);
+  Dialled dialled = co_await DialAddresses(in.box, std::move(in.addresses));
   if (const auto address = policy::Address::Parse(dialled.address)) {
     in.destination.address = *address;
   }
@@ -92,27 +166,7 @@ Reason JudgeLate(const FirstBytes& first, const std::optional<std::string>& stan
     const auto kind = policy::Classify(in.destination.address, *local);
     return policy->EvaluateAddress(in.destination.address, in.port(), kind).allow;
   };
-  co_await Pump(in, ledger, std::move(dialled), still_allowed);
-}
-
-}  // namespace
-
-Task<void> PassToName(Incoming& in, std::string channel, std::string host,
-                      policy::Decision decision) {
-  Ledger ledger(*in.box.deps.audit);
-  if (!co_await in.Open(ledger, std::move(channel), host, std::move(decision))) co_return;
-  Dialled dialled = co_await DialName(in.box, in.policy, host, in.port());
-  const auto still_allowed = [&in, host = std::move(host)] {
-    const auto policy = in.box.Policy();
-    return policy != nullptr && policy->EvaluateTunnel(host, in.port()).allow;
-  };
-  co_await Pump(in, ledger, std::move(dialled), still_allowed);
-}
-
-Task<void> PassToAddress(Incoming& in, policy::Decision decision) {
-  const auto address = net::SocketAddress::FromIp(in.destination.address.ToString(), in.port());
-  if (!address) co_return;
-  co_await PassToOneOf(in, "", std::move(decision), std::vector<net::SocketAddress>(1, *address));
+  co_await Pump(in, ledger, std::move(dialled), in.looked_up, still_allowed);
 }
 
 Task<bool> LeadsToNetwork(Incoming& in) {
@@ -123,14 +177,6 @@ Task<bool> LeadsToNetwork(Incoming& in) {
     in.by_network = co_await JudgeByNetwork(in.box, in.policy, *in.stand_in, in.port());
   }
   co_return in.by_network->decision.allow;
-}
-
-Task<void> PassToNetwork(Incoming& in) {
-  ByNetwork found = *std::move(in.by_network);
-  in.by_network.reset();
-  // From here on it is a connection by number, which says no name.
-  std::string host = *std::exchange(in.stand_in, std::nullopt);
-  co_await PassToOneOf(in, std::move(host), std::move(found.decision), std::move(found.addresses));
 }
 
 }  // namespace cove::gateway

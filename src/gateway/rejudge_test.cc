@@ -4,11 +4,14 @@
 #include <gmock/gmock.h>
 
 #include "gateway/gateway_fake.h"
+#include "gateway/hello_bytes.h"
 
 namespace cove::gateway {
 namespace {
 
 using ::testing::HasSubstr;
+
+Task<void> Pause(Duration d) { co_await async::Sleep(d); }
 
 class RejudgeTest : public GatewayTest {
  protected:
@@ -56,6 +59,39 @@ TEST_F(RejudgeTest, APolicyThatCannotBeReadCutsToo) {
   policy_ = nullptr;
   gateway_->PolicyChanged(id_);
   EXPECT_EQ(Hear(gone), "reset");
+}
+
+TEST_F(RejudgeTest, AnAddressThatIsDeniedNowIsLeftByTunnelsAndIdleConnections) {
+  SetDocument("allow=[\"a.test:2222\",\"a.test\"]");
+  Start();
+  StartEcho(2222);
+  StartWeb(80);
+  GoTo("a.test", 2222);
+  const Stream tunnel = Dial();
+  ASSERT_EQ(Hear(tunnel, "SSH-2.0-a\r\n"), "SSH-2.0-a\r\n");
+  GoTo("a.test", 80);
+  const Stream web = Dial();
+  ASSERT_THAT(Hear(web, "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"), HasSubstr("served"));
+  Change("allow=[\"a.test:2222\",\"a.test\"]\ndeny=\"198.51.100.0/24:*\"");
+  EXPECT_EQ(Hear(tunnel, "more"), "more");
+  Change("allow=[\"a.test:2222\",\"a.test\"]\ndeny=\"203.0.113.0/24:*\"");
+  EXPECT_EQ(Hear(tunnel), "reset");
+  EXPECT_EQ(Hear(web), "reset");
+}
+
+TEST_F(RejudgeTest, WhatIsSaidLateIsJudgedByWhatHoldsThen) {
+  SetDocument("allow=[\"a.test:443\",\"a.test:2222\"]");
+  Start();
+  StartEcho(443);
+  GoTo("a.test", 443);
+  const Stream early = Dial();
+  ASSERT_TRUE(loop_.RunUntil(early->Write(Hello("a.test").substr(0, 20))));
+  while (gateway_->connections() == 0) loop_.RunUntil(Pause(1ms));
+  Change("allow=\"b.test\"");
+  ASSERT_TRUE(loop_.RunUntil(early->Write(Hello("a.test").substr(20))));
+  EXPECT_EQ(Hear(early), "reset");
+  EXPECT_EQ(Rows().back().reason, "no_rule");
+  EXPECT_TRUE(resolved_.empty());
 }
 
 // Sends the head of an answer whose body never ends.

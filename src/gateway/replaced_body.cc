@@ -27,6 +27,9 @@ http::Task<Result<void>> ReplacedBody::Fill() {
   } else {
     replacer_.Feed(std::string_view(buffer.data(), n), &ready_);
   }
+  if (replacer_.overflowed()) {
+    co_return Error(Code::kTooLarge, "the placeholder of a secret stands too often in the body");
+  }
   co_return Ok();
 }
 

@@ -9,8 +9,10 @@ namespace cove::gateway {
 class ReplacedBody final : public http::BodyReader {
  public:
   // `inner` must outlive it.
-  ReplacedBody(http::BodyReader& inner, std::vector<Replacement> replacements)
-      : inner_(inner), replacer_(std::move(replacements)) {}
+  // `growth_max`: kTooLarge when it would be longer by more.
+  ReplacedBody(http::BodyReader& inner, std::vector<Replacement> replacements,
+               size_t growth_max = SIZE_MAX)
+      : inner_(inner), replacer_(std::move(replacements), growth_max) {}
 
   // Reads a body of a known, small length to its end, so that its new length is known too: not
   // every server takes a body without one. To be awaited before the first Read().

@@ -38,12 +38,30 @@ class SecretRequestsTest : public OpenedTlsTest {
     credentials_ = std::make_shared<Credentials>(std::move(vault), std::move(attached));
   }
 
+  // A WebSocket server that tells all that it was asked with, as some do.
+  static Task<void> Socket(SecretRequestsTest* t, http::Exchange& exchange) {
+    const std::string login(t->seen_.headers.Get("authorization").value_or("none"));
+    http::ResponseHead head;
+    head.status = 101;
+    head.headers.Add("Upgrade", "websocket");
+    head.headers.Add("X-Echo", login);
+    head.headers.Add("Sec-WebSocket-Protocol",
+                     std::string(t->seen_.headers.Get("sec-websocket-protocol").value_or("")));
+    auto stream = co_await exchange.TakeOver(std::move(head));
+    if (!stream) co_return;
+    (void)co_await (*stream)->Write("hello ");
+    std::vector<char> buffer(64);
+    (void)co_await (*stream)->Read(buffer);
+    (void)co_await (*stream)->Write(login.substr(0, 12));
+    (void)co_await (*stream)->Write(login.substr(12) + " and more");
+  }
   static Task<void> Keep(SecretRequestsTest* t, http::Exchange& exchange) {
     t->seen_ = exchange.request();
     t->seen_length_ = exchange.body().length();
     auto body = co_await http::ReadAll(exchange.body(), 1 << 22);
     t->seen_body_ = body ? *body : "cut";
     http::ResponseHead head;
+    if (t->seen_.target == "/ws") co_return co_await Socket(t, exchange);
     head.headers.Add("X-Echo", std::string(t->seen_.headers.Get("authorization").value_or("none")));
     const size_t query = t->seen_.target.find('?');
     head.headers.Add(
@@ -115,6 +133,47 @@ TEST_F(SecretRequestsTest, ItsHostGetsTheValueAndTheSandboxNeverSeesIt) {
   EXPECT_THAT(AuditText(), Not(HasSubstr(kValue)));
 }
 
+TEST_F(SecretRequestsTest, AWebSocketServerThatRepeatsTheSecretIsCutBeforeItIsSeen) {
+  Start();
+  const std::string answer =
+      Send("allowed.test",
+           std::string("GET /ws HTTP/1.1\r\nHost: allowed.test\r\nConnection: Upgrade\r\n"
+                       "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                       "Sec-WebSocket-Extensions: permessage-deflate\r\n"
+                       "Sec-WebSocket-Protocol: ") +
+               kPlaceholder + "\r\n" + kBearer + "\r\nnow");
+  EXPECT_EQ(seen_.headers.Get("authorization"), std::string("Bearer ") + kValue);
+  EXPECT_EQ(seen_.headers.Get("sec-websocket-protocol"), kPlaceholder);
+  EXPECT_FALSE(seen_.headers.Has("sec-websocket-extensions"));
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 101 "));
+  EXPECT_THAT(answer, HasSubstr(std::string("X-Echo: Bearer ") + kPlaceholder));
+  EXPECT_THAT(answer, HasSubstr("hello "));
+  EXPECT_THAT(answer, Not(HasSubstr(kValue)));
+  EXPECT_THAT(answer, Not(HasSubstr("and more")));
+  EXPECT_EQ(Rows().back().reason, "secret_in_answer");
+}
+
+TEST_F(SecretRequestsTest, APairOfBasicThatTheSandboxMadeIsHiddenInAnswers) {
+  Start();
+  const auto pair = [](std::string_view with) {
+    return codec::EncodeBase64("any:-" + std::string(with) + "-");
+  };
+  const std::string answer =
+      Send("allowed.test",
+           Request("GET /", "allowed.test", "Authorization: Basic " + pair(kPlaceholder) + "\r\n"));
+  EXPECT_EQ(seen_.headers.Get("authorization"), "Basic " + pair(kValue));
+  EXPECT_THAT(answer, HasSubstr("X-Echo: Basic " + pair(kPlaceholder)));
+  EXPECT_THAT(answer, Not(HasSubstr(pair(kValue))));
+}
+
+TEST_F(SecretRequestsTest, ATraceWithASecretIsRefused) {
+  Start();
+  const std::string answer = Send("allowed.test", Request("TRACE /", "allowed.test", kBearer));
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 403 "));
+  EXPECT_THAT(answer, HasSubstr("method_not_supported"));
+  EXPECT_EQ(seen_.method, "");
+}
+
 TEST_F(SecretRequestsTest, AnotherHostIsNotOpenedAndGetsThePlaceholder) {
   SetDocument("allow=[\"allowed.test\"]\n[[rule]]\nallow=\"second.test\"\ninspect=true\n");
   Start();
@@ -174,6 +233,14 @@ TEST_F(SecretRequestsTest, ARuleAddsASecretThatTheSandboxDoesNotHave) {
   Send("allowed.test", Request("GET /repo.git", "allowed.test"));
   EXPECT_EQ(seen_.headers.Get("authorization"),
             "Basic " + codec::EncodeBase64(std::string("git:") + kValue));
+  // Whatever else the program brings, its own placeholder in some other place too.
+  Give("basic git", {"api"});
+  Send("allowed.test",
+       Request("GET /repo.git", "allowed.test",
+               std::string("Authorization: Bearer theirs\r\nX-Any: ") + kPlaceholder + "\r\n"));
+  EXPECT_EQ(seen_.headers.Get("authorization"),
+            "Basic " + codec::EncodeBase64(std::string("git:") + kValue));
+  Give("basic git", {});
   // The secret itself is not for the other host, whatever the rule says.
   seen_ = {};
   const std::string answer = Send("second.test", Request("GET /", "second.test"));

@@ -11,6 +11,7 @@ namespace cove::gateway {
 namespace {
 
 constexpr size_t kBuffer = 128 * 1024;
+constexpr size_t kMuch = 64 * 1024;
 constexpr int kMovesPerTurn = 16;  // then it is the turn of others
 
 bool WouldBlock(int err) { return err == EAGAIN || err == EWOULDBLOCK; }
@@ -75,31 +76,45 @@ void SocketTunnel::Abort() {
   AbortOne(server_.fd.get());
 }
 
+Result<SharedPipe::Moved> SocketTunnel::Copy(int from, int to) {
+  SharedPipe::Moved out;
+  ssize_t n = -1;
+  do n = recv(from, Buffer().data(), kBuffer, MSG_DONTWAIT);
+  while (n < 0 && errno == EINTR);
+  if (n < 0) {
+    out.would_block = WouldBlock(errno);
+    if (!out.would_block) return Error::FromErrno("read");
+    return out;
+  }
+  out.bytes = static_cast<size_t>(n);
+  std::string_view bytes(Buffer().data(), out.bytes);
+  RETURN_IF_ERROR(SendSome(to, &bytes));
+  out.rest = bytes;
+  return out;
+}
+
 Task<Result<void>> SocketTunnel::Move(End& from, End& to, uint64_t* count, Lease* lease,
                                       State* state) {
+  SharedPipe* const pipe = SharedPipe::OfThread();
+  bool much = false;  // comes at a time: then it is worth not to look at it
   for (int moves = 1;; ++moves) {
-    const ssize_t n = recv(from.fd.get(), Buffer().data(), kBuffer, MSG_DONTWAIT);
-    if (n == 0) break;
-    if (n < 0) {
-      if (errno == EINTR) continue;
-      if (!WouldBlock(errno)) co_return Error::FromErrno("read");
+    auto moved = much ? pipe->Move(from.fd.get(), to.fd.get()) : Copy(from.fd.get(), to.fd.get());
+    if (!moved) co_return std::move(moved).error();
+    if (moved->would_block) {
       co_await from.watch.Readable();
       continue;
     }
+    if (moved->bytes == 0) break;
+    much = pipe != nullptr && moved->bytes >= kMuch;
     state->last_activity = Now();
-    if (lease != nullptr) CO_RETURN_IF_ERROR(SpendBytes(*lease, static_cast<uint64_t>(n)));
-    std::string_view bytes(Buffer().data(), static_cast<size_t>(n));
-    CO_RETURN_IF_ERROR(SendSome(to.fd.get(), &bytes));
-    if (!bytes.empty()) {
-      const std::string kept(bytes);
-      std::string_view rest = kept;
-      while (!rest.empty()) {
-        co_await to.watch.Writable();
-        CO_RETURN_IF_ERROR(SendSome(to.fd.get(), &rest));
-        state->last_activity = Now();
-      }
+    if (lease != nullptr) CO_RETURN_IF_ERROR(SpendBytes(*lease, moved->bytes));
+    std::string_view rest = moved->rest;
+    while (!rest.empty()) {
+      co_await to.watch.Writable();
+      CO_RETURN_IF_ERROR(SendSome(to.fd.get(), &rest));
+      state->last_activity = Now();
     }
-    *count += static_cast<uint64_t>(n);
+    *count += moved->bytes;
     if (moves % kMovesPerTurn == 0) co_await async::Yield();
   }
   if (shutdown(to.fd.get(), SHUT_WR) != 0 && errno != ENOTCONN) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "async/fd_watch.h"
+#include "gateway/shared_pipe.h"
 #include "gateway/tunnel.h"
 #include "net/socket.h"
 
@@ -33,6 +34,7 @@ class SocketTunnel final : public Tunnel {
   };
   SocketTunnel(UniqueFd client, UniqueFd server)
       : client_(std::move(client)), server_(std::move(server)) {}
+  static Result<SharedPipe::Moved> Copy(int from, int to);
   static Task<void> OneWay(End& from, End& to, uint64_t* count, Lease* lease, State* state);
   static Task<Result<void>> Move(End& from, End& to, uint64_t* count, Lease* lease, State* state);
 

@@ -116,6 +116,10 @@ SshAgent::Answer SshAgent::Sign(std::string_view body,
     if (one.key.public_blob() != key || one.host_key != host_key_ || one.user != login->user) {
       continue;
     }
+    if (!one.spoken_to) {
+      out.refused = "no connection of the sandbox to that host is open";
+      continue;
+    }
     auto signature = one.key.Sign(data);
     if (!signature) {
       out.refused = signature.error().message();
@@ -129,7 +133,8 @@ SshAgent::Answer SshAgent::Sign(std::string_view body,
   return out;
 }
 
-std::vector<SshIdentity> SshIdentitiesOf(const Credentials& credentials) {
+std::vector<SshIdentity> SshIdentitiesOf(const Credentials& credentials,
+                                         const std::multiset<std::string>& open_to) {
   std::vector<SshIdentity> out;
   for (const CredentialPtr& one : credentials.SshKeys()) {
     auto key = SshKey::Parse(one->value);
@@ -139,7 +144,11 @@ std::vector<SshIdentity> SshIdentitiesOf(const Credentials& credentials) {
     }
     const std::string host =
         one->scope.rules.empty() ? std::string() : one->scope.rules.front().host.ToString();
-    out.push_back({one->name, host, one->header.text, one->header.host_key, *std::move(key)});
+    const bool spoken_to = std::any_of(open_to.begin(), open_to.end(), [&](const auto& name) {
+      return !one->scope.rules.empty() && one->scope.rules.front().MatchesHost(name);
+    });
+    out.push_back(
+        {one->name, host, one->header.text, one->header.host_key, *std::move(key), spoken_to});
   }
   return out;
 }
@@ -177,8 +186,9 @@ Task<void> ServeSshAgent(Box& box, net::StreamPtr client) {
     std::string request(size, '\0');
     if (!co_await net::ReadExactly(*client, request)) co_return;
     const auto credentials = box.Secrets();
-    const std::vector<SshIdentity> identities =
-        credentials == nullptr ? std::vector<SshIdentity>() : SshIdentitiesOf(*credentials);
+    const std::vector<SshIdentity> identities = credentials == nullptr
+                                                    ? std::vector<SshIdentity>()
+                                                    : SshIdentitiesOf(*credentials, box.open_to);
     SshAgent::Answer answer = agent.Handle(request, identities);
     const bool asked_to_sign = answer.signer != nullptr || !answer.refused.empty();
     if (asked_to_sign && !co_await Record(box, answer)) co_return;

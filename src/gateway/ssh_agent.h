@@ -11,6 +11,8 @@
 // Thread: loop-confined.
 #pragma once
 
+#include <set>
+
 #include "gateway/box.h"
 #include "gateway/ssh_key.h"
 
@@ -25,6 +27,7 @@ struct SshIdentity {
   std::string user;
   std::string host_key;  // public blob
   SshKey key;
+  bool spoken_to = false;  // the sandbox has a connection to that host
 };
 
 class SshAgent {
@@ -47,8 +50,10 @@ class SshAgent {
   bool closed_ = false;  // bound to a forwarded session, or wrongly
 };
 
-// The SSH keys among a sandbox's secrets.
-std::vector<SshIdentity> SshIdentitiesOf(const Credentials& credentials);
+// The SSH keys among a sandbox's secrets. `open_to`: the hosts that it has connections to now; a
+// session with any other host is somebody else's.
+std::vector<SshIdentity> SshIdentitiesOf(const Credentials& credentials,
+                                         const std::multiset<std::string>& open_to);
 
 // Serves one connection until it ends.
 Task<void> ServeSshAgent(Box& box, net::StreamPtr client);

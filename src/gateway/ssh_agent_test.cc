@@ -36,7 +36,7 @@ const std::string kSuccess(1, 6);
 class SshAgentTest : public ::testing::Test {
  protected:
   SshAgentTest() {
-    identities_.push_back({"deploy", "git.test", "git", host_.public_blob(), key_});
+    identities_.push_back({"deploy", "git.test", "git", host_.public_blob(), key_, true});
   }
   std::string Bind(const SshKey& host, const std::string& session, char forwarding = 0) {
     return agent_
@@ -81,6 +81,14 @@ TEST_F(SshAgentTest, ALoginOnTheHostThatProvedItselfIsSigned) {
     const std::string data = Login("session", "git", method);
     EXPECT_TRUE(Signed(Sign(data), data)) << method;
   }
+}
+
+TEST_F(SshAgentTest, WithoutAConnectionToThatHostNothingIsSigned) {
+  identities_[0].spoken_to = false;
+  Bind(host_, "session");
+  const auto answer = Sign(Login("session"));
+  EXPECT_EQ(answer.reply, kFailure);
+  EXPECT_THAT(answer.refused, HasSubstr("no connection"));
 }
 
 TEST_F(SshAgentTest, WithoutABoundSessionNothingIsSigned) {
@@ -187,8 +195,10 @@ TEST(SshKeyTest, ASecretOfThatKindIsForNoRequest) {
   EXPECT_TRUE(credentials.For(question)->empty());
   question.by_rule = &by_rule;
   EXPECT_FALSE(credentials.For(question));
-  ASSERT_EQ(SshIdentitiesOf(credentials).size(), 1u);
-  EXPECT_EQ(SshIdentitiesOf(credentials)[0].user, "git");
+  ASSERT_EQ(SshIdentitiesOf(credentials, {"git.test"}).size(), 1u);
+  EXPECT_EQ(SshIdentitiesOf(credentials, {"git.test"})[0].user, "git");
+  EXPECT_TRUE(SshIdentitiesOf(credentials, {"git.test"})[0].spoken_to);
+  EXPECT_FALSE(SshIdentitiesOf(credentials, {"other.test"})[0].spoken_to);
 }
 
 }  // namespace

@@ -4,8 +4,8 @@
 
 namespace cove::gateway {
 
-TextReplacer::TextReplacer(std::vector<Replacement> replacements)
-    : replacements_(std::move(replacements)) {}
+TextReplacer::TextReplacer(std::vector<Replacement> replacements, size_t growth_max)
+    : replacements_(std::move(replacements)), growth_left_(growth_max) {}
 
 void TextReplacer::Feed(std::string_view bytes, std::string* out) {
   pending_.append(bytes);
@@ -37,6 +37,14 @@ void TextReplacer::Work(More more, std::string* out) {
   for (;;) {
     const Match match = Next(text, at, found);
     if (match.what == nullptr || match.at >= certain) break;
+    const size_t from = match.what->from.size();
+    const size_t to = match.what->to.size();
+    const size_t growth = to > from ? to - from : 0;
+    if (growth > growth_left_) {
+      overflowed_ = true;
+      return;
+    }
+    growth_left_ -= growth;
     out->append(text.substr(at, match.at - at));
     out->append(match.what->to);
     at = match.at + match.what->from.size();

@@ -4,6 +4,7 @@
 // events is not delayed for long. A replacement is not searched again. Thread: value.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,13 +18,15 @@ struct Replacement {
 
 class TextReplacer {
  public:
-  explicit TextReplacer(std::vector<Replacement> replacements);
+  // `growth_max`: what is longer by more than this is cut (overflowed).
+  explicit TextReplacer(std::vector<Replacement> replacements, size_t growth_max = SIZE_MAX);
   // Appends to *out what is certain by now.
   void Feed(std::string_view bytes, std::string* out);
   // The stream has ended.
   void Finish(std::string* out);
   // Whether anything was replaced so far.
   bool replaced() const { return replaced_; }
+  bool overflowed() const { return overflowed_; }
 
   // A whole text at once.
   static std::string All(std::string_view text, const std::vector<Replacement>& replacements);
@@ -42,7 +45,9 @@ class TextReplacer {
 
   std::vector<Replacement> replacements_;
   std::string pending_;
+  size_t growth_left_;
   bool replaced_ = false;
+  bool overflowed_ = false;
 };
 
 }  // namespace cove::gateway

@@ -41,6 +41,16 @@ TEST(TextReplacerTest, WhatAReplacementBringsIsNotSearched) {
   EXPECT_EQ(TextReplacer::All("aa", {{"a", "aa"}}), "aaaa");
 }
 
+TEST(TextReplacerTest, WhatWouldBeTooMuchLongerIsNotMade) {
+  TextReplacer replacer({{"a", "bbbb"}}, 7);
+  std::string out;
+  replacer.Feed("a a ", &out);
+  EXPECT_FALSE(replacer.overflowed());
+  replacer.Feed(std::string(1000, 'a'), &out);
+  EXPECT_TRUE(replacer.overflowed());
+  EXPECT_LT(out.size(), 20u);
+}
+
 TEST(TextReplacerTest, OnlyAnEndThatMayGoOnIsHeldBack) {
   TextReplacer replacer(kTwo);
   std::string out;

@@ -74,8 +74,8 @@ class Http2AttackTest : public ::testing::Test {
   Written Feed(const std::string& bytes) {
     auto script = std::make_shared<net::Script>();
     for (size_t i = 0; i < bytes.size(); i += 10'000) script->Feed(bytes.substr(i, 10'000));
-    Http2Server server(handler_, refused_, limits_, std::make_unique<net::ScriptStream>(script),
-                       "peer");
+    Http2Server server(handler_, refused_, admit_, limits_,
+                       std::make_unique<net::ScriptStream>(script), "peer");
     async::TaskGroup group;
     group.Spawn(server.Run());
     loop_.RunUntil([](async::TaskGroup* g) -> Task<void> {
@@ -103,6 +103,7 @@ class Http2AttackTest : public ::testing::Test {
   std::vector<std::string> refusals_;
   Handler handler_ = [this](Exchange& x) { return Handle(x); };
   Refused refused_ = [this](int, std::string_view why) { refusals_.emplace_back(why); };
+  Admit admit_;
 };
 
 TEST_F(Http2AttackTest, ASoundRequestIsAnswered) {
@@ -113,6 +114,25 @@ TEST_F(Http2AttackTest, ASoundRequestIsAnswered) {
   ASSERT_EQ(seen_.size(), 2u);
   EXPECT_EQ(seen_[0].headers.Get("host"), "a.test");
   EXPECT_FALSE(ended_);
+}
+
+TEST_F(Http2AttackTest, AStreamThatIsNotAdmittedReachesNoHandlerAndIsRefused) {
+  int places = 1;
+  admit_ = [&]() -> std::shared_ptr<void> {
+    return places-- > 0 ? std::make_shared<int>() : nullptr;
+  };
+  wait_ = true;
+  const Written out = Feed(Start() + Open(1, Get()) + Open(3, Get()));
+  EXPECT_EQ(seen_.size(), 1u);
+  EXPECT_EQ(out.resets.size(), 1u);
+}
+
+TEST_F(Http2AttackTest, AHeadOfVeryManyFieldsIsTooLarge) {
+  std::string fields;
+  for (int i = 0; i < 300; ++i) fields += Field("x", "");
+  (void)Feed(Start() + Open(1, Get(fields)));
+  EXPECT_THAT(seen_, IsEmpty());
+  EXPECT_EQ(refusals_.size(), 1u);
 }
 
 TEST_F(Http2AttackTest, AHeadThatCouldBeReadInTwoWaysReachesNoHandlerAndIsTold) {

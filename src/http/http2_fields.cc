@@ -62,10 +62,8 @@ void AddToHead(Http2Head& head, std::string_view name, std::string_view value) {
     return;
   }
   if (name == "cookie") {
-    if (const auto before = head.fields.Get(name)) {
-      head.fields.Set(name, std::string(*before) + "; " + std::string(value));
-      return;
-    }
+    // RFC 9113 section 8.2.3.
+    if (head.fields.AppendTo(name, "; ", value)) return;
   }
   head.fields.Add(std::string(name), std::string(value));
 }

@@ -94,11 +94,12 @@ Task<void> Http2Exchange::Settle() {
   if (!stream_->in_ended) stream_->Reset(kH2NoError);
 }
 
-Http2Server::Http2Server(const Handler& handler, const Refused& refused, const ServerLimits& limits,
-                         net::StreamPtr stream, std::string peer)
+Http2Server::Http2Server(const Handler& handler, const Refused& refused, const Admit& admit,
+                         const ServerLimits& limits, net::StreamPtr stream, std::string peer)
     : Http2Session(Side::kServer, std::move(stream), LimitsFrom(limits)),
       handler_(handler),
       refused_(refused),
+      admit_(admit),
       limits_(limits),
       peer_(std::move(peer)) {}
 
@@ -107,11 +108,19 @@ void Http2Server::OnHead(Http2Stream& stream) {
     OnRefused("the head of the request is over the limit");
     Http2Pairs pairs;
     pairs.Add(":status", "431");
+    stream.head = {};
     (void)SubmitResponse(stream, pairs, BodyFollows::kNo);
+    return;
+  }
+  std::shared_ptr<void> place = admit_ ? admit_() : nullptr;
+  if (admit_ && place == nullptr) {
+    stream.head = {};
+    stream.Reset(kH2RefusedStream);
     return;
   }
   auto call = std::make_unique<Call>(Shared(stream), limits_, peer_);
   Call* made = call.get();
+  made->place = std::move(place);
   calls_[stream.id] = std::move(call);
   made->task.Spawn(Serve(made));
 }

@@ -51,14 +51,15 @@ class Http2Exchange final : public Exchange {
 
 class Http2Server final : public Http2Session {
  public:
-  // `handler` and `limits` outlive it.
-  Http2Server(const Handler& handler, const Refused& refused, const ServerLimits& limits,
-              net::StreamPtr stream, std::string peer);
+  // `handler`, `refused`, `admit` and `limits` outlive it.
+  Http2Server(const Handler& handler, const Refused& refused, const Admit& admit,
+              const ServerLimits& limits, net::StreamPtr stream, std::string peer);
 
  private:
   struct Call {
     Call(Http2StreamPtr s, const ServerLimits& limits, const std::string& peer)
         : stream(s), exchange(std::move(s), limits, peer) {}
+    std::shared_ptr<void> place;  // what Admit gave
     Http2StreamPtr stream;
     Http2Exchange exchange;
     bool done = false;
@@ -72,6 +73,7 @@ class Http2Server final : public Http2Session {
 
   const Handler& handler_;
   const Refused& refused_;
+  const Admit& admit_;
   const ServerLimits& limits_;
   const std::string peer_;
   std::vector<int32_t> to_drop_;

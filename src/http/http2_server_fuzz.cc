@@ -39,10 +39,11 @@ void Run(std::string_view bytes, size_t step) {
   script->End();
   const Handler handler = Handle;
   const Refused refused;
+  const Admit admit;
   ServerLimits limits;
   limits.head_bytes_max = 2000;
   {
-    Http2Server server(handler, refused, limits, std::make_unique<net::ScriptStream>(script),
+    Http2Server server(handler, refused, admit, limits, std::make_unique<net::ScriptStream>(script),
                        "peer");
     loop.RunUntil(server.Run());
   }

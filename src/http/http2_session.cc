@@ -13,6 +13,8 @@ constexpr size_t kWriteBytes = 64 * 1024;  // given to the stream at once
 constexpr size_t kFieldOverhead = 32;      // RFC 9113 section 6.5.2
 constexpr size_t kBombFactor = 4;  // a head so far over its limit is an attack, not a mistake
 constexpr int kInterimMax = 16;
+constexpr int kReadsPerTurn = 8;
+constexpr size_t kFieldsMax = 256;          // as for HTTP/1
 constexpr Duration kFarewell = seconds(2);  // for the last words to a peer that may not read
 
 std::string_view View(const uint8_t* data, size_t size) {
@@ -36,7 +38,9 @@ struct Http2Session::Callbacks {
     switch (head->type) {
       case NGHTTP2_HEADERS:
       case NGHTTP2_CONTINUATION:
+        return 0;
       case NGHTTP2_WINDOW_UPDATE:
+        if (!self.window_frames_.Take(Now())) self.Calm();
         return 0;
       case NGHTTP2_DATA:
         if (head->length != 0 || (head->flags & NGHTTP2_FLAG_END_STREAM) != 0) return 0;
@@ -215,7 +219,7 @@ void Http2Session::CloseAll() {
 
 int Http2Session::AddField(Http2Stream& stream, std::string_view name, std::string_view value) {
   stream.head_bytes += name.size() + value.size() + kFieldOverhead;
-  if (stream.head_bytes > limits_.head_bytes_max) {
+  if (stream.head_bytes > limits_.head_bytes_max || ++stream.head_fields > kFieldsMax) {
     stream.head_too_large = true;
     return stream.head_bytes > kBombFactor * limits_.head_bytes_max ? NGHTTP2_ERR_CALLBACK_FAILURE
                                                                     : 0;
@@ -298,7 +302,7 @@ Result<void> Http2Session::SubmitRequest(const Http2StreamPtr& stream, const Htt
 
 Task<void> Http2Session::ReadAll() {
   std::vector<char> buffer(kReadBytes);
-  for (;;) {
+  for (int reads = 0;;) {
     stream_->set_read_timeout(limits_.idle_timeout);
     const auto n = co_await stream_->Read(buffer);
     if (!n && n.error().code() == Code::kTimeout) {
@@ -310,6 +314,8 @@ Task<void> Http2Session::ReadAll() {
     const ssize_t used =
         nghttp2_session_mem_recv(session_, reinterpret_cast<const uint8_t*>(buffer.data()), *n);
     Sweep();
+    // A peer that sends without end must not keep the others waiting.
+    if (++reads % kReadsPerTurn == 0) co_await async::Yield();
     if (used < 0) {
       const bool flood = used == NGHTTP2_ERR_CALLBACK_FAILURE || used == NGHTTP2_ERR_FLOODED;
       nghttp2_session_terminate_session(session_,

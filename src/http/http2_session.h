@@ -88,6 +88,8 @@ class Http2Session {
   std::map<int32_t, Http2StreamPtr> streams_;
   RateLimit abnormal_ends_{50, 200};
   RateLimit idle_frames_{2000, 10'000};
+  // One for each 16 KiB is usual, so this is over 1 GB/s.
+  RateLimit window_frames_{100'000, 200'000};
   bool calmed_ = false;
   bool reading_ended_ = false;
   bool over_ = false;

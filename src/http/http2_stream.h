@@ -26,6 +26,7 @@ struct Http2Stream {
   Http2Head head;
   bool head_done = false;
   size_t head_bytes = 0;
+  size_t head_fields = 0;
   bool head_too_large = false;
   int interim_heads = 0;
   std::string in;

@@ -16,6 +16,15 @@ void Headers::Remove(std::string_view name) {
   std::erase_if(fields_, [&](const Field& f) { return EqualsIgnoreCase(f.first, name); });
 }
 
+bool Headers::AppendTo(std::string_view name, std::string_view separator, std::string_view more) {
+  for (auto& [own, value] : fields_) {
+    if (!EqualsIgnoreCase(own, name)) continue;
+    value.append(separator).append(more);
+    return true;
+  }
+  return false;
+}
+
 std::optional<std::string_view> Headers::Get(std::string_view name) const {
   for (const Field& field : fields_) {
     if (EqualsIgnoreCase(field.first, name)) return field.second;

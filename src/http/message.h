@@ -27,6 +27,8 @@ class Headers {
   }
   void Set(std::string_view name, std::string value);  // replaces all of that name
   void Remove(std::string_view name);
+  // Adds to the first one's value; false when there is none.
+  bool AppendTo(std::string_view name, std::string_view separator, std::string_view more);
   // The first one's value; nothing when absent. The view lives as long as this is not changed.
   std::optional<std::string_view> Get(std::string_view name) const;
   bool Has(std::string_view name) const { return Get(name).has_value(); }

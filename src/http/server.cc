@@ -142,7 +142,7 @@ Task<void> Server::ServeConnection(net::StreamPtr stream, std::string peer) {
     }
   } slot(this);
   if (net::SpeaksHttp2(*stream)) {
-    internal::Http2Server connection(handler_, refused_, limits_, std::move(stream),
+    internal::Http2Server connection(handler_, refused_, admit_, limits_, std::move(stream),
                                      std::move(peer));
     co_await connection.Run();
     co_return;

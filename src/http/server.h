@@ -60,6 +60,10 @@ using Handler = std::function<Task<void>(Exchange&)>;
 // Must not wait and not touch the server.
 using Refused = std::function<void(int status, std::string_view why)>;
 
+// Asked at each HTTP/2 stream before anything is done for it. What it gives lives as long as what
+// is kept of the stream; null: the stream is refused (REFUSED_STREAM), and nothing is kept.
+using Admit = std::function<std::shared_ptr<void>()>;
+
 class Server {
  public:
   explicit Server(Handler handler, ServerLimits limits = {});
@@ -71,12 +75,14 @@ class Server {
   Task<void> ServeConnection(net::StreamPtr stream, std::string peer);
   size_t connections() const { return connections_; }
   void set_on_refused(Refused refused) { refused_ = std::move(refused); }
+  void set_admit(Admit admit) { admit_ = std::move(admit); }
   // From now on every connection closes after its current answer (the way to drain at shutdown).
   void StopKeepAlive() { keep_alive_ = false; }
 
  private:
   Handler handler_;
   Refused refused_;
+  Admit admit_;
   ServerLimits limits_;
   size_t connections_ = 0;
   bool keep_alive_ = true;

@@ -165,11 +165,11 @@ AddressClass Classify(const Address& address, const LocalNetworks& local) {
       break;
     }
   }
-  if (kind != AddressClass::kPublic && kind != AddressClass::kPrivate) return kind;
+  if (kind == AddressClass::kLoopback) return kind;
   for (const Address& own : local.own) {
     if (own == address) return AddressClass::kOwn;
   }
-  if (kind == AddressClass::kPrivate) return kind;
+  if (kind != AddressClass::kPublic) return kind;
   for (const Prefix& p : local.on_link) {
     if (p.Contains(address)) return AddressClass::kOnLink;
   }

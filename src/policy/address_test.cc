@@ -81,6 +81,9 @@ TEST(AddressTest, TheMachineAndItsNeighboursAreNotPublic) {
   local.on_link = {*Prefix::Parse("198.51.100.0/25"), *Prefix::Parse("2001:db8:5::/48")};
   EXPECT_EQ(Of("198.51.100.7", local), AddressClass::kOwn);
   EXPECT_EQ(Of("10.9.9.9", local), AddressClass::kOwn);
+  local.own.push_back(*Address::Parse("100.64.0.9"));
+  EXPECT_EQ(Of("100.64.0.9", local), AddressClass::kOwn);
+  EXPECT_EQ(Of("100.64.0.8", local), AddressClass::kCgnat);
   EXPECT_EQ(Of("198.51.100.8", local), AddressClass::kOnLink);
   EXPECT_EQ(Of("198.51.100.200", local), AddressClass::kPublic);
   EXPECT_EQ(Of("2001:db8:5::1", local), AddressClass::kOnLink);

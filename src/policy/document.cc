@@ -17,6 +17,7 @@ namespace {
 constexpr size_t kListMax = 1024;
 constexpr size_t kMethodBytesMax = 32;
 constexpr uint32_t kCountMax = 1'000'000;
+constexpr size_t kPairsMax = 16 * 1024;  // each host has the methods and paths of its rule
 
 using Names = std::span<const std::string_view>;
 constexpr auto kDocumentKeys =
@@ -167,6 +168,10 @@ class Reader {
                                     : ReadTargets(*deny, Effect::kDeny, rules));
     Rule detail;
     RETURN_IF_ERROR(ReadDetail(node, detail));
+    pairs_ += rules.size() * (detail.methods.size() + detail.paths.size());
+    if (pairs_ > kPairsMax) {
+      return node.Wrong("too many hosts times methods and paths; over 16384 in all");
+    }
     const Node* ports = Entry(node, "ports");
     for (Rule& rule : rules) {
       if (rule.network && (detail.ByRequest() || detail.inspect || !detail.resolves_to.empty())) {
@@ -277,6 +282,7 @@ class Reader {
   }
 
   Layer layer_;
+  size_t pairs_ = 0;
   Document out_;
 };
 

@@ -103,6 +103,17 @@ TEST(DocumentTest, EveryMistakeNamesItsPlaceAndTheWayOut) {
   EXPECT_THAT(json.error().message(), HasSubstr("/rule/0/port: there is no key 'port'"));
 }
 
+TEST(DocumentTest, HostsTimesPathsAreBounded) {
+  std::string hosts;
+  std::string paths;
+  for (int i = 0; i < 200; ++i) {
+    hosts += (i == 0 ? "\"h" : ",\"h") + std::to_string(i) + ".test\"";
+    paths += (i == 0 ? "\"/p" : ",\"/p") + std::to_string(i) + "\"";
+  }
+  EXPECT_THAT(ErrorOf("[[rule]]\nallow=[" + hosts + "]\npaths=[" + paths + "]"),
+              HasSubstr("too many hosts times methods and paths"));
+}
+
 TEST(DocumentTest, LimitsAreSpeltInOneWay) {
   EXPECT_EQ(RulesOf(ParseToml("[[rule]]\nallow=[\"a.b\",\"10.0.0.0/8:22\"]\nconnections=8\n"
                               "bytes=\"2MB\"\nrate=\"60/minute\"\nlog=\"requests\"",

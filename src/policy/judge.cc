@@ -33,8 +33,10 @@ bool FitsRequest(const Rule& rule, const Question& q) {
   if (!method || rule.paths.empty()) return method;
   // A path that cannot be read is denied by every rule that looks at paths.
   if (q.path == nullptr) return rule.effect == Effect::kDeny;
-  return std::any_of(rule.paths.begin(), rule.paths.end(),
-                     [&](const PathPattern& p) { return p.Matches(*q.path); });
+  const bool denies = rule.effect == Effect::kDeny;
+  return std::any_of(rule.paths.begin(), rule.paths.end(), [&](const PathPattern& p) {
+    return denies ? p.MayMatch(*q.path) : p.Matches(*q.path);
+  });
 }
 
 Fit FitOf(const Rule& rule, const Question& q) {

@@ -15,9 +15,13 @@ void AddOnce(std::vector<std::string>& list, const std::string& text) {
   if (std::find(list.begin(), list.end(), text) == list.end()) list.push_back(text);
 }
 
-void AddLimits(Decision& out, const Answer& answer) {
+// Rules of the same words in several places count each for itself.
+void AddLimits(Decision& out, const Answer& answer, std::string_view where) {
   for (const Rule* rule : answer.details) {
-    if (rule->limits.any()) out.limits.push_back(rule->limits);
+    if (rule->limits.any()) {
+      out.limits.push_back(rule->limits);
+      out.limits.back().rule.insert(0, where);
+    }
     out.log_requests |= rule->log_requests;
   }
 }
@@ -33,7 +37,7 @@ Decision ToDecision(const Answer& answer, Layer layer) {
   for (const Rule* rule : answer.details) {
     if (!rule->credential.empty()) AddOnce(out.credentials, rule->credential);
   }
-  AddLimits(out, answer);
+  AddLimits(out, answer, "");
   if (answer.rule != nullptr) {
     out.rule = answer.rule->text;
   } else if (out.allow) {
@@ -105,7 +109,7 @@ Decision Policy::Judge(const Question& question) const {
     }
     out.by_request |= answer.kind == Answer::Kind::kByRequest;
     out.inspect |= answer.inspect;
-    AddLimits(out, answer);
+    AddLimits(out, answer, std::string(LayerName(layer.layer)) + " ceiling ");
   }
   return out;
 }
@@ -174,6 +178,34 @@ bool Policy::OperatorNames(const Address& address, std::optional<uint16_t> port)
   return std::any_of(layers_.begin(), layers_.end(), [&](const LayerPolicy& layer) {
     return IsOperators(layer.layer) && (names(layer.ceiling) || names(layer.standard));
   });
+}
+
+bool Policy::DeniesName(std::string_view host, uint16_t port) const {
+  const auto denies = [&](const std::shared_ptr<const Document>& document) {
+    if (document == nullptr) return false;
+    return std::any_of(document->rules.begin(), document->rules.end(), [&](const Rule& rule) {
+      return rule.effect == Effect::kDeny && !rule.network && rule.ports.Contains(port) &&
+             rule.MatchesHost(host);
+    });
+  };
+  return IsDnsOverHttpsHost(host) || AnyDocument(denies);
+}
+
+bool Policy::DeniesNames(uint16_t port) const {
+  return AnyDocument([&](const std::shared_ptr<const Document>& document) {
+    if (document == nullptr) return false;
+    return document->standard == Effect::kAllow ||
+           std::any_of(document->rules.begin(), document->rules.end(), [&](const Rule& rule) {
+             return rule.effect == Effect::kDeny && !rule.network && rule.ports.Contains(port);
+           });
+  });
+}
+
+bool Policy::AnyDocument(
+    const std::function<bool(const std::shared_ptr<const Document>&)>& holds) const {
+  if (holds(standard_.standard)) return true;
+  return std::any_of(layers_.begin(), layers_.end(),
+                     [&](const LayerPolicy& layer) { return holds(layer.ceiling); });
 }
 
 bool Policy::MayLeadToNetwork(std::string_view host, std::optional<uint16_t> port) const {

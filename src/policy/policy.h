@@ -15,6 +15,7 @@
 // Decision::by_request. Thread: immutable after Make; pure functions.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -79,6 +80,11 @@ class Policy {
   // never are, and private ones only where the server's own policy names the range.
   Decision EvaluateAddress(const Address& address, std::optional<uint16_t> port,
                            AddressClass kind) const;
+  // Whether a rule or a ceiling denies the name on this port, or some of the requests to it, or it
+  // is a resolver that hides names: then nothing goes there by its number, either.
+  bool DeniesName(std::string_view host, uint16_t port) const;
+  // Whether it could deny any: a connection by number then has to say its name.
+  bool DeniesNames(uint16_t port) const;
   // No rule allows the name (canonical), none denies it, and it may lead to a network that a rule
   // allows on this port (without one: on any). Then what its addresses may, by EvaluateAddress, a
   // connection to the name may, too.
@@ -102,6 +108,8 @@ class Policy {
 
  private:
   Decision Judge(const Question& question) const;
+  // Of those that have a say: the default that holds, the ceilings.
+  bool AnyDocument(const std::function<bool(const std::shared_ptr<const Document>&)>& holds) const;
   bool OperatorNames(const Address& address, std::optional<uint16_t> port) const;
 
   std::vector<LayerPolicy> layers_;

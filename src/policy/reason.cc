@@ -65,6 +65,8 @@ constexpr std::array kEntries = {
           "The audit record cannot be written, so nothing may leave. Tell the operator."},
     Entry{Reason::kUsedUp, "used_up",
           "This sandbox has used all the bytes that the rule for this host allows."},
+    Entry{Reason::kSecretInAnswer, "secret_in_answer",
+          "The server sent a secret back on a WebSocket, so the connection was cut."},
     Entry{Reason::kTooFast, "too_fast",
           "The rule for this host allows fewer requests in that time; wait, then try again."},
 };

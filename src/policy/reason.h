@@ -42,6 +42,7 @@ enum class Reason : uint8_t {
   kBroken,              // a connection failed on the way
   kAuditUnavailable,    // the decision could not be recorded
   kUsedUp,              // the bytes that a rule allows have been used
+  kSecretInAnswer,      // the server sent a secret back where it cannot be replaced
   kTooFast,             // more requests than a rule allows in that time
 };
 

@@ -81,6 +81,42 @@ bool MatchesSegment(std::string_view pattern, std::string_view text) {
   return text.size() >= head.size() + tail.size() && text.starts_with(head) && text.ends_with(tail);
 }
 
+// Escapes are sound: they were parsed.
+std::string DecodeAll(std::string_view text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%' || i + 2 >= text.size()) {
+      out += text[i];
+      continue;
+    }
+    out += static_cast<char>(HexValue(text[i + 1]) << 4 | HexValue(text[i + 2]));
+    i += 2;
+  }
+  return out;
+}
+
+std::vector<std::string> Loosen(const std::vector<std::string>& segments) {
+  std::vector<std::string> out;
+  for (const std::string& segment : segments) {
+    const std::string decoded = DecodeAll(segment);
+    for (const std::string_view part : Split(decoded, '/')) {
+      const std::string_view plain = part.substr(0, part.find(';'));
+      if (!plain.empty()) out.emplace_back(plain);
+    }
+  }
+  return out;
+}
+
+bool MatchesAll(const std::vector<std::string>& patterns, bool rest,
+                const std::vector<std::string>& segments) {
+  const size_t own = patterns.size();
+  if (rest ? segments.size() <= own : segments.size() != own) return false;
+  for (size_t i = 0; i < own; ++i) {
+    if (!MatchesSegment(patterns[i], segments[i])) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 Result<RequestPath> RequestPath::Parse(std::string_view target) {
@@ -119,6 +155,7 @@ Result<PathPattern> PathPattern::Parse(std::string_view text) {
   pattern.rest_ = path.segments.back() == "**";
   if (pattern.rest_) path.segments.pop_back();
   pattern.segments_ = std::move(path.segments);
+  pattern.loose_ = Loosen(pattern.segments_);
   for (const std::string& segment : pattern.segments_) {
     if (std::count(segment.begin(), segment.end(), '*') > 1) {
       return Error(Code::kInvalid,
@@ -133,12 +170,13 @@ Result<PathPattern> PathPattern::Parse(std::string_view text) {
 
 bool PathPattern::Matches(const RequestPath& path) const {
   if (has_query_ && query_ != path.query) return false;
-  const size_t own = segments_.size();
-  if (rest_ ? path.segments.size() <= own : path.segments.size() != own) return false;
-  for (size_t i = 0; i < own; ++i) {
-    if (!MatchesSegment(segments_[i], path.segments[i])) return false;
-  }
-  return true;
+  return MatchesAll(segments_, rest_, path.segments);
+}
+
+bool PathPattern::MayMatch(const RequestPath& path) const {
+  if (Matches(path)) return true;
+  if (has_query_ && DecodeAll(query_) != DecodeAll(path.query)) return false;
+  return MatchesAll(loose_, rest_, Loosen(path.segments));
 }
 
 }  // namespace cove::policy

@@ -39,6 +39,9 @@ class PathPattern {
  public:
   static Result<PathPattern> Parse(std::string_view text);
   bool Matches(const RequestPath& path) const;
+  // Whether any server could read the path so that it matches: all escapes decoded, parameters
+  // (";x") cut, escaped slashes separating, slashes at the end nothing. For denials.
+  bool MayMatch(const RequestPath& path) const;
   const std::string& text() const { return text_; }
 
  private:
@@ -46,7 +49,8 @@ class PathPattern {
   std::vector<std::string> segments_;
   std::string query_;
   bool has_query_ = false;
-  bool rest_ = false;  // ends in "**"
+  bool rest_ = false;               // ends in "**"
+  std::vector<std::string> loose_;  // segments_ as MayMatch reads them
 };
 
 }  // namespace cove::policy

@@ -93,6 +93,22 @@ TEST(PathPatternTest, AQueryIsDemandedWhereItIsWritten) {
       Matches(clone, "/a/b.git/info/refs?service=git-upload-pack&service=git-receive-pack"));
 }
 
+TEST(PathPatternTest, ADenialHoldsForEverySpellingThatAServerMayDecode) {
+  const auto may = [](std::string_view pattern, std::string_view path) {
+    return PathPattern::Parse(pattern)->MayMatch(*RequestPath::Parse(path));
+  };
+  for (const char* path :
+       {"/admin/x", "/admin%2Fx", "/admin;a/x", "/admin/x;b=%2F", "/admin%3Ba/x"}) {
+    EXPECT_TRUE(may("/admin/**", path)) << path;
+  }
+  EXPECT_TRUE(may("/@corp/**", "/%40corp/x"));
+  EXPECT_TRUE(may("/%40corp/**", "/@corp/x"));
+  EXPECT_TRUE(may("/admin", "/admin/"));
+  EXPECT_TRUE(may("/x?a=b", "/x?%61=b"));
+  EXPECT_FALSE(may("/admin/**", "/administrator/x"));
+  EXPECT_FALSE(may("/admin/**", "/x/admin"));
+}
+
 TEST(PathPatternTest, RefusesStarsThatNobodyCanRead) {
   for (const char* bad : {"org/*", "/a/**/b", "/a**", "/*a*", "/a/../b", ""}) {
     EXPECT_FALSE(PathPattern::Parse(bad)) << bad;

@@ -48,18 +48,19 @@ void Launch::Mark(const char* step) {
 
 Task<Result<RunningBox>> Launch::Run() {
   CO_RETURN_IF_ERROR(Check());
+  deadline_ = Now() + kStartLimit;
   CO_RETURN_IF_ERROR(TakeShell());
   Mark("shell_us");
   CO_RETURN_IF_ERROR(OpenMounts());
   CO_RETURN_IF_ERROR(MapIds());
   CO_RETURN_IF_ERROR(MapOwners());
-  CO_RETURN_IF_ERROR(OrderRoot());
+  CO_RETURN_IF_ERROR(co_await OrderRoot());
   Mark("order_us");
   // The child builds its root meanwhile.
   CO_RETURN_IF_ERROR(MakeListener());
   CO_RETURN_IF_ERROR(MakeCgroups());
   Mark("cgroups_us");
-  CO_RETURN_IF_ERROR(OrderIdentity());
+  CO_RETURN_IF_ERROR(co_await OrderIdentity());
   Mark("attach_us");
   if (spec_.record) CO_RETURN_IF_ERROR(spec_.record(box_.pid, box_.start_time));
   Mark("record_us");
@@ -121,7 +122,8 @@ Result<void> Launch::MakeListener() {
 Result<void> Launch::MakeCgroups() {
   const std::string& id = spec_.id.value;
   const sys::CgroupTree& tree = kit_.cgroups;
-  if (!spares_.Take(id)) RETURN_IF_ERROR(tree.Create(id));
+  const bool taken = spec_.limits.cpu_millis != 0 && spares_.Take(id);
+  if (!taken) RETURN_IF_ERROR(tree.Create(id));
   RETURN_IF_ERROR(tree.SetLimits(id, CgroupPart::kToolbox, kToolboxLimits));
   RETURN_IF_ERROR(tree.SetLimits(id, CgroupPart::kWork, WorkLimits(spec_.limits)));
   ASSIGN_OR_RETURN(procs_, tree.OpenProcs(id, CgroupPart::kWork));
@@ -181,7 +183,7 @@ Result<void> Launch::MapShares() {
   return Ok();
 }
 
-Result<void> Launch::OrderRoot() {
+Task<Result<void>> Launch::OrderRoot() {
   init::RootOrder order;
   order.layers = static_cast<uint32_t>(layers_.size());
   order.strict = spec_.profile == proto::Profile::kStrict;
@@ -199,44 +201,44 @@ Result<void> Launch::OrderRoot() {
   std::vector<int> fds = {box_mount_.get(), state_mount_.get()};
   for (const UniqueFd& layer : layers_) fds.push_back(layer.get());
   order.shares = static_cast<uint32_t>(shares_.size());
-  RETURN_IF_ERROR(shell_->Send(&order, sizeof order, fds));
+  CO_RETURN_IF_ERROR(co_await shell_->Send({&order, sizeof order}, std::move(fds), deadline_));
   for (size_t i = 0; i < shares_.size(); ++i) {
     init::ShareOrder share;
     share.directory = spec_.shares[i].directory;
     // Without the slash it starts with.
     spec_.shares[i].target.copy(share.target, init::kShareTargetMax, 1);
-    RETURN_IF_ERROR(shell_->Send(&share, sizeof share, {shares_[i].get()}));
+    std::vector<int> mount = {shares_[i].get()};
+    CO_RETURN_IF_ERROR(co_await shell_->Send({&share, sizeof share}, std::move(mount), deadline_));
   }
-  return Ok();
+  co_return Ok();
 }
 
-Result<void> Launch::OrderIdentity() {
+Task<Result<void>> Launch::OrderIdentity() {
   auto attached = kit_.cgroups.Attach(spec_.id.value, CgroupPart::kToolbox, box_.pid);
   // If the child is dead, its report says more.
-  if (!attached && attached.error().sys_errno() != ESRCH) return attached;
+  if (!attached && attached.error().sys_errno() != ESRCH) co_return attached;
   const bool writes = std::any_of(spec_.shares.begin(), spec_.shares.end(), [](const auto& share) {
     return share.access == sys::MountAccess::kReadWrite;
   });
   const FileMarks marks = writes ? FileMarks::kDenied : FileMarks::kAllowed;
-  ASSIGN_OR_RETURN(seccomp_, sys::Reopen(kit_.SeccompOf(spec_.profile, marks).get()));
+  CO_ASSIGN_OR_RETURN(seccomp_, sys::Reopen(kit_.SeccompOf(spec_.profile, marks).get()));
   init::IdentityOrder order;
   order.cgroups = static_cast<uint32_t>(procs_.size());
   order.profile = static_cast<uint32_t>(spec_.profile);
   std::vector<int> fds = {listener_.get(), seccomp_.get(), oom_counter_.get()};
   for (const UniqueFd& procs : procs_) fds.push_back(procs.get());
-  return shell_->Send(&order, sizeof order, fds);
+  co_return co_await shell_->Send({&order, sizeof order}, std::move(fds), deadline_);
 }
 
 Task<Result<void>> Launch::AwaitReady() {
   if (fcntl(shell_->control(), F_SETFL, O_NONBLOCK) != 0) co_return Error::FromErrno("fcntl");
   async::FdWatch watch(shell_->control());
-  const TimePoint deadline = Now() + kStartLimit;
   bool ended = false;
   while (!ended) {
     auto read = ReadReport(&ended);
     if (read) continue;
     if (read.error().sys_errno() != EAGAIN) co_return std::move(read).error();
-    if (!co_await watch.Readable(deadline)) {
+    if (!co_await watch.Readable(deadline_)) {
       co_return Error(Code::kTimeout, "the sandbox did not start within 30 seconds");
     }
   }

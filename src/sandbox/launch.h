@@ -32,10 +32,10 @@ class Launch {
   Result<void> MapIds();
   Result<void> MapOwners();
   Result<void> MapShares();
-  Result<void> OrderRoot();
+  Task<Result<void>> OrderRoot();
   Result<void> MakeListener();
   Result<void> MakeCgroups();
-  Result<void> OrderIdentity();
+  Task<Result<void>> OrderIdentity();
   Task<Result<void>> AwaitReady();
   Result<void> ReadReport(bool* ended);
   Error ChildError(const init::ChildReport& report) const;
@@ -47,6 +47,7 @@ class Launch {
   sys::CgroupSpares& spares_;
   const ShellStock::Start start_;
   BoxSpec spec_;
+  TimePoint deadline_;  // of the whole start
   RunningBox box_;
   bool done_ = false;
   bool ready_ = false;

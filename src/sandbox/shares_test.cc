@@ -100,6 +100,20 @@ TEST_F(SharesTest, AReadOnlyShareAndAFileInsideAnother) {
   EXPECT_EQ(Output(1000, "cat /app/one/file"), "mine\n");
 }
 
+// More than the socket to its first process holds at a time.
+TEST_F(SharesTest, ThereMayBeManyWithLongNames) {
+  std::vector<BoxShare> shares;
+  std::string last;
+  for (size_t i = 0; i < init::kSharesMax; ++i) {
+    last = "/app";
+    while (last.size() < 3800) last += "/" + std::to_string(i) + std::string(100, 'd');
+    shares.push_back(Share("project/file", last, sys::MountAccess::kReadOnly));
+  }
+  StartWith(std::move(shares));
+  // The path is longer than one argument may be for some programs, not for cat.
+  EXPECT_EQ(Output(1000, "cat " + last), "mine\n");
+}
+
 TEST_F(SharesTest, ALinkInASharesWayIsNotFollowed) {
   std::filesystem::create_symlink("/etc", dir_ + "/project/link");
   BoxSpec spec = Spec();

@@ -17,6 +17,7 @@
 #include <random>
 #include <vector>
 
+#include "async/fd_watch.h"
 #include "init/become.h"
 #include "log/log.h"
 #include "sys/process.h"
@@ -82,7 +83,7 @@ Result<void> SendPacket(int socket, iovec* parts, size_t count, const int* fds, 
   }
   ssize_t n;
   do {
-    n = sendmsg(socket, &message, MSG_NOSIGNAL);
+    n = sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
   } while (n < 0 && errno == EINTR);
   if (n < 0 && errno != EPIPE && errno != ECONNRESET) {
     return Error::FromErrno("cannot instruct the child");
@@ -210,17 +211,31 @@ bool Shell::Waits() const {
   return poll(&said, 1, 0) == 0;
 }
 
-Result<void> Shell::Send(const void* order, size_t size, const std::vector<int>& fds) const {
+async::Task<Result<void>> Shell::Send(Order order, std::vector<int> fds, TimePoint deadline) const {
   char more = 0;
-  iovec first{const_cast<void*>(order), size};
+  iovec first{const_cast<void*>(order.data), order.size};
   iovec next{&more, 1};
   for (size_t sent = 0; sent < fds.size();) {
     const size_t count = std::min(fds.size() - sent, init::kFdsInPacket);
-    RETURN_IF_ERROR(
-        SendPacket(control_.get(), sent == 0 ? &first : &next, 1, fds.data() + sent, count));
-    sent += count;
+    auto done = SendPacket(control_.get(), sent == 0 ? &first : &next, 1, fds.data() + sent, count);
+    if (done) {
+      sent += count;
+    } else if (done.error().sys_errno() != EAGAIN) {
+      co_return done;
+    } else if (async::FdWatch full(control_.get()); !co_await full.Writable(deadline)) {
+      co_return Error(Code::kTimeout, "the sandbox's first process takes no orders");
+    }
   }
-  return Ok();
+  co_return Ok();
+}
+
+std::string Shell::LastWords() const {
+  init::ChildReport report;
+  if (recv(control_.get(), &report, sizeof report, MSG_DONTWAIT) != sizeof report ||
+      report.step == init::BoxStep::kNone) {
+    return "it was killed";
+  }
+  return init::StepText(report.step) + std::string(": ") + std::strerror(report.error);
 }
 
 }  // namespace cove::sandbox

@@ -9,6 +9,8 @@
 
 #include <sys/types.h>
 
+#include "async/task.h"
+#include "base/clock.h"
 #include "init/orders.h"
 #include "proto/profile.h"
 #include "sandbox/seccomp_profile.h"
@@ -47,7 +49,14 @@ class Shell {
   bool Waits() const;
   // One packet; `fds` beyond what fits follow in packets of one byte. A child that failed already
   // says why on the same socket, so that is no error here.
-  Result<void> Send(const void* order, size_t size, const std::vector<int>& fds) const;
+  // `order` must outlive the task. Waits, until `deadline`, while the process does not read.
+  struct Order {
+    const void* data;
+    size_t size;
+  };
+  async::Task<Result<void>> Send(Order order, std::vector<int> fds, TimePoint deadline) const;
+  // Of one that does not wait any more: why not.
+  std::string LastWords() const;
   // The process is a box now and no longer this object's to end.
   UniqueFd Release() { return std::move(pidfd_); }
 

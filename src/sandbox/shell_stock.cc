@@ -21,7 +21,7 @@ Result<Shell> ShellStock::Take() {
     shells_.pop_front();
     changed_.NotifyAll();
     if (shell.Waits()) return shell;
-    log::Warn("shell.died", {{"pid", shell.pid()}});
+    log::Warn("shell.died", {{"pid", shell.pid()}, {"why", shell.LastWords()}});
   }
   return Shell::Make(kit_);
 }

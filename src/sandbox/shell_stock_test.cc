@@ -85,6 +85,7 @@ TEST_F(ShellStockTest, ADeadShellIsThrownAway) {
   pollfd ended{first->control(), POLLIN, 0};
   ASSERT_EQ(poll(&ended, 1, 5000), 1);
   EXPECT_FALSE(first->Waits());
+  EXPECT_EQ(first->LastWords(), "it was killed");
 
   Await(stock, 1);
   // Every child of ours is the one that waits now, or the dead one.
@@ -96,6 +97,23 @@ TEST_F(ShellStockTest, ADeadShellIsThrownAway) {
   auto second = stock.Take();
   ASSERT_TRUE(second) << second.error().message();
   EXPECT_TRUE(second->Waits());
+}
+
+TEST_F(ShellStockTest, AShellThatDoesNotReadHoldsUpNobody) {
+  auto shell = Shell::Make(kit_);
+  ASSERT_TRUE(shell) << shell.error().message();
+  kill(shell->pid(), SIGSTOP);
+  const std::string order(4096, 'x');
+  const TimePoint deadline = Now() + milliseconds(300);
+  Result<void> sent = Ok();
+  int turns = 0;
+  for (int i = 0; sent && i < 1000; ++i) {
+    auto done = loop_.RunUntil(shell->Send({order.data(), order.size()}, {0}, deadline));
+    sent = std::move(done);
+    ++turns;
+  }
+  ASSERT_FALSE(sent) << "the socket takes more than " << turns << " orders";
+  EXPECT_EQ(sent.error().code(), Code::kTimeout);
 }
 
 // Shells that held copies of each other's control sockets would keep each other alive.

@@ -116,7 +116,7 @@ class CgroupTree {
   // Nothing runs in it and the next one to use it would find nothing of this one: no memory held
   // to speak of, no kill counted, not frozen.
   bool IsUnused(const std::string& box) const;
-  // Takes all limits off the workload again.
+  // Takes the limits off the workload again, but for that of the processors.
   Result<void> LiftLimits(const std::string& box) const;
   // Removes the parent itself, for tests; fails while boxes are in it.
   Result<void> RemoveParent() const;

@@ -77,10 +77,12 @@ Result<void> LimitCpu(const CgroupHierarchy& h, const std::string& dir, uint32_t
   constexpr uint32_t kPeriodUs = 100'000;
   // The kernel takes no quota below 1 ms.
   const uint32_t quota = std::max<uint32_t>(millis * (kPeriodUs / 1000), 1000);
-  if (h.v2) {
-    return WriteFile(dir + "/cpu.max", std::to_string(quota) + " " + std::to_string(kPeriodUs));
-  }
-  return WriteFile(dir + "/cpu.cfs_quota_us", std::to_string(quota));
+  std::string text = std::to_string(quota);
+  if (h.v2) text += " " + std::to_string(kPeriodUs);
+  const std::string file = dir + (h.v2 ? "/cpu.max" : "/cpu.cfs_quota_us");
+  // To set it the kernel walks all groups of the machine.
+  ASSIGN_OR_RETURN(const std::string before, ReadFile(file));
+  return Trim(before) == text ? Ok() : WriteFile(file, text);
 }
 
 // io.weight is iocost's, 1 to 10000; BFQ's goes to 1000. Either, both or none may be there.
@@ -120,8 +122,6 @@ Result<void> CgroupTree::LiftLimits(const std::string& box) const {
   RETURN_IF_ERROR(WriteFileIfThere(memory + "/memory.memsw.limit_in_bytes", "-1"));
   RETURN_IF_ERROR(WriteFile(memory + "/memory.limit_in_bytes", "-1"));
   RETURN_IF_ERROR(WriteFileIfThere(memory + "/memory.kmem.tcp.limit_in_bytes", "-1"));
-  const std::string cpu = Path(*Find("cpu"), box, CgroupPart::kWork);
-  RETURN_IF_ERROR(WriteFile(cpu + "/cpu.cfs_quota_us", "-1"));
   const std::string pids = Path(*Find("pids"), box, CgroupPart::kWork);
   RETURN_IF_ERROR(WriteFile(pids + "/pids.max", "max"));
   const CgroupHierarchy* io = Find("io");

@@ -26,8 +26,8 @@ class CgroupSpares {
   CgroupSpares(const CgroupSpares&) = delete;
   CgroupSpares& operator=(const CgroupSpares&) = delete;
 
-  // True: `box` has all its groups now, with any limits on the toolbox's and none on the
-  // workload's.
+  // True: `box` has all its groups now. The toolbox's have any limits, the workload's only some of
+  // the processors, which are dear to change: set all that shall be limited.
   bool Take(const std::string& box);
   // True: the groups of `box`, in which nothing runs, are kept, and nothing of that name is left.
   bool Keep(const std::string& box);

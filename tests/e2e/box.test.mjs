@@ -183,7 +183,8 @@ test('15 auth.json: found in the wrapper\'s order, never copied into the project
   // The self-test asks the model through the gateway: whichever file is used decides what it sees.
   const works = async (args = [], env = {}) => {
     const before = bed.modelCalls().length;
-    const r = await bed.run([...args, '--', '--version'], { cwd: dir, home, env });
+    // Some of these places are the agent's to write: each new file there is asked about.
+    const r = await bed.run(['-y', ...args, '--', '--version'], { cwd: dir, home, env });
     assert.equal(r.status, 0, r.stderr);
     return bed.modelCalls().length > before && bed.modelCalls().at(-1).auth === 'right';
   };
@@ -200,6 +201,12 @@ test('15 auth.json: found in the wrapper\'s order, never copied into the project
     assert.ok(await works(args, env), place);
   }
   for (const p of places) bed.put(p, bad, 0o600);
+  // What the agent left is not used unasked, and not at all where the environment has a key.
+  const alone = { cwd: dir, home: bed.home({ auth: null }) };
+  assert.match((await bed.run(['--', '--version'], alone)).stderr, /^Error: Non-interactive shell; refusing to use .*\/codex\/auth\.json, which has changed since it was approved\.$/m);
+  const own = await bed.run(['--', '--version'], { ...alone, env: { OPENAI_API_KEY: KEY } });
+  assert.equal(own.status, 0, own.stderr);
+  assert.equal(bed.modelCalls().at(-1).auth, 'right');
   const named = bed.put(join(bed.dir, 'auth15.json'), good, 0o600);
   assert.ok(await works(args, { ...env, CODEX_AUTH_FILE: named }));
   assert.ok(await works([...args, '--auth_file', named], { ...env, CODEX_AUTH_FILE: places[0] }));
@@ -243,6 +250,18 @@ test('18 an environment that git does not ignore is warned of, and git runs noth
   assert.ok(!(await bed.run(['--', '--version'], { cwd: dir })).stderr.includes('not ignored'));
   assert.ok(!(await bed.run(['--', '--version'], { cwd: bed.project() })).stderr.includes('not ignored'));
   assert.ok(!existsSync(trap));
+});
+test('18 what git runs here later is read-only, and what a box leaves for the machine to run is told', async () => {
+  const dir = bed.project();
+  spawnSync('git', ['init', '-q', dir]);
+  spawnSync('chown', ['-R', `${OWNER}:${OWNER}`, dir]);
+  const evil = 'cd $PWD; git config core.fsmonitor evil; echo evil > .git/hooks/pre-commit; mv .git moved; echo evil > .envrc; echo wrote > .git/description; git status --short >/dev/null && echo git=works';
+  const r = await bed.probe(evil, { cwd: dir });
+  assert.equal(says(r, 'git'), 'works', r.stderr);
+  assert.equal(readFileSync(join(dir, '.git/description'), 'utf8'), 'wrote\n');
+  assert.match(r.stderr, /^Warning: the box changed what programs of this machine run or obey by themselves;[^\n]*\n {2}\.envrc\n(?! )/m);
+  const free = await bed.probe(`${evil}; true`, { cwd: dir, env: { COVE_BOX_WRITABLE_GIT: '1' } });
+  assert.match(free.stderr, /^ {2}\.git\/config \(gone\)$/m);
 });
 test('19 sessions are the environment\'s, or where --sessions-path says', async () => {
   const dir = bed.project();
@@ -388,10 +407,14 @@ test('30 the version: --codex-version, CODEX_VERSION, the tag, npm for "latest"'
   const npm = (text) => bed.put(join(fakes, 'npm'), `#!/bin/sh\n${text}\n`, 0o755);
   const PATH = `${fakes}:${process.env.PATH}`;
   const go = (args, env) => bed.run([...args, '--', '--version'], { cwd: bed.project(), env: { PATH, ...env } });
-  npm('echo 0.169.0');
+  // Not in the project, where the agent could tell it what to ask of whom.
+  npm('[ "$PWD" = / ] || exit 1; echo 0.169.0');
   assert.equal((await go(['--codex-version', '0.169.0'], { CODEX_VERSION: '!', CODEX_DOCKER_IMAGE: 'codex-sandbox:!' })).status, 0);
   assert.equal((await go([], { CODEX_VERSION: '0.169.0', CODEX_DOCKER_IMAGE: 'codex-sandbox:!' })).status, 0);
   assert.equal((await go(['--codex-version', 'latest'])).status, 0);
+  // It is run neither in the project, whose .npmrc is the agent's, nor with what its owner has.
+  npm('[ "$(pwd)" = / ] && [ -z "$AWS_SECRET" ] && echo 0.169.0');
+  assert.equal((await go(['--codex-version', 'latest'], { AWS_SECRET: 'hunter2' })).status, 0);
   npm('exit 1');
   assert.match((await go([], { CODEX_VERSION: 'latest' })).stderr, /^Error: npm could not tell the latest Codex version/m);
   npm('true');
@@ -475,9 +498,15 @@ test('36 the domains of OpenAI are always allowed, lists only add', async () => 
 });
 test('37 the lists are merged in order, none twice, and their sources are told', async () => {
   const dir = bed.project({ '.codex/.environment/allowed_domains.txt': '# mine\n\nregistry.example.org  b.example.org\nopenai.com\n' });
-  const r = await bed.probe('grep -n . /etc/codex/allowed_domains.txt | tail -3 | tr "\\n" " " | sed s/^/list=/; echo', { cwd: dir, env: { OPENAI_ALLOWED_DOMAINS: 'b.example.org c.example.org' } });
+  const go = (args = []) => bed.run([...args, '--', '--version'], { cwd: dir });
+  assert.match((await go()).stderr, /^Error: Non-interactive shell; refusing to use .*allowed_domains\.txt, which was never approved\.$/m);
+  assert.match((await go(['-y'])).stderr, /It allows: registry\.example\.org b\.example\.org$/m);
+  // The agent may not add to it while the box runs; what it puts there by a new directory is asked about.
+  const r = await bed.probe('for f in $SANDBOX_ENV_DIR /codex_home; do echo evil.example >> $f/allowed_domains.txt && echo wrote=yes; done; mv $PWD/.codex $PWD/moved && mkdir -p $PWD/.codex/.environment && echo evil.example > $PWD/.codex/.environment/allowed_domains.txt; grep -n . /etc/codex/allowed_domains.txt | tail -3 | tr "\\n" " " | sed s/^/list=/; echo', { cwd: dir, env: { OPENAI_ALLOWED_DOMAINS: 'b.example.org c.example.org' } });
   assert.equal(says(r, 'list').trim(), '7:registry.example.org 8:b.example.org 9:c.example.org');
   assert.match(r.stderr, /^\[sandbox\] Allowed domains from: defaults, allowed_domains\.txt, OPENAI_ALLOWED_DOMAINS$/m);
+  assert.equal(says(r, 'wrote'), undefined);
+  assert.match((await go()).stderr, /allowed_domains\.txt, which has changed since it was approved\.$/m);
   rmSync(join(dir, '.codex/.environment/allowed_domains.txt'));
   symlinkSync('/etc/shadow', join(dir, '.codex/.environment/allowed_domains.txt'));
   const link = await bed.run(['--', '--version'], { cwd: dir });
@@ -514,16 +543,22 @@ test('41 acl mode: names, not addresses; private answers are dropped, ALLOW_PRIV
   const ask = (env) => bed.probe(web('http://private.example.org/acl') + web('https://registry.example.org/acl'), { cwd: dir, args: ['--firewall', 'acl'], env: { OPENAI_ALLOWED_DOMAINS: 'private.example.org registry.example.org', PROXY_IP_V4: '192.0.2.1', ...env } });
   const r = await ask({});
   assert.match(r.stdout, /^https registry\.example\.org$/m);
-  const audits = readdirSync(join(bed.base, 'audit')).sort();
-  const log = readdirSync(join(bed.base, 'audit', audits.at(-1))).map((f) => readFileSync(join(bed.base, 'audit', audits.at(-1), f), 'utf8')).join('');
-  assert.match(log, /private\.example\.org/, 'what was refused is on record');
+  assert.doesNotMatch(r.stdout, /^https? private\.example\.org/m);
+  const last = () => {
+    const dir = join(bed.base, 'audit', readdirSync(join(bed.base, 'audit')).sort().at(-1));
+    return readdirSync(dir).map((f) => readFileSync(join(dir, f), 'utf8')).join('').split('\n').filter((line) => line.includes('private.example.org'));
+  };
+  assert.ok(last().some((line) => line.includes('"address_not_public"')), 'what was refused is on record');
   const kept = await ask({ ALLOW_PRIVATE_DNS: '1' });
-  assert.doesNotMatch(kept.stdout, /not permitted|denied/i);
+  assert.doesNotMatch(kept.stdout, /not permitted|denied|egress_denied/i);
+  assert.ok(last().length > 0 && !last().some((line) => line.includes('"address_not_public"')), 'with it the address is dialled');
 });
 test('42 fail closed and at once: TCP is reset, UDP and ICMP go nowhere, IPv6 too', async () => {
   const r = await bed.probe('s=$(date +%s%N); ' + web(`https://${OUTSIDE}/`) + web('https://[2001:4860:4860::8888]/') + 'echo took=$(( ($(date +%s%N) - s) / 1000000 )); ' +
     'timeout 3 bash -c "echo x > /dev/udp/9.9.9.10/9999; echo y > /dev/udp/9.9.9.10/53"; ip -o link 2>/dev/null | grep -vc " lo:" | sed s/^/cards=/; ping -c1 -W1 9.9.9.10 >/dev/null 2>&1 || echo ping=no');
   assert.ok(Number(says(r, 'took')) < 4000, r.stdout);
+  assert.equal(r.stdout.match(/curl: \((7|35|56)\)/g)?.length, 2, r.stdout);
+  assert.equal(says(r, 'cards'), '0', 'no card but loopback');
   assert.equal(says(r, 'ping'), 'no');
   assert.ok(!bed.outside().some((e) => e.kind === 'dns' && e.name === ''), 'no datagram came out');
 });

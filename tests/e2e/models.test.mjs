@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import Anthropic from '@anthropic-ai/sdk';
 import OpenAI from 'openai';
-import { Cove, startModel } from './lib/cove.mjs';
+import { Cove, startModel, until } from './lib/cove.mjs';
 
 const script = new URL('./models_script.json', import.meta.url).pathname;
 const dir = mkdtempSync('/tmp/cove-models-');
@@ -94,16 +94,20 @@ function claude(prompt) {
   });
 }
 
-// What the model said that it used, against what the book says (newest first), for the calls since
-// `from`.
+// What the model said that it used, against what the book says, for the calls since `from`.
 async function checkBook(from, { rows: count }) {
   const said = model.requests().slice(from).filter((q) => q.usage).map(({ model: name, usage }) => [name,
     usage.input_tokens - (usage.input_tokens_details?.cached_tokens ?? 0), usage.input_tokens_details?.cached_tokens ?? 0, usage.output_tokens].join(' '));
-  const book = await cove.api('GET', '/api/ai/calls');
-  const rows = book.json.items.slice(0, count).map((row) => [row.model, row.inputTokens, row.cachedTokens, row.outputTokens].join(' '));
+  const rows = (await newest(count)).map((row) => [row.model, row.inputTokens, row.cachedTokens, row.outputTokens].join(' '));
   assert.deepEqual(rows.sort(), said.sort());
   assert.equal(rows.length, count);
 }
+
+// The last calls in the book, once all have ended.
+const newest = (count) => until('the calls have ended', async () => {
+  const rows = (await cove.api('GET', `/api/ai/calls?limit=${count}`)).json.items;
+  return rows.every((row) => row.outcome !== 'running') && rows;
+});
 
 const whole = {};
 
@@ -172,6 +176,6 @@ test('the recorded run replays, with no provider and no key', async () => {
   assert.equal(run.code, 0, run.err + run.out);
   assert.equal(JSON.parse(run.out).result, 'The note is written.');
   assert.equal(model.requests().length, before);
-  const rows = (await cove.api('GET', '/api/ai/calls')).json.items;
-  assert.ok(rows.slice(0, 6).every((row) => row.status === 200 && row.inputTokens > 0));
+  const rows = await newest(6);
+  assert.ok(rows.every((row) => row.status === 200 && row.inputTokens > 0 && row.costBasis === 'usage'), 'in the books as if it had been');
 });

@@ -163,7 +163,20 @@ test('a snapshot\'s policy holds for snapshots of its sandboxes', async () => {
   set(['template', 'host'], '[ceiling]\nallow = "pypi.org"\n');
   await cove.api('POST', `/api/sandbox/${other.id}/snapshot`, { name: 'derived' });
   await until('it is there', async () => (await cove.api('GET', '/api/snapshots/derived')).json.state === 'active', 30000);
-  assert.equal(cove.cli(['policy', 'show', 'template', 'derived']).stdout, '[ceiling]\nallow = "pypi.org"\n');
+  // Not by a copy: no policy was written, and what is said of the template later holds as well.
+  assert.equal((await cove.api('GET', '/api/policy/template/derived')).json.text ?? null, null);
+  const made = await cove.create({ name: 'heir', snapshot: 'derived', policy: { default: 'allow' } });
+  assert.equal(verdict('heir', 'https://web.test').reason, 'above_ceiling');
+  set(['template', 'host'], '[ceiling]\nallow = "web.test"\n');
+  assert.ok(verdict('heir', 'https://web.test').allow);
+  assert.equal(verdict('heir', 'https://pypi.org').reason, 'above_ceiling');
+  // A snapshot that is not taken changes nobody's policy, least of all that of the one it is named after.
+  await cove.api('POST', `/api/sandbox/${other.id}/snapshot`, { name: 'host' }).then((r) => assert.equal(r.status, 409));
+  assert.equal(cove.cli(['policy', 'show', 'template', 'host']).stdout, '[ceiling]\nallow = "web.test"\n');
+  const taken = await cove.api('POST', `/api/sandbox/${other.id}/snapshot`, { name: 'derived' });
+  assert.equal(taken.status, 409);
+  assert.equal((await cove.api('GET', '/api/policy/template/derived')).json.text ?? null, null);
+  await cove.remove(made.id);
   await cove.api('DELETE', '/api/snapshots/derived');
   for (const name of ['host', 'derived']) cove.cli(['policy', 'rm', 'template', name]);
 });

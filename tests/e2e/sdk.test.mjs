@@ -57,7 +57,7 @@ test('the SDK program runs to its end', { timeout: 300000 }, async () => {
   assert.equal(usage.status, 200, usage.text);
   assert.ok(usage.json.items.length >= 2);
   assert.ok(usage.json.items.every((u) => u.model === 'gpt-5.5' && u.status === 200 && u.inputTokens > 0));
-  // To the token: what the model said that each answer used. The newest call is the first row.
+  // To the token: what the model said that each answer used.
   assert.deepEqual(usage.json.items.reverse().map((u) => [u.inputTokens + u.cachedTokens, u.cachedTokens, u.outputTokens, u.reasoningTokens]),
     calls.map(({ usage: u }) => [u.input_tokens, u.input_tokens_details.cached_tokens, u.output_tokens, u.output_tokens_details.reasoning_tokens]));
 });

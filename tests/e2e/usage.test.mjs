@@ -48,7 +48,7 @@ const ended = (query, n) => until(`${n} calls have ended`, async () => {
   return rows.length === n && rows.every((r) => r.outcome !== 'running') && rows;
 });
 const budget = async (body) => {
-  const r = await cove.api('POST', '/api/ai/budgets', body);
+  const r = await cove.api('PUT', '/api/ai/budgets', body);
   assert.equal(r.status, 201, r.text);
   return r.json;
 };
@@ -106,7 +106,7 @@ test('200 calls at once meet a budget for ten', { timeout: 60000 }, async () => 
   assert.equal((await cove.api('DELETE', `/api/ai/budgets/${limited.id}`)).status, 204);
   assert.equal((await call({ key })).status, 200);
   // A key that is nobody's administrator sees its own calls and changes no budget.
-  assert.equal((await cove.api('POST', '/api/ai/budgets', { scope: 'organization', limitUsd: '1' }, { key })).status, 403);
+  assert.equal((await cove.api('PUT', '/api/ai/budgets', { scope: 'organization', limitUsd: '1' }, { key })).status, 403);
   assert.equal((await cove.api('GET', '/api/ai/calls?userId=somebody', undefined, { key })).status, 403);
 });
 

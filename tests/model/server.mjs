@@ -5,6 +5,7 @@
 //
 //   node server.mjs --script demo.json [--port 0] [--key KEY | --key-file FILE] [--log FILE]
 //   node server.mjs --cassette FILE [--match exact|order] ...
+//   node server.mjs --script demo.json --websocket ...      (serves the Responses WebSocket, too)
 //
 // It listens on 127.0.0.1 only and prints "ready http://127.0.0.1:PORT" once it does.
 import { createServer } from "node:http";
@@ -14,7 +15,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { findStep, loadScript } from "./script.mjs";
 import { bodyOf, loadCassette } from "./cassette.mjs";
 import { dialects, responses } from "./dialects.mjs";
-import { itemsOf, responseObject, usageOf } from "./events.mjs";
+import { eventsOf, itemsOf, responseObject, usageOf } from "./events.mjs";
+import { acceptWebSocket } from "./websocket.mjs";
 
 const kBodyBytesMax = 64 * 1024 * 1024;
 
@@ -27,6 +29,7 @@ const { values: options } = parseArgs({
     key: { type: "string" },
     "key-file": { type: "string" },
     log: { type: "string" },
+    websocket: { type: "boolean", default: false },
   },
 });
 if (!options.script === !options.cassette) {
@@ -137,6 +140,30 @@ async function answer(response, dialect, bytes, entry) {
   entry.events = await stream(response, dialect.stream(result, body), step, cut);
 }
 
+// One connection of the Responses WebSocket: each message asks for a response, which may go on with
+// an earlier one of the connection.
+function converse(request, socket, head) {
+  const conversations = new Map(); // by the id of the response that they end with
+  acceptWebSocket(request, socket, head, async (text, send) => {
+    const body = JSON.parse(text);
+    const entry = { ...describe(request), websocket: true, message: body.type, body_bytes: text.length, model: body.model };
+    const items = [...(conversations.get(body.previous_response_id) ?? []), ...responses.items(body)];
+    const found = findStep(script, items);
+    const warm = body.generate === false;
+    Object.assign(entry, { prompt: found.prompt.slice(0, 200), turn: found.turnIndex, step: found.stepIndex });
+    if (!warm && !found.step) {
+      send(JSON.stringify({ type: "error", status: 400, ...responses.error(400, `the script has no answer for step ${found.stepIndex}`, null) }));
+      return log({ ...entry, status: 400 });
+    }
+    const output = warm ? [] : itemsOf(found);
+    const usage = usageOf(warm ? {} : found.step, text.length, output, 0);
+    const result = responseObject(body.model ?? script.model, output, usage);
+    conversations.set(result.id, [...items, ...output]);
+    for (const event of eventsOf(result)) send(JSON.stringify(event));
+    log({ ...entry, usage, status: 200 });
+  });
+}
+
 function play(request, response, path, bytes) {
   const call = nextOnCassette(request.method, path, request.headers, bytes);
   if (!call) return sendError(response, responses, 400, `the cassette has no answer to ${request.method} ${path}`);
@@ -174,9 +201,13 @@ async function handle(request, response) {
 
 const server = createServer(handle);
 // Agents try a WebSocket first; 426 sends them to plain HTTP at once.
-server.on("upgrade", (request, socket) => {
-  log({ ...describe(request), status: 426 });
-  socket.end("HTTP/1.1 426 Upgrade Required\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+server.on("upgrade", (request, socket, head) => {
+  const wrong = judgeKey(request.headers) !== "right";
+  const status = !options.websocket || request.url.split("?")[0] !== "/v1/responses" ? "426 Upgrade Required"
+    : wrong ? "401 Unauthorized" : undefined;
+  if (!status) return converse(request, socket, head);
+  log({ ...describe(request), status: parseInt(status, 10) });
+  socket.end(`HTTP/1.1 ${status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`);
 });
 server.listen(Number(options.port), "127.0.0.1", () => {
   console.log(`ready http://127.0.0.1:${server.address().port}`);

@@ -1,0 +1,234 @@
+// Goal: nothing that an agent can have written in one box decides what the next one may do, whose
+// account it uses or what root runs, and what it leaves for this machine to run is told.
+// Method: a temporary project that is written to as an agent would, and nobody who can be asked.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "box/approvals.h"
+#include "box/npm.h"
+#include "box/prepare.h"
+#include "box/settings.h"
+#include "box/sweep.h"
+#include "box/traces.h"
+
+namespace cove::box {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+class AgentFiles : public ::testing::Test {
+ protected:
+  AgentFiles() {
+    std::string name = "/tmp/cove-agent-XXXXXX";
+    dir_ = mkdtemp(name.data());
+    fs::create_directories(dir_ + "/project");
+    fs::create_directories(dir_ + "/home");
+    world_.env = [this](const std::string& variable) {
+      const auto it = env_.find(variable);
+      return it == env_.end() ? std::string() : it->second;
+    };
+    world_.cwd = dir_ + "/project";
+    world_.home = dir_ + "/home";
+    env_["COVE_BOX_DIR"] = dir_ + "/base";
+  }
+  ~AgentFiles() override { fs::remove_all(dir_); }
+
+  void Put(const std::string& name, const std::string& text, mode_t mode = 0644) const {
+    const std::string path = dir_ + "/" + name;
+    fs::create_directories(fs::path(path).parent_path());
+    std::ofstream(path) << text;
+    chmod(path.c_str(), mode);
+  }
+  Result<Prepared> Start(bool yes = false) const {
+    Args args;
+    args.yes = yes;
+    return Prepare(std::move(args), world_);
+  }
+  std::string Refusal() const {
+    const auto prepared = Start();
+    return prepared ? "" : prepared.error().message();
+  }
+  Places PlacesOf(const Args& args = {}) const { return *FindPlaces(args, world_); }
+
+  std::string dir_;
+  std::map<std::string, std::string> env_;
+  World world_;
+};
+
+TEST_F(AgentFiles, AListOfDomainsThatNobodyApprovedIsNotUsed) {
+  if (geteuid() != 0) GTEST_SKIP() << "Prepare needs root";
+  const std::string list = "project/.codex/.environment/allowed_domains.txt";
+  ASSERT_TRUE(Start());
+  Put(list, "# nothing new\nopenai.com\n");
+  ASSERT_TRUE(Start()) << "it adds nothing";
+  Put(list, "evil.example\n");
+  EXPECT_THAT(Refusal(), HasSubstr("allowed_domains.txt, which was never approved"));
+  auto approved = Start(true);
+  ASSERT_TRUE(approved) << approved.error().message();
+  ASSERT_EQ(approved->approved.size(), 1u);
+  EXPECT_EQ(approved->approved[0].text, "evil.example\n");
+  EXPECT_THAT(SeenAs(approved->approved[0].path, approved->places, approved->homes),
+              ElementsAre("/codex_home/allowed_domains.txt", "/app" + dir_ + "/" + list));
+  ASSERT_TRUE(Start()) << "as approved";
+  Put(list, "evil.example worse.example\n");
+  EXPECT_THAT(Refusal(), HasSubstr("which has changed since it was approved"));
+}
+
+TEST_F(AgentFiles, WhatAVariableNamesInTheProjectNeedsApprovalToo) {
+  if (geteuid() != 0) GTEST_SKIP() << "Prepare needs root";
+  Put("project/list.txt", "aa.example\n");
+  Put("home/list.txt", "aa.example\n");
+  fs::create_symlink(dir_ + "/project/list.txt", dir_ + "/home/link.txt");
+  env_["ALLOWED_DOMAINS_FILE"] = dir_ + "/home/list.txt";
+  EXPECT_TRUE(Start());
+  for (const char* name : {"/project/list.txt", "/home/link.txt"}) {
+    env_["ALLOWED_DOMAINS_FILE"] = dir_ + name;
+    EXPECT_THAT(Refusal(), HasSubstr("never approved")) << name;
+  }
+  env_.erase("ALLOWED_DOMAINS_FILE");
+  Put("project/cove.toml", "[policy]\nallow = [\"aa.example\"]\n");
+  env_["COVE_BOX_CONFIG"] = dir_ + "/project/cove.toml";
+  EXPECT_THAT(Refusal(), HasSubstr("cove.toml, which was never approved"));
+  EXPECT_TRUE(Start(true));
+}
+
+TEST_F(AgentFiles, AnAccountThatTheAgentLeftIsNotUsedUnasked) {
+  if (geteuid() != 0) GTEST_SKIP() << "Prepare needs root";
+  const std::string key = R"({"OPENAI_API_KEY":"sk-attacker"})";
+  for (const char* place :
+       {"codex/auth.json", ".codex/auth.json", ".codex/.environment/auth.json"}) {
+    Put("project/" + std::string(place), key);
+    EXPECT_THAT(Refusal(), HasSubstr(std::string(place) + ", which was never approved"));
+    // A key in the environment is its owner's own word.
+    env_["OPENAI_API_KEY"] = "sk-mine";
+    const auto mine = Start();
+    ASSERT_TRUE(mine) << mine.error().message();
+    EXPECT_FALSE(mine->credentials) << place;
+    env_.erase("OPENAI_API_KEY");
+    fs::remove(dir_ + "/project/" + place);
+  }
+  Put("project/.codex/auth.json", key);
+  const auto approved = Start(true);
+  ASSERT_TRUE(approved) << approved.error().message();
+  EXPECT_EQ(approved->credentials->secret, "sk-attacker");
+  EXPECT_TRUE(Start()) << "as approved";
+  // Outside the project nobody is asked, and it goes before the environment as ever.
+  Put("home/.codex/auth.json", R"({"OPENAI_API_KEY":"sk-home"})");
+  env_["OPENAI_API_KEY"] = "sk-mine";
+  EXPECT_EQ(Start()->credentials->secret, "sk-home");
+}
+
+TEST_F(AgentFiles, ALinkInAHomeOutsideTheProjectLeadsNowhere) {
+  Args args;
+  args.codex_home = dir_ + "/elsewhere";
+  const Places places = PlacesOf(args);
+  const auto homes = MakeHomes(places);
+  ASSERT_TRUE(homes) << homes.error().message();
+  Put("secret", "of root");
+  fs::create_symlink(dir_ + "/secret", dir_ + "/elsewhere/.environment/auth.json");
+  const std::string path = homes->environment.path() + "/auth.json";
+  EXPECT_FALSE(ReadFileOf(path, places, *homes));
+  EXPECT_TRUE(AgentWrites(path, places, *homes));
+  EXPECT_FALSE(AgentWrites(dir_ + "/elsewhere/other", places, *homes));
+}
+
+// Tells where it ran and by what.
+constexpr char kNpm[] =
+    "#!/bin/sh\necho \"pwd=$(pwd) path=$PATH home=$HOME secret=$AWS_SECRET proxy=$HTTPS_PROXY\"\n";
+
+TEST_F(AgentFiles, NpmRunsOutsideTheProjectWithNothingOfItsOwners) {
+  Put("project/bin/npm", "#!/bin/sh\necho planted\n", 0755);
+  fs::create_symlink(dir_ + "/project/bin", dir_ + "/linked");
+  Put("tools/npm", kNpm, 0755);
+  Put("base/npm/.keep", "");
+  env_["PATH"] =
+      ".:bin:" + dir_ + "/project/bin:" + dir_ + "/linked:" + dir_ + "/tools:/bin:/usr/bin";
+  env_["HTTPS_PROXY"] = "http://proxy.example";
+  setenv("AWS_SECRET", "hunter2", 1);
+  const auto tree = Tree::Open(dir_ + "/project");
+  const fs::path before = fs::current_path();
+  fs::current_path(dir_ + "/project");
+  const auto ran = LatestCodexVersion(world_, *tree, dir_ + "/base/npm");
+  fs::current_path(before);
+  unsetenv("AWS_SECRET");
+  ASSERT_TRUE(ran) << ran.error().message();
+  EXPECT_EQ(*ran, "pwd=/ path=" + dir_ + "/tools:/bin:/usr/bin home=" + dir_ +
+                      "/home secret= proxy=http://proxy.example");
+  env_["PATH"] = dir_ + "/project/bin:bin";
+  EXPECT_THAT(LatestCodexVersion(world_, *tree, dir_ + "/base/npm").error().message(),
+              HasSubstr("npm is required"));
+  // A home that is the project is the agent's.
+  env_["PATH"] = dir_ + "/tools:/bin:/usr/bin";
+  world_.home = dir_ + "/project";
+  EXPECT_THAT(*LatestCodexVersion(world_, *tree, dir_ + "/base/npm"),
+              HasSubstr("home=" + dir_ + "/base/npm "));
+}
+
+TEST_F(AgentFiles, WhatALeftOverBoxMayReachWhileItEndsIsNothing) {
+  const auto base = OpenBase(dir_ + "/base");
+  ASSERT_TRUE(base) << base.error().message();
+  fs::create_directories(dir_ + "/base/run/abcd/data");
+  LeftOver left;
+  left.id = "abcd";
+  left.has_boxes = true;
+  const auto options = ServerToEnd(*base, left);
+  ASSERT_TRUE(options) << options.error().message();
+  std::ifstream in(options->config);
+  const std::string text((std::istreambuf_iterator<char>(in)), {});
+  EXPECT_THAT(text, HasSubstr("default = \"deny\""));
+  EXPECT_THAT(text, HasSubstr("registries = \"none\""));
+  EXPECT_THAT(options->env, ElementsAre(std::pair<std::string, std::string>("OPENAI_API_KEY", "")));
+}
+
+TEST_F(AgentFiles, WhatIsLeftForTheMachineToRunIsTold) {
+  Put("project/.git/config", "[core]\n");
+  Put("project/.git/hooks/pre-commit", "#!/bin/sh\n", 0755);
+  Put("project/.git/objects/aa/bb", "data");
+  Put("project/.vscode/tasks.json", "{}");
+  const auto tree = Tree::Open(dir_ + "/project");
+  const Traces before = Traces::Of(*tree);
+  EXPECT_THAT(Traces::Of(*tree).Since(before), IsEmpty());
+  Put("project/.git/objects/aa/cc", "data");
+  Put("project/.git/index", "data");
+  Put("project/src/main.c", "int main;");
+  EXPECT_THAT(Traces::Of(*tree).Since(before), IsEmpty()) << "work";
+  Put("project/.git/config", "[core]\nfsmonitor = evil\n");
+  chmod((dir_ + "/project/.git/hooks/pre-commit").c_str(), 0644);
+  fs::create_symlink("/tmp/x", dir_ + "/project/.git/hooks/po\x1bst");
+  fs::remove(dir_ + "/project/.vscode/tasks.json");
+  Put("project/.envrc", "curl evil");
+  Put("project/.codex/config.toml", "[mcp_servers.x]\ncommand = \"evil\"\n");
+  Put("project/.codex/.environment/notes", "not run");
+  Put("project/.git/modules/sub/hooks/post-checkout", "evil", 0755);
+  EXPECT_THAT(Traces::Of(*tree).Since(before),
+              ElementsAre(".codex/config.toml", ".envrc", ".git/config", ".git/hooks/po?st",
+                          ".git/hooks/pre-commit", ".git/modules/sub/hooks/post-checkout",
+                          ".vscode/tasks.json (gone)"));
+}
+
+TEST_F(AgentFiles, OnlyWhatIsTheProjectsOwnersIsShownReadOnly) {
+  Put("project/.git/config", "");
+  fs::create_directories(dir_ + "/project/.git/hooks");
+  fs::create_symlink("/etc/passwd", dir_ + "/project/.codex");
+  const auto tree = Tree::Open(dir_ + "/project");
+  auto guarded = GuardedOf(*tree);
+  ASSERT_EQ(guarded.size(), 1u);
+  EXPECT_EQ(guarded[0].parent, ".git");
+  EXPECT_THAT(guarded[0].names, ElementsAre("config", "hooks"));
+  if (geteuid() != 0) GTEST_SKIP() << "other owners need root";
+  ASSERT_EQ(chown((dir_ + "/project/.git/config").c_str(), 4321, 4321), 0);
+  EXPECT_THAT(GuardedOf(*tree)[0].names, ElementsAre("hooks"));
+  ASSERT_EQ(chown((dir_ + "/project/.git").c_str(), 4321, 4321), 0);
+  EXPECT_THAT(GuardedOf(*tree), IsEmpty());
+}
+
+}  // namespace
+}  // namespace cove::box

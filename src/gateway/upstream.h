@@ -1,0 +1,52 @@
+// A connection to a server that is counted, and known by its address, for as long as it is open: so
+// that a sandbox cannot collect idle ones without end, and that one which the rules would not allow
+// any more can be found. Thread: loop-confined.
+#pragma once
+
+#include <list>
+#include <memory>
+
+#include "gateway/load.h"
+#include "net/socket.h"
+#include "policy/address.h"
+
+namespace cove::gateway {
+
+struct Upstream {
+  std::string host;
+  uint16_t port = 0;
+  policy::Address address;
+};
+using Upstreams = std::list<Upstream>;
+
+class UpstreamStream final : public net::ByteStream {
+ public:
+  // `all` outlives it, and `place` is given back with it.
+  UpstreamStream(std::unique_ptr<net::SocketStream> inner, Upstream what, Upstreams& all,
+                 std::shared_ptr<void> place)
+      : inner_(std::move(inner)),
+        all_(all),
+        entry_(all.insert(all.end(), std::move(what))),
+        place_(std::move(place)) {}
+  ~UpstreamStream() override { all_.erase(entry_); }
+
+  net::Task<Result<size_t>> Read(std::span<char> buffer) override {
+    inner_->set_read_timeout(read_timeout());
+    return inner_->Read(buffer);
+  }
+  net::Task<Result<void>> Write(std::string_view bytes) override {
+    inner_->set_write_timeout(write_timeout());
+    return inner_->Write(bytes);
+  }
+  net::Task<Result<void>> CloseWrite() override { return inner_->CloseWrite(); }
+  void MarkAborted() override { inner_->MarkAborted(); }
+  bool LooksIdle() override { return inner_->LooksIdle(); }
+
+ private:
+  std::unique_ptr<net::SocketStream> inner_;
+  Upstreams& all_;
+  Upstreams::iterator entry_;
+  std::shared_ptr<void> place_;
+};
+
+}  // namespace cove::gateway
