@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
 . bench/lib.sh
 
-rows=(create pool exec burst churn delete idle transfer pty cycles egress)
+rows=(create pool exec burst churn delete idle transfer pty cycles egress ai)
 
 name=${1:-}
 if [ "$name" = all ]; then
@@ -19,9 +19,12 @@ if [ "$name" = all ]; then
     echo
   done
   COVE_BENCH_SECONDS=3 COVE_BENCH_ROUNDS=2 bench/run.sh egress 50
+  echo
+  COVE_BENCH_SECONDS=1 bench/run.sh ai 50
   exit
 fi
 [ "$name" = egress ] && exec bench/egress/run.sh "${2:-200}"
+[ "$name" = ai ] && exec bench/ai/run.sh "${2:-500}"
 case $name in
   create) n=1000 ;;
   pool) n=1000 ;;

@@ -21,7 +21,11 @@ struct Api::Impl {
     AddPolicyRoutes(routes);
     AddAuditRoutes(routes);
     AddSecretRoutes(routes);
-    AddRowsRoutes(routes);
+    if (context.deps.books != nullptr) AddAiUsageRoutes(routes);
+    if (context.deps.texts != nullptr) AddAiTextRoutes(routes);
+    if (context.deps.books != nullptr) AddAiBudgetRoutes(routes);
+    if (context.deps.tokens != nullptr) AddAiTokenRoutes(routes);
+    if (context.deps.books != nullptr) AddMetricsRoutes(routes);
     AddProcessRoutes(routes);
     AddSessionRoutes(routes);
     AddPtyRoutes(routes);
@@ -43,11 +47,41 @@ bool IsBelow(std::string_view path, std::string_view root) {
   return path.starts_with(root) && (path.size() == root.size() || path[root.size()] == '/');
 }
 
-// Agents outside call models with an API key, given as either kind of client gives its own.
-Result<identity::Caller> AuthenticateModels(const Context& context,
-                                            const http::RequestHead& request) {
-  if (const auto key = request.headers.Get("X-Api-Key")) return context.deps.keys->Verify(*key);
-  return Authenticate(context, request);
+// The key or token of an agent outside, given as either kind of client gives its own.
+Result<std::string> CredentialOf(const http::RequestHead& request) {
+  if (const auto key = request.headers.Get("X-Api-Key")) return std::string(*key);
+  return BearerOf(request);
+}
+
+Result<bridge::Caller> CallerByToken(const Context& context, std::string_view secret) {
+  ASSIGN_OR_RETURN(const bridge::Token token, context.deps.tokens->Verify(secret));
+  bridge::Caller out;
+  out.org = token.org;
+  out.user = token.user;
+  out.token_id = token.id;
+  if (token.sandbox.empty()) return out;
+  const auto sandbox = context.deps.sandboxes->Find(token.sandbox);
+  if (!sandbox) {
+    return Error(Code::kUnauthenticated, "the sandbox that this token is bound to is gone");
+  }
+  out.sandbox = sandbox->id;
+  out.template_name = sandbox->snapshot;
+  return out;
+}
+
+// Agents outside call models with an API key or a token.
+Result<bridge::Caller> AuthenticateModels(const Context& context,
+                                          const http::RequestHead& request) {
+  ASSIGN_OR_RETURN(const std::string secret, CredentialOf(request));
+  if (context.deps.tokens != nullptr && bridge::Tokens::LooksLikeOne(secret)) {
+    return CallerByToken(context, secret);
+  }
+  ASSIGN_OR_RETURN(const identity::Caller caller, context.deps.keys->Verify(secret));
+  bridge::Caller out;
+  out.org = caller.org;
+  out.user = caller.user;
+  out.key_id = caller.key_id;
+  return out;
 }
 
 Task<void> ServeModels(const Context& context, http::Exchange& exchange) {

@@ -2,9 +2,9 @@
 //
 // Concept: by its Host a request is a preview or ours; ours are found in a table of routes under
 // /api (control plane), /toolbox/{id} (inside a sandbox), /ai (models for agents outside) and
-// /health. A handler is a free function of a Call (call.h) that answers or returns an error; the
-// error becomes Daytona's error body in one place (errors.h). Handlers of one resource share a
-// file and add their routes in one Add…Routes function.
+// /health, and /metrics. A handler is a free function of a Call (call.h) that answers or returns an
+// error; the error becomes Daytona's error body in one place (errors.h). Handlers of one resource
+// share a file and add their routes in one Add…Routes function.
 //
 // Wire contract: the OpenAPI files of Daytona's published clients, SDK 0.216.
 // Thread: loop-confined. Deps outlive the Api, and the Api outlives the tasks of Handle().
@@ -15,6 +15,9 @@
 #include "api/policy_book.h"
 #include "async/offload.h"
 #include "audit/log.h"
+#include "bridge/bridge.h"
+#include "bridge/call_texts.h"
+#include "bridge/tokens.h"
 #include "control/sandboxes.h"
 #include "http/server.h"
 #include "identity/keys.h"
@@ -31,15 +34,6 @@ struct Settings {
   std::string version = COVE_VERSION;
 };
 
-// What a route of rows (usage) is asked for: the newest `limit` rows, of one sandbox when
-// `sandbox` is not empty.
-struct RowsQuery {
-  OrgId org;
-  SandboxId sandbox;
-  size_t limit = 100;
-};
-using Rows = std::function<Task<Result<json::Array>>(RowsQuery)>;
-
 struct Deps {
   control::Sandboxes* sandboxes = nullptr;
   identity::Keys* keys = nullptr;
@@ -50,10 +44,12 @@ struct Deps {
   // Has the sandbox a secret for requests to there? Empty: none has.
   std::function<bool(const control::Sandbox&, std::string_view host, uint16_t port)> has_secret;
   // Answers /ai/…: the model gateway for a caller outside. Empty: 501.
-  std::function<Task<void>(http::Exchange&, identity::Caller)> models;
+  std::function<Task<void>(http::Exchange&, bridge::Caller)> models;
+  bridge::Books* books = nullptr;      // null: no routes of model calls, budgets and metrics
+  bridge::Tokens* tokens = nullptr;    // null: none
+  bridge::CallTexts* texts = nullptr;  // of the books' calls; null: no route
   audit::Log* audit = nullptr;
   async::ThreadPool* file_pool = nullptr;  // for reading files of the audit
-  Rows usage;                              // model calls, oldest first; empty: 501
 };
 
 class Api {

@@ -67,13 +67,29 @@ class ApiTest : public ::testing::Test {
     inside_ = std::make_unique<FakeToolbox>(runner_.socket);
     store::Migrations migrations = identity::kMigrations;
     migrations.insert(migrations.end(), control::kMigrations.begin(), control::kMigrations.end());
+    migrations.insert(migrations.end(), bridge::kMigrations.begin(), bridge::kMigrations.end());
+    migrations.insert(migrations.end(), bridge::kTextMigrations.begin(),
+                      bridge::kTextMigrations.end());
     store_ = *store::OpenSqlite(folder_ + "/cove.db", migrations);
+    texts_ = std::make_unique<bridge::CallTexts>(*store_, bridge::TextMode::kAll);
     keys_ = *loop_.RunUntil(identity::Keys::Open(*store_));
     EXPECT_TRUE(loop_.RunUntil(keys_->SeedAdmin(key_, folder_ + "/key")).ok());
     previews_ = *loop_.RunUntil(identity::Previews::Open(*store_));
     secrets_ = *loop_.RunUntil(identity::Secrets::Open(*store_, folder_ + "/secrets.key"));
     OpenControl();
+    bridge::BooksSettings settings;
+    settings.prices = bridge::PriceTable::Shipped();
+    books_ = std::make_unique<bridge::Books>(bridge::Books::Deps{.store = store_.get()}, settings);
+    EXPECT_TRUE(loop_.RunUntil(books_->Open()).ok());
+    tokens_ = *loop_.RunUntil(bridge::Tokens::Open(*store_, books_->budgets()));
     Deps deps;
+    deps.books = books_.get();
+    deps.tokens = tokens_.get();
+    deps.texts = texts_.get();
+    deps.models = [this](http::Exchange& exchange, bridge::Caller caller) {
+      model_callers_.push_back(std::move(caller));
+      return AnswerModel(exchange);
+    };
     deps.sandboxes = sandboxes_.get();
     deps.keys = keys_.get();
     deps.previews = previews_.get();
@@ -83,6 +99,8 @@ class ApiTest : public ::testing::Test {
   }
   ~ApiTest() override {
     api_.reset();
+    tokens_.reset();
+    books_.reset();
     sandboxes_.reset();
     secrets_.reset();
     previews_.reset();
@@ -118,12 +136,19 @@ class ApiTest : public ::testing::Test {
     EXPECT_TRUE(loop_.RunUntil(sandboxes_->Recover()).ok());
   }
 
+  static async::Task<void> AnswerModel(http::Exchange& exchange) {
+    (void)co_await exchange.Respond({}, "{}");
+  }
   void Handle(FakeExchange& exchange) { loop_.RunUntil(api_->Handle(exchange)); }
   // Sends a request with the admin key; the answer is in the exchange.
   std::unique_ptr<FakeExchange> Send(std::string method, std::string target,
                                      std::string body = {}) {
+    return SendAs(key_, std::move(method), std::move(target), std::move(body));
+  }
+  std::unique_ptr<FakeExchange> SendAs(const std::string& key, std::string method,
+                                       std::string target, std::string body = {}) {
     auto exchange = std::make_unique<FakeExchange>(std::move(method), std::move(target), body);
-    exchange->headers().Add("Authorization", "Bearer " + key_);
+    exchange->headers().Add("Authorization", "Bearer " + key);
     Handle(*exchange);
     return exchange;
   }
@@ -149,6 +174,10 @@ class ApiTest : public ::testing::Test {
   std::unique_ptr<identity::Previews> previews_;
   std::unique_ptr<identity::Secrets> secrets_;
   std::unique_ptr<control::Sandboxes> sandboxes_;
+  std::unique_ptr<bridge::CallTexts> texts_;
+  std::unique_ptr<bridge::Books> books_;
+  std::unique_ptr<bridge::Tokens> tokens_;
+  std::vector<bridge::Caller> model_callers_;  // who reached the model gateway
   std::unique_ptr<Api> api_;
 };
 

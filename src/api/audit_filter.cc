@@ -9,16 +9,6 @@ std::string QueryText(const Call& call, std::string_view name) {
   return call.request().Query(name).value_or("");
 }
 
-Result<std::optional<WallTime>> TimeQuery(const Call& call, std::string_view name) {
-  const std::string text = QueryText(call, name);
-  if (text.empty()) return std::optional<WallTime>();
-  const auto time = ParseIso(text);
-  if (!time) {
-    return Error(Code::kInvalid, std::string(name) + " must be a time like 2026-11-21T01:02:03Z");
-  }
-  return std::optional<WallTime>(*time);
-}
-
 // True for `yes`, false for `no`, nothing when absent.
 Result<std::optional<bool>> ChoiceQuery(const Call& call, std::string_view name,
                                         std::string_view yes, std::string_view no) {
@@ -32,6 +22,16 @@ Result<std::optional<bool>> ChoiceQuery(const Call& call, std::string_view name,
 }
 
 }  // namespace
+
+Result<std::optional<WallTime>> TimeQuery(const Call& call, std::string_view name) {
+  const std::string text = QueryText(call, name);
+  if (text.empty()) return std::optional<WallTime>();
+  const auto time = ParseIso(text);
+  if (!time) {
+    return Error(Code::kInvalid, std::string(name) + " must be a time like 2026-11-21T01:02:03Z");
+  }
+  return std::optional<WallTime>(*time);
+}
 
 Result<SandboxId> SandboxQuery(const Call& call) {
   const std::string text = QueryText(call, "sandboxId");

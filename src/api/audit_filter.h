@@ -11,6 +11,9 @@ namespace cove::api {
 // has rows, which administrators may see.
 Result<SandboxId> SandboxQuery(const Call& call);
 
+// A query parameter that is a time; kInvalid with its name when it is none.
+Result<std::optional<WallTime>> TimeQuery(const Call& call, std::string_view name);
+
 // kDenied for a key that is not an administrator's.
 Result<void> AdminsOnly(const Call& call);
 

@@ -61,7 +61,7 @@ Task<Result<void>> Call::ReplyUnsupported(std::string what) {
                    what + ": this version of Cove does not have it");
 }
 
-Result<identity::Caller> Authenticate(const Context& context, const http::RequestHead& request) {
+Result<std::string> BearerOf(const http::RequestHead& request) {
   constexpr std::string_view kScheme = "bearer ";
   const auto header = request.headers.Get("Authorization");
   if (!header) {
@@ -72,7 +72,12 @@ Result<identity::Caller> Authenticate(const Context& context, const http::Reques
       !EqualsIgnoreCase(header->substr(0, kScheme.size()), kScheme)) {
     return Error(Code::kUnauthenticated, "the Authorization header must be 'Bearer <API key>'");
   }
-  return context.deps.keys->Verify(Trim(header->substr(kScheme.size())));
+  return std::string(Trim(header->substr(kScheme.size())));
+}
+
+Result<identity::Caller> Authenticate(const Context& context, const http::RequestHead& request) {
+  ASSIGN_OR_RETURN(const std::string key, BearerOf(request));
+  return context.deps.keys->Verify(key);
 }
 
 Result<control::Sandbox> FindSandbox(Call& call) {

@@ -55,7 +55,9 @@ class Call {
   identity::Caller caller_;
 };
 
-// Who makes this request: `Authorization: Bearer`. kUnauthenticated says how to give a key.
+// What stands in `Authorization: Bearer`. kUnauthenticated says how to give a key.
+Result<std::string> BearerOf(const http::RequestHead& request);
+// Who makes this request, by that key.
 Result<identity::Caller> Authenticate(const Context& context, const http::RequestHead& request);
 
 // The sandbox that the parameter {sandbox} (id or name) means to this caller.

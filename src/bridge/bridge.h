@@ -1,18 +1,26 @@
 // Bridge: the model gateway. One call comes in, goes to its provider with the real key, and the
 // answer goes back byte for byte while a copy is read for the books.
 //
-// Order of a call: route -> key there? -> body (held, at most kRequestBytesMax) -> checks -> row in
-// the CallLog, on disk -> upstream -> answer streamed -> row completed. Whatever fails before
-// "upstream" means that nothing left the machine.
-// Thread: loop-confined. Store and client must outlive the object, and the object its Serve tasks.
+// Order of a call: route -> key there? -> body (held, at most kRequestBytesMax) -> judged ->
+// limits, budgets and row in the Books, on disk -> upstream -> answer streamed -> row completed,
+// what was said kept. Whatever fails before "upstream" means that nothing left the machine. On a
+// WebSocket (bridge_socket.cc) each message that asks for a response is such a call. A call belongs
+// to the bridge, not to its connection: a Serve that is destroyed half-way (its sandbox is gone)
+// leaves the answer to be heard out, within limits, and the row to be completed.
+// Thread: loop-confined. Books, texts and pool must outlive the object, and the object its Serve
+// tasks.
 #pragma once
 
 #include <functional>
 #include <optional>
 
-#include "bridge/call_log.h"
-#include "bridge/headers.h"
-#include "http/client.h"
+#include "async/task_group.h"
+#include "bridge/books.h"
+#include "bridge/call_texts.h"
+#include "bridge/guard.h"
+#include "bridge/relay.h"
+#include "bridge/request_edit.h"
+#include "bridge/upstream.h"
 #include "http/server.h"
 #include "json/json.h"
 
@@ -21,26 +29,41 @@ namespace cove::bridge {
 struct Limits {
   size_t request_bytes_max = 32 * 1024 * 1024;  // else 413
   size_t held_bytes_max = 256 * 1024 * 1024;    // of all requests together, else 503
-  Duration head_timeout = seconds(600);         // until the answer starts
-  Duration body_timeout = seconds(300);         // between two pieces of the answer
   Duration drain_time = seconds(60);            // for the usage, after the agent has gone
+};
+
+// What an operator sets about the wire ([ai]).
+struct WireSettings {
+  TextMode texts = TextMode::kRedacted;
+  AskUsage ask_usage = AskUsage::kYes;  // of chat completions that stream
+  Aliases aliases;                      // names of models, and what providers are asked for
+  enum class WebSocket { kServe, kRefuse } websocket = WebSocket::kServe;
 };
 
 struct Caller {
   OrgId org;
-  SandboxId sandbox;   // empty: from outside, with
-  std::string key_id;  // this API key
+  std::string user;           // who made the sandbox, or holds the key or token
+  SandboxId sandbox;          // empty: from outside and bound to none
+  std::string template_name;  // the snapshot of the sandbox
+  std::string key_id;         // from outside: this API key, or
+  std::string token_id;       // this token
 };
 
 class Bridge {
  public:
   struct Deps {
-    store::Store* store = nullptr;
-    http::Client* client = nullptr;
+    Books* books = nullptr;
+    CallTexts* texts = nullptr;
+    async::ThreadPool* resolver_pool = nullptr;
     std::vector<Provider> providers;
+    Guard guard;
+    std::unique_ptr<Tape> tape;  // null: providers are asked, and nothing is kept
     // Whether a sandbox may reach a URL, as it would itself; empty: every one. Asked for what a
     // request makes the provider fetch.
     std::function<bool(const SandboxId&, const http::Url&)> may_reach;
+    // Told of each call that a sandbox makes on a connection it has already; empty: nobody.
+    std::function<void(const SandboxId&)> used;
+    WireSettings wire;
     Limits limits;
   };
   explicit Bridge(Deps deps);
@@ -50,28 +73,43 @@ class Bridge {
   // already: by its namespace, or by its API key.
   Task<void> Serve(Caller caller, http::Exchange& exchange, std::string path);
 
-  // Call once at start, before the first Serve.
-  Task<Result<int64_t>> EndAbandoned() { return log_.EndAbandoned(); }
-  CallLog& log() { return log_; }
+  // Waits, at most until then, for calls that have lost their agent and for rows to be completed.
+  Task<void> Flush(TimePoint deadline);
 
   // Names, for start-up's log: never a key.
   std::vector<std::string> ProvidersWithKey() const;
 
  private:
   struct InFlight;  // what one Serve knows
-  const Provider* FindProvider(std::string_view name) const;
+  struct Body;      // of a request
+  struct Judged;    // a request that may be sent
+  class Course;     // a call that was admitted, until its end
+  class Socket;
+  class Connected;
   Task<void> ServeRoute(InFlight& call);
-  // The first URL in the request that its sandbox may not reach.
-  std::optional<std::string> ForbiddenUrl(const InFlight& call, const json::Object& request) const;
-  Task<void> ServeRecorded(InFlight& call, std::string body);
-  Task<Result<std::unique_ptr<http::ClientResponse>>> SendUpstream(InFlight& call,
-                                                                   std::string body);
-  Task<CallEnd> Relay(InFlight& call, http::ClientResponse& response);
-  Task<void> Refuse(InFlight& call, int status, std::string code, std::string message);
+  // Why it cannot be read, or nothing and `out` is filled. Both references outlive the task.
+  Task<std::optional<ProviderError>> ReadBody(InFlight& call, Body& out);
+  // Looks into the request: why it is refused, or nothing and `out` is filled.
+  std::optional<ProviderError> Judge(const InFlight& call, std::string_view body,
+                                     Judged& out) const;
+  // Why the request may not go: the guard says so, or it names a URL that its sandbox may not
+  // reach.
+  std::optional<ProviderError> Forbidden(const InFlight& call, const json::Object& request,
+                                         std::string_view text) const;
+  Task<void> ServeRecorded(InFlight& call, std::string body, Judged judged);
+  Task<void> EndCall(Ticket ticket, CallEnd end, Said said);
+  // Without a response the agent was told why.
+  Task<Sent> SendUpstream(InFlight& call, std::string body);
+  RelayOptions OptionsOf(const InFlight& call) const;
+  static Outgoing OutgoingOf(const InFlight& call);  // without the body
+  Task<void> ServeSocket(InFlight& call);
+  static Task<void> HearOut(std::unique_ptr<Socket> socket);
+  Task<void> Refuse(InFlight& call, ProviderError error);
 
   Deps deps_;
-  CallLog log_;
+  Upstream upstream_;
   size_t held_bytes_ = 0;
+  async::TaskGroup ends_;  // last: its tasks use all the others
 };
 
 }  // namespace cove::bridge

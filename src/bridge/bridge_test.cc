@@ -5,6 +5,7 @@
 #include "bridge/bridge.h"
 
 #include <gtest/gtest.h>
+#include <zstd.h>
 
 #include "async/timer.h"
 #include "bridge/call_json.h"
@@ -27,6 +28,7 @@ struct Upstream {
   enum class Mode { kStream, kError, kCut, kSlow };
   Mode mode = Mode::kStream;
   int requests = 0;
+  std::string answer = std::string(kAnswer);
   std::string target;
   http::Headers headers;
   std::string body;
@@ -50,11 +52,12 @@ Task<void> Answer(Upstream& up, http::Exchange& exchange) {
   head.headers.Set("x-request-id", "req_1");
   auto writer = co_await exchange.StartResponse(head);
   if (!writer) co_return;
-  const size_t half = kAnswer.size() / 2;
-  (void)co_await (*writer)->Write(kAnswer.substr(0, half));
+  const std::string_view answer = up.answer;
+  const size_t half = answer.size() / 2;
+  (void)co_await (*writer)->Write(answer.substr(0, half));
   if (up.mode == Upstream::Mode::kCut) co_return;
   if (up.mode == Upstream::Mode::kSlow) co_await async::Sleep(milliseconds(50));
-  (void)co_await (*writer)->Write(kAnswer.substr(half));
+  (void)co_await (*writer)->Write(answer.substr(half));
   (void)co_await (*writer)->Finish();
 }
 
@@ -86,45 +89,79 @@ class BridgeTest : public testing::Test {
  protected:
   BridgeTest()
       : store_(*OpenSqlite()),
+        books_({.store = store_.get()}, Prices()),
+        texts_(*store_, TextMode::kRedacted),
         client_(pool_),
         upstream_([this](http::Exchange& e) { return Answer(up_, e); }),
         bridge_(MakeDeps()),
-        front_([this](http::Exchange& e) { return Serve(e); }) {}
+        front_([this](http::Exchange& e) { return Serve(e); }) {
+    EXPECT_TRUE(loop_.RunUntil(books_.Open()).ok());
+  }
 
   static Result<std::unique_ptr<store::Store>> OpenSqlite() {
-    return store::OpenSqlite(":memory:", kMigrations);
+    store::Migrations all = kMigrations;
+    all.insert(all.end(), kTextMigrations.begin(), kTextMigrations.end());
+    return store::OpenSqlite(":memory:", all);
+  }
+
+  // A call of kAnswer's usage costs 40 + 60 + 20 * 10 = 300 micro-dollars with openai.
+  static BooksSettings Prices() {
+    BooksSettings settings;
+    settings.prices = *PriceTable::Parse(
+        "openai m 2020-01-01 0 1 - - 10 1000 1000\nfirst m 2020-01-01 0 2 - - 20 1000 1000\n",
+        "test");
+    return settings;
   }
 
   Bridge::Deps MakeDeps() {
     Provider openai;
     openai.name = "openai";
     openai.base = *http::Url::Parse("http://127.0.0.1:" + std::to_string(upstream_.port) + "/v1");
-    openai.key = Secret("real-key");
+    openai.keys = {{Secret("real-key"), "1"}};
     Provider nokey = openai;
     nokey.name = "nokey";
-    nokey.key = Secret();
+    nokey.keys.clear();
     nokey.key_hint = "set NOKEY_API_KEY for `cove serve`";
     Provider down = openai;
     down.name = "down";
     down.base = *http::Url::Parse("http://127.0.0.1:1/v1");
+    Provider first = down;
+    first.name = "first";
+    first.fallback = "openai";
+    first.retries = 0;
     Bridge::Deps deps;
-    deps.store = store_.get();
-    deps.client = &client_;
-    deps.providers = {openai, nokey, down};
+    deps.books = &books_;
+    deps.texts = &texts_;
+    deps.resolver_pool = &pool_;
+    Provider claude = openai;
+    claude.name = "claude";
+    claude.kind = ProviderKind::kAnthropic;
+    deps.providers = {openai, nokey, down, claude, first};
     deps.limits.request_bytes_max = 4096;
+    deps.wire.aliases = {{"fast", "gpt-5.5-mini"}};
     deps.may_reach = [](const SandboxId&, const http::Url& url) {
       return url.scheme == "https" && url.host == "allowed.test";
     };
     return deps;
   }
 
-  Task<void> Serve(http::Exchange& exchange) {
+  Task<void> Serve(http::Exchange& exchange) { return ServeBy(bridge_, exchange); }
+  static Task<void> ServeBy(Bridge& bridge, http::Exchange& exchange) {
     Caller caller;
     caller.org = OrgId("org");
     caller.sandbox = SandboxId("box");
     std::string path(exchange.request().RawPath());
-    return bridge_.Serve(std::move(caller), exchange, std::move(path));
+    return bridge.Serve(std::move(caller), exchange, std::move(path));
   }
+
+  Budget MakeBudget(Micros limit) {
+    Budget budget;
+    budget.org = OrgId("org");
+    budget.limit = limit;
+    budget.unpriced = Unpriced::kAllow;
+    return *loop_.RunUntil(books_.budgets().Create(budget));
+  }
+  BudgetUse UseOf(const Budget& budget) { return books_.budgets().UseOf(budget).front(); }
 
   Task<Reply> Send(http::ClientRequest request, std::string path) {
     request.url = *http::Url::Parse("http://127.0.0.1:" + std::to_string(front_.port) + path);
@@ -162,7 +199,7 @@ class BridgeTest : public testing::Test {
     CallFilter filter;
     filter.org = OrgId("org");
     for (int i = 0; i < 500; ++i) {
-      auto calls = loop_.RunUntil(bridge_.log().List(filter));
+      auto calls = loop_.RunUntil(books_.log().List(filter));
       EXPECT_TRUE(calls.ok());
       const bool open = !calls->empty() && !calls->front().ended_at;
       if (!open) return *calls;
@@ -176,6 +213,8 @@ class BridgeTest : public testing::Test {
   async::Loop loop_;
   async::ThreadPool pool_{1};
   std::unique_ptr<store::Store> store_;
+  Books books_;
+  CallTexts texts_;
   Upstream up_;
   http::Client client_;
   Listening upstream_;
@@ -207,6 +246,7 @@ TEST_F(BridgeTest, AStreamPassesByteForByteAndIsCounted) {
   EXPECT_EQ(call.end.usage.reasoning, 5);
   EXPECT_EQ(call.end.response_id, "resp_9");
   EXPECT_EQ(call.end.response_bytes, kAnswer.size());
+  EXPECT_EQ(call.end.request_id, "req_1");
   EXPECT_TRUE(call.end.first_byte.has_value());
 }
 
@@ -254,9 +294,16 @@ TEST_F(BridgeTest, WhatIsNotServedNeverReachesTheProvider) {
   EXPECT_EQ(Run(Post("{}"), "/openai/v1/files").status, 404);
   EXPECT_EQ(Run(Post("{}"), "/unknown/v1/responses").status, 404);
   EXPECT_EQ(Run(Post("{}"), "/").status, 404);
+  for (const char* path :
+       {"/openai/v1//responses", "//openai/v1/responses", "/openai//v1/responses",
+        "/openai/v1/responses/", "/openai/v1/../v1/responses", "/openai%2fv1/responses",
+        "/./openai/v1/responses", "/openai/v1/%2e%2e/files", "/openai/v1/responses%2f..%2ffiles",
+        "/OPENAI/v1/responses", "/openai/v1/responses%3fa"}) {
+    EXPECT_EQ(Run(Post("{}"), path).status, 404) << path;
+  }
   http::ClientRequest upgrade;
   upgrade.headers = {{"Connection", "Upgrade"}, {"Upgrade", "websocket"}};
-  EXPECT_EQ(Run(std::move(upgrade), "/openai/v1/responses").status, 426);
+  EXPECT_EQ(Run(std::move(upgrade), "/openai/v1/responses").status, 400) << "it is no handshake";
   EXPECT_EQ(up_.requests, 0);
   EXPECT_TRUE(Calls().empty());
 }
@@ -281,6 +328,96 @@ TEST_F(BridgeTest, AProviderIsNotSentWhereTheSandboxMayNotGo) {
   }
 }
 
+Said SaidIn(async::Loop& loop, CallTexts& texts, const std::string& id) {
+  auto said = loop.RunUntil(texts.Read(OrgId("org"), std::nullopt, id));
+  EXPECT_TRUE(said);
+  return said ? *std::move(said) : Said();
+}
+
+TEST_F(BridgeTest, WhatWasSaidIsKeptUnderTheCallsId) {
+  Run(Post(R"({"model":"m","input":"password=hunter22 is mine"})"), "/openai/v1/responses");
+  const auto calls = Calls();
+  ASSERT_EQ(calls.size(), 1U);
+  const Said said = SaidIn(loop_, texts_, calls[0].id);
+  EXPECT_EQ(said.prompt, "password=[redacted] is mine");
+  EXPECT_EQ(said.alias, "");
+}
+
+TEST_F(BridgeTest, AnAliasIsPutIntoTheBodyAndTheBookHasBoth) {
+  Run(Post(R"({"model": "fast" ,"odd":1.0})"), "/openai/v1/responses");
+  EXPECT_EQ(up_.body, R"({"model": "gpt-5.5-mini" ,"odd":1.0})");
+  ASSERT_EQ(Calls().size(), 1U);
+  EXPECT_EQ(Calls()[0].start.model, "gpt-5.5-mini");
+  EXPECT_EQ(SaidIn(loop_, texts_, Calls()[0].id).alias, "fast");
+}
+
+std::string Zstd(std::string_view text) {
+  std::string out(ZSTD_compressBound(text.size()), '\0');
+  out.resize(ZSTD_compress(out.data(), out.size(), text.data(), text.size(), 3));
+  return out;
+}
+
+http::ClientRequest Packed(http::ClientRequest request, const char* coding) {
+  request.headers.Add("Content-Encoding", coding);
+  return request;
+}
+
+TEST_F(BridgeTest, ACompressedRequestIsJudgedAndForwardedAsItCame) {
+  const std::string packed = Zstd(R"({"model":"gpt-5.5","input":"hi"})");
+  EXPECT_EQ(Run(Packed(Post(packed), "zstd"), "/openai/v1/responses").status, 200);
+  EXPECT_EQ(up_.body, packed);
+  EXPECT_EQ(up_.headers.Get("content-encoding"), "zstd");
+  ASSERT_EQ(Calls().size(), 1U);
+  EXPECT_EQ(Calls()[0].start.model, "gpt-5.5");
+  EXPECT_EQ(Calls()[0].start.request_bytes, 32U) << "what a budget reckons with is the text";
+
+  Run(Packed(Post(Zstd(R"({"model":"fast"})")), "zstd"), "/openai/v1/responses");
+  EXPECT_EQ(up_.body, R"({"model":"gpt-5.5-mini"})") << "what is edited goes plain";
+  EXPECT_FALSE(up_.headers.Has("content-encoding"));
+
+  up_.requests = 0;
+  const auto status = [&](const std::string& body, const char* coding) {
+    return Run(Packed(Post(body), coding), "/openai/v1/responses").status;
+  };
+  EXPECT_EQ(status(Zstd(R"({"background":true})"), "zstd"), 501);
+  EXPECT_EQ(status(Zstd(R"({"x":{"server_url":"https://evil.test"}})"), "zstd"), 403);
+  EXPECT_EQ(status(Zstd(std::string(100'000, ' ')), "zstd"), 413) << "a bomb";
+  EXPECT_EQ(status("{}", "gzip"), 400);
+  EXPECT_EQ(status("{}", "br"), 415);
+  EXPECT_EQ(up_.requests, 0);
+}
+
+TEST_F(BridgeTest, AKeyThatStandsTwiceIsNotSent) {
+  const Reply reply = Run(Post(R"({"model":"a","model":"b"})"), "/openai/v1/responses");
+  EXPECT_EQ(reply.status, 400);
+  EXPECT_NE(reply.body.find("cove_double_key"), std::string::npos) << reply.body;
+  EXPECT_EQ(up_.requests, 0);
+}
+
+TEST_F(BridgeTest, AStreamThatDidNotAskForItsUsageTellsItToTheBookOnly) {
+  const std::string first = "data: {\"id\":\"c\",\"choices\":[{\"delta\":{}}],\"usage\":null}\n\n";
+  const std::string done = "data: [DONE]\n\n";
+  up_.answer = first +
+               "data: {\"id\":\"c\",\"choices\":[],\"usage\":{\"prompt_tokens\":3,"
+               "\"completion_tokens\":2}}\n\n" +
+               done;
+  const Reply reply = Run(Post(R"({"model":"m","stream":true})"), "/openai/v1/chat/completions");
+  EXPECT_EQ(up_.body, R"({"stream_options":{"include_usage":true},"model":"m","stream":true})");
+  EXPECT_EQ(reply.body, first + done);
+  ASSERT_EQ(Calls().size(), 1U);
+  EXPECT_EQ(Calls()[0].end.usage.input, 3);
+  EXPECT_EQ(Calls()[0].end.usage.output, 2);
+}
+
+TEST_F(BridgeTest, ACallThatIsOnlyCountedMakesNoProviderFetchEither) {
+  const char* const request =
+      R"({"messages":[{"content":[{"source":{"type":"url","url":"https://evil.test/x"}}]}]})";
+  EXPECT_EQ(Run(Post(request), "/claude/v1/messages/count_tokens").status, 403);
+  EXPECT_EQ(Run(Post("[]"), "/claude/v1/messages/count_tokens").status, 400);
+  EXPECT_EQ(up_.requests, 0);
+  EXPECT_EQ(Run(Post(R"({"messages":[]})"), "/claude/v1/messages/count_tokens").status, 200);
+}
+
 TEST_F(BridgeTest, ModelsPassWithoutARow) {
   const Reply reply = Run({}, "/openai/v1/models?client_version=1");
   EXPECT_EQ(reply.status, 200);
@@ -288,25 +425,92 @@ TEST_F(BridgeTest, ModelsPassWithoutARow) {
   EXPECT_TRUE(Calls().empty());
 }
 
-Task<void> SendAndLeave(uint16_t port) {
+// Asks, and waits for the first byte of the answer.
+Task<net::StreamPtr> Ask(uint16_t port) {
   auto stream =
       co_await net::Connect(*net::SocketAddress::FromIp("127.0.0.1", port), Now() + seconds(5));
   (void)co_await (*stream)->Write(
       "POST /openai/v1/responses HTTP/1.1\r\nHost: x\r\nContent-Length: "
-      "13\r\n\r\n{\"model\":\"m\"}");
+      "26\r\n\r\n{\"model\":\"m\",\"input\":\"hi\"}");
   char byte[1];
   (void)co_await (*stream)->Read(byte);
-  (*stream)->MarkAborted();
+  co_return *std::move(stream);
 }
 
 TEST_F(BridgeTest, AnAgentThatLeavesIsStillChargedForWhatItAsked) {
   up_.mode = Upstream::Mode::kSlow;
-  loop_.RunUntil(SendAndLeave(front_.port));
+  loop_.RunUntil(Ask(front_.port))->MarkAborted();
   for (int i = 0; i < 500 && Calls().empty(); ++i) loop_.RunUntil(Pause());
   const auto calls = Calls();
   ASSERT_EQ(calls.size(), 1U);
   EXPECT_TRUE(calls[0].end.usage.known);
   EXPECT_EQ(calls[0].end.usage.output, 20);
+}
+
+TEST_F(BridgeTest, ACallWhoseConnectionIsTakenDownIsHeardOutAndSettled) {
+  const Budget budget = MakeBudget(1'000'000);
+  up_.mode = Upstream::Mode::kSlow;
+  const net::StreamPtr agent = loop_.RunUntil(Ask(front_.port));
+  front_.group.Clear();
+  EXPECT_EQ(UseOf(budget).in_flight, 1) << "the provider still works for it";
+  const auto calls = Calls();
+  ASSERT_EQ(calls.size(), 1U);
+  EXPECT_EQ(calls[0].end.outcome, Outcome::kClientGone);
+  EXPECT_EQ(calls[0].end.usage.output, 20);
+  EXPECT_EQ(calls[0].charge.cost, 300);
+  loop_.RunUntil(bridge_.Flush(Now() + seconds(5)));
+  EXPECT_EQ(UseOf(budget).spent, 300);
+  EXPECT_EQ(UseOf(budget).held, 0);
+  EXPECT_EQ(UseOf(budget).in_flight, 0);
+  EXPECT_EQ(SaidIn(loop_, texts_, calls[0].id).prompt, "hi");
+}
+
+TEST_F(BridgeTest, ACallThatFallsBackIsOneRowOfWhoAnsweredAtItsPrice) {
+  const Budget budget = MakeBudget(1'000'000);
+  EXPECT_EQ(Run(Post(R"({"model":"m"})"), "/first/v1/responses").status, 200);
+  const auto calls = Calls();
+  ASSERT_EQ(calls.size(), 1U);
+  EXPECT_EQ(calls[0].start.provider, "openai");
+  EXPECT_EQ(calls[0].start.fallback_from, "first");
+  EXPECT_EQ(calls[0].end.key_hint, "1");
+  EXPECT_EQ(calls[0].charge.cost, 300);
+  EXPECT_EQ(UseOf(budget).spent, 300);
+}
+
+TEST_F(BridgeTest, AReplayedCallIsInTheBooksAsTheRecordedOneWas) {
+  char path[] = "/tmp/cove-bridge-XXXXXX";
+  UniqueFd file(mkstemp(path));
+  const auto with = [&](TapeConfig::Mode mode, http::ClientRequest request) {
+    Bridge::Deps deps = MakeDeps();
+    deps.tape = *Tape::Open({.mode = mode, .path = path}, pool_);
+    Bridge bridge(std::move(deps));
+    Listening front([&](http::Exchange& e) { return ServeBy(bridge, e); });
+    std::swap(front.port, front_.port);
+    Reply reply = Run(std::move(request), "/openai/v1/responses");
+    std::swap(front.port, front_.port);
+    Calls();
+    loop_.RunUntil(bridge.Flush(Now() + seconds(5)));
+    return reply;
+  };
+  const std::string asked = R"({"model":"m","input":"hi","prompt_cache_key":"one"})";
+  const Reply recorded = with(TapeConfig::Mode::kRecord, Packed(Post(Zstd(asked)), "zstd"));
+  EXPECT_EQ(up_.requests, 1);
+  const Budget budget = MakeBudget(600);
+  // The same question, but for a label, and not compressed.
+  const Reply replayed =
+      with(TapeConfig::Mode::kReplay, Post(R"({"input":"hi","model":"m","prompt_cache_key":"2"})"));
+  EXPECT_EQ(with(TapeConfig::Mode::kReplay, Post(asked)).status, 403) << "its budget is used up";
+  unlink(path);
+  EXPECT_EQ(up_.requests, 1);
+  EXPECT_EQ(replayed.status, 200) << replayed.body;
+  EXPECT_EQ(replayed.body, recorded.body);
+  const auto calls = Calls();
+  ASSERT_EQ(calls.size(), 2U);
+  EXPECT_EQ(calls[1].charge.basis, CostBasis::kUsage);
+  EXPECT_EQ(calls[0].charge.basis, CostBasis::kUsage);
+  EXPECT_EQ(calls[0].charge.cost, 300);
+  EXPECT_EQ(calls[0].end.usage.output, 20);
+  EXPECT_EQ(UseOf(budget).spent, 600);
 }
 
 TEST_F(BridgeTest, TotalsAreByModel) {
@@ -315,30 +519,31 @@ TEST_F(BridgeTest, TotalsAreByModel) {
   CallFilter filter;
   filter.org = OrgId("org");
   filter.sandbox = SandboxId("box");
-  auto totals = loop_.RunUntil(bridge_.log().Sum(filter));
+  auto totals = loop_.RunUntil(books_.log().Sum(filter, {Group::kModel}));
   ASSERT_TRUE(totals.ok());
   ASSERT_EQ(totals->size(), 1U);
   EXPECT_EQ((*totals)[0].calls, 3);
   EXPECT_EQ((*totals)[0].output, 60);
-  EXPECT_EQ(json::GetInt(ToJson((*totals)[0]), "outputTokens"), 60);
-  auto rows = loop_.RunUntil(CallRows(bridge_.log(), filter));
+  EXPECT_EQ(json::GetInt(ToJson((*totals)[0], {Group::kModel}), "outputTokens"), 60);
+  auto rows = loop_.RunUntil(books_.log().List(filter));
   ASSERT_TRUE(rows.ok());
   ASSERT_EQ(rows->size(), 3U);
-  const json::Object& row = rows->front().as_object();
+  const json::Object row = ToJson(rows->front());
   EXPECT_EQ(json::GetString(row, "model"), "m");
   EXPECT_EQ(json::GetInt(row, "status"), 200);
   EXPECT_EQ(json::GetInt(row, "inputTokens"), 40);
   filter.sandbox = SandboxId("other");
-  EXPECT_TRUE(loop_.RunUntil(bridge_.log().Sum(filter))->empty());
+  EXPECT_TRUE(loop_.RunUntil(books_.log().Sum(filter, {Group::kModel}))->empty());
 }
 
-TEST_F(BridgeTest, CallsOfADeadProcessEndAsAbandoned) {
-  CallStart start;
-  start.org = OrgId("org");
-  auto id = loop_.RunUntil(bridge_.log().Begin(start));
-  ASSERT_TRUE(id.ok());
-  EXPECT_EQ(*loop_.RunUntil(bridge_.EndAbandoned()), 1);
-  EXPECT_EQ(Calls()[0].end.outcome, Outcome::kAbandoned);
+TEST_F(BridgeTest, WhatABudgetRefusesNeverReachesTheProvider) {
+  MakeBudget(0);
+  const Reply reply = Run(Post(R"({"model":"m"})"), "/openai/v1/responses");
+  EXPECT_EQ(reply.status, 403);
+  EXPECT_NE(reply.body.find("\"code\":\"cove_budget_exhausted\""), std::string::npos) << reply.body;
+  EXPECT_EQ(up_.requests, 0);
+  EXPECT_TRUE(Calls().empty());
+  EXPECT_EQ(Run({}, "/openai/v1/models").status, 200) << "what costs nothing goes on";
 }
 
 }  // namespace

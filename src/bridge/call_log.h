@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "bridge/usage.h"
+#include "bridge/prices.h"
 #include "store/store.h"
 
 namespace cove::bridge {
@@ -18,19 +18,31 @@ using async::Task;
 enum class Outcome {
   kCompleted,    // the whole answer went to the agent
   kRejected,     // the provider answered with an error status
-  kUnreachable,  // no answer from the provider
+  kUnreachable,  // the provider was not reached, or refused before it did anything
   kBroken,       // the provider's answer was cut
   kClientGone,   // the agent went away first
   kAbandoned,    // the server ended before the call did
 };
 std::string_view OutcomeName(Outcome outcome);
 
+// What a request lets its call use at most, as far as it says.
+struct Ask {
+  std::optional<int64_t> output_max;  // tokens of one answer
+  int64_t answers = 1;
+  std::string continues;        // the response whose conversation this one goes on with
+  bool hidden_context = false;  // the provider adds a conversation of unknown size
+};
+
 struct CallStart {
   OrgId org;
-  SandboxId sandbox;   // empty: a call from outside
-  std::string key_id;  // the API key of a call from outside
-  std::string provider;
-  std::string api;  // ApiName()
+  SandboxId sandbox;          // empty: a call from outside that is bound to none
+  std::string user;           // who made the sandbox, or holds the key or token
+  std::string template_name;  // the snapshot of the sandbox
+  std::string key_id;         // the API key of a call from outside, or
+  std::string token_id;       // its token
+  std::string provider;       // who is asked, and once the call has ended, who answered
+  std::string fallback_from;  // who was asked first, where another answered
+  std::string api;            // ApiName()
   std::string model;
   bool stream = false;
   // Of the agent, as its headers say; a claim, and cut to kNameBytesMax.
@@ -39,6 +51,9 @@ struct CallStart {
   std::string thread;
   std::string turn;
   uint64_t request_bytes = 0;
+  // Not kept in the row:
+  Ask ask;
+  std::vector<std::string> fallbacks;  // the other providers that may answer it
 };
 
 struct CallEnd {
@@ -49,6 +64,24 @@ struct CallEnd {
   uint64_t response_bytes = 0;
   Usage usage;
   std::string response_id;
+  std::string request_id;  // of the provider, from the answer's head
+  std::string provider;    // who answered, where it is not the one that was asked
+  std::string key_hint;    // with which of its keys; empty: the agent's own, or none
+};
+
+// From what the cost of a call follows.
+enum class CostBasis {
+  kUsage,      // what the answer told
+  kEstimated,  // the answer told no usage: from the bytes of both
+  kNone,       // the provider charges nothing: it refused, or was not reached
+  kUnpriced,   // no price is known for the model: there is no cost, and it is not zero
+};
+std::string_view BasisName(CostBasis basis);
+
+struct Charge {
+  CostBasis basis = CostBasis::kUnpriced;
+  Micros cost = 0;             // kUnpriced: means nothing
+  std::optional<Price> price;  // the one that was used
 };
 
 struct Call {
@@ -56,47 +89,77 @@ struct Call {
   CallStart start;
   WallTime started_at;
   std::optional<WallTime> ended_at;
-  CallEnd end;  // when ended_at is set
+  CallEnd end;    // when ended_at is set, and
+  Charge charge;  // of its price the rates and the day only
 };
 
 struct CallFilter {
   OrgId org;
-  SandboxId sandbox;  // empty: all
+  SandboxId sandbox;  // empty: all; and so on
+  std::string user;
+  std::string template_name;
+  std::string model;
+  std::string provider;
   std::optional<WallTime> since;
   std::optional<WallTime> until;
   std::string before_id;  // a page's last id: the next page starts after it
   int limit = 100;        // 1 to kPageMax
 };
 
+// By what calls are added up.
+enum class Group { kDay, kSandbox, kUser, kKey, kTemplate, kProvider, kModel };
+std::optional<Group> ParseGroup(std::string_view name);
+std::string_view GroupName(Group group);
+
 struct Totals {
-  std::string model;
+  std::vector<std::string> names;  // one for each group asked for; a day as "2026-11-21"
   int64_t calls = 0;
   int64_t failed = 0;         // ended in any other way than kCompleted
   int64_t usage_unknown = 0;  // completed, but the answer told no usage
+  int64_t unpriced = 0;       // of which no cost is known
+  int64_t estimated = 0;      // whose cost is an estimate
   int64_t input = 0;
   int64_t cached = 0;
   int64_t cache_write = 0;
   int64_t output = 0;
   int64_t reasoning = 0;
+  Micros cost = 0;  // of those that are priced
+};
+
+// What a budget has spent in one of its periods on one subject (budget_rows.h).
+struct Spent {
+  std::string budget;
+  std::string subject;
+  WallTime period_start;
+  Micros spent = 0;
+  int64_t calls = 0;
 };
 
 class CallLog {
  public:
   static constexpr size_t kNameBytesMax = 256;
   static constexpr int kPageMax = 1000;
+  static constexpr int kGroupsMax = 10'000;
 
   explicit CallLog(store::Store& store) : store_(store) {}
 
   // Gives the call's id. It is on disk when this returns: without it, do not forward.
   Task<Result<std::string>> Begin(CallStart start);
-  Task<Result<void>> Finish(std::string id, CallEnd end);
-  // At start-up: ends what a former process left open, as kAbandoned.
-  Task<Result<int64_t>> EndAbandoned();
+  // Ends the row and adds its cost to the spending of every budget that it falls under, both or
+  // neither; gives what those have spent from then on. Ending a call twice does nothing. Of `call`,
+  // ended_at is not used.
+  Task<Result<std::vector<Spent>>> Finish(Call call);
+  // What a former process left open, oldest first.
+  Task<Result<std::vector<Call>>> ListOpen();
 
   // Newest first.
   Task<Result<std::vector<Call>>> List(CallFilter filter);
-  // By model, of what `filter` selects (its page is not used).
-  Task<Result<std::vector<Totals>>> Sum(CallFilter filter);
+  // Of what `filter` selects (its page is not used), by `groups` in the order of the enumeration,
+  // each once; sorted by them. At most kGroupsMax lines.
+  Task<Result<std::vector<Totals>>> Sum(CallFilter filter, std::vector<Group> groups);
+  // Deletes at most `limit` rows that began before `before` and have ended, and what budgets spent
+  // in periods of days and months that began before it; gives how many rows.
+  Task<Result<int64_t>> Prune(WallTime before, int64_t limit);
 
  private:
   store::Store& store_;

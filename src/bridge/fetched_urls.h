@@ -13,9 +13,14 @@
 
 namespace cove::bridge {
 
+struct FetchedUrl {
+  enum class Use { kMcpServer, kContent } use = Use::kContent;
+  std::string text;
+};
+
 // http and https URLs under `server_url`, `file_url`, `image_url`, and `url` inside one of
 // `image_url`, `source`, `mcp_servers`, at any depth. A string there of any other scheme but
 // "data:" is given, too: who does not understand it refuses it.
-std::vector<std::string> FetchedUrls(const json::Object& request);
+std::vector<FetchedUrl> FetchedUrls(const json::Object& request);
 
 }  // namespace cove::bridge

@@ -10,8 +10,6 @@ namespace cove::bridge {
 
 namespace {
 
-using Names = std::vector<std::string>;
-
 constexpr std::array<std::string_view, 10> kConnectionOnly = {"connection",
                                                               "keep-alive",
                                                               "proxy-authenticate",
@@ -23,53 +21,84 @@ constexpr std::array<std::string_view, 10> kConnectionOnly = {"connection",
                                                               "upgrade",
                                                               "expect"};
 
-constexpr std::array<std::string_view, 12> kNotUpstream = {
-    "host",           "content-length", "accept-encoding", "authorization",
-    "x-api-key",      "api-key",        "cookie",          "openai-organization",
-    "openai-project", "forwarded",      "x-forwarded-for", "chatgpt-account-id"};
+constexpr std::array<std::string_view, 8> kNotUpstream = {
+    "host",      "content-length",  "accept-encoding",     "cookie",
+    "forwarded", "x-forwarded-for", "openai-organization", "openai-project"};
+
+constexpr std::array<std::string_view, 4> kCredentials = {"authorization", "x-api-key", "api-key",
+                                                          "chatgpt-account-id"};
+
+constexpr std::array<std::string_view, 3> kFraming = {"host", "content-length", "accept-encoding"};
+constexpr std::array<std::string_view, 2> kNotDownstream = {"set-cookie", "alt-svc"};
 
 template <size_t N>
 bool Contains(const std::array<std::string_view, N>& list, std::string_view name) {
-  return std::find(list.begin(), list.end(), name) != list.end();
+  return std::any_of(list.begin(), list.end(),
+                     [&](std::string_view known) { return EqualsIgnoreCase(known, name); });
 }
 
-// What the Connection field itself names is for one connection too.
-Names NamedByConnection(const http::Headers& headers) {
-  Names out;
+// What the Connection field itself names is for one connection too. Views into `headers`.
+std::vector<std::string_view> NamedByConnection(const http::Headers& headers) {
+  std::vector<std::string_view> out;
   for (const auto& [name, value] : headers) {
     if (!EqualsIgnoreCase(name, "connection")) continue;
-    for (std::string_view token : Split(value, ',')) out.push_back(ToLower(Trim(token)));
+    for (const std::string_view token : Split(value, ',')) out.push_back(Trim(token));
   }
   return out;
+}
+
+bool IsOneOf(const std::vector<std::string_view>& names, std::string_view name) {
+  return std::any_of(names.begin(), names.end(),
+                     [&](std::string_view known) { return EqualsIgnoreCase(known, name); });
 }
 
 }  // namespace
 
-http::Headers UpstreamHeaders(const http::Headers& from_agent, const Provider& provider) {
-  const Names named = NamedByConnection(from_agent);
+http::Headers UpstreamHeaders(const http::Headers& from_agent, const Provider& provider,
+                              const ProviderKey* key) {
+  const auto named = NamedByConnection(from_agent);
   http::Headers out;
   for (const auto& [name, value] : from_agent) {
-    const std::string lower = ToLower(name);
-    if (Contains(kConnectionOnly, lower) || Contains(kNotUpstream, lower)) continue;
-    if (std::find(named.begin(), named.end(), lower) != named.end()) continue;
+    if (Contains(kConnectionOnly, name) || Contains(kNotUpstream, name)) continue;
+    if (key != nullptr && Contains(kCredentials, name)) continue;
+    if (IsOneOf(named, name)) continue;
+    if (provider.headers.Has(name)) continue;
     out.Add(name, value);
   }
+  for (const auto& [name, value] : provider.headers) out.Add(name, value);
+  if (key == nullptr) return out;
   if (provider.kind == ProviderKind::kOpenAi) {
-    out.Add("Authorization", "Bearer " + provider.key.Reveal());
+    out.Add("Authorization", "Bearer " + key->secret.Reveal());
     if (!provider.account.empty()) out.Add("ChatGPT-Account-ID", provider.account);
   } else {
-    out.Add("x-api-key", provider.key.Reveal());
+    out.Add("x-api-key", key->secret.Reveal());
   }
   return out;
 }
 
+bool IsCredential(std::string_view name) { return Contains(kCredentials, name); }
+
+bool HasCredentials(const http::Headers& from_agent) {
+  return from_agent.Has("authorization") || from_agent.Has("x-api-key") ||
+         from_agent.Has("api-key");
+}
+
+bool IsFieldForProviders(std::string_view name, std::string_view value) {
+  const bool named = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_';
+  });
+  const bool valued = !value.empty() && std::all_of(value.begin(), value.end(),
+                                                    [](char c) { return c >= 0x20 && c < 0x7f; });
+  return named && valued && !Contains(kConnectionOnly, name) && !Contains(kFraming, name);
+}
+
 http::Headers DownstreamHeaders(const http::Headers& from_provider) {
-  const Names named = NamedByConnection(from_provider);
+  const auto named = NamedByConnection(from_provider);
   http::Headers out;
   for (const auto& [name, value] : from_provider) {
-    const std::string lower = ToLower(name);
-    if (Contains(kConnectionOnly, lower) || lower == "set-cookie" || lower == "alt-svc") continue;
-    if (std::find(named.begin(), named.end(), lower) != named.end()) continue;
+    if (Contains(kConnectionOnly, name) || Contains(kNotDownstream, name)) continue;
+    if (IsOneOf(named, name)) continue;
     out.Add(name, value);
   }
   return out;
@@ -89,6 +118,11 @@ AgentNames ReadAgentNames(const http::Headers& headers) {
     if (out.session.empty()) out.session = json::GetString(*turn, "session_id").value_or("");
   }
   return out;
+}
+
+std::string ProviderRequestId(const http::Headers& from_provider) {
+  const auto id = from_provider.Get("x-request-id");
+  return std::string(id ? *id : from_provider.Get("request-id").value_or(""));
 }
 
 }  // namespace cove::bridge

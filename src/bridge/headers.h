@@ -8,9 +8,20 @@
 namespace cove::bridge {
 
 // The agent's fields without: what belongs to its connection, every credential it may have sent,
-// what would choose whose account pays, and Accept-Encoding (the copy of the answer is read).
-// The provider's key is added.
-http::Headers UpstreamHeaders(const http::Headers& from_agent, const Provider& provider);
+// what would choose whose account pays, and Accept-Encoding (the copy of the answer is read). The
+// provider's own fields and its key are added; without a key (null) the agent's credentials stay.
+http::Headers UpstreamHeaders(const http::Headers& from_agent, const Provider& provider,
+                              const ProviderKey* key);
+
+// Whether a field of that name holds a credential.
+bool IsCredential(std::string_view name);
+
+// Whether the agent sent a credential that a provider would take.
+bool HasCredentials(const http::Headers& from_agent);
+
+// Whether a configuration may add the field: a name and a value that are some, and none that frames
+// the message or belongs to its connection.
+bool IsFieldForProviders(std::string_view name, std::string_view value);
 
 // The provider's fields without what belongs to its connection, and without cookies.
 http::Headers DownstreamHeaders(const http::Headers& from_provider);
@@ -23,5 +34,8 @@ struct AgentNames {
   std::string turn;
 };
 AgentNames ReadAgentNames(const http::Headers& headers);
+
+// The id that a provider gave to the request ("x-request-id" or "request-id"); empty: none.
+std::string ProviderRequestId(const http::Headers& from_provider);
 
 }  // namespace cove::bridge

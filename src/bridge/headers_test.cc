@@ -13,9 +13,10 @@ namespace {
 Provider OpenAi() {
   Provider p;
   p.name = "openai";
-  p.key = Secret("real-key");
   return p;
 }
+
+const ProviderKey kKey{Secret("real-key"), "1"};
 
 TEST(HeadersTest, WhatTheAgentSentAsCredentialIsReplaced) {
   const http::Headers from = {{"Authorization", "Bearer fake"},
@@ -28,16 +29,40 @@ TEST(HeadersTest, WhatTheAgentSentAsCredentialIsReplaced) {
                               {"X-Hop", "1"},
                               {"Transfer-Encoding", "chunked"},
                               {"session-id", "s"}};
-  const http::Headers got = UpstreamHeaders(from, OpenAi());
+  const http::Headers got = UpstreamHeaders(from, OpenAi(), &kKey);
   EXPECT_EQ(got.size(), 2U);
   EXPECT_EQ(got.Get("authorization"), "Bearer real-key");
   EXPECT_EQ(got.Get("session-id"), "s");
 }
 
+TEST(HeadersTest, WithoutAKeyOfOursTheAgentsCredentialsStayAndNothingElse) {
+  const http::Headers got =
+      UpstreamHeaders({{"Authorization", "Bearer own"}, {"X-API-Key", "own"}, {"Cookie", "a=b"}},
+                      OpenAi(), nullptr);
+  EXPECT_EQ(got.size(), 2U);
+  EXPECT_EQ(got.Get("authorization"), "Bearer own");
+}
+
+TEST(HeadersTest, TheProvidersOwnFieldsReplaceTheAgents) {
+  Provider p = OpenAi();
+  p.headers = {{"OpenAI-Project", "ours"}, {"X-Tag", "a"}};
+  const http::Headers got =
+      UpstreamHeaders({{"openai-project", "theirs"}, {"x-tag", "theirs"}}, p, &kKey);
+  EXPECT_EQ(got.size(), 3U);
+  EXPECT_EQ(got.Get("x-tag"), "a");
+  EXPECT_EQ(got.Get("openai-project"), "ours");
+  EXPECT_TRUE(IsFieldForProviders("X-Tag", "a b"));
+  for (const char* name :
+       {"Host", "content-length", "Connection", "Transfer-Encoding", "", "a b"}) {
+    EXPECT_FALSE(IsFieldForProviders(name, "x")) << name;
+  }
+  EXPECT_FALSE(IsFieldForProviders("X-Tag", "a\r\nX-Other: b"));
+}
+
 TEST(HeadersTest, AnthropicGetsItsKeyInItsOwnField) {
   Provider p = OpenAi();
   p.kind = ProviderKind::kAnthropic;
-  const http::Headers got = UpstreamHeaders({{"anthropic-version", "2023-06-01"}}, p);
+  const http::Headers got = UpstreamHeaders({{"anthropic-version", "2023-06-01"}}, p, &kKey);
   EXPECT_EQ(got.Get("x-api-key"), "real-key");
   EXPECT_FALSE(got.Has("authorization"));
   EXPECT_TRUE(got.Has("anthropic-version"));
@@ -72,15 +97,37 @@ TEST(RoutesTest, OnlyTheTableIsServed) {
   EXPECT_EQ(verdict(ProviderKind::kOpenAi, "POST", "/v1/responses"), kForward);
   EXPECT_EQ(verdict(ProviderKind::kOpenAi, "GET", "/v1/models"), kForward);
   EXPECT_EQ(verdict(ProviderKind::kAnthropic, "POST", "/v1/messages"), kForward);
-  for (std::string_view path :
-       {"/v1/files", "/v1/responses/", "/v1/responses/resp_1", "/v1//responses",
-        "/v1/organization/api_keys", "/", "", "/v1/responses/../files", "/v1/%72esponses"}) {
+  for (std::string_view path : {"/v1/files",
+                                "/v1/responses/",
+                                "/v1/responses/resp_1",
+                                "/v1//responses",
+                                "/v1/organization/api_keys",
+                                "/",
+                                "",
+                                "/v1/responses/../files",
+                                "/v1/%72esponses",
+                                "/v1/responses/.",
+                                "/v1/./responses",
+                                "/v1/x/../responses",
+                                "/v1%2fresponses",
+                                "/v1%2Fresponses",
+                                "/v1/responses%2f..%2ffiles",
+                                "/v1/responses;a=b",
+                                "/v1/responses%00",
+                                "/v1/responses%3Fx",
+                                "/v1\\responses",
+                                "/V1/Responses",
+                                "v1/responses",
+                                "/v1/responses#x",
+                                "/v1/responses ",
+                                "/%2e%2e/v1/responses",
+                                "/v1/models/../files"}) {
     EXPECT_EQ(verdict(ProviderKind::kOpenAi, "POST", path), kNotFound) << path;
   }
   EXPECT_EQ(verdict(ProviderKind::kOpenAi, "POST", "/v1/messages"), kNotFound);
   EXPECT_EQ(verdict(ProviderKind::kOpenAi, "DELETE", "/v1/responses"), kNotFound);
   EXPECT_EQ(FindRoute(ProviderKind::kOpenAi, "GET", "/v1/responses", Upgrade::kYes).verdict,
-            kUpgradeRequired);
+            kWebSocket);
   EXPECT_EQ(FindRoute(ProviderKind::kOpenAi, "GET", "/v1/models", Upgrade::kYes).verdict,
             kNotFound);
 }

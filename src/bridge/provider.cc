@@ -6,17 +6,26 @@
 #include <sstream>
 
 #include "base/text.h"
+#include "bridge/headers.h"
 
 namespace cove::bridge {
 
 namespace {
 
 constexpr size_t kKeyBytesMax = 4096;
+constexpr size_t kKeysMax = 16;
+constexpr size_t kHintFrom = 20;  // a key shorter than this is not shown in part
+constexpr size_t kHintBytes = 4;
 
+// [a-z0-9]+(-[a-z0-9]+)*
 bool IsName(std::string_view name) {
-  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-  });
+  for (const std::string_view part : Split(name, '-')) {
+    const bool fine = !part.empty() && std::all_of(part.begin(), part.end(), [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+    });
+    if (!fine) return false;
+  }
+  return !name.empty();
 }
 
 // A key becomes a header's value, so anything else than visible ASCII would be a forged header.
@@ -36,25 +45,67 @@ Result<std::string> ReadKeyFile(const std::string& path) {
   return std::string(Trim(text.str()));
 }
 
-}  // namespace
-
-std::string ReadProcessEnv(const std::string& name) {
-  const char* value = std::getenv(name.c_str());
-  return value == nullptr ? std::string() : std::string(value);
-}
-
-std::vector<ProviderConfig> DefaultProviders() {
-  return {{"openai", "openai", "", "OPENAI_API_KEY", ""},
-          {"anthropic", "anthropic", "", "ANTHROPIC_API_KEY", ""}};
-}
-
-Result<Provider> LoadProvider(const ProviderConfig& config, ReadEnv env) {
-  const std::string where = "ai.providers." + config.name;
-  Provider out;
-  out.name = config.name;
-  if (!IsName(config.name)) {
-    return Error(Code::kInvalid, where + ": a name has lower-case letters, digits and '-' only");
+Result<void> AddKey(Provider& out, std::string key, const std::string& where) {
+  if (key.empty()) return Ok();
+  if (!IsKey(key)) {
+    return Error(Code::kInvalid, where + ": the key has blanks or characters that no key has");
   }
+  if (out.keys.size() == kKeysMax) {
+    return Error(Code::kInvalid, where + ": at most " + std::to_string(kKeysMax) + " keys");
+  }
+  std::string hint = std::to_string(out.keys.size() + 1);
+  if (key.size() >= kHintFrom) hint += " (…" + key.substr(key.size() - kHintBytes) + ")";
+  out.keys.push_back({Secret(std::move(key)), std::move(hint)});
+  return Ok();
+}
+
+// The front gets only a part of the server's environment (runner/front_env.h).
+bool IsPassedOn(std::string_view name) {
+  return name.ends_with("_API_KEY") || name.ends_with("_AUTH_TOKEN") ||
+         name.starts_with("OPENAI_") || name.starts_with("ANTHROPIC_") || name.starts_with("COVE_");
+}
+
+Result<void> ReadKeys(Provider& out, const ProviderConfig& config, const std::string& where,
+                      ReadEnv env) {
+  if (!config.api_key_file.empty()) {
+    for (const std::string& path : config.api_key_file) {
+      auto key = ReadKeyFile(path);
+      if (!key) return std::move(key).error().Wrap(where);
+      RETURN_IF_ERROR(AddKey(out, *std::move(key), where));
+    }
+    out.key_hint = "put the key into " + config.api_key_file.front();
+  } else if (!config.api_key_env.empty()) {
+    for (const std::string& name : config.api_key_env) {
+      if (!IsPassedOn(name)) {
+        return Error(Code::kInvalid, where + ".api_key_env: '" + name +
+                                         "' does not get to the part of Cove that calls providers; "
+                                         "name it ..._API_KEY or ..._AUTH_TOKEN");
+      }
+      RETURN_IF_ERROR(AddKey(out, std::string(Trim(env(name))), where));
+    }
+    out.key_hint = "set " + config.api_key_env.front() + " for `cove serve`";
+  } else {
+    out.key_hint = "set " + where + ".api_key_env or .api_key_file";
+  }
+  return Ok();
+}
+
+Result<void> ReadHeaders(Provider& out, const ProviderConfig& config, const std::string& where) {
+  for (const std::string& field : config.headers) {
+    const size_t colon = field.find(':');
+    const std::string name(Trim(field.substr(0, colon)));
+    const std::string value(colon == std::string::npos ? "" : Trim(field.substr(colon + 1)));
+    if (!IsFieldForProviders(name, value)) {
+      return Error(Code::kInvalid, where + ".headers: '" + name +
+                                       "' will not do; each entry is \"Name: value\", and fields "
+                                       "of the connection or the body are not to be set");
+    }
+    out.headers.Set(name, value);
+  }
+  return Ok();
+}
+
+Result<void> ReadWay(Provider& out, const ProviderConfig& config, const std::string& where) {
   std::string base_url = config.base_url;
   if (config.kind == "openai") {
     out.kind = ProviderKind::kOpenAi;
@@ -70,29 +121,82 @@ Result<Provider> LoadProvider(const ProviderConfig& config, ReadEnv env) {
   auto url = http::Url::Parse(base_url);
   if (!url) return std::move(url).error().Wrap(where + ".base_url");
   out.base = *std::move(url);
+  if (out.base.scheme == "unix")
+    return Error(Code::kInvalid, where + ".base_url: use http or https");
   if (out.base.target.find('?') != std::string::npos) {
     return Error(Code::kInvalid, where + ".base_url must not have a query");
   }
   if (out.base.target == "/") out.base.target.clear();
+  if (!config.proxy.empty()) {
+    auto proxy = http::Url::Parse(config.proxy);
+    if (!proxy) return std::move(proxy).error().Wrap(where + ".proxy");
+    if (proxy->scheme == "unix" || proxy->target != "/") {
+      return Error(Code::kInvalid, where + ".proxy must be like \"http://host:port\"");
+    }
+    out.proxy = *std::move(proxy);
+  }
+  if (!config.ca_file.empty()) {
+    auto tls = net::TlsContext::MakeClient(config.ca_file);
+    if (!tls) return std::move(tls).error().Wrap(where + ".ca_file");
+    out.tls = *std::move(tls);
+  }
+  return Ok();
+}
 
-  std::string key;
-  if (!config.api_key_file.empty()) {
-    ASSIGN_OR_RETURN(key, ReadKeyFile(config.api_key_file));
-    out.key_hint = "put the key into " + config.api_key_file;
-  } else if (!config.api_key_env.empty()) {
-    key = std::string(Trim(env(config.api_key_env)));
-    out.key_hint = "set " + config.api_key_env + " for `cove serve`";
-  } else {
-    out.key_hint = "set " + where + ".api_key_env or .api_key_file";
+// Follows each fall-back to its end, which must be one.
+Result<void> CheckFallbacks(const std::vector<Provider>& providers) {
+  for (const Provider& provider : providers) {
+    const std::string where = "ai.providers." + provider.name + ".fallback";
+    const Provider* at = &provider;
+    for (size_t steps = 0; !at->fallback.empty(); ++steps) {
+      at = FindProvider(providers, at->fallback);
+      if (at == nullptr) return Error(Code::kInvalid, where + " names no provider");
+      if (at->kind != provider.kind) {
+        return Error(Code::kInvalid, where + " leads to a provider of another kind");
+      }
+      if (steps == providers.size()) return Error(Code::kInvalid, where + " leads in a circle");
+    }
   }
-  if (!IsKey(key)) {
-    return Error(Code::kInvalid, where + ": the key has blanks or characters that no key has");
+  return Ok();
+}
+
+}  // namespace
+
+std::string ReadProcessEnv(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  return value == nullptr ? std::string() : std::string(value);
+}
+
+std::vector<ProviderConfig> DefaultProviders() {
+  ProviderConfig openai;
+  openai.name = openai.kind = "openai";
+  openai.api_key_env = {"OPENAI_API_KEY"};
+  ProviderConfig anthropic;
+  anthropic.name = anthropic.kind = "anthropic";
+  anthropic.api_key_env = {"ANTHROPIC_API_KEY"};
+  return {openai, anthropic};
+}
+
+Result<Provider> LoadProvider(const ProviderConfig& config, ReadEnv env) {
+  const std::string where = "ai.providers." + config.name;
+  Provider out;
+  out.name = config.name;
+  if (!IsName(config.name)) {
+    return Error(
+        Code::kInvalid,
+        where + ": a name is words of lower-case letters and digits with '-' between them");
   }
-  out.key = Secret(std::move(key));
+  RETURN_IF_ERROR(ReadWay(out, config, where));
+  RETURN_IF_ERROR(ReadKeys(out, config, where, env));
+  RETURN_IF_ERROR(ReadHeaders(out, config, where));
   if (!IsKey(config.account)) {
     return Error(Code::kInvalid, where + ".account has blanks or characters that no account has");
   }
   out.account = config.account;
+  out.timeouts = config.timeouts;
+  out.retries = config.retries;
+  out.fallback = config.fallback;
+  if (config.forward_agent_credentials) out.credentials = Credentials::kAgentFirst;
   return out;
 }
 
@@ -109,9 +213,20 @@ Result<std::vector<Provider>> LoadProviders(std::vector<ProviderConfig> configur
   std::vector<Provider> out;
   for (const ProviderConfig& config : configured) {
     ASSIGN_OR_RETURN(Provider provider, LoadProvider(config, env));
+    if (FindProvider(out, provider.name) != nullptr) {
+      return Error(Code::kInvalid, "ai.providers." + provider.name + " is there twice");
+    }
     out.push_back(std::move(provider));
   }
+  RETURN_IF_ERROR(CheckFallbacks(out));
   return out;
+}
+
+const Provider* FindProvider(const std::vector<Provider>& providers, std::string_view name) {
+  for (const Provider& provider : providers) {
+    if (provider.name == name) return &provider;
+  }
+  return nullptr;
 }
 
 }  // namespace cove::bridge

@@ -31,10 +31,13 @@ std::string_view AnthropicType(int status) {
 
 }  // namespace
 
-http::ResponseHead ErrorHead(int status) {
+http::ResponseHead ErrorHead(const ProviderError& error) {
   http::ResponseHead head;
-  head.status = status;
+  head.status = error.status;
   head.headers.Set("Content-Type", "application/json");
+  if (error.retry_after) {
+    head.headers.Set("Retry-After", std::to_string(error.retry_after->count()));
+  }
   return head;
 }
 

@@ -10,9 +10,10 @@ struct ProviderError {
   int status = 500;
   std::string code;     // a stable name, e.g. "cove_no_provider_key"
   std::string message;  // what happened and what to do
+  std::optional<seconds> retry_after;
 };
 
-http::ResponseHead ErrorHead(int status);
+http::ResponseHead ErrorHead(const ProviderError& error);
 std::string ErrorBody(ProviderKind kind, const ProviderError& error);
 
 }  // namespace cove::bridge

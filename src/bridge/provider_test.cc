@@ -13,37 +13,101 @@ TEST(ProviderTest, TheUsualTwoExistByDefault) {
   auto got = LoadProviders({}, &Env);
   ASSERT_TRUE(got.ok());
   ASSERT_EQ(got->size(), 2U);
-  EXPECT_EQ((*got)[0].key.Reveal(), "sk-1");
+  EXPECT_EQ((*got)[0].keys.at(0).secret.Reveal(), "sk-1");
   EXPECT_EQ((*got)[0].base.host, "api.openai.com");
   EXPECT_EQ((*got)[0].base.target, "/v1");
-  EXPECT_TRUE((*got)[1].key.empty());
+  EXPECT_TRUE((*got)[1].keys.empty());
   EXPECT_NE((*got)[1].key_hint.find("ANTHROPIC_API_KEY"), std::string::npos);
 }
 
+ProviderConfig Entry(std::string name, std::string kind, std::string base_url = "") {
+  ProviderConfig out;
+  out.name = std::move(name);
+  out.kind = std::move(kind);
+  out.base_url = std::move(base_url);
+  return out;
+}
+
 TEST(ProviderTest, AnEntryReplacesTheDefaultAndKeepsItsVariable) {
-  auto got = LoadProviders({{"openai", "openai", "http://127.0.0.1:9/v1/", "", ""}}, &Env);
+  auto got = LoadProviders({Entry("openai", "openai", "http://127.0.0.1:9/v1/")}, &Env);
   ASSERT_TRUE(got.ok());
   EXPECT_EQ((*got)[0].base.port, 9);
   EXPECT_EQ((*got)[0].base.target, "/v1");
-  EXPECT_EQ((*got)[0].key.Reveal(), "sk-1");
+  EXPECT_EQ((*got)[0].keys.at(0).secret.Reveal(), "sk-1");
 }
 
 TEST(ProviderTest, MistakesNameTheKeyOfTheConfiguration) {
-  for (const ProviderConfig& bad :
-       std::vector<ProviderConfig>{{"Bad Name", "openai", "", "", ""},
-                                   {"x", "openia", "", "", ""},
-                                   {"x", "openai", "ftp//", "", ""},
-                                   {"x", "openai", "https://a/v1?b=c", "", ""},
-                                   {"x", "openai", "", "", "/nonexistent/key"}}) {
-    auto got = LoadProvider(bad, &Env);
-    ASSERT_FALSE(got.ok());
-    EXPECT_FALSE(got.error().message().empty());
+  std::vector<ProviderConfig> bad = {Entry("Bad Name", "openai"),
+                                     Entry("-x", "openai"),
+                                     Entry("x-", "openai"),
+                                     Entry("x--y", "openai"),
+                                     Entry("", "openai"),
+                                     Entry("x", "openia"),
+                                     Entry("x", "openai", "ftp//"),
+                                     Entry("x", "openai", "https://a/v1?b=c"),
+                                     Entry("x", "openai", "unix:/tmp/x:/"),
+                                     Entry("x", "openai")};
+  bad.back().api_key_file = {"/nonexistent/key"};
+  for (const char* header : {"Host: x", "Content-Length: 3", "X-Y", ": x", "X: a\nb"}) {
+    bad.push_back(Entry("x", "openai"));
+    bad.back().headers = {header};
+  }
+  for (const char* proxy : {"host:3128", "socks5://h", "http://h/path", "unix:/tmp/x"}) {
+    bad.push_back(Entry("x", "openai"));
+    bad.back().proxy = proxy;
+  }
+  bad.push_back(Entry("x", "openai"));
+  bad.back().ca_file = "/nonexistent/ca.pem";
+  bad.push_back(Entry("x", "openai"));
+  bad.back().api_key_env = {"MY_SECRET"};
+  for (const ProviderConfig& config : bad) {
+    auto got = LoadProvider(config, &Env);
+    ASSERT_FALSE(got.ok()) << config.name << config.base_url << config.proxy;
+    EXPECT_NE(got.error().message().find("ai.providers." + config.name), std::string::npos)
+        << got.error().message();
   }
 }
 
 TEST(ProviderTest, AKeyThatWouldForgeAHeaderIsRefused) {
   auto env = [](const std::string&) -> std::string { return "a\r\nX: y"; };
-  EXPECT_FALSE(LoadProvider({"x", "openai", "", "K", ""}, env).ok());
+  ProviderConfig config = Entry("x", "openai");
+  config.api_key_env = {"K_API_KEY"};
+  EXPECT_FALSE(LoadProvider(config, env).ok());
+}
+
+TEST(ProviderTest, SeveralKeysAreInTheirOrderAndKnownByHintsThatDoNotShowThem) {
+  auto env = [](const std::string& name) -> std::string {
+    return name == "MISSING_API_KEY" ? ""
+           : name == "LONG_API_KEY"  ? "sk-0123456789abcdef9f2a"
+                                     : "short";
+  };
+  ProviderConfig config = Entry("x", "openai");
+  config.api_key_env = {"MISSING_API_KEY", "SHORT_AUTH_TOKEN", "LONG_API_KEY"};
+  auto got = LoadProvider(config, env);
+  ASSERT_TRUE(got.ok());
+  ASSERT_EQ(got->keys.size(), 2U);
+  EXPECT_EQ(got->keys[0].hint, "1");
+  EXPECT_EQ(got->keys[1].hint, "2 (…9f2a)");
+}
+
+TEST(ProviderTest, FallbacksLeadToAnotherProviderOfTheKind) {
+  auto load = [](const std::string& of_a, const std::string& of_b) {
+    ProviderConfig a = Entry("a", "openai");
+    ProviderConfig b = Entry("b", "openai");
+    a.fallback = of_a;
+    b.fallback = of_b;
+    return LoadProviders({a, b}, &Env).ok();
+  };
+  EXPECT_TRUE(load("b", ""));
+  EXPECT_TRUE(load("b", "openai"));
+  EXPECT_FALSE(load("b", "a"));
+  EXPECT_FALSE(load("a", ""));
+  EXPECT_FALSE(load("c", ""));
+  EXPECT_FALSE(load("anthropic", ""));
+}
+
+TEST(ProviderTest, ANameStandsOnce) {
+  EXPECT_FALSE(LoadProviders({Entry("a", "openai"), Entry("a", "anthropic")}, &Env).ok());
 }
 
 }  // namespace

@@ -47,7 +47,10 @@ Route FindRoute(ProviderKind kind, std::string_view method, std::string_view pat
   Route out;
   if (upgrade == Upgrade::kYes) {
     if (kind == ProviderKind::kOpenAi && method == "GET" && path == "/v1/responses") {
-      out.verdict = Route::Verdict::kUpgradeRequired;
+      out.verdict = Route::Verdict::kWebSocket;
+      out.api = Api::kResponses;
+      out.recorded = true;
+      out.target = "/responses";
     }
     return out;
   }

@@ -22,8 +22,8 @@ std::string_view ApiName(Api api);
 
 struct Route {
   enum class Verdict {
-    kForward,          // to the provider
-    kUpgradeRequired,  // a WebSocket was asked for: 426 sends agents to plain HTTP at once
+    kForward,    // to the provider
+    kWebSocket,  // to the provider, message by message
     kNotFound,
   };
   Verdict verdict = Verdict::kNotFound;

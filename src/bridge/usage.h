@@ -1,59 +1,35 @@
-// UsageReader reads what a call used out of a copy of its answer, while the answer passes.
+// What a call used, in one measure for every API, and how each API tells it.
 //
-// It takes an SSE stream (each event looked into by itself: one that is malformed or too large is
-// skipped, and costs nothing but itself) or one JSON document. It never changes a byte and never
-// fails: what cannot be read is simply not known.
-// Sources: OpenAI's Responses and Chat Completions references, Anthropic's Messages reference.
-// Thread: loop-confined, no I/O.
+// Sources: OpenAI's Responses and Chat Completions references, Anthropic's Messages reference, and
+// for the fields beside them the documents of the vendors that speak these protocols.
+// Thread: pure functions.
 #pragma once
 
 #include <cstdint>
-#include <memory>
-#include <string>
-#include <string_view>
 
-#include "bridge/routes.h"
+#include "json/json.h"
 
 namespace cove::bridge {
 
-// Tokens. `input` is without what was cached; `output` includes reasoning.
+// Tokens. What was read from a cache or written to it is not in `input`, whatever the provider's
+// own total says; `output` includes reasoning.
 struct Usage {
   bool known = false;
   int64_t input = 0;
   int64_t cached = 0;       // read from the provider's cache
-  int64_t cache_write = 0;  // written to it (Anthropic)
+  int64_t cache_write = 0;  // written to it
   int64_t output = 0;
-  int64_t reasoning = 0;
+  int64_t reasoning = 0;       // of `output`
+  int64_t cache_write_1h = 0;  // of `cache_write`: kept for an hour, which costs more (Anthropic)
+  int64_t web_searches = 0;    // that the provider made and charges one by one (Anthropic)
   bool operator==(const Usage&) const = default;
 };
 
-enum class AnswerForm { kSse, kJson, kOther };
-AnswerForm FormOf(std::string_view content_type);
-
-class UsageReader {
- public:
-  UsageReader(Api api, AnswerForm form);
-  ~UsageReader();
-  void Feed(std::string_view bytes);
-  // After the last byte: reads a JSON document, or an event that was not closed.
-  void Finish();
-
-  const Usage& usage() const { return usage_; }
-  const std::string& response_id() const { return response_id_; }
-  // The stream's own last event came: nothing is missing.
-  bool complete() const { return complete_; }
-
- private:
-  void OnDocument(std::string_view text);
-  Api api_;
-  AnswerForm form_;
-  struct Parser;
-  std::unique_ptr<Parser> parser_;
-  std::string document_;
-  bool too_large_ = false;
-  Usage usage_;
-  std::string response_id_;
-  bool complete_ = false;
-};
+// Each takes the object that the API calls "usage". Several of one answer tell the same count at
+// different moments, so a later one replaces the earlier and nothing is ever added up.
+void ReadResponsesUsage(const json::Object& usage, Usage& out);
+void ReadChatUsage(const json::Object& usage, Usage& out);
+// Anthropic tells the input first and again only where it changed: what is absent stays.
+void ReadMessagesUsage(const json::Object& usage, Usage& out);
 
 }  // namespace cove::bridge

@@ -15,7 +15,7 @@ namespace {
 
 std::vector<Verb> AllVerbs() {
   std::vector<Verb> out = {CodexVerb(), ExecVerb(), PolicyVerb(), AuditVerb()};
-  for (auto& list : {SandboxVerbs(), KeyVerbs(), SecretVerbs()}) {
+  for (auto& list : {SandboxVerbs(), KeyVerbs(), SecretVerbs(), ModelVerbs(), BudgetVerbs()}) {
     out.insert(out.end(), list.begin(), list.end());
   }
   return out;

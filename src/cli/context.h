@@ -44,6 +44,8 @@ struct Verb {
 std::vector<Verb> SandboxVerbs();
 std::vector<Verb> KeyVerbs();
 std::vector<Verb> SecretVerbs();
+std::vector<Verb> ModelVerbs();
+std::vector<Verb> BudgetVerbs();
 Verb ExecVerb();
 Verb CodexVerb();
 Verb PolicyVerb();

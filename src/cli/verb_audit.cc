@@ -3,6 +3,7 @@
 #include "audit/history.h"
 #include "base/text.h"
 #include "cli/context.h"
+#include "cli/time_option.h"
 
 namespace cove::cli {
 
@@ -22,17 +23,6 @@ Error WrongUsage() { return {Code::kInvalid, "usage: cove audit " + std::string(
 
 std::string Text(const json::Object& object, std::string_view key) {
   return Printable(json::GetString(object, key).value_or(""));
-}
-
-// "10m" is so long ago; anything else is a time for the server to read.
-std::string TimeOption(const std::string& text) {
-  constexpr std::pair<char, int64_t> kUnits[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
-  const auto number = ParseInt<int64_t>(std::string_view(text).substr(0, text.size() - 1));
-  for (const auto& [unit, length] : kUnits) {
-    if (!number || *number < 0 || *number > 100'000 || text.back() != unit) continue;
-    return FormatIso(WallTime{WallNow().micros - *number * length * 1'000'000});
-  }
-  return text;
 }
 
 // The query string of the filters, from '?' on; it always has one parameter at least.

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <fstream>
+#include <iterator>
 #include <optional>
 
 #include "base/nearest.h"
@@ -18,8 +20,15 @@ bool IsName(std::string_view part) {
   });
 }
 
-// What stands for NAME ("" if the pattern has none); nothing if `key` is another one.
+// What stands for NAME or for MODEL ("" if the pattern has neither); nothing if `key` is another
+// one. The name of a model, always last, may have dots.
 std::optional<std::string> Match(std::string_view pattern, std::string_view key) {
+  constexpr std::string_view kModel = "MODEL";
+  if (pattern.ends_with(kModel)) {
+    pattern.remove_suffix(kModel.size());
+    if (!key.starts_with(pattern) || key.size() == pattern.size()) return std::nullopt;
+    return std::string(key.substr(pattern.size()));
+  }
   const auto want = Split(pattern, '.');
   const auto have = Split(key, '.');
   if (want.size() != have.size()) return std::nullopt;
@@ -64,6 +73,29 @@ Result<void> ReadPolicy(Config& config, std::string_view text, std::string_view 
   return Ok();
 }
 
+bridge::Price Complete(const PriceConfig& entry) {
+  bridge::Price out = entry.price;
+  out.input = entry.input.value_or(0);
+  out.cached = entry.cached.value_or(out.input);
+  out.cache_write = entry.cache_write.value_or(out.input);
+  out.output = entry.output.value_or(0);
+  return out;
+}
+
+// What cannot be seen before an entry is whole.
+Result<void> CheckPrices(const Config& config, std::string_view name) {
+  bridge::PriceTable table;
+  for (const auto& [number, entry] : config.prices) {
+    auto checked = entry.input && entry.output
+                       ? table.Add(Complete(entry))
+                       : Result<void>(Error(Code::kInvalid, "input and output are missing"));
+    if (checked) continue;
+    return std::move(checked).error().Wrap(
+        fmt::format("{}: entry {} of [[ai.prices]]", name, *ParseInt<int>(number) + 1));
+  }
+  return Ok();
+}
+
 }  // namespace
 
 Result<Config> ParseConfig(std::string_view text, std::string_view name) {
@@ -75,7 +107,26 @@ Result<Config> ParseConfig(std::string_view text, std::string_view name) {
       return std::move(applied).error().Wrap(fmt::format("{}:{}: {}", name, item.line, item.key));
     }
   }
+  RETURN_IF_ERROR(CheckPrices(config, name));
   return config;
+}
+
+Result<bridge::PriceTable> LoadPrices(const Config& config) {
+  bridge::PriceTable table;
+  if (!config.price_file.empty()) {
+    std::ifstream file(config.price_file);
+    const std::string text(std::istreambuf_iterator<char>(file), {});
+    if (!file && !file.eof()) {
+      return Error(Code::kInvalid, "ai.price_file: cannot read " + config.price_file +
+                                       " as the front's user (61800)");
+    }
+    ASSIGN_OR_RETURN(table, bridge::PriceTable::Parse(text, config.price_file));
+  }
+  for (const auto& [number, entry] : config.prices) {
+    RETURN_IF_ERROR(table.Add(Complete(entry)));
+  }
+  table.Fallback(bridge::PriceTable::Shipped());
+  return table;
 }
 
 std::string ConfigReference() {
@@ -88,7 +139,8 @@ std::string ConfigReference() {
   std::string section;
   for (const ConfigKey& key : ConfigKeys()) {
     const std::string_view full = key.key;
-    const std::string_view table = full.substr(0, full.rfind('.'));
+    std::string table(full.substr(0, full.rfind('.')));
+    if (table == "ai.prices.NAME") table = "[ai.prices]";
     if (table != section) {
       section = table;
       out += fmt::format("\n## [{}]\n\n| key | type | default | meaning |\n|---|---|---|---|\n",

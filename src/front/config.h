@@ -6,18 +6,26 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "bridge/provider.h"
+#include "bridge/bridge.h"
 #include "control/ports.h"
 #include "log/log.h"
 #include "policy/layer.h"
 #include "policy/registries.h"
 
 namespace cove::front {
+
+// An entry of [[ai.prices]] as far as it is written.
+struct PriceConfig {
+  bridge::Price price{.from = "1970-01-01"};
+  std::optional<bridge::Micros> input, cached, cache_write, output;
+};
 
 struct Config {
   std::string public_url;  // empty: as the client's Host header says
@@ -27,10 +35,21 @@ struct Config {
   policy::Document standard;  // what [policy] says sandboxes may reach, besides the registries
   std::shared_ptr<const policy::Document> ceiling;  // [policy.ceiling]; null: none
   std::vector<bridge::ProviderConfig> providers;
+  bridge::WireSettings wire;
+  bridge::GuardRules guard;
+  bridge::TapeConfig tape;
+  bridge::BooksSettings books;                // without prices, which are
+  std::string collector;                      // of OpenTelemetry: a URL; empty: none
+  std::string price_file;                     // those of this file (empty: none) and
+  std::map<std::string, PriceConfig> prices;  // these, by their number, before the shipped ones
 };
 
 // `name` stands in errors. An empty text gives the defaults.
 Result<Config> ParseConfig(std::string_view text, std::string_view name);
+
+// The prices of the configuration and its file, and the shipped ones behind them. Reads the file:
+// for start-up, it blocks. Errors name the file and the line.
+Result<bridge::PriceTable> LoadPrices(const Config& config);
 
 // The reference page, Markdown.
 std::string ConfigReference();

@@ -49,6 +49,12 @@ Result<void> Flattener::Table(const toml::table& table, const std::string& prefi
       RETURN_IF_ERROR(Table(*inner, key + "."));
       continue;
     }
+    if (const auto* list = node.as_array(); list != nullptr && list->is_array_of_tables()) {
+      for (size_t i = 0; i < list->size(); ++i) {
+        RETURN_IF_ERROR(Table(*list->get_as<toml::table>(i), key + "." + std::to_string(i) + "."));
+      }
+      continue;
+    }
     ASSIGN_OR_RETURN(ConfigValue value, ValueOf(node, key));
     items.push_back({key, std::move(value), static_cast<uint32_t>(node.source().begin.line)});
   }

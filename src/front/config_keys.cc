@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "bridge/spans.h"
 #include "policy/registries.h"
 
 namespace cove::front {
@@ -65,6 +66,12 @@ Result<void> SetPublicUrl(Config& c, const ConfigValue& v, const std::string&) {
   const auto url = http::Url::Parse(c.public_url);
   if (url && (url->scheme == "http" || url->scheme == "https")) return Ok();
   return Want("a URL, for example \"https://cove.example.com\"");
+}
+
+Result<void> SetCollector(Config& c, const ConfigValue& v, const std::string&) {
+  ASSIGN_OR_RETURN(c.collector, AsText(v));
+  if (c.collector.empty() || bridge::CollectorUrl(c.collector)) return Ok();
+  return Want("the URL of a collector, for example \"http://127.0.0.1:4318\"");
 }
 
 Result<void> SetLogLevel(Config& c, const ConfigValue& v, const std::string&) {
@@ -131,6 +138,125 @@ bridge::ProviderConfig& ProviderNamed(Config& c, const std::string& name) {
 Set ProviderText(std::string bridge::ProviderConfig::* member) {
   return [=](Config& c, const ConfigValue& v, const std::string& name) -> Result<void> {
     ASSIGN_OR_RETURN(ProviderNamed(c, name).*member, AsText(v));
+    return Ok();
+  };
+}
+
+Result<void> SetTexts(Config& c, const ConfigValue& v, const std::string&) {
+  ASSIGN_OR_RETURN(const std::string name, AsText(v));
+  const auto mode = bridge::ParseTextMode(name);
+  if (!mode) return Want("\"all\", \"redacted\" or \"none\"");
+  c.wire.texts = *mode;
+  return Ok();
+}
+
+Result<void> SetWebSocket(Config& c, const ConfigValue& v, const std::string&) {
+  ASSIGN_OR_RETURN(const std::string name, AsText(v));
+  if (name != "serve" && name != "refuse") return Want("\"serve\" or \"refuse\"");
+  using enum bridge::WireSettings::WebSocket;
+  c.wire.websocket = name == "serve" ? kServe : kRefuse;
+  return Ok();
+}
+
+Result<void> SetAskUsage(Config& c, const ConfigValue& v, const std::string&) {
+  const auto* flag = std::get_if<bool>(&v);
+  if (flag == nullptr) return Want("true or false");
+  c.wire.ask_usage = *flag ? bridge::AskUsage::kYes : bridge::AskUsage::kNo;
+  return Ok();
+}
+
+Result<void> SetAlias(Config& c, const ConfigValue& v, const std::string& alias) {
+  ASSIGN_OR_RETURN(c.wire.aliases[alias], AsText(v));
+  if (!c.wire.aliases[alias].empty()) return Ok();
+  return Want("the name of a model");
+}
+
+Result<std::vector<std::string>> AsTexts(const ConfigValue& v) {
+  if (const auto* list = std::get_if<std::vector<std::string>>(&v)) return *list;
+  if (const auto* text = std::get_if<std::string>(&v)) return std::vector<std::string>{*text};
+  return Want("a text in quotes or a list of them");
+}
+
+Set ProviderTexts(std::vector<std::string> bridge::ProviderConfig::* member) {
+  return [=](Config& c, const ConfigValue& v, const std::string& name) -> Result<void> {
+    ASSIGN_OR_RETURN(ProviderNamed(c, name).*member, AsTexts(v));
+    return Ok();
+  };
+}
+
+Set ProviderSeconds(Duration bridge::ProviderTimeouts::* member) {
+  return [=](Config& c, const ConfigValue& v, const std::string& name) -> Result<void> {
+    ASSIGN_OR_RETURN(const double number, AsNumber(v, 0.001, 86400));
+    ProviderNamed(c, name).timeouts.*member =
+        std::chrono::duration_cast<Duration>(std::chrono::duration<double>(number));
+    return Ok();
+  };
+}
+
+Result<void> SetProviderRetries(Config& c, const ConfigValue& v, const std::string& name) {
+  if (!std::holds_alternative<int64_t>(v)) return Want("a whole number");
+  ASSIGN_OR_RETURN(const double number, AsNumber(v, 0, 5));
+  ProviderNamed(c, name).retries = static_cast<int>(number);
+  return Ok();
+}
+
+Result<void> SetProviderForward(Config& c, const ConfigValue& v, const std::string& name) {
+  const auto* flag = std::get_if<bool>(&v);
+  if (flag == nullptr) return Want("true or false");
+  ProviderNamed(c, name).forward_agent_credentials = *flag;
+  return Ok();
+}
+
+Result<void> SetAiMode(Config& c, const ConfigValue& v, const std::string&) {
+  using enum bridge::TapeConfig::Mode;
+  ASSIGN_OR_RETURN(const std::string mode, AsText(v));
+  if (mode != "live" && mode != "record" && mode != "replay") {
+    return Want("\"live\", \"record\" or \"replay\"");
+  }
+  c.tape.mode = mode == "live" ? kLive : mode == "record" ? kRecord : kReplay;
+  return Ok();
+}
+
+Result<void> SetCassetteMatch(Config& c, const ConfigValue& v, const std::string&) {
+  ASSIGN_OR_RETURN(const std::string match, AsText(v));
+  if (match != "exact" && match != "order") return Want("\"exact\" or \"order\"");
+  c.tape.match =
+      match == "exact" ? bridge::Cassette::Match::kExact : bridge::Cassette::Match::kOrder;
+  return Ok();
+}
+
+template <class Pick>
+Set Texts(Pick pick) {
+  return [=](Config& c, const ConfigValue& v, const std::string&) -> Result<void> {
+    ASSIGN_OR_RETURN(pick(c), AsTexts(v));
+    return Ok();
+  };
+}
+
+PriceConfig& PriceNumbered(Config& c, const std::string& number) { return c.prices[number]; }
+
+template <class T>
+Set PriceText(T bridge::Price::* member) {
+  return [=](Config& c, const ConfigValue& v, const std::string& number) -> Result<void> {
+    ASSIGN_OR_RETURN(PriceNumbered(c, number).price.*member, AsText(v));
+    return Ok();
+  };
+}
+
+Set PriceTokens(int64_t bridge::Price::* member) {
+  return [=](Config& c, const ConfigValue& v, const std::string& number) -> Result<void> {
+    if (!std::holds_alternative<int64_t>(v)) return Want("a whole number");
+    ASSIGN_OR_RETURN(const double tokens, AsNumber(v, 0, 1e12));
+    PriceNumbered(c, number).price.*member = static_cast<int64_t>(tokens);
+    return Ok();
+  };
+}
+
+// Dollars for a million tokens, at most six digits after the point.
+Set PriceDollars(std::optional<bridge::Micros> PriceConfig::* member) {
+  return [=](Config& c, const ConfigValue& v, const std::string& number) -> Result<void> {
+    ASSIGN_OR_RETURN(const double dollars, AsNumber(v, 0, 1e6));
+    PriceNumbered(c, number).*member = bridge::ParseDollars(fmt::format("{:.6f}", dollars));
     return Ok();
   };
 }
@@ -210,22 +336,143 @@ const ConfigKey kKeys[] = {
      "`host`: sandboxes may reach the package registries that this machine is set up for (npm, "
      "pip, apt). `none`: they may not.",
      SetRegistries},
+    {"ai.texts", "text", "\"redacted\"",
+     "What is kept of model calls besides their numbers: prompts of humans, what tools are called "
+     "with, summaries of reasoning. `all`: as they are. `redacted`: without what looks like a "
+     "secret. `none`: no text, only which tools were called.",
+     SetTexts},
+    {"ai.websocket", "text", "\"serve\"",
+     "`serve`: agents may speak with a provider of kind openai over the Responses WebSocket. "
+     "`refuse`: they are sent to plain HTTP.",
+     SetWebSocket},
+    {"ai.ask_usage", "true or false", "true",
+     "Chat completions that stream and do not ask for their usage are made to; the agent does not "
+     "see it. Without, such calls are counted as \"usage unknown\". For providers that refuse "
+     "`stream_options`.",
+     SetAskUsage},
+    {"ai.mode", "text", "\"live\"",
+     "`live`: providers are asked. `record`: and what they answer is kept on `cassette`. `replay`: "
+     "answers come from `cassette` and no provider is asked, nor a key needed.",
+     SetAiMode},
+    {"ai.cassette", "path", "none",
+     "The file for `mode` (docs/formats/cassette.md), readable and to record writable for the "
+     "front's user (61800). It holds no requests and no credentials.",
+     Text([](Config& c) -> auto& { return c.tape.path; })},
+    {"ai.cassette_match", "text", "\"exact\"",
+     "How a replayed call finds its answer: `exact`, the same request but for labels; `order`, the "
+     "next one of its route, from the start for each sandbox.",
+     SetCassetteMatch},
+    {"ai.retention_days", "number, days", "60",
+     "Rows of model calls that are older are removed, a few at a time; 0: never. What budgets have "
+     "counted stays.",
+     Whole([](Config& c) -> auto& { return c.books.retention_days; }, 0, 36600)},
+    {"ai.calls_per_minute", "number", "0",
+     "Model calls that one caller (a sandbox, or outside a token or key) may make in a minute; "
+     "more "
+     "are refused with 429 and Retry-After; 0: no limit.",
+     Whole([](Config& c) -> auto& { return c.books.rates.per_minute; }, 0, 1e6)},
+    {"ai.calls_at_once", "number", "0",
+     "Model calls that one caller may have under way; 0: no limit.",
+     Whole([](Config& c) -> auto& { return c.books.rates.at_once; }, 0, 1e6)},
+    {"ai.calls_at_once_total", "number", "0",
+     "Model calls that all callers together may have under way; 0: no limit.",
+     Whole([](Config& c) -> auto& { return c.books.rates.at_once_total; }, 0, 1e6)},
+    {"ai.price_file", "path", "none",
+     "A file of prices, readable for the front's user (61800): see [models.md](models.md).",
+     Text([](Config& c) -> auto& { return c.price_file; })},
+    {"ai.aliases.MODEL", "text", "none",
+     "The model that a provider is asked for when an agent asks for MODEL.", SetAlias},
+    {"ai.guard.models", "list", "every model",
+     "The models that agents may use, as patterns: `*` stands for any characters.",
+     Texts([](Config& c) -> auto& { return c.guard.models; })},
+    {"ai.guard.deny_models", "list", "none", "Models that they may not use; wins over `models`.",
+     Texts([](Config& c) -> auto& { return c.guard.deny_models; })},
+    {"ai.guard.hosted_tools", "list", "every one",
+     "What a request may let the provider run or fetch by itself: `web_search`, `web_fetch`, `mcp` "
+     "(remote servers), `urls` (files and images by URL), `code`, `file_search`, "
+     "`image_generation`, `stored_prompts`, or the type of another tool. An empty list: nothing.",
+     Texts([](Config& c) -> auto& { return c.guard.hosted_tools.emplace(); })},
+    {"ai.guard.deny_parameters", "list", "none",
+     "Fields that a request may not have (`store`, `reasoning.effort`), or not with a value "
+     "(`service_tier=priority`).",
+     Texts([](Config& c) -> auto& { return c.guard.deny_parameters; })},
     {"ai.providers.NAME.kind", "text", "of openai and anthropic: their own",
      "The protocol of a model provider: openai or anthropic.",
      ProviderText(&bridge::ProviderConfig::kind)},
     {"ai.providers.NAME.base_url", "text", "the public one",
      "Where it is. For openai with the version (…/v1), for anthropic without.",
      ProviderText(&bridge::ProviderConfig::base_url)},
-    {"ai.providers.NAME.api_key_env", "text", "OPENAI_API_KEY, ANTHROPIC_API_KEY",
-     "The variable of the server's environment that holds its key. Sandboxes never see the key.",
-     ProviderText(&bridge::ProviderConfig::api_key_env)},
-    {"ai.providers.NAME.api_key_file", "path", "none",
-     "A file that holds the key, readable for the front's user (61800); wins over the variable.",
-     ProviderText(&bridge::ProviderConfig::api_key_file)},
+    {"ai.providers.NAME.api_key_env", "text or list", "OPENAI_API_KEY, ANTHROPIC_API_KEY",
+     "The variable of the server's environment that holds its key, named ..._API_KEY or "
+     "..._AUTH_TOKEN. Sandboxes never see the key. "
+     "Several: where the provider refuses one (401, 403, 429), the next one is used.",
+     ProviderTexts(&bridge::ProviderConfig::api_key_env)},
+    {"ai.providers.NAME.api_key_file", "path or list", "none",
+     "A file that holds the key, readable for the front's user (61800), or several; wins over the "
+     "variables.",
+     ProviderTexts(&bridge::ProviderConfig::api_key_file)},
     {"ai.providers.NAME.account", "text", "none",
      "ChatGPT's account id, where the key is an access token of its login and `base_url` its "
      "backend.",
      ProviderText(&bridge::ProviderConfig::account)},
+    {"ai.providers.NAME.headers", "list", "none",
+     "Fields that each request gets, as \"Name: value\", in place of the agent's of that name.",
+     ProviderTexts(&bridge::ProviderConfig::headers)},
+    {"ai.providers.NAME.proxy", "URL", "none",
+     "The HTTP proxy through which it is reached (CONNECT): \"http://host:port\".",
+     ProviderText(&bridge::ProviderConfig::proxy)},
+    {"ai.providers.NAME.ca_file", "path", "the system's authorities",
+     "Certificates (PEM) to trust for it instead of the system's.",
+     ProviderText(&bridge::ProviderConfig::ca_file)},
+    {"ai.providers.NAME.connect_timeout_s", "number, seconds", "15",
+     "For its name, the proxy, TCP and TLS together.",
+     ProviderSeconds(&bridge::ProviderTimeouts::connect)},
+    {"ai.providers.NAME.first_byte_timeout_s", "number, seconds", "600", "Until its answer begins.",
+     ProviderSeconds(&bridge::ProviderTimeouts::head)},
+    {"ai.providers.NAME.idle_timeout_s", "number, seconds", "300",
+     "Between two pieces of its answer.", ProviderSeconds(&bridge::ProviderTimeouts::body)},
+    {"ai.providers.NAME.retries", "number", "1",
+     "How often a call is sent again after a try in which the provider did nothing: no connection "
+     "came about, or it refused with 429, 503 or 529 and a Retry-After of at most 5 s. What may "
+     "have arrived otherwise is never sent twice.",
+     SetProviderRetries},
+    {"ai.providers.NAME.fallback", "text", "none",
+     "The provider of the same kind that takes the calls which this one cannot: it is not reached, "
+     "refuses with 429, 503 or 529, or is left alone after five such refusals in a row.",
+     ProviderText(&bridge::ProviderConfig::fallback)},
+    {"ai.providers.NAME.forward_agent_credentials", "true or false", "false",
+     "Whether a key that an agent inside a sandbox sends is passed on and used instead of the "
+     "server's. Without it, what agents send as a credential never leaves.",
+     SetProviderForward},
+    {"ai.prices.NAME.provider", "text", "must be given", "The provider's name, as in its table.",
+     PriceText(&bridge::Price::provider)},
+    {"ai.prices.NAME.model", "text", "must be given",
+     "The model, as requests name it; a `*` at the end stands for any rest.",
+     PriceText(&bridge::Price::model)},
+    {"ai.prices.NAME.from", "text, a day", "\"1970-01-01\"",
+     "The first day (UTC) on which the price holds.", PriceText(&bridge::Price::from)},
+    {"ai.prices.NAME.above", "number, tokens", "0",
+     "The price is for calls whose prompt has more tokens than this.",
+     PriceTokens(&bridge::Price::above)},
+    {"ai.prices.NAME.input", "number, dollars for a million tokens", "must be given",
+     "What input costs that is not from the provider's cache.", PriceDollars(&PriceConfig::input)},
+    {"ai.prices.NAME.cached", "number, dollars for a million tokens", "as input",
+     "What input costs that is read from the cache.", PriceDollars(&PriceConfig::cached)},
+    {"ai.prices.NAME.cache_write", "number, dollars for a million tokens", "as input",
+     "What input costs that is written to the cache.", PriceDollars(&PriceConfig::cache_write)},
+    {"ai.prices.NAME.output", "number, dollars for a million tokens", "must be given",
+     "What output costs, reasoning included.", PriceDollars(&PriceConfig::output)},
+    {"ai.prices.NAME.context", "number, tokens", "1050000",
+     "The most tokens that a prompt can have: what a call holds of a budget is reckoned with it.",
+     PriceTokens(&bridge::Price::context)},
+    {"ai.prices.NAME.output_max", "number, tokens", "128000",
+     "The most tokens that an answer can have; for the same.",
+     PriceTokens(&bridge::Price::output_max)},
+    {"otel.endpoint", "text", "none",
+     "Where an OpenTelemetry collector takes OTLP over HTTP: each model call is told to it as a "
+     "span "
+     "(`/v1/traces` is added to an address without a path).",
+     SetCollector},
 };
 
 }  // namespace

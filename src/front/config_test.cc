@@ -4,7 +4,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -28,6 +30,49 @@ TEST(ConfigTest, AnEmptyFileGivesTheDefaults) {
   EXPECT_TRUE(config->providers.empty());
 }
 
+TEST(ConfigTest, PricesComeFromTheFileTheListAndWhatIsShipped) {
+  const std::string file = ::testing::TempDir() + "cove-prices-" + std::to_string(::getpid());
+  std::ofstream(file) << "openai from-file 2020-01-01 0 3 - - 4 1000 100\n";
+  auto config = ParseConfig("[ai]\nprice_file = \"" + file + R"("
+retention_days = 7
+calls_per_minute = 30
+[[ai.prices]]
+provider = "local"
+model = "llama*"
+input = 0
+output = 0.5
+[[ai.prices]]
+provider = "openai"
+model = "gpt-5.5"
+from = "2020-01-01"
+input = 1.25
+cached = 0.125
+output = 2
+)",
+                            "cove.toml");
+  ASSERT_TRUE(config.ok()) << config.error().message();
+  EXPECT_EQ(config->books.retention_days, 7);
+  EXPECT_EQ(config->books.rates.per_minute, 30);
+  const auto prices = LoadPrices(*config);
+  ASSERT_TRUE(prices.ok()) << prices.error().message();
+  const WallTime now = WallNow();
+  EXPECT_EQ(prices->Find("openai", "from-file", now, 0)->output, 4'000'000);
+  EXPECT_EQ(prices->Find("local", "llama-9", now, 0)->output, 500'000);
+  EXPECT_EQ(prices->Find("openai", "gpt-5.5", now, 0)->cached, 125'000);
+  EXPECT_EQ(prices->Find("openai", "gpt-5.5", now, 0)->cache_write, 1'250'000);
+  EXPECT_EQ(prices->Find("openai", "gpt-5.4", now, 0)->output, 15'000'000);
+  std::filesystem::remove(file);
+  EXPECT_FALSE(LoadPrices(*config).ok());
+}
+
+TEST(ConfigTest, APriceThatIsNotWholeIsNamed) {
+  EXPECT_THAT(ErrorOf("[[ai.prices]]\nprovider = \"x\"\nmodel = \"y\"\ninput = 1\n"),
+              HasSubstr("entry 1 of [[ai.prices]]: input and output are missing"));
+  EXPECT_THAT(ErrorOf("[[ai.prices]]\ninput = 1\noutput = 1\n"), HasSubstr("entry 1"));
+  EXPECT_THAT(ErrorOf("[[ai.prices]]\ninput = \"1\"\n"), HasSubstr("wants a number"));
+  EXPECT_THAT(ErrorOf("[[ai.prices]]\nouput = 1\n"), HasSubstr("ai.prices"));
+}
+
 TEST(ConfigTest, EveryKindOfKeyIsRead) {
   auto config = ParseConfig(R"(
 [server]
@@ -47,6 +92,13 @@ base_url = "http://127.0.0.1:4000/v1"
 [ai.providers.local-llm]
 kind = "openai"
 api_key_env = "LOCAL_API_KEY"
+[ai]
+texts = "none"
+websocket = "refuse"
+ask_usage = false
+[ai.aliases]
+fast = "gpt-5.5-mini"
+"claude-4.5" = "claude-opus-4-8"
 )",
                             "cove.toml");
   ASSERT_TRUE(config.ok()) << config.error().message();
@@ -60,6 +112,52 @@ api_key_env = "LOCAL_API_KEY"
   ASSERT_EQ(config->providers.size(), 2u);
   EXPECT_EQ(config->providers[0].kind, "openai") << "what is not said stays as it is by default";
   EXPECT_EQ(config->providers[1].name, "local-llm");
+  EXPECT_EQ(config->wire.texts, bridge::TextMode::kNone);
+  EXPECT_EQ(config->wire.websocket, bridge::WireSettings::WebSocket::kRefuse);
+  EXPECT_EQ(config->wire.ask_usage, bridge::AskUsage::kNo);
+  EXPECT_EQ(config->wire.aliases,
+            (bridge::Aliases{{"fast", "gpt-5.5-mini"}, {"claude-4.5", "claude-opus-4-8"}}));
+}
+
+TEST(ConfigTest, ProvidersGuardAndCassetteAreRead) {
+  auto config = ParseConfig(R"(
+[ai]
+mode = "replay"
+cassette = "/srv/run.cassette"
+cassette_match = "order"
+[ai.guard]
+models = ["gpt-*"]
+hosted_tools = []
+deny_parameters = "store"
+[ai.providers.openai]
+api_key_env = ["A", "B"]
+api_key_file = "/srv/key"
+headers = ["X-Tag: a"]
+proxy = "http://proxy:3128"
+connect_timeout_s = 0.5
+retries = 0
+fallback = "other"
+forward_agent_credentials = true
+)",
+                            "cove.toml");
+  ASSERT_TRUE(config.ok()) << config.error().message();
+  EXPECT_EQ(config->tape.mode, bridge::TapeConfig::Mode::kReplay);
+  EXPECT_EQ(config->tape.path, "/srv/run.cassette");
+  EXPECT_EQ(config->tape.match, bridge::Cassette::Match::kOrder);
+  EXPECT_EQ(config->guard.models, std::vector<std::string>{"gpt-*"});
+  ASSERT_TRUE(config->guard.hosted_tools) << "an empty list is not the same as none";
+  EXPECT_EQ(config->guard.deny_parameters, std::vector<std::string>{"store"});
+  const bridge::ProviderConfig& provider = config->providers.at(0);
+  EXPECT_EQ(provider.api_key_env, (std::vector<std::string>{"A", "B"}));
+  EXPECT_EQ(provider.api_key_file, std::vector<std::string>{"/srv/key"});
+  EXPECT_EQ(provider.headers, std::vector<std::string>{"X-Tag: a"});
+  EXPECT_EQ(provider.timeouts.connect, Duration(milliseconds(500)));
+  EXPECT_EQ(provider.retries, 0);
+  EXPECT_EQ(provider.fallback, "other");
+  EXPECT_TRUE(provider.forward_agent_credentials);
+  EXPECT_THAT(ErrorOf("[ai]\nmode = \"tape\"\n"), HasSubstr("\"replay\""));
+  EXPECT_THAT(ErrorOf("[ai.providers.x]\nretries = 6\n"), HasSubstr("from 0 to 5"));
+  EXPECT_THAT(ErrorOf("[ai.guard]\nmodels = 1\n"), HasSubstr("list"));
 }
 
 TEST(ConfigTest, AnUnknownKeyNamesTheNearestOne) {
@@ -69,6 +167,8 @@ TEST(ConfigTest, AnUnknownKeyNamesTheNearestOne) {
   EXPECT_THAT(text, HasSubstr("did you mean defaults.auto_stop_minutes?"));
   EXPECT_THAT(ErrorOf("[default]\ncpu = 3\n"), HasSubstr("defaults.cpu"));
   EXPECT_THAT(ErrorOf("[ai.providers.\"Open AI\"]\nkind = \"openai\"\n"), HasSubstr("no such key"));
+  EXPECT_THAT(ErrorOf("[ai]\ntexts = \"some\"\n"), HasSubstr("redacted"));
+  EXPECT_THAT(ErrorOf("[ai.aliases]\nfast = \"\"\n"), HasSubstr("the name of a model"));
 }
 
 TEST(ConfigTest, WrongValuesSayWhatWouldDo) {

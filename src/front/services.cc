@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "front/rows.h"
 #include "log/log.h"
 
 namespace cove::front {
@@ -11,11 +10,14 @@ namespace {
 constexpr int kRunnerFd = 3;
 constexpr seconds kHelloDeadline{10};
 constexpr seconds kFlushPeriod{30};
+constexpr seconds kSpansFlush{2};
+constexpr seconds kCallsFlush{2};
 
 store::Migrations AllMigrations() {
   store::Migrations all;
-  for (const store::Migrations* room : {&identity::kMigrations, &control::kMigrations,
-                                        &control::kPolicyMigrations, &bridge::kMigrations}) {
+  for (const store::Migrations* room :
+       {&identity::kMigrations, &control::kMigrations, &control::kPolicyMigrations,
+        &bridge::kMigrations, &bridge::kTextMigrations}) {
     all.insert(all.end(), room->begin(), room->end());
   }
   return all;
@@ -34,7 +36,6 @@ Services::Services(Options options, Config config)
     : options_(std::move(options)),
       config_(std::move(config)),
       dir_(options_.data + "/front"),
-      client_(resolver_pool_),
       runner_(UniqueFd(kRunnerFd)),
       runner_link_(runner_) {}
 
@@ -49,13 +50,34 @@ Result<std::unique_ptr<Services>> Services::Make(Options options, Config config)
   ASSIGN_OR_RETURN(s->egress_, Egress::Make(s->config_));
   ASSIGN_OR_RETURN(s->authority_, gateway::Authority::Open(s->dir_));
   s->runner_link_.set_trust(s->authority_->root_pem());
+  bridge::Books::Deps book_deps;
+  book_deps.store = s->store_.get();
+  book_deps.pause = [services = s.get()](const SandboxId& id) {
+    services->tasks_.Spawn(services->PauseSandbox(id));
+  };
+  if (!s->config_.collector.empty()) {
+    ASSIGN_OR_RETURN(http::Url collector, bridge::CollectorUrl(s->config_.collector));
+    s->spans_ = std::make_unique<bridge::Spans>(s->resolver_pool_, std::move(collector));
+    book_deps.on_ended = [spans = s->spans_.get()](const bridge::Ended& call) { spans->Add(call); };
+  }
+  bridge::BooksSettings book_settings = s->config_.books;
+  ASSIGN_OR_RETURN(book_settings.prices, LoadPrices(s->config_));
+  s->books_ = std::make_unique<bridge::Books>(std::move(book_deps), std::move(book_settings));
   bridge::Bridge::Deps deps;
-  deps.store = s->store_.get();
-  deps.client = &s->client_;
+  deps.books = s->books_.get();
+  s->texts_ = std::make_unique<bridge::CallTexts>(*s->store_, s->config_.wire.texts);
+  deps.texts = s->texts_.get();
+  deps.resolver_pool = &s->resolver_pool_;
   ASSIGN_OR_RETURN(deps.providers, bridge::LoadProviders(s->config_.providers));
+  ASSIGN_OR_RETURN(deps.tape, bridge::Tape::Open(s->config_.tape, s->resolver_pool_));
+  deps.guard = bridge::Guard(s->config_.guard);
   deps.may_reach = [egress = s->egress_.get()](const SandboxId& id, const http::Url& url) {
     return egress->MayFetch(id, url);
   };
+  deps.used = [services = s.get()](const SandboxId& id) {
+    if (!id.value.empty()) services->sandboxes_->Touch(id, control::Activity::kModel);
+  };
+  deps.wire = s->config_.wire;
   s->bridge_ = std::make_unique<bridge::Bridge>(std::move(deps));
   RETURN_IF_ERROR(s->WireGateway());
   return s;
@@ -70,10 +92,12 @@ Task<Result<UniqueFd>> Services::Start() {
   CO_ASSIGN_OR_RETURN(policies_, co_await control::Policies::Open(*store_));
   egress_->UsePolicies(*policies_, [this](const SandboxId& id) { gateway_->PolicyChanged(id); });
   CO_RETURN_IF_ERROR(co_await OpenSecrets());
-  CO_RETURN_IF_ERROR(co_await bridge_->EndAbandoned());
+  CO_RETURN_IF_ERROR(co_await OpenBooks());
   CO_RETURN_IF_ERROR(co_await WireControl());
   WireApi();
   tasks_.Spawn(FlushForEver());
+  tasks_.Spawn(books_->KeepTidy());
+  if (spans_) tasks_.Spawn(spans_->Run());
   for (const std::string& name : bridge_->ProvidersWithKey()) {
     log::Info("models.provider_ready", {{"provider", name}});
   }
@@ -94,6 +118,20 @@ Task<Result<void>> Services::OpenSecrets() {
   secrets_->set_check(&CredentialBook::Check);
   secrets_->set_on_changed([this](const OrgId& org) { credentials_->Refresh(org); });
   co_return Ok();
+}
+
+Task<Result<void>> Services::OpenBooks() {
+  CO_ASSIGN_OR_RETURN(const int64_t settled, co_await books_->Open());
+  if (settled > 0) log::Info("models.calls_settled", {{"calls", settled}});
+  CO_ASSIGN_OR_RETURN(tokens_, co_await bridge::Tokens::Open(*store_, books_->budgets()));
+  co_return Ok();
+}
+
+Task<void> Services::PauseSandbox(SandboxId id) {
+  auto paused = co_await sandboxes_->Pause(id);
+  if (!paused) {
+    log::Warn("budget.not_paused", {{"sandbox", id.value}, {"error", paused.error().message()}});
+  }
 }
 
 Result<void> Services::WireGateway() {
@@ -193,12 +231,14 @@ void Services::WireApi() {
   deps.has_secret = [this](const control::Sandbox& sandbox, std::string_view host, uint16_t port) {
     return credentials_->HasFor(sandbox, host, port);
   };
-  deps.models = [this](http::Exchange& exchange, identity::Caller caller) {
+  deps.books = books_.get();
+  deps.tokens = tokens_.get();
+  deps.texts = texts_.get();
+  deps.models = [this](http::Exchange& exchange, bridge::Caller caller) {
     return ServeModelOutside(exchange, std::move(caller));
   };
   deps.audit = audit_.get();
   deps.file_pool = &file_pool_;
-  deps.usage = [this](api::RowsQuery query) { return UsageRows(bridge_->log(), std::move(query)); };
   api::Settings settings;
   settings.public_url = config_.public_url;
   api_ = std::make_unique<api::Api>(std::move(deps), std::move(settings));
@@ -220,18 +260,17 @@ Task<void> Services::ServeModel(SandboxId sandbox, http::Exchange& exchange) {
   sandboxes_->Touch(sandbox, control::Activity::kModel);
   bridge::Caller caller;
   caller.org = known->org;
+  caller.user = known->created_by;
   caller.sandbox = sandbox;
+  caller.template_name = known->snapshot;
   std::string path(exchange.request().RawPath());
   co_await bridge_->Serve(std::move(caller), exchange, std::move(path));
 }
 
-Task<void> Services::ServeModelOutside(http::Exchange& exchange, identity::Caller caller) {
+Task<void> Services::ServeModelOutside(http::Exchange& exchange, bridge::Caller caller) {
   constexpr std::string_view kPrefix = "/ai";
-  bridge::Caller out;
-  out.org = caller.org;
-  out.key_id = caller.key_id;
   std::string path(exchange.request().RawPath().substr(kPrefix.size()));
-  co_await bridge_->Serve(std::move(out), exchange, std::move(path));
+  co_await bridge_->Serve(std::move(caller), exchange, std::move(path));
 }
 
 Task<void> Services::FlushForEver() {
@@ -240,12 +279,17 @@ Task<void> Services::FlushForEver() {
     if (auto flushed = co_await keys_->FlushUse(); !flushed.ok()) {
       log::Warn("keys.use_not_saved", {{"error", flushed.error().message()}});
     }
+    if (auto dropped = co_await tokens_->DropExpired(); !dropped.ok()) {
+      log::Warn("tokens.not_dropped", {{"error", dropped.error().message()}});
+    }
   }
 }
 
 Task<void> Services::Flush() {
   if (sandboxes_) (void)co_await sandboxes_->Flush();
+  if (bridge_) co_await bridge_->Flush(Now() + kCallsFlush);
   if (keys_) (void)co_await keys_->FlushUse();
+  if (spans_) co_await spans_->Flush(Now() + kSpansFlush);
   co_await audit_->Flush();
 }
 

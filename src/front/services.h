@@ -7,6 +7,7 @@
 
 #include "api/api.h"
 #include "bridge/bridge.h"
+#include "bridge/spans.h"
 #include "control/links.h"
 #include "front/credential_book.h"
 #include "front/egress.h"
@@ -48,7 +49,10 @@ class Services {
   Task<void> FlushForEver();
   // The model gateway, for a sandbox and for an agent outside.
   Task<void> ServeModel(SandboxId sandbox, http::Exchange& exchange);
-  Task<void> ServeModelOutside(http::Exchange& exchange, identity::Caller caller);
+  Task<void> ServeModelOutside(http::Exchange& exchange, bridge::Caller caller);
+  Task<Result<void>> OpenBooks();
+  // A budget that pauses is used up.
+  Task<void> PauseSandbox(SandboxId id);
 
   const Options options_;
   const Config config_;
@@ -64,7 +68,10 @@ class Services {
   std::unique_ptr<identity::Previews> previews_;
   std::unique_ptr<identity::Secrets> secrets_;
   std::unique_ptr<CredentialBook> credentials_;
-  http::Client client_;
+  std::unique_ptr<bridge::Spans> spans_;  // null: no collector
+  std::unique_ptr<bridge::Books> books_;
+  std::unique_ptr<bridge::CallTexts> texts_;
+  std::unique_ptr<bridge::Tokens> tokens_;
   std::unique_ptr<bridge::Bridge> bridge_;
   proto::RunnerClient runner_;
   std::optional<proto::Room> room_;

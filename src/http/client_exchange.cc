@@ -135,6 +135,8 @@ void ClientExchange::TakeAnswer() {
   switched_ = head.status == 101 ||
               (request_->method == "CONNECT" && head.status >= 200 && head.status < 300);
   reusable_ = head.keep_alive && !decoder.until_close() && !switched_;
+  // Answers may take long: what was asked is not held on, once it is out.
+  if (uploaded_) request_.reset();
   if (wire_body_->done() && !switched_) Release();
 }
 

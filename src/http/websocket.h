@@ -70,14 +70,29 @@ bool IsWebSocketUpgrade(const RequestHead& request);
 // The first of the client's subprotocols that is in `supported`; empty when none is.
 std::string SelectSubprotocol(const RequestHead& request,
                               std::span<const std::string_view> supported);
-// Answers 101 (choosing `subprotocol` when not empty) and gives the session. REQUIRES:
-// IsWebSocketUpgrade(exchange.request()); otherwise kInvalid and nothing is answered.
+// Answers 101 (choosing `subprotocol` when not empty; with `extra` fields beside the handshake's)
+// and gives the session. REQUIRES: IsWebSocketUpgrade(exchange.request()); otherwise kInvalid and
+// nothing is answered.
 Task<Result<std::unique_ptr<WebSocket>>> AcceptWebSocket(Exchange& exchange,
-                                                         std::string subprotocol);
+                                                         std::string subprotocol,
+                                                         Headers extra = {});
 
 // Client side: sends `request` (a GET with the caller's headers; the handshake's are added here)
 // and gives the session. kUnavailable with the status when the server does not agree.
 Task<Result<std::unique_ptr<WebSocket>>> ConnectWebSocket(Client& client, ClientRequest request,
                                                           std::string subprotocols = {});
+
+// The two halves of that, for who sends the request by other means: the fields to send with it, and
+// the session that its answer opens.
+struct WebSocketOffer {
+  std::string key;
+  Headers fields;
+};
+Result<WebSocketOffer> OfferWebSocket();
+Result<std::unique_ptr<WebSocket>> OpenWebSocket(ClientResponse& response,
+                                                 const WebSocketOffer& offer);
+
+// Whether a field belongs to the opening handshake of one connection (RFC 6455 section 11.3).
+bool IsWebSocketField(std::string_view name);
 
 }  // namespace cove::http

@@ -28,6 +28,8 @@ std::string AcceptKey(std::string_view key) {
 
 }  // namespace
 
+bool IsWebSocketField(std::string_view name) { return ToLower(name).starts_with("sec-websocket-"); }
+
 bool IsWebSocketUpgrade(const RequestHead& request) {
   const Headers& h = request.headers;
   return request.method == "GET" && h.HasToken("Connection", "upgrade") &&
@@ -49,12 +51,13 @@ std::string SelectSubprotocol(const RequestHead& request,
 }
 
 Task<Result<std::unique_ptr<WebSocket>>> AcceptWebSocket(Exchange& exchange,
-                                                         std::string subprotocol) {
+                                                         std::string subprotocol, Headers extra) {
   if (!IsWebSocketUpgrade(exchange.request())) {
     co_return Error(Code::kInvalid, "the request does not ask for a WebSocket of version 13");
   }
   ResponseHead head;
   head.status = 101;
+  head.headers = std::move(extra);
   head.headers.Add("Upgrade", "websocket");
   head.headers.Add("Sec-WebSocket-Accept",
                    AcceptKey(*exchange.request().headers.Get("Sec-WebSocket-Key")));
@@ -63,34 +66,46 @@ Task<Result<std::unique_ptr<WebSocket>>> AcceptWebSocket(Exchange& exchange,
   co_return std::make_unique<WebSocket>(std::move(stream), WebSocket::Role::kServer);
 }
 
-Task<Result<std::unique_ptr<WebSocket>>> ConnectWebSocket(Client& client, ClientRequest request,
-                                                          std::string subprotocols) {
+Result<WebSocketOffer> OfferWebSocket() {
   unsigned char nonce[16];
   if (RAND_bytes(nonce, sizeof nonce) != 1) {
-    co_return Error(Code::kInternal, "no randomness for a WebSocket key");
+    return Error(Code::kInternal, "no randomness for a WebSocket key");
   }
-  const std::string key = Base64(nonce);
+  WebSocketOffer out;
+  out.key = Base64(nonce);
+  out.fields = {{"Connection", "Upgrade"},
+                {"Upgrade", "websocket"},
+                {"Sec-WebSocket-Version", "13"},
+                {"Sec-WebSocket-Key", out.key}};
+  return out;
+}
+
+Result<std::unique_ptr<WebSocket>> OpenWebSocket(ClientResponse& response,
+                                                 const WebSocketOffer& offer) {
+  const ResponseHead& head = response.head();
+  if (head.status != 101) {
+    return Error(Code::kUnavailable, "the server answered " + std::to_string(head.status) +
+                                         " instead of opening a WebSocket");
+  }
+  if (!head.headers.HasToken("Upgrade", "websocket") ||
+      head.headers.Get("Sec-WebSocket-Accept") != AcceptKey(offer.key)) {
+    return Error(Code::kUnavailable, "the server's WebSocket handshake is wrong");
+  }
+  auto stream = response.TakeStream();
+  if (stream == nullptr) return Error(Code::kInternal, "the connection is not there");
+  return std::make_unique<WebSocket>(std::move(stream), WebSocket::Role::kClient);
+}
+
+Task<Result<std::unique_ptr<WebSocket>>> ConnectWebSocket(Client& client, ClientRequest request,
+                                                          std::string subprotocols) {
+  CO_ASSIGN_OR_RETURN(const WebSocketOffer offer, OfferWebSocket());
   request.method = "GET";
-  request.headers.Set("Connection", "Upgrade");
-  request.headers.Set("Upgrade", "websocket");
-  request.headers.Set("Sec-WebSocket-Version", "13");
-  request.headers.Set("Sec-WebSocket-Key", key);
+  for (const auto& [name, value] : offer.fields) request.headers.Set(name, value);
   if (!subprotocols.empty()) {
     request.headers.Set("Sec-WebSocket-Protocol", std::move(subprotocols));
   }
   CO_ASSIGN_OR_RETURN(auto response, co_await client.Send(std::move(request)));
-  const ResponseHead& head = response->head();
-  if (head.status != 101) {
-    co_return Error(Code::kUnavailable, "the server answered " + std::to_string(head.status) +
-                                            " instead of opening a WebSocket");
-  }
-  if (!head.headers.HasToken("Upgrade", "websocket") ||
-      head.headers.Get("Sec-WebSocket-Accept") != AcceptKey(key)) {
-    co_return Error(Code::kUnavailable, "the server's WebSocket handshake is wrong");
-  }
-  auto stream = response->TakeStream();
-  if (stream == nullptr) co_return Error(Code::kInternal, "the connection is not there");
-  co_return std::make_unique<WebSocket>(std::move(stream), WebSocket::Role::kClient);
+  co_return OpenWebSocket(*response, offer);
 }
 
 }  // namespace cove::http

@@ -8,21 +8,26 @@
 namespace cove::http::internal {
 namespace {
 
-constexpr size_t kInputBytes = 16 * 1024;
+constexpr size_t kDrainBytes = 16 * 1024;
 constexpr size_t kDirectBytes = 4 * 1024;   // from here on a read goes past the input's buffer
 constexpr size_t kGatherBytes = 64 * 1024;  // up to here a chunk is copied to be one write
 
 }  // namespace
 
 Task<Result<size_t>> Input::Fill(net::ByteStream& stream) {
-  if (buffer_.empty()) buffer_.resize(kInputBytes);
   if (begin_ != 0) {
     std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
     end_ -= begin_;
     begin_ = 0;
   }
-  CO_ASSIGN_OR_RETURN(const size_t n, co_await stream.Read(std::span(buffer_).subspan(end_)));
+  if (end_ == buffer_.size()) {
+    buffer_.resize(buffer_.empty() ? kBytesFirst : std::min(kBytesMax, 4 * buffer_.size()));
+  }
+  const auto room = std::span(buffer_).subspan(end_);
+  CO_ASSIGN_OR_RETURN(const size_t n, co_await stream.Read(room));
   end_ += n;
+  // There is probably more: the next read takes it in one.
+  if (n == room.size() && n < kBytesMax) buffer_.resize(std::min(kBytesMax, 4 * buffer_.size()));
   co_return n;
 }
 
@@ -80,7 +85,8 @@ Task<Result<size_t>> WireBody::ReadSome(std::span<char> buffer) {
 }
 
 Task<bool> WireBody::Drain(uint64_t bytes_max, TimePoint deadline) {
-  std::vector<char> buffer(kInputBytes);
+  if (done()) co_return true;
+  std::vector<char> buffer(kDrainBytes);
   uint64_t dropped = 0;
   while (!done()) {
     const Duration left = deadline - Now();

@@ -8,18 +8,21 @@
 
 namespace cove::http::internal {
 
-// Bytes received and not used yet, of bounded size.
+// Bytes received and not used yet, of bounded size. The buffer grows with what comes at once: most
+// connections wait more than they carry.
 class Input {
  public:
   std::string_view view() const { return {buffer_.data() + begin_, end_ - begin_}; }
   bool empty() const { return begin_ == end_; }
-  bool full() const { return !buffer_.empty() && end_ - begin_ == buffer_.size(); }
+  bool full() const { return end_ - begin_ == kBytesMax; }
   void Consume(size_t bytes) { begin_ += bytes; }
   // Reads once; 0 at the end of the stream. REQUIRES: !full().
   Task<Result<size_t>> Fill(net::ByteStream& stream);
   std::string Take();
 
  private:
+  static constexpr size_t kBytesFirst = size_t{2} * 1024;
+  static constexpr size_t kBytesMax = size_t{16} * 1024;
   std::vector<char> buffer_;
   size_t begin_ = 0;
   size_t end_ = 0;

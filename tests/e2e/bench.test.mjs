@@ -2,7 +2,7 @@
 // with very few rounds; what it measures is not judged here.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Cove, root } from './lib/cove.mjs';
@@ -51,6 +51,18 @@ test('the row idle sees the memory of a toolbox and no wake-up of an idle one', 
 test('the row cycles compares what is held', async () => {
   const out = await row(cold, 'cycles', '--rounds', '20', '--settle', '0');
   assert.match(out, /\| runner's descriptors \| [1-9][\d.]* \| [1-9][\d.]* \|/);
+});
+
+test('the parts of the row ai play their provider', async () => {
+  const program = join(root, 'build/bin/cove_bench_ai');
+  const provider = spawn(program, ['provider'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const port = await new Promise((done) => provider.stdout.once('data', (text) => done(Number(text))));
+  const way = ['--peer', `direct=${port}/v1/chat/completions`];
+  const first = await run(program, ['first-byte', '--rounds', '2', ...way]);
+  assert.match(first.stdout, /\| direct \| 2 \| [\d.e+-]+ \|/);
+  const idle = await run(program, ['idle', '--many', '3', ...way, '--direct', String(provider.pid)]);
+  assert.match(idle.stdout, /- direct, memory of an idle stream: [\d.e+-]+ KiB/);
+  provider.kill();
 });
 
 test('the row pool takes sandboxes that were made ahead', async () => {

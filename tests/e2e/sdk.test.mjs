@@ -53,8 +53,11 @@ test('the SDK program runs to its end', { timeout: 300000 }, async () => {
   const calls = model.requests().filter((q) => q.method === 'POST');
   assert.ok(calls.length >= 2);
   assert.ok(calls.every((q) => q.authorized), JSON.stringify(calls));
-  const usage = await cove.api('GET', `/api/ai/usage?sandboxId=${seen.id}`);
+  const usage = await cove.api('GET', `/api/ai/calls?sandboxId=${seen.id}`);
   assert.equal(usage.status, 200, usage.text);
   assert.ok(usage.json.items.length >= 2);
   assert.ok(usage.json.items.every((u) => u.model === 'gpt-5.5' && u.status === 200 && u.inputTokens > 0));
+  // To the token: what the model said that each answer used.
+  assert.deepEqual(usage.json.items.reverse().map((u) => [u.inputTokens + u.cachedTokens, u.cachedTokens, u.outputTokens, u.reasoningTokens]),
+    calls.map(({ usage: u }) => [u.input_tokens, u.input_tokens_details.cached_tokens, u.output_tokens, u.output_tokens_details.reasoning_tokens]));
 });

@@ -5,7 +5,7 @@ import { callId } from "./script.mjs";
 
 const id = (prefix) => `${prefix}_${randomBytes(12).toString("hex")}`;
 const asList = (value) => (value === undefined ? [] : Array.isArray(value) ? value : [value]);
-const pieces = (text, size = 48) => text.match(new RegExp(`[\\s\\S]{1,${size}}`, "g")) ?? [];
+export const pieces = (text, size = 48) => text.match(new RegExp(`[\\s\\S]{1,${size}}`, "g")) ?? [];
 
 // The output items that a step stands for, in the order: thinking, patch, commands, message.
 export function itemsOf(found) {
@@ -25,6 +25,10 @@ export function itemsOf(found) {
     const args = typeof run === "string" ? { cmd: run } : run;
     items.push({ id: id("fc"), type: "function_call", status: "completed", call_id: nextCall(),
                  name: "exec_command", arguments: JSON.stringify(args) });
+  }
+  for (const { name, input } of asList(step.call)) {
+    items.push({ id: id("fc"), type: "function_call", status: "completed", call_id: nextCall(), name,
+                 arguments: JSON.stringify(input) });
   }
   for (const item of asList(step.items)) items.push({ id: id("it"), ...item });
   for (const text of asList(step.say)) {

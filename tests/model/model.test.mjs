@@ -7,8 +7,16 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { requestHash } from "./cassette.mjs";
 
 let child, base, dir;
+
+async function start(...args) {
+  const server = spawn(process.execPath, [new URL("server.mjs", import.meta.url).pathname, ...args],
+                       { stdio: ["ignore", "pipe", "inherit"] });
+  const line = await new Promise((resolve) => server.stdout.once("data", (data) => resolve(String(data))));
+  return { server, url: /^ready (\S+)/.exec(line)[1] };
+}
 const script = {
   model: "gpt-5.5",
   turns: [
@@ -21,10 +29,7 @@ const script = {
 before(async () => {
   dir = mkdtempSync(join(tmpdir(), "cove-model-"));
   writeFileSync(join(dir, "script.json"), JSON.stringify(script));
-  child = spawn(process.execPath, [new URL("server.mjs", import.meta.url).pathname, "--script",
-    join(dir, "script.json"), "--key", "sesame", "--log", join(dir, "log")], { stdio: ["ignore", "pipe", "inherit"] });
-  const line = await new Promise((resolve) => child.stdout.once("data", (data) => resolve(String(data))));
-  base = /^ready (\S+)/.exec(line)[1];
+  ({ server: child, url: base } = await start("--script", join(dir, "script.json"), "--key", "sesame", "--log", join(dir, "log")));
 });
 after(() => {
   child.kill();
@@ -69,6 +74,55 @@ test("a cut stream ends without its last event, the retry is whole", async () =>
 test("a whole answer comes when no stream is asked for", async () => {
   const body = await (await ask("hi", "sesame", { stream: false })).json();
   assert.equal(body.status, "completed");
+});
+
+const post = async (path, body, headers = { authorization: "Bearer sesame" }) => {
+  const answer = await fetch(base + path, { method: "POST", headers, body: JSON.stringify({ model: "m", ...body }) });
+  return { status: answer.status, text: await answer.text() };
+};
+
+test("chat completions: the same steps, whole and as a stream", async () => {
+  const messages = [{ role: "user", content: "hi" }];
+  const whole = JSON.parse((await post("/v1/chat/completions", { messages })).text);
+  assert.deepEqual(whole.choices[0].message.tool_calls.map((c) => c.type), ["custom", "function"]);
+  assert.equal(whole.choices[0].finish_reason, "tool_calls");
+  messages.push(whole.choices[0].message, ...whole.choices[0].message.tool_calls.map((c) => ({ role: "tool", tool_call_id: c.id, content: "" })));
+  const { text } = await post("/v1/chat/completions", { messages, stream: true, stream_options: { include_usage: true } });
+  assert.ok(text.endsWith("data: [DONE]\n\n"));
+  const chunks = text.split("\n").filter((l) => l.startsWith("data: {")).map((l) => JSON.parse(l.slice(6)));
+  assert.equal(chunks.map((c) => c.choices[0]?.delta.content ?? "").join(""), "done");
+  assert.ok(chunks.at(-1).usage.total_tokens > 0 && chunks.at(-1).choices.length === 0);
+});
+
+test("messages: the same steps, whole and as a stream, and errors in their shape", async () => {
+  const headers = { "x-api-key": "sesame" };
+  const messages = [{ role: "user", content: [{ type: "text", text: "hi" }] }];
+  const whole = JSON.parse((await post("/v1/messages", { messages }, headers)).text);
+  assert.equal(whole.stop_reason, "tool_use");
+  const results = whole.content.map((c) => ({ type: "tool_result", tool_use_id: c.id, content: "" }));
+  messages.push({ role: "assistant", content: whole.content }, { role: "user", content: [...results, { type: "text", text: "<system-reminder>" }] });
+  const events = parse((await post("/v1/messages", { messages, stream: true }, headers)).text);
+  assert.deepEqual(events.map((e) => e.type).filter((t) => !t.startsWith("content")), ["message_start", "ping", "message_delta", "message_stop"]);
+  assert.equal(events.filter((e) => e.delta?.text).map((e) => e.delta.text).join(""), "done");
+  assert.equal(JSON.parse((await post("/v1/messages", { messages: [{ role: "user", content: "flaky messages" }] }, headers)).text).error.type, "rate_limit_error");
+});
+
+test("a cassette is played, and its hash is the gateway's", async () => {
+  const body = `{"model":"gpt-5.5","stream":true,"temperature":0.7,"top":-3,"x":[1e300,"ü"],"b":{"z":null,"a":false}}`;
+  const hash = requestHash("openai", "POST", "/v1/responses", Buffer.from(body));
+  // The same is in src/bridge/cassette_test.cc: both sides must agree.
+  assert.equal(hash, "bbca2fd75e793a3e7756da4d94e7d2e37ebabaef136678076a3ab1323ccd1f78");
+  const call = (answer) => ({ kind: "openai", method: "POST", path: "/v1/responses", hash, model: "m", status: 200, headers: { "content-type": "text/plain" }, ...answer });
+  writeFileSync(join(dir, "tape"), ['{"cassette":1}', JSON.stringify(call({ body: "first" })), JSON.stringify(call({ body_base64: "/w==" })), ""].join("\n"));
+  const { server, url } = await start("--cassette", join(dir, "tape"));
+  const ask = async (text) => {
+    const answer = await fetch(url + "/v1/responses?x=1", { method: "POST", body: text });
+    return { status: answer.status, bytes: Buffer.from(await answer.arrayBuffer()) };
+  };
+  assert.equal(String((await ask(body)).bytes), "first");
+  assert.equal((await ask(body.replace("{", '{"user":"u",'))).bytes[0], 0xff);
+  assert.equal((await ask("{}")).status, 400);
+  server.kill();
 });
 
 test("an upgrade gets 426", async () => {

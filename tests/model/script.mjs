@@ -39,14 +39,9 @@ function isPrompt(item) {
   return !text.startsWith("<") && !text.startsWith("# AGENTS.md");
 }
 
-function inputItems(body) {
-  if (typeof body.input === "string") return [{ role: "user", content: body.input }];
-  return body.input ?? [];
-}
-
 // {turn, step, turnIndex, stepIndex, prompt}, or null when no turn fits or its steps are used up.
-export function findStep(script, body) {
-  const items = inputItems(body);
+// `items` is the conversation (dialects.mjs).
+export function findStep(script, items) {
   const prompts = items.map((item, at) => (isPrompt(item) ? at : -1)).filter((at) => at >= 0);
   const last = prompts.at(-1) ?? -1;
   const prompt = last >= 0 ? textOf(items[last]) : "";

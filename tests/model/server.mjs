@@ -1,8 +1,11 @@
 #!/usr/bin/env node
-// A model that follows a script: the Responses API over SSE, for tests and for trying Cove without
-// an account. See README.md beside this file.
+// A model that follows a script, or gives again what a cassette holds: the Responses, Chat
+// Completions and Messages APIs, for tests and for trying Cove without an account. See README.md
+// beside this file.
 //
 //   node server.mjs --script demo.json [--port 0] [--key KEY | --key-file FILE] [--log FILE]
+//   node server.mjs --cassette FILE [--match exact|order] ...
+//   node server.mjs --script demo.json --websocket ...      (serves the Responses WebSocket, too)
 //
 // It listens on 127.0.0.1 only and prints "ready http://127.0.0.1:PORT" once it does.
 import { createServer } from "node:http";
@@ -10,24 +13,31 @@ import { appendFileSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { setTimeout as sleep } from "node:timers/promises";
 import { findStep, loadScript } from "./script.mjs";
+import { bodyOf, loadCassette } from "./cassette.mjs";
+import { dialects, responses } from "./dialects.mjs";
 import { eventsOf, itemsOf, responseObject, usageOf } from "./events.mjs";
+import { acceptWebSocket } from "./websocket.mjs";
 
 const kBodyBytesMax = 64 * 1024 * 1024;
 
 const { values: options } = parseArgs({
   options: {
     script: { type: "string" },
+    cassette: { type: "string" },
+    match: { type: "string", default: "exact" },
     port: { type: "string", default: "0" },
     key: { type: "string" },
     "key-file": { type: "string" },
     log: { type: "string" },
+    websocket: { type: "boolean", default: false },
   },
 });
-if (!options.script) {
-  console.error("usage: server.mjs --script FILE [--port N] [--key KEY | --key-file FILE] [--log FILE]");
+if (!options.script === !options.cassette) {
+  console.error("usage: server.mjs --script FILE | --cassette FILE [--match exact|order] [--port N] [--key KEY | --key-file FILE] [--log FILE]");
   process.exit(2);
 }
-const script = loadScript(options.script);
+const script = options.script && loadScript(options.script);
+const nextOnCassette = options.cassette && loadCassette(options.cassette, options.match);
 const key = options.key ?? (options["key-file"] && readFileSync(options["key-file"], "utf8").trim());
 const timesDone = new Map(); // how often a step has failed or been cut already, by conversation
 const lastBody = new Map(); // bytes of a conversation's last request: what a cache would know
@@ -68,9 +78,8 @@ function sendJson(response, status, value, headers = {}) {
   response.end(text);
 }
 
-function sendError(response, status, message, code = null, headers = {}) {
-  const type = status === 429 ? "rate_limit_error" : status >= 500 ? "server_error" : "invalid_request_error";
-  sendJson(response, status, { error: { message, type, param: null, code } }, headers);
+function sendError(response, dialect, status, message, code = null, headers = {}) {
+  sendJson(response, status, dialect.error(status, message, code), headers);
 }
 
 // Counts up to `limit` for this conversation and step; true while the count was not yet reached.
@@ -85,14 +94,15 @@ async function stream(response, events, step, cut) {
   response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache",
                             "x-request-id": "req_scripted" });
   let sent = 0;
-  for (const event of events) {
+  for (const { event, data } of events) {
     if (cut && sent >= (step.cut.after_events ?? 0)) {
       response.destroy();
       return sent;
     }
     if (step.delay_ms) await sleep(step.delay_ms);
     if (response.destroyed) return sent;
-    if (!response.write(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`)) {
+    const text = typeof data === "string" ? data : JSON.stringify(data);
+    if (!response.write(`${event ? `event: ${event}\n` : ""}data: ${text}\n\n`)) {
       await new Promise((resolve) => response.once("drain", resolve).once("close", resolve));
     }
     ++sent;
@@ -101,22 +111,22 @@ async function stream(response, events, step, cut) {
   return sent;
 }
 
-async function answer(response, bytes, entry) {
+async function answer(response, dialect, bytes, entry) {
   let body;
   try {
     body = JSON.parse(bytes.toString("utf8"));
   } catch {
-    return sendError(response, 400, "the body is not JSON");
+    return sendError(response, dialect, 400, "the body is not JSON");
   }
-  const found = findStep(script, body);
+  const found = findStep(script, dialect.items(body));
   Object.assign(entry, { model: body.model, prompt: found.prompt.slice(0, 200), turn: found.turnIndex,
                          step: found.stepIndex });
   const step = found.step;
   if (!step) {
-    return sendError(response, 400, `the script has no answer for step ${found.stepIndex} of: ${found.prompt}`);
+    return sendError(response, dialect, 400, `the script has no answer for step ${found.stepIndex} of: ${found.prompt}`);
   }
   if (step.fail && firstTimes(body, found, "fail", step.fail.times ?? 1)) {
-    return sendError(response, step.fail.status, step.fail.message ?? "scripted failure",
+    return sendError(response, dialect, step.fail.status, step.fail.message ?? "scripted failure",
                      step.fail.code ?? null, step.fail.headers);
   }
   const items = itemsOf(found);
@@ -125,29 +135,65 @@ async function answer(response, bytes, entry) {
   lastBody.set(conversation, bytes.length);
   const result = responseObject(body.model ?? script.model, items, usage);
   entry.usage = usage;
-  if (!body.stream) return sendJson(response, 200, result);
+  if (!body.stream) return sendJson(response, 200, dialect.whole(result));
   const cut = step.cut !== undefined && firstTimes(body, found, "cut", step.cut.times ?? 1);
-  entry.events = await stream(response, eventsOf(result), step, cut);
+  entry.events = await stream(response, dialect.stream(result, body), step, cut);
+}
+
+// One connection of the Responses WebSocket: each message asks for a response, which may go on with
+// an earlier one of the connection.
+function converse(request, socket, head) {
+  const conversations = new Map(); // by the id of the response that they end with
+  acceptWebSocket(request, socket, head, async (text, send) => {
+    const body = JSON.parse(text);
+    const entry = { ...describe(request), websocket: true, message: body.type, body_bytes: text.length, model: body.model };
+    const items = [...(conversations.get(body.previous_response_id) ?? []), ...responses.items(body)];
+    const found = findStep(script, items);
+    const warm = body.generate === false;
+    Object.assign(entry, { prompt: found.prompt.slice(0, 200), turn: found.turnIndex, step: found.stepIndex });
+    if (!warm && !found.step) {
+      send(JSON.stringify({ type: "error", status: 400, ...responses.error(400, `the script has no answer for step ${found.stepIndex}`, null) }));
+      return log({ ...entry, status: 400 });
+    }
+    const output = warm ? [] : itemsOf(found);
+    const usage = usageOf(warm ? {} : found.step, text.length, output, 0);
+    const result = responseObject(body.model ?? script.model, output, usage);
+    conversations.set(result.id, [...items, ...output]);
+    for (const event of eventsOf(result)) send(JSON.stringify(event));
+    log({ ...entry, usage, status: 200 });
+  });
+}
+
+function play(request, response, path, bytes) {
+  const call = nextOnCassette(request.method, path, request.headers, bytes);
+  if (!call) return sendError(response, responses, 400, `the cassette has no answer to ${request.method} ${path}`);
+  response.writeHead(call.status, call.headers);
+  response.end(bodyOf(call));
 }
 
 async function handle(request, response) {
   const entry = describe(request);
   const path = request.url.split("?")[0];
+  const dialect = dialects.find((one) => path === one.path || path.startsWith(one.path + "/")) ?? responses;
   try {
     const bytes = await readBody(request);
     entry.body_bytes = bytes.length;
     if (entry.auth !== "right") {
-      sendError(response, 401, "Incorrect API key provided.", "invalid_api_key");
-    } else if (request.method === "POST" && path === "/v1/responses") {
-      await answer(response, bytes, entry);
+      sendError(response, dialect, 401, "Incorrect API key provided.", "invalid_api_key");
+    } else if (nextOnCassette) {
+      play(request, response, path, bytes);
+    } else if (request.method === "POST" && path === dialect.path) {
+      await answer(response, dialect, bytes, entry);
+    } else if (request.method === "POST" && path === "/v1/messages/count_tokens") {
+      sendJson(response, 200, { input_tokens: Math.ceil(bytes.length / 4) });
     } else if (request.method === "GET" && path === "/v1/models") {
       const data = (script.models ?? [script.model]).map((id) => ({ id, object: "model", owned_by: "script" }));
       sendJson(response, 200, { object: "list", data });
     } else {
-      sendError(response, 404, `no such route: ${request.method} ${path}`);
+      sendError(response, dialect, 404, `no such route: ${request.method} ${path}`);
     }
   } catch (error) {
-    if (!response.headersSent) sendError(response, 400, String(error.message));
+    if (!response.headersSent) sendError(response, dialect, 400, String(error.message));
   }
   entry.status = response.statusCode;
   log(entry);
@@ -155,9 +201,13 @@ async function handle(request, response) {
 
 const server = createServer(handle);
 // Agents try a WebSocket first; 426 sends them to plain HTTP at once.
-server.on("upgrade", (request, socket) => {
-  log({ ...describe(request), status: 426 });
-  socket.end("HTTP/1.1 426 Upgrade Required\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+server.on("upgrade", (request, socket, head) => {
+  const wrong = judgeKey(request.headers) !== "right";
+  const status = !options.websocket || request.url.split("?")[0] !== "/v1/responses" ? "426 Upgrade Required"
+    : wrong ? "401 Unauthorized" : undefined;
+  if (!status) return converse(request, socket, head);
+  log({ ...describe(request), status: parseInt(status, 10) });
+  socket.end(`HTTP/1.1 ${status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`);
 });
 server.listen(Number(options.port), "127.0.0.1", () => {
   console.log(`ready http://127.0.0.1:${server.address().port}`);

@@ -35,10 +35,10 @@ async function startReady(command, args, options) {
   return { child, url, get ended() { return ended; }, output: () => text };
 }
 
-export async function startModel(script = join(root, 'tests/model/demo.json')) {
+export async function startModel(script = join(root, 'tests/model/demo.json'), ...more) {
   const dir = mkdtempSync('/tmp/cove-model-');
   const log = join(dir, 'requests.ndjson');
-  const model = await startReady('node', [join(root, 'tests/model/server.mjs'), '--script', script, '--key', 'scripted-key', '--log', log], {});
+  const model = await startReady('node', [join(root, 'tests/model/server.mjs'), '--script', script, '--key', 'scripted-key', '--log', log, ...more], {});
   return {
     url: model.url,
     requests: () => (existsSync(log) ? readFileSync(log, 'utf8').trim().split('\n').filter(Boolean).map((l) => JSON.parse(l)) : []),

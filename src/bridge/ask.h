@@ -1,0 +1,27 @@
+// What a request lets its call use at most, and so cost. Pure functions.
+#pragma once
+
+#include "bridge/call_log.h"
+#include "bridge/routes.h"
+#include "json/json.h"
+
+namespace cove::bridge {
+
+Ask ReadAsk(Api api, const json::Object& request);
+
+// The most that the call can cost, as long as the provider keeps to what the request says. A token
+// is at least one byte of the request, so its bytes bound what it brings along; `continued` is the
+// size in tokens of the conversation that it goes on with (0: none), and nothing bounds a hidden
+// one but the model's context. What hosted tools of the provider add is not in it.
+// Of the providers that may answer the dearest counts. Nothing: with one of them the model is
+// unpriced.
+std::optional<Micros> MostOf(const PriceTable& prices, const CallStart& start, int64_t continued,
+                             WallTime now);
+// The first of them with whom it is.
+std::string UnpricedOf(const PriceTable& prices, const CallStart& start, WallTime now);
+
+// What a call cost whose answer told no usage: its bytes, four to a token, and of a stream's events
+// kEventBytesPerToken.
+Usage GuessUsage(const CallStart& start, uint64_t response_bytes);
+
+}  // namespace cove::bridge

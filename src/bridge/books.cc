@@ -1,0 +1,270 @@
+#include "bridge/books.h"
+
+#include <algorithm>
+
+#include "async/timer.h"
+#include "bridge/ask.h"
+#include "log/log.h"
+
+namespace cove::bridge {
+namespace {
+
+constexpr size_t kSizesMax = 8192;
+constexpr int64_t kPruneStep = 500;
+constexpr Duration kPruneEvery = std::chrono::hours(1);
+constexpr Duration kPruneRest = milliseconds(50);
+constexpr int64_t kDayMicros = 86'400'000'000;
+constexpr seconds kBusyRetry{5};
+
+// Who makes the call, for limits: inside its sandbox, outside its token or its key.
+const std::string& CallerOf(const CallStart& start) {
+  if (!start.sandbox.empty()) return start.sandbox.value;
+  return start.token_id.empty() ? start.key_id : start.token_id;
+}
+
+std::string WhoseText(const Budget& budget, const std::string& subject) {
+  std::string out = "the " + std::string(PeriodName(budget.period)) + "'s budget of ";
+  if (budget.period == Period::kTotal) out = "the budget of ";
+  if (budget.scope == Scope::kOrganization) return out + "the organization";
+  return out + "the " + std::string(ScopeName(budget.scope)) + " " + subject;
+}
+
+}  // namespace
+
+struct Ticket::Open {
+  Books* books = nullptr;
+  std::string id;
+  std::string caller;
+  CallStart start;
+  WallTime started_at;
+  Budgets::Hold hold;
+
+  // What a call counts for as long as it is under way.
+  ~Open() {
+    if (books == nullptr) return;
+    if (!hold.empty()) books->budgets_->Settle(std::move(hold), {});
+    books->rates_.Leave(caller);
+    books->metrics_.Left();
+  }
+};
+
+Ticket::Ticket(std::unique_ptr<Open> open) : open_(std::move(open)) {}
+Ticket::Ticket(Ticket&&) noexcept = default;
+const std::string& Ticket::id() const { return open_->id; }
+
+Ticket::~Ticket() {
+  if (open_ == nullptr || open_->id.empty()) return;
+  Books* books = open_->books;
+  books->tasks_.Spawn(books->Abandon(std::move(open_)));
+}
+
+Books::Books(Deps deps, BooksSettings settings)
+    : deps_(std::move(deps)),
+      settings_(std::move(settings)),
+      log_(*deps_.store),
+      rates_(settings_.rates) {}
+
+Books::~Books() = default;
+
+Task<Result<int64_t>> Books::Open() {
+  // First what is open is settled, so that the budgets are read with it.
+  CO_ASSIGN_OR_RETURN(const std::vector<Call> open, co_await log_.ListOpen());
+  for (Call call : open) {
+    call.end = {.outcome = Outcome::kAbandoned};
+    call.charge = ChargeOf(call.start, call.end, call.started_at);
+    CO_RETURN_IF_ERROR(co_await log_.Finish(std::move(call)));
+  }
+  CO_ASSIGN_OR_RETURN(budgets_, co_await Budgets::Open(*deps_.store));
+  co_return static_cast<int64_t>(open.size());
+}
+
+Charge Books::ChargeOf(const CallStart& start, const CallEnd& end, WallTime started_at) const {
+  Charge charge;
+  // A provider charges for answers, not for errors. Where no status came it may have worked, unless
+  // it was not reached.
+  const bool nothing = end.status == 0 ? end.outcome == Outcome::kUnreachable : end.status >= 400;
+  if (nothing && !end.usage.known) {
+    charge.basis = CostBasis::kNone;
+    return charge;
+  }
+  const Usage used = end.usage.known ? end.usage : GuessUsage(start, end.response_bytes);
+  const int64_t prompt = used.input + used.cached + used.cache_write;
+  const Price* price = settings_.prices.Find(start.provider, start.model, started_at, prompt);
+  if (price == nullptr) return charge;
+  charge.basis = end.usage.known ? CostBasis::kUsage : CostBasis::kEstimated;
+  charge.cost = CostOf(*price, used);
+  charge.price = *price;
+  return charge;
+}
+
+int64_t Books::SizeOf(const std::string& response_id) const {
+  const auto it = sizes_.find(response_id);
+  return it == sizes_.end() ? Price::kContextDefault : it->second;
+}
+
+void Books::Remember(const CallEnd& end) {
+  if (end.response_id.empty() || !end.usage.known) return;
+  const Usage& u = end.usage;
+  const auto [it, fresh] =
+      sizes_.insert_or_assign(end.response_id, u.input + u.cached + u.cache_write + u.output);
+  if (!fresh) return;
+  sizes_order_.push_back(it->first);
+  if (sizes_order_.size() <= kSizesMax) return;
+  sizes_.erase(sizes_order_.front());
+  sizes_order_.pop_front();
+}
+
+std::optional<ProviderError> Books::EnterRate(const CallStart& start) {
+  const auto refused = rates_.Enter(CallerOf(start), Now());
+  if (!refused) return std::nullopt;
+  ProviderError error;
+  error.status = 429;
+  error.retry_after = refused->retry_after;
+  const std::string again = " Try again in " + std::to_string(refused->retry_after.count()) + " s.";
+  const RateLimits& limits = rates_.limits();
+  switch (refused->why) {
+    case TooMany::Why::kRate:
+      error.code = "cove_rate_limit";
+      error.message = "Cove lets one caller make " + std::to_string(limits.per_minute) +
+                      " model calls a minute (ai.calls_per_minute)." + again;
+      break;
+    case TooMany::Why::kAtOnce:
+      error.code = "cove_too_many_at_once";
+      error.message = "Cove lets one caller make " + std::to_string(limits.at_once) +
+                      " model calls at once (ai.calls_at_once)." + again;
+      break;
+    case TooMany::Why::kTotal:
+      error.code = "cove_too_many_at_once";
+      error.message = "Cove makes " + std::to_string(limits.at_once_total) +
+                      " model calls at once (ai.calls_at_once_total)." + again;
+      break;
+  }
+  metrics_.Refused(error.code);
+  return error;
+}
+
+ProviderError Books::Refusal(const CallStart& start, const Exhausted& why) {
+  ProviderError error;
+  const std::string whose = WhoseText(why.budget, why.subject);
+  switch (why.why) {
+    case Exhausted::Why::kSpent:
+      // 403 and not 429: trying again at once cannot help.
+      error.status = 403;
+      error.code = "cove_budget_exhausted";
+      error.message = "Cove did not make this call: " + whose + " is used up ($" +
+                      DollarText(why.spent) + " of $" + DollarText(why.budget.limit) +
+                      "). Whoever runs Cove can raise it with `cove budget set`.";
+      break;
+    case Exhausted::Why::kUnpriced:
+      error.status = 403;
+      error.code = "cove_model_unpriced";
+      error.message = "Cove did not make this call: it knows no price for the model '" +
+                      start.model + "' of " + UnpricedOf(settings_.prices, start, WallNow()) +
+                      ", and " + whose +
+                      " needs one. Whoever runs Cove can add it as [[ai.prices]], or let the "
+                      "budget allow models without a price.";
+      break;
+    case Exhausted::Why::kBusy:
+      error.status = 429;
+      error.code = "cove_budget_busy";
+      error.retry_after = kBusyRetry;
+      error.message = "Cove did not make this call: " + whose +
+                      " is nearly used up, and calls under way may need the rest. Try again.";
+      break;
+  }
+  metrics_.Refused(error.code);
+  const bool pauses = why.why == Exhausted::Why::kSpent && deps_.pause &&
+                      why.budget.on_exhausted == OnExhausted::kPause && !start.sandbox.empty();
+  if (pauses) {
+    // Resumed, the agent is to try again, when there may be a budget.
+    error.status = 429;
+    error.retry_after = kBusyRetry;
+    error.message += " The sandbox is paused.";
+    log::Warn("budget.pauses", {{"sandbox", start.sandbox.value}, {"budget", why.budget.id}});
+    deps_.pause(start.sandbox);
+  }
+  return error;
+}
+
+Task<std::variant<Ticket, ProviderError>> Books::Admit(CallStart start) {
+  if (auto refused = EnterRate(start)) co_return *std::move(refused);
+  auto open = std::make_unique<Ticket::Open>();
+  open->books = this;
+  open->caller = CallerOf(start);
+  open->started_at = WallNow();
+  metrics_.Entered();
+  const int64_t continued = start.ask.continues.empty() ? 0 : SizeOf(start.ask.continues);
+  const auto most = MostOf(settings_.prices, start, continued, open->started_at);
+  auto taken = co_await budgets_->Take(start, most, Now() + settings_.budget_wait);
+  if (const auto* why = std::get_if<Exhausted>(&taken)) co_return Refusal(start, *why);
+  open->hold = std::move(std::get<Budgets::Hold>(taken));
+  auto id = co_await log_.Begin(start);
+  if (!id) {
+    log::Error("bridge.no_row", {{"error", id.error().message()}});
+    metrics_.Refused("cove_no_record");
+    ProviderError error;
+    error.status = 503;
+    error.code = "cove_no_record";
+    error.message =
+        "Cove could not write the call into its book, so it was not made. The server's "
+        "log says why.";
+    co_return error;
+  }
+  open->start = std::move(start);
+  open->id = *std::move(id);
+  co_return Ticket(std::move(open));
+}
+
+Task<Result<void>> Books::Finish(Ticket ticket, CallEnd end) {
+  return Settle(std::move(ticket.open_), std::move(end));
+}
+
+Task<Result<void>> Books::Settle(std::unique_ptr<Ticket::Open> open, CallEnd end) {
+  Remember(end);
+  if (!end.provider.empty()) {
+    open->start.fallback_from = std::exchange(open->start.provider, end.provider);
+  }
+  const Charge charge = ChargeOf(open->start, end, open->started_at);
+  metrics_.Ended(open->start, end, charge);
+  auto spent =
+      co_await log_.Finish({open->id, open->start, open->started_at, std::nullopt, end, charge});
+  // A row that could not be ended holds nothing all the same: the next start settles it.
+  budgets_->Settle(std::move(open->hold), spent ? *spent : std::vector<Spent>());
+  open->hold = {};
+  if (deps_.on_ended) {
+    deps_.on_ended({open->id, open->start, open->started_at, WallNow(), std::move(end), charge});
+  }
+  if (!spent) co_return std::move(spent).error();
+  co_return Ok();
+}
+
+Task<void> Books::Abandon(std::unique_ptr<Ticket::Open> open) {
+  CallEnd end;
+  end.outcome = Outcome::kAbandoned;
+  auto settled = co_await Settle(std::move(open), std::move(end));
+  if (!settled) log::Error("bridge.row_not_ended", {{"error", settled.error().message()}});
+}
+
+Task<Result<int64_t>> Books::Prune(WallTime now) {
+  int64_t total = 0;
+  if (settings_.retention_days <= 0) co_return total;
+  const WallTime before{now.micros - settings_.retention_days * kDayMicros};
+  for (;;) {
+    CO_ASSIGN_OR_RETURN(const int64_t n, co_await log_.Prune(before, kPruneStep));
+    total += n;
+    if (n < kPruneStep) co_return total;
+    co_await async::Sleep(kPruneRest);  // calls that begin go before
+  }
+}
+
+Task<void> Books::KeepTidy() {
+  for (;;) {
+    const auto pruned = co_await Prune(WallNow());
+    if (!pruned) log::Warn("bridge.not_pruned", {{"error", pruned.error().message()}});
+    if (pruned && *pruned > 0) log::Info("bridge.pruned", {{"rows", *pruned}});
+    budgets_->DropOld();
+    co_await async::Sleep(kPruneEvery);
+  }
+}
+
+}  // namespace cove::bridge

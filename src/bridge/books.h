@@ -1,0 +1,108 @@
+// Books: what stands between a model call and its provider, and what is known of it afterwards.
+//
+// Admit() asks in this order: the caller's rate, its calls at once, every budget, and writes the
+// row of the call, on disk. Finish() ends the row with its cost and frees what the call held.
+// Between the two is a Ticket, which ends the call as abandoned if it is destroyed without
+// Finish(). Thread: loop-confined. The store must outlive the object, and the object its tickets.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <unordered_map>
+
+#include "async/task_group.h"
+#include "bridge/budgets.h"
+#include "bridge/metrics.h"
+#include "bridge/provider_error.h"
+#include "bridge/rates.h"
+
+namespace cove::bridge {
+
+struct BooksSettings {
+  PriceTable prices;  // with what it falls back to
+  RateLimits rates;
+  int retention_days = 60;             // rows older than this go; 0: never
+  Duration budget_wait = seconds(60);  // for calls under way to leave room in a budget
+};
+
+// A call that has ended, for those who are told of it.
+struct Ended {
+  std::string id;
+  CallStart start;
+  WallTime started_at;
+  WallTime ended_at;
+  CallEnd end;
+  Charge charge;
+};
+
+class Books;
+
+class Ticket {
+ public:
+  Ticket(Ticket&&) noexcept;
+  Ticket& operator=(Ticket&&) = delete;
+  ~Ticket();
+  const std::string& id() const;
+
+ private:
+  friend class Books;
+  struct Open;
+  explicit Ticket(std::unique_ptr<Open> open);
+  std::unique_ptr<Open> open_;
+};
+
+class Books {
+ public:
+  struct Deps {
+    store::Store* store = nullptr;
+    // A call of this sandbox met the end of a budget that pauses; empty: it is only refused.
+    std::function<void(const SandboxId&)> pause;
+    // Told of each call that has ended; must not wait.
+    std::function<void(const Ended&)> on_ended;
+  };
+  Books(Deps deps, BooksSettings settings);
+  ~Books();
+  Books(const Books&) = delete;
+
+  // Once, before the first Admit: reads the budgets, and settles what a former process left open by
+  // an estimate; gives how many calls that were.
+  Task<Result<int64_t>> Open();
+
+  // The ticket, or what to tell the agent. The call's row is on disk before this returns one.
+  Task<std::variant<Ticket, ProviderError>> Admit(CallStart start);
+  Task<Result<void>> Finish(Ticket ticket, CallEnd end);
+
+  // For ever: removes rows that are too old, a bounded number at a time.
+  Task<void> KeepTidy();
+  // Does that once; gives how many rows went.
+  Task<Result<int64_t>> Prune(WallTime now);
+
+  CallLog& log() { return log_; }
+  Budgets& budgets() { return *budgets_; }  // REQUIRES: Open()
+  const PriceTable& prices() const { return settings_.prices; }
+  const Metrics& metrics() const { return metrics_; }
+
+ private:
+  friend class Ticket;
+  std::optional<ProviderError> EnterRate(const CallStart& start);
+  ProviderError Refusal(const CallStart& start, const Exhausted& why);
+  Task<Result<void>> Settle(std::unique_ptr<Ticket::Open> open, CallEnd end);
+  Task<void> Abandon(std::unique_ptr<Ticket::Open> open);
+  Charge ChargeOf(const CallStart& start, const CallEnd& end, WallTime started_at) const;
+  int64_t SizeOf(const std::string& response_id) const;
+  void Remember(const CallEnd& end);
+
+  Deps deps_;
+  const BooksSettings settings_;
+  CallLog log_;
+  Rates rates_;
+  Metrics metrics_;
+  std::unique_ptr<Budgets> budgets_;
+  // How many tokens a conversation has after a response, for calls that go on with it.
+  std::unordered_map<std::string, int64_t> sizes_;
+  std::deque<std::string> sizes_order_;
+  async::TaskGroup tasks_;  // last: its tasks use all the others
+};
+
+}  // namespace cove::bridge

@@ -1,0 +1,119 @@
+// A call from its admission to the completion of its row.
+#include "async/deadline.h"
+#include "bridge/bridge_call.h"
+#include "log/log.h"
+
+namespace cove::bridge {
+
+// Once it was admitted a call is ended by the bridge, beside its connection: the next request need
+// not wait for the row, and a connection that is taken down loses nothing of the books.
+class Bridge::Course {
+ public:
+  Course(Bridge& bridge, Ticket ticket, Judged judged) : bridge_(bridge) {
+    state_.ticket.emplace(std::move(ticket));
+    state_.judged = std::move(judged);
+    state_.end.outcome = Outcome::kAbandoned;  // until it is sent
+  }
+  ~Course() { bridge_.ends_.Spawn(End(&bridge_, std::move(state_))); }
+  Course(const Course&) = delete;
+
+  void OnSent(Sent& sent, const Provider* asked, RelayOptions options) {
+    CallEnd& end = state_.end;
+    if (sent.provider != nullptr && sent.provider != asked) end.provider = sent.provider->name;
+    end.key_hint = std::move(sent.key_hint);
+    if (sent.response == nullptr) {
+      end.outcome = sent.nothing_done ? Outcome::kUnreachable : Outcome::kBroken;
+      return;
+    }
+    if (state_.judged.usage_added) options.usage_chunk = RelayOptions::UsageChunk::kHide;
+    state_.relay = std::make_unique<Relay>(std::move(sent.response), options);
+  }
+  // REQUIRES: OnSent() with a response.
+  Task<void> Pass(http::Exchange& exchange) {
+    co_await state_.relay->Pass(exchange);
+    state_.passed = true;
+  }
+
+ private:
+  struct State {
+    std::optional<Ticket> ticket;
+    Judged judged;
+    TimePoint sent_at = Now();
+    CallEnd end;  // but for what the relay knows
+    std::unique_ptr<Relay> relay;
+    bool passed = false;  // as much as could be
+  };
+  static Task<void> End(Bridge* bridge, State state);
+
+  Bridge& bridge_;
+  State state_;
+};
+
+Task<void> Bridge::Course::End(Bridge* bridge, State state) {
+  CallEnd end = std::move(state.end);
+  Said said;
+  if (state.relay != nullptr) {
+    if (!state.passed) co_await state.relay->Drain();
+    Relayed relayed = state.relay->Take();
+    state.relay.reset();
+    if (!relayed.cut_by.empty()) {
+      const std::string& provider =
+          end.provider.empty() ? state.judged.start.provider : end.provider;
+      log::Warn("bridge.answer_cut", {{"provider", provider}, {"error", relayed.cut_by}});
+    }
+    relayed.end.provider = std::move(end.provider);
+    relayed.end.key_hint = std::move(end.key_hint);
+    end = std::move(relayed.end);
+    said = SaidBy({}, relayed.facts);
+  }
+  said.prompt = std::move(state.judged.prompt);
+  said.alias = std::move(state.judged.alias);
+  end.duration = Since(state.sent_at);
+  co_await bridge->EndCall(std::move(*state.ticket), std::move(end), std::move(said));
+}
+
+RelayOptions Bridge::OptionsOf(const InFlight& call) const {
+  RelayOptions out;
+  out.api = call.route.api;
+  out.drain_time = deps_.limits.drain_time;
+  out.sent_at = call.sent_at;
+  return out;
+}
+
+Task<void> Bridge::ServeRecorded(InFlight& call, std::string body, Judged judged) {
+  call.model = judged.start.model;
+  auto admitted = co_await deps_.books->Admit(judged.start);
+  if (auto* refused = std::get_if<ProviderError>(&admitted)) {
+    co_await Refuse(call, std::move(*refused));
+    co_return;
+  }
+  Course course(*this, std::move(std::get<Ticket>(admitted)), std::move(judged));
+  Sent sent = co_await SendUpstream(call, std::move(body));
+  const bool answered = sent.response != nullptr;
+  course.OnSent(sent, call.provider, OptionsOf(call));
+  if (answered) {
+    co_await course.Pass(call.exchange);
+  } else {
+    co_await Refuse(call, std::move(sent.refusal));
+  }
+}
+
+Task<void> Bridge::EndCall(Ticket ticket, CallEnd end, Said said) {
+  auto kept = co_await deps_.texts->Keep(ticket.id(), std::move(said));
+  if (!kept) log::Error("bridge.texts_not_kept", {{"error", kept.error().message()}});
+  auto finished = co_await deps_.books->Finish(std::move(ticket), std::move(end));
+  if (!finished) log::Error("bridge.row_not_ended", {{"error", finished.error().message()}});
+}
+
+Task<void> Bridge::Flush(TimePoint deadline) {
+  struct Ends {
+    static Task<Result<void>> Join(async::TaskGroup& group) {
+      co_await group.Join();
+      co_return Ok();
+    }
+  };
+  auto joined = co_await async::WithDeadline(Ends::Join(ends_), deadline, "ending model calls");
+  if (!joined) log::Warn("bridge.calls_left", {{"calls", ends_.size()}});
+}
+
+}  // namespace cove::bridge

@@ -1,0 +1,92 @@
+// What is looked at in a request before it may leave.
+#include "bridge/ask.h"
+#include "bridge/bridge_call.h"
+#include "bridge/fetched_urls.h"
+#include "bridge/headers.h"
+#include "bridge/human_prompt.h"
+#include "log/log.h"
+
+namespace cove::bridge {
+
+namespace {
+
+std::optional<std::string> TurnIn(const json::Object& request) {
+  const json::Object* meta = json::GetObject(request, "client_metadata");
+  if (meta == nullptr) return std::nullopt;
+  const auto text = json::GetString(*meta, "x-codex-turn-metadata");
+  if (!text) return std::nullopt;
+  const auto turn = json::ParseObject(*text);
+  return turn ? json::GetString(*turn, "turn_id") : std::nullopt;
+}
+
+}  // namespace
+
+std::optional<ProviderError> Bridge::Forbidden(const InFlight& call, const json::Object& request,
+                                               std::string_view text) const {
+  if (auto refusal = deps_.guard.Judge(request, text)) return refusal;
+  if (!deps_.may_reach || call.caller.sandbox.value.empty()) return std::nullopt;
+  for (const FetchedUrl& found : FetchedUrls(request)) {
+    const auto url = http::Url::Parse(found.text);
+    if (url && deps_.may_reach(call.caller.sandbox, *url)) continue;
+    log::Warn("bridge.url_refused", {{"sandbox", call.caller.sandbox.value}});
+    ProviderError out;
+    out.status = 403;
+    out.code = "cove_url_not_allowed";
+    out.message = "The request names " + found.text +
+                  " for the provider to fetch, which no rule of this sandbox allows. Ask the "
+                  "operator for a rule, or send the content itself.";
+    return out;
+  }
+  return std::nullopt;
+}
+
+std::optional<ProviderError> Bridge::Judge(const InFlight& call, std::string_view body,
+                                           Judged& out) const {
+  auto parsed = json::ParseObject(body);
+  if (!parsed) {
+    return ProviderError{400, "cove_bad_request",
+                         "The request's body is not a JSON object: " + parsed.error().message()};
+  }
+  if (json::GetBool(*parsed, "background").value_or(false)) {
+    return ProviderError{
+        501, "cove_no_background",
+        "\"background\": true is not possible through the gateway, because its result "
+        "would be fetched by a call that nobody is charged for. Leave it out."};
+  }
+  const WireSettings& wire = deps_.wire;
+  // A model is judged by its own name, not by an alias.
+  RequestEdit edit = EditRequest(call.route.api, body, *parsed, wire.aliases, wire.ask_usage);
+  if (edit.model != json::GetString(*parsed, "model").value_or("")) {
+    out.alias = *json::GetString(*parsed, "model");
+    (*parsed)["model"] = edit.model;
+  }
+  if (auto refusal = Forbidden(call, *parsed, body)) return refusal;
+  out.edited = std::move(edit.body);
+  out.usage_added = edit.usage_added;
+  out.prompt = HumanPrompt(call.route.api, *parsed);
+
+  AgentNames names = ReadAgentNames(call.head.headers);
+  // On a WebSocket the head is as old as the connection: Codex tells the turn in each message.
+  if (auto turn = TurnIn(*parsed)) names.turn = *std::move(turn);
+  CallStart& start = out.start;
+  start.org = call.caller.org;
+  start.sandbox = call.caller.sandbox;
+  start.user = call.caller.user;
+  start.template_name = call.caller.template_name;
+  start.key_id = call.caller.key_id;
+  start.token_id = call.caller.token_id;
+  start.provider = call.provider->name;
+  start.api = ApiName(call.route.api);
+  start.model = std::move(edit.model);
+  start.stream = json::GetBool(*parsed, "stream").value_or(false);
+  start.client = std::move(names.client);
+  start.session = std::move(names.session);
+  start.thread = std::move(names.thread);
+  start.turn = std::move(names.turn);
+  start.request_bytes = body.size();
+  start.ask = ReadAsk(call.route.api, *parsed);
+  start.fallbacks = upstream_.FallbacksOf(*call.provider);
+  return std::nullopt;
+}
+
+}  // namespace cove::bridge

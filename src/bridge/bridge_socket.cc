@@ -1,0 +1,295 @@
+// The Responses WebSocket: messages pass unchanged between agent and provider, and each
+// "response.create" is a call of its own in the book, judged and recorded before it is sent.
+// Source: OpenAI's "WebSocket mode" and its list of client and server events.
+#include <deque>
+
+#include "async/task_group.h"
+#include "async/timer.h"
+#include "bridge/answer_reader.h"
+#include "bridge/bridge_call.h"
+#include "bridge/headers.h"
+#include "http/websocket.h"
+#include "log/log.h"
+
+namespace cove::bridge {
+
+namespace {
+
+// Providers end such a connection after an hour themselves.
+constexpr Duration kIdleTimeout = seconds(3600);
+constexpr size_t kCallsMax = 16;  // asked for and not answered, on one connection
+
+// The fields of the provider's handshake that tell the agent something.
+http::Headers HandshakeExtra(const http::Headers& from_provider) {
+  http::Headers out;
+  for (const auto& [name, value] : DownstreamHeaders(from_provider)) {
+    if (!http::IsWebSocketField(name)) out.Add(name, value);
+  }
+  out.Remove("content-length");
+  return out;
+}
+
+// An error as the WebSocket's own: an event with the status that HTTP would have had.
+std::string ErrorEvent(const ProviderError& error) {
+  auto event = json::ParseObject(ErrorBody(ProviderKind::kOpenAi, error));
+  json::Object out;
+  out["type"] = "error";
+  out["status"] = error.status;
+  if (event) out["error"] = (*event)["error"];
+  return json::Write(out);
+}
+
+}  // namespace
+
+// One connection. The bridge and the call outlive it.
+class Bridge::Socket {
+ public:
+  Socket(Bridge& bridge, InFlight& call, std::unique_ptr<http::WebSocket> agent,
+         std::unique_ptr<http::WebSocket> provider, CallEnd about)
+      : bridge_(bridge),
+        call_(call),
+        about_(std::move(about)),
+        agent_(std::move(agent)),
+        provider_(std::move(provider)) {
+    agent_->set_idle_timeout(kIdleTimeout);
+    provider_->set_idle_timeout(kIdleTimeout);
+  }
+
+  Task<void> Run() {
+    group_.Spawn(FromAgent());
+    group_.Spawn(FromProvider());
+    co_await over_.Wait();
+    group_.Clear();
+    const Outcome outcome = agent_gone_ ? Outcome::kClientGone : Outcome::kBroken;
+    while (!open_.empty()) End(outcome);
+    (void)co_await provider_->Close(codec::ws_close::kNormal, "");
+    if (!agent_gone_) (void)co_await agent_->Close(CloseCode(), provider_->close_reason());
+  }
+
+  // Lets go of the agent, whose connection is taken down, and of the call; true: answers are due
+  // that must be heard out.
+  bool Detach() {
+    group_.Clear();
+    agent_gone_ = true;
+    agent_.reset();
+    return !open_.empty();
+  }
+  // REQUIRES: Detach().
+  Task<void> HearOut() {
+    OnPassed();
+    if (!open_.empty()) {
+      group_.Spawn(FromProvider());
+      (void)co_await over_.Wait(Now() + bridge_.deps_.limits.drain_time);
+      group_.Clear();
+    }
+    while (!open_.empty()) End(Outcome::kClientGone);
+    (void)co_await provider_->Close(codec::ws_close::kNormal, "");
+  }
+
+ private:
+  struct Open {
+    Open(Judged j, Ticket t)
+        : judged(std::move(j)),
+          ticket(std::move(t)),
+          reader(Api::kResponses, AnswerForm::kEvents) {}
+    Judged judged;
+    Ticket ticket;
+    TimePoint sent_at{};
+    CallEnd end;
+    AnswerReader reader;
+  };
+
+  Task<void> FromAgent() {
+    for (;;) {
+      auto message = co_await agent_->Receive();
+      if (!message) break;
+      if (auto refused = co_await OnMessage(*std::move(message))) {
+        if (!(co_await agent_->SendText(ErrorEvent(*refused)))) break;
+      }
+    }
+    agent_gone_ = true;
+    // What was asked for is charged: hear it out, within limits.
+    if (!open_.empty()) co_await async::Sleep(bridge_.deps_.limits.drain_time);
+    over_.Set();
+  }
+
+  // Why the message was not passed on; nothing: it was.
+  Task<std::optional<ProviderError>> OnMessage(http::WebSocketMessage message) {
+    const auto parsed = message.text ? json::ParseObject(message.data)
+                                     : Result<json::Object>(Error(Code::kInvalid, "not a text"));
+    const std::string type = parsed ? json::GetString(*parsed, "type").value_or("") : std::string();
+    if (type == "response.create") {
+      // Its fields stand beside the type; in an object of that name nobody has looked into them.
+      if (json::Find(*parsed, "response") == nullptr) {
+        co_return co_await OnCreate(std::move(message.data));
+      }
+    } else if (type == "response.processed" || type == "response.cancel") {
+      if (co_await provider_->SendText(message.data)) co_return std::nullopt;
+      co_return Unreachable();
+    }
+    co_return ProviderError{
+        400, "cove_no_route",
+        "The model gateway passes \"response.create\" with its fields beside the type, "
+        "\"response.cancel\" and \"response.processed\"; this message is none of them."};
+  }
+
+  Task<std::optional<ProviderError>> OnCreate(std::string text) {
+    if (open_.size() == kCallsMax) {
+      co_return ProviderError{429, "cove_at_capacity",
+                              "Too many responses are asked for at once on this connection."};
+    }
+    Judged judged;
+    if (auto refused = bridge_.Judge(call_, text, judged)) co_return refused;
+    judged.start.stream = true;
+    if (!judged.edited.empty()) text = std::move(judged.edited);
+    auto admitted = co_await bridge_.deps_.books->Admit(judged.start);
+    if (auto* refused = std::get_if<ProviderError>(&admitted)) co_return std::move(*refused);
+    if (bridge_.deps_.used) bridge_.deps_.used(call_.caller.sandbox);
+    Open& open = open_.emplace_back(std::move(judged), std::move(std::get<Ticket>(admitted)));
+    open.sent_at = Now();
+    open.end = about_;
+    // If it cannot be sent the provider is gone: its own side ends the connection and the call.
+    (void)co_await provider_->SendText(text);
+    co_return std::nullopt;
+  }
+
+  Task<void> FromProvider() {
+    for (;;) {
+      auto message = co_await provider_->Receive();
+      if (!message) break;
+      passing_ = *std::move(message);
+      if (!agent_gone_ && !(co_await Pass(*passing_))) agent_gone_ = true;
+      OnPassed();
+      if (agent_gone_ && open_.empty()) break;
+    }
+    over_.Set();
+  }
+
+  Task<Result<void>> Pass(const http::WebSocketMessage& message) {
+    if (message.text) co_return co_await agent_->SendText(message.data);
+    co_return co_await agent_->SendBinary(message.data);
+  }
+
+  void OnPassed() {
+    if (passing_ && passing_->text) OnEvent(passing_->data);
+    passing_.reset();
+  }
+
+  // Responses come in the order in which they were asked for.
+  void OnEvent(const std::string& text) {
+    if (open_.empty()) return;
+    Open& open = open_.front();
+    if (!open.end.first_byte) open.end.first_byte = Since(open.sent_at);
+    open.end.response_bytes += text.size();
+    open.reader.OnEvent(text);
+    if (!open.reader.facts().complete) return;
+    const int status = open.reader.facts().error_status;
+    open.end.status = status == 0 ? 200 : status;
+    const Outcome good = agent_gone_ ? Outcome::kClientGone : Outcome::kCompleted;
+    End(status < 400 ? good : Outcome::kRejected);
+  }
+
+  // The books are written beside the connection, which goes on.
+  void End(Outcome outcome) {
+    Open& open = open_.front();
+    const AnswerFacts facts = open.reader.TakeFacts();
+    open.end.duration = Since(open.sent_at);
+    open.end.outcome = outcome;
+    open.end.usage = facts.usage;
+    open.end.response_id = facts.response_id;
+    Said said = SaidBy(std::move(open.judged.prompt), facts);
+    said.alias = std::move(open.judged.alias);
+    bridge_.ends_.Spawn(
+        bridge_.EndCall(std::move(open.ticket), std::move(open.end), std::move(said)));
+    open_.pop_front();
+  }
+
+  // The provider's own code, where one may be sent.
+  uint16_t CloseCode() const {
+    const uint16_t code = provider_->close_code();
+    return code == codec::ws_close::kNone || code == codec::ws_close::kAbnormal
+               ? codec::ws_close::kInternal
+               : code;
+  }
+
+  static ProviderError Unreachable() {
+    return {502, "cove_provider_unreachable", "The provider has closed the connection."};
+  }
+
+  Bridge& bridge_;
+  InFlight& call_;
+  const CallEnd about_;  // what is true of each call: from the handshake
+  std::unique_ptr<http::WebSocket> agent_;
+  std::unique_ptr<http::WebSocket> provider_;
+  std::deque<Open> open_;  // calls that were sent and have not ended, in order
+  std::optional<http::WebSocketMessage> passing_;  // on its way to the agent
+  bool agent_gone_ = false;
+  async::Event over_;
+  async::TaskGroup group_;
+};
+
+// A connection while it is served.
+class Bridge::Connected {
+ public:
+  Connected(Bridge& bridge, std::unique_ptr<Socket> socket)
+      : bridge_(bridge), socket_(std::move(socket)) {}
+  ~Connected() {
+    if (socket_->Detach()) bridge_.ends_.Spawn(HearOut(std::move(socket_)));
+  }
+  Connected(const Connected&) = delete;
+  Socket& socket() { return *socket_; }
+
+ private:
+  Bridge& bridge_;
+  std::unique_ptr<Socket> socket_;
+};
+
+Task<void> Bridge::HearOut(std::unique_ptr<Socket> socket) { co_await socket->HearOut(); }
+
+Task<void> Bridge::ServeSocket(InFlight& call) {
+  if (!http::IsWebSocketUpgrade(call.head)) {
+    co_await Refuse(
+        call, ProviderError{400, "cove_bad_request", "The request is no WebSocket handshake."});
+    co_return;
+  }
+  // Each side of the connection agrees for itself on what is asked for here.
+  http::Headers fields;
+  for (const auto& [name, value] : call.head.headers) {
+    if (!http::IsWebSocketField(name)) fields.Add(name, value);
+  }
+  call.head.headers = std::move(fields);
+  const auto offer = http::OfferWebSocket();
+  std::unique_ptr<http::ClientResponse> response;
+  CallEnd about;
+  Result<std::unique_ptr<http::WebSocket>> provider =
+      Error(Code::kUnavailable, "cassettes hold no WebSockets");
+  if (offer && !upstream_.on_tape()) {
+    Outgoing out = OutgoingOf(call);
+    out.handshake = offer->fields;
+    Sent sent = co_await upstream_.Send(std::move(out));
+    if (sent.provider != call.provider) about.provider = sent.provider->name;
+    about.key_hint = std::move(sent.key_hint);
+    response = std::move(sent.response);
+    provider = response == nullptr ? Error(Code::kUnavailable, std::move(sent.refusal.message))
+                                   : http::OpenWebSocket(*response, *offer);
+  }
+  if (!provider) {
+    log::Info("bridge.no_websocket",
+              {{"provider", call.provider->name}, {"error", provider.error().message()}});
+    // Agents go on over HTTP at once after a 426; there every other mistake has its own words.
+    co_await Refuse(call, ProviderError{426, "cove_no_websocket",
+                                        "The provider '" + call.provider->name +
+                                            "' opened no WebSocket (" + provider.error().message() +
+                                            "). Ask over plain HTTP: POST with \"stream\": true."});
+    co_return;
+  }
+  auto agent =
+      co_await http::AcceptWebSocket(call.exchange, "", HandshakeExtra(response->head().headers));
+  if (!agent) co_return;
+  about.request_id = ProviderRequestId(response->head().headers);
+  Connected connected(*this, std::make_unique<Socket>(*this, call, *std::move(agent),
+                                                      *std::move(provider), std::move(about)));
+  co_await connected.socket().Run();
+}
+
+}  // namespace cove::bridge

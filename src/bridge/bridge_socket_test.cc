@@ -1,0 +1,350 @@
+// Goal: on a Responses WebSocket messages pass unchanged, each response asked for is a call in the
+// book, and what may not leave does not.
+// Method: a Cove http server with the bridge, a scripted provider and an agent, all over loopback
+// on one loop; the book in memory.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "async/timer.h"
+#include "bridge/bridge.h"
+#include "http/websocket.h"
+
+namespace cove::bridge {
+namespace {
+
+using async::Task;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+constexpr std::string_view kCreated = R"({"type":"response.created","response":{"id":"r1"}})";
+constexpr std::string_view kTool =
+    R"({"type":"response.output_item.done", "item":{"type":"function_call","call_id":"c","name":"f","arguments":"{}"}})";
+constexpr std::string_view kCompleted =
+    R"({"type":"response.completed","response":{"id":"r1","usage":{"input_tokens":9,"output_tokens":4}}})";
+constexpr std::string_view kCreate =
+    R"({"type":"response.create","model":"gpt-5.5", "odd":1.0,"input":"hi","client_metadata":{"x-codex-turn-metadata":"{\"turn_id\":\"t7\"}"}})";
+
+// Answers every message with the same events; then it may close.
+struct Script {
+  int status = 101;
+  std::vector<std::string> events = {std::string(kCreated), std::string(kTool),
+                                     std::string(kCompleted)};
+  bool closes = false;
+  bool waits = false;  // before the last event, until the agent has gone
+  http::Headers handshake;
+  std::string target;
+  std::vector<std::string> got;
+};
+
+Task<void> AnswerSocket(Script& up, http::Exchange& exchange) {
+  up.handshake = exchange.request().headers;
+  up.target = exchange.request().target;
+  if (up.status != 101) {
+    (void)co_await exchange.Respond({up.status, {}}, "no");
+    co_return;
+  }
+  auto socket = co_await http::AcceptWebSocket(exchange, "", {{"x-codex-turn-state", "s1"}});
+  if (!socket) co_return;
+  for (;;) {
+    auto message = co_await (*socket)->Receive();
+    if (!message) break;
+    up.got.push_back(message->data);
+    for (const std::string& event : up.events) {
+      if (up.waits && &event == &up.events.back()) co_await async::Sleep(milliseconds(30));
+      if (!(co_await (*socket)->SendText(event))) co_return;
+    }
+    if (up.closes) {
+      (void)co_await (*socket)->Close(codec::ws_close::kGoingAway, "bye");
+      co_return;
+    }
+  }
+}
+
+Task<void> RunServer(http::Server* server, net::Listener* listener) {
+  (void)co_await server->Serve(*listener);
+}
+
+struct Listening {
+  explicit Listening(http::Handler handler) : server(std::move(handler)) {
+    auto fd = net::ListenTcp(*net::SocketAddress::FromIp("127.0.0.1", 0));
+    port = net::LocalAddress(fd->get())->port();
+    listener = std::make_unique<net::Listener>(*std::move(fd));
+    group.Spawn(RunServer(&server, listener.get()));
+  }
+  std::string Url(std::string_view path) const {
+    return "http://127.0.0.1:" + std::to_string(port) + std::string(path);
+  }
+  http::Server server;
+  std::unique_ptr<net::Listener> listener;
+  uint16_t port = 0;
+  async::TaskGroup group;
+};
+
+class BridgeSocketTest : public testing::Test {
+ protected:
+  BridgeSocketTest()
+      : store_(*OpenStore()),
+        books_({.store = store_.get()}, Prices()),
+        texts_(*store_, TextMode::kRedacted),
+        client_(pool_),
+        upstream_([this](http::Exchange& e) { return AnswerSocket(up_, e); }),
+        bridge_(MakeDeps()),
+        front_([this](http::Exchange& e) { return Serve(e); }) {
+    EXPECT_TRUE(loop_.RunUntil(books_.Open()));
+  }
+
+  static Result<std::unique_ptr<store::Store>> OpenStore() {
+    store::Migrations all = kMigrations;
+    all.insert(all.end(), kTextMigrations.begin(), kTextMigrations.end());
+    return store::OpenSqlite(":memory:", all);
+  }
+
+  // kCompleted's usage costs 9 + 40 micro-dollars.
+  static BooksSettings Prices() {
+    BooksSettings settings;
+    settings.prices =
+        *PriceTable::Parse("openai gpt-5.5 2020-01-01 0 1 - - 10 1000 1000\n", "test");
+    return settings;
+  }
+
+  Bridge::Deps MakeDeps() {
+    Provider provider;
+    provider.name = "openai";
+    provider.base = *http::Url::Parse(upstream_.Url("/v1"));
+    provider.keys = {{Secret("real-key"), "1"}};
+    Bridge::Deps deps;
+    deps.books = &books_;
+    deps.texts = &texts_;
+    deps.resolver_pool = &pool_;
+    deps.providers = {provider};
+    deps.may_reach = [](const SandboxId&, const http::Url&) { return false; };
+    deps.used = [this](const SandboxId& id) { used_ += id.value; };
+    deps.wire.aliases = {{"fast", "gpt-5.5-mini"}};
+    return deps;
+  }
+
+  Task<void> Serve(http::Exchange& exchange) {
+    Caller caller;
+    caller.org = OrgId("org");
+    caller.sandbox = SandboxId("box");
+    std::string path(exchange.request().RawPath());
+    co_await bridge_.Serve(std::move(caller), exchange, std::move(path));
+    ++served_;
+  }
+
+  Task<Result<std::unique_ptr<http::WebSocket>>> Connect() {
+    http::ClientRequest request;
+    request.url = *http::Url::Parse(front_.Url("/openai/v1/responses?x=1"));
+    request.headers = {{"Authorization", "Bearer of-the-sandbox"}, {"session-id", "s"}};
+    const auto offer = http::OfferWebSocket();
+    for (const auto& [name, value] : offer->fields) request.headers.Set(name, value);
+    auto response = co_await client_.Send(std::move(request));
+    if (!response) co_return response.error();
+    head_ = (*response)->head();
+    co_return http::OpenWebSocket(**response, *offer);
+  }
+
+  // Sends each message; reads until a response has ended or an error came, or the end.
+  Task<void> Talk(std::vector<std::string> messages) {
+    auto socket = co_await Connect();
+    if (!socket) co_return;
+    for (std::string& message : messages) {
+      if (!(co_await (*socket)->SendText(message))) break;
+      for (;;) {
+        auto event = co_await (*socket)->Receive();
+        if (!event) {
+          close_code_ = (*socket)->close_code();
+          co_return;
+        }
+        events_.push_back(event->data);
+        if (event->data.find("completed") != std::string::npos) break;
+        if (event->data.find("\"error\"") != std::string::npos) break;
+      }
+    }
+    (void)co_await (*socket)->Close(codec::ws_close::kNormal, "");
+  }
+
+  Task<void> SendAndLeave() {
+    auto socket = co_await Connect();
+    if (!socket) co_return;
+    (void)co_await (*socket)->SendText(kCreate);
+    (void)co_await (*socket)->Receive();
+  }
+
+  // Once the bridge has done with its connection: the book, oldest first.
+  std::vector<Call> Calls() {
+    for (int i = 0; i < 1000 && served_ == 0; ++i) loop_.RunUntil(Pause());
+    loop_.RunUntil(bridge_.Flush(Now() + seconds(5)));
+    CallFilter filter;
+    filter.org = OrgId("org");
+    auto calls = *loop_.RunUntil(books_.log().List(filter));
+    std::reverse(calls.begin(), calls.end());
+    return calls;
+  }
+  static Task<void> Pause() { co_await async::Sleep(milliseconds(2)); }
+
+  async::Loop loop_;
+  async::ThreadPool pool_{1};
+  std::unique_ptr<store::Store> store_;
+  Books books_;
+  CallTexts texts_;
+  Script up_;
+  http::Client client_;
+  Listening upstream_;
+  std::string used_;
+  Bridge bridge_;
+  int served_ = 0;
+  Listening front_;
+  http::ResponseHead head_;
+  std::vector<std::string> events_;
+  int close_code_ = 0;
+};
+
+TEST_F(BridgeSocketTest, EachResponseIsACallAndMessagesPassUnchanged) {
+  const std::string warm =
+      R"({"type":"response.create","model":"gpt-5.5","generate":false,"input":[]})";
+  loop_.RunUntil(Talk({warm, std::string(kCreate)}));
+  EXPECT_THAT(up_.got, ElementsAre(warm, kCreate));
+  EXPECT_THAT(events_, ElementsAre(kCreated, kTool, kCompleted, kCreated, kTool, kCompleted));
+  EXPECT_EQ(up_.handshake.Get("authorization"), "Bearer real-key");
+  EXPECT_EQ(up_.target, "/v1/responses?x=1");
+  EXPECT_EQ(head_.headers.Get("x-codex-turn-state"), "s1");
+  EXPECT_EQ(used_, "boxbox");
+
+  const auto calls = Calls();
+  ASSERT_EQ(calls.size(), 2U);
+  for (const Call& call : calls) {
+    EXPECT_TRUE(call.ended_at);
+    EXPECT_EQ(call.start.model, "gpt-5.5");
+    EXPECT_TRUE(call.start.stream);
+    EXPECT_EQ(call.start.session, "s");
+    EXPECT_EQ(call.end.outcome, Outcome::kCompleted);
+    EXPECT_EQ(call.end.status, 200);
+    EXPECT_EQ(call.end.usage.input, 9);
+    EXPECT_EQ(call.end.usage.output, 4);
+    EXPECT_EQ(call.end.response_id, "r1");
+    EXPECT_EQ(call.end.response_bytes, kCreated.size() + kTool.size() + kCompleted.size());
+  }
+  EXPECT_EQ(calls[1].start.turn, "t7");
+  auto said = loop_.RunUntil(texts_.Read(OrgId("org"), std::nullopt, calls[1].id));
+  ASSERT_TRUE(said);
+  EXPECT_EQ(said->prompt, "hi");
+  ASSERT_EQ(said->tools.size(), 1U);
+}
+
+TEST_F(BridgeSocketTest, WhatMayNotLeaveIsAnsweredWithAnErrorAndTheConnectionGoesOn) {
+  loop_.RunUntil(Talk({R"({"type":"response.create","background":true})",
+                       R"({"type":"response.create","tools":[{"server_url":"https://evil.test"}]})",
+                       R"({"type":"response.steer","input":"x"})", "no json",
+                       R"({"type":"response.create","response":{"background":true}})",
+                       R"({"type":"response.create","model":"fast"})"}));
+  EXPECT_THAT(up_.got, ElementsAre(R"({"type":"response.create","model":"gpt-5.5-mini"})"));
+  ASSERT_EQ(events_.size(), 8U);
+  EXPECT_THAT(events_[0], HasSubstr(R"("status":501)"));
+  EXPECT_THAT(events_[1], HasSubstr(R"("status":403)"));
+  EXPECT_THAT(events_[1], HasSubstr("cove_url_not_allowed"));
+  for (size_t i = 2; i < 5; ++i) EXPECT_THAT(events_[i], HasSubstr("cove_no_route"));
+  ASSERT_EQ(Calls().size(), 1U);
+  EXPECT_EQ(Calls()[0].start.model, "gpt-5.5-mini");
+}
+
+TEST_F(BridgeSocketTest, AnErrorOfTheProviderEndsTheCallWithItsStatus) {
+  up_.events = {
+      R"({"type":"error","status":429,"error":{"code":"rate_limit_exceeded","message":"m"}})"};
+  loop_.RunUntil(Talk({std::string(kCreate)}));
+  EXPECT_EQ(events_, up_.events);
+  ASSERT_EQ(Calls().size(), 1U);
+  EXPECT_EQ(Calls()[0].end.outcome, Outcome::kRejected);
+  EXPECT_EQ(Calls()[0].end.status, 429);
+}
+
+TEST_F(BridgeSocketTest, AProviderThatClosesInTheMiddleIsSeenByTheAgentAndTheBook) {
+  up_.events.pop_back();
+  up_.closes = true;
+  loop_.RunUntil(Talk({std::string(kCreate)}));
+  EXPECT_EQ(close_code_, codec::ws_close::kGoingAway);
+  ASSERT_EQ(Calls().size(), 1U);
+  EXPECT_EQ(Calls()[0].end.outcome, Outcome::kBroken);
+}
+
+TEST_F(BridgeSocketTest, AnAgentThatLeavesIsStillChargedForWhatItAsked) {
+  up_.waits = true;
+  loop_.RunUntil(SendAndLeave());
+  const auto calls = Calls();
+  ASSERT_EQ(calls.size(), 1U);
+  EXPECT_EQ(calls[0].end.outcome, Outcome::kClientGone);
+  EXPECT_EQ(calls[0].end.usage.output, 4);
+}
+
+TEST_F(BridgeSocketTest, AConnectionThatIsTakenDownIsHeardOutAndSettled) {
+  up_.waits = true;
+  Budget budget;
+  budget.org = OrgId("org");
+  budget.limit = 1'000'000;
+  budget = *loop_.RunUntil(books_.budgets().Create(budget));
+  const auto agent = loop_.RunUntil(Connect());
+  ASSERT_TRUE(agent);
+  ASSERT_TRUE(loop_.RunUntil((*agent)->SendText(kCreate)));
+  ASSERT_TRUE(loop_.RunUntil((*agent)->Receive()));
+  front_.group.Clear();
+  served_ = 1;
+  EXPECT_EQ(books_.budgets().UseOf(budget).front().in_flight, 1);
+  const auto calls = Calls();
+  ASSERT_EQ(calls.size(), 1U);
+  EXPECT_EQ(calls[0].end.outcome, Outcome::kClientGone);
+  EXPECT_EQ(calls[0].end.usage.output, 4);
+  EXPECT_EQ(calls[0].charge.cost, 9 + 40);
+  EXPECT_EQ(books_.budgets().UseOf(budget).front().spent, 9 + 40);
+  EXPECT_EQ(books_.budgets().UseOf(budget).front().in_flight, 0);
+  EXPECT_EQ(loop_.RunUntil(texts_.Read(OrgId("org"), std::nullopt, calls[0].id))->prompt, "hi");
+}
+
+TEST_F(BridgeSocketTest, WhatABudgetRefusesIsAnErrorEventAndNotSent) {
+  Budget budget;
+  budget.org = OrgId("org");
+  budget.limit = 9 + 40;
+  budget = *loop_.RunUntil(books_.budgets().Create(budget));
+  loop_.RunUntil(Talk({std::string(kCreate), std::string(kCreate), std::string(kCreate)}));
+  EXPECT_EQ(up_.got.size(), 1U);
+  ASSERT_EQ(events_.size(), 5U);
+  EXPECT_THAT(events_[3], HasSubstr(R"("status":403)"));
+  EXPECT_THAT(events_[4], HasSubstr("cove_budget_exhausted"));
+  EXPECT_EQ(Calls().size(), 1U);
+  EXPECT_EQ(books_.budgets().UseOf(budget).front().spent, 9 + 40);
+}
+
+TEST_F(BridgeSocketTest, AnAnswerThatIsCutIsNotFree) {
+  up_.events.pop_back();
+  up_.closes = true;
+  loop_.RunUntil(Talk({std::string(kCreate)}));
+  ASSERT_EQ(Calls().size(), 1U);
+  EXPECT_EQ(Calls()[0].charge.basis, CostBasis::kEstimated);
+  EXPECT_GT(Calls()[0].charge.cost, 0);
+}
+
+TEST_F(BridgeSocketTest, AProviderWithoutWebSocketsSendsAgentsToHttp) {
+  up_.status = 404;
+  EXPECT_FALSE(loop_.RunUntil(Connect()));
+  EXPECT_EQ(head_.status, 426);
+  EXPECT_TRUE(Calls().empty());
+}
+
+TEST_F(BridgeSocketTest, ARefusingGatewayAsksNobody) {
+  Bridge::Deps deps = MakeDeps();
+  deps.wire.websocket = WireSettings::WebSocket::kRefuse;
+  Bridge refusing(std::move(deps));
+  Listening front([&](http::Exchange& e) {
+    Caller caller;
+    caller.org = OrgId("org");
+    caller.sandbox = SandboxId("box");
+    return refusing.Serve(std::move(caller), e, "/openai/v1/responses");
+  });
+  std::swap(front.port, front_.port);
+  EXPECT_FALSE(loop_.RunUntil(Connect()));
+  std::swap(front.port, front_.port);
+  EXPECT_EQ(head_.status, 426);
+  EXPECT_EQ(up_.handshake.size(), 0U);
+}
+
+}  // namespace
+}  // namespace cove::bridge

@@ -1,0 +1,83 @@
+// Goal: a database from before there were prices goes on, and its calls have no cost rather than
+// none. Method: a file with the first step of the schema only, opened again with all.
+#include "bridge/call_log.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "bridge/budgets.h"
+
+namespace cove::bridge {
+namespace {
+
+class CallLogTest : public testing::Test {
+ protected:
+  CallLogTest() : file_(testing::TempDir() + "cove-calls-" + std::to_string(::getpid()) + ".db") {}
+  ~CallLogTest() override {
+    store_.reset();
+    for (const char* end : {"", "-wal", "-shm"}) std::filesystem::remove(file_ + end);
+  }
+  void Open(const store::Migrations& steps) {
+    store_.reset();
+    store_ = *store::OpenSqlite(file_, steps);
+  }
+  void Write(std::string sql) {
+    auto done = store_->Write([sql](store::Db& db) { return db.Run(sql); });
+    ASSERT_TRUE(loop_.RunUntil(std::move(done)).ok());
+  }
+
+  async::Loop loop_;
+  const std::string file_;
+  std::unique_ptr<store::Store> store_;
+};
+
+TEST_F(CallLogTest, CallsFromBeforePricesAreUnpriced) {
+  Open({kMigrations.front()});
+  Write(
+      "INSERT INTO ai_call (id, org_id, sandbox_id, key_id, provider, api, model, stream, client, "
+      "session, thread, turn, request_bytes, started_at, ended_at, outcome, status, usage_known, "
+      "input_tokens, output_tokens) VALUES ('a', 'org', 'box', '', 'openai', 'responses', "
+      "'gpt-5.5', 1, '', '', '', '', 10, 1000000, 2000000, 'completed', 200, 1, 40, 20)");
+  Open(kMigrations);
+  CallLog log(*store_);
+  CallFilter filter;
+  filter.org = OrgId("org");
+  const auto calls = loop_.RunUntil(log.List(filter));
+  ASSERT_TRUE(calls.ok()) << calls.error().message();
+  ASSERT_EQ(calls->size(), 1U);
+  EXPECT_EQ(calls->front().charge.basis, CostBasis::kUnpriced);
+  EXPECT_FALSE(calls->front().charge.price);
+  EXPECT_EQ(calls->front().end.usage.input, 40);
+  EXPECT_TRUE(calls->front().start.user.empty());
+  const auto sums = loop_.RunUntil(log.Sum(filter, {}));
+  EXPECT_EQ(sums->front().unpriced, 1);
+  EXPECT_EQ(sums->front().cost, 0);
+}
+
+TEST_F(CallLogTest, ACallEndsOnce) {
+  Open(kMigrations);
+  CallLog log(*store_);
+  auto budgets = *loop_.RunUntil(Budgets::Open(*store_));
+  Budget budget;
+  budget.org = OrgId("org");
+  budget.limit = 100;
+  ASSERT_TRUE(loop_.RunUntil(budgets->Create(budget)).ok());
+  Call call;
+  call.start.org = OrgId("org");
+  call.id = *loop_.RunUntil(log.Begin(call.start));
+  call.started_at = WallNow();
+  call.charge.basis = CostBasis::kUsage;
+  call.charge.cost = 7;
+  const auto first = loop_.RunUntil(log.Finish(call));
+  ASSERT_TRUE(first.ok());
+  ASSERT_EQ(first->size(), 1U);
+  EXPECT_EQ(first->front().spent, 7);
+  const auto second = loop_.RunUntil(log.Finish(call));
+  ASSERT_TRUE(second.ok());
+  EXPECT_TRUE(second->empty()) << "and is paid once";
+}
+
+}  // namespace
+}  // namespace cove::bridge

@@ -1,0 +1,160 @@
+#include "bridge/guard.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "bridge/fetched_urls.h"
+#include "bridge/tool_kinds.h"
+
+namespace cove::bridge {
+namespace {
+
+ProviderError Refusal(int status, std::string code, std::string message) {
+  ProviderError out;
+  out.status = status;
+  out.code = std::move(code);
+  out.message = std::move(message);
+  return out;
+}
+
+bool FitsAny(const std::vector<std::string>& patterns, std::string_view text) {
+  return std::any_of(patterns.begin(), patterns.end(),
+                     [&](const std::string& pattern) { return FitsPattern(pattern, text); });
+}
+
+size_t CountKeys(const json::Value& value) {
+  size_t count = 0;
+  if (const auto* list = value.if_array()) {
+    for (const json::Value& item : *list) count += CountKeys(item);
+  } else if (const auto* object = value.if_object()) {
+    count = object->size();
+    for (const auto& [key, field] : *object) count += CountKeys(field);
+  }
+  return count;
+}
+
+// Of valid JSON: each key is followed by one colon, and no other colon stands outside strings.
+size_t CountColons(std::string_view text) {
+  size_t count = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == ':') ++count;
+    if (text[i] != '"') continue;
+    for (++i; i < text.size() && text[i] != '"'; ++i) {
+      if (text[i] == '\\') ++i;
+    }
+  }
+  return count;
+}
+
+const json::Value* FindPath(const json::Object& request, std::string_view path) {
+  const json::Object* at = &request;
+  for (;;) {
+    const size_t dot = path.find('.');
+    const json::Value* found = at->if_contains(path.substr(0, dot));
+    if (found == nullptr || dot == path.npos) return found;
+    at = found->if_object();
+    if (at == nullptr) return nullptr;
+    path.remove_prefix(dot + 1);
+  }
+}
+
+std::string Plain(const json::Value& value) {
+  if (const auto* text = value.if_string()) return std::string(*text);
+  return json::Write(value);
+}
+
+}  // namespace
+
+bool FitsPattern(std::string_view pattern, std::string_view text) {
+  size_t p = 0;
+  size_t t = 0;
+  size_t star = pattern.npos;  // the last one seen, and where its text ends so far
+  size_t taken = 0;
+  while (t < text.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      taken = t;
+    } else if (p < pattern.size() && pattern[p] == text[t]) {
+      ++p;
+      ++t;
+    } else if (star != pattern.npos) {
+      p = star + 1;
+      t = ++taken;
+    } else {
+      return false;
+    }
+  }
+  while (p < pattern.size() && pattern[p] == '*') ++p;
+  return p == pattern.size();
+}
+
+bool HasDoubleKeys(const json::Object& parsed, std::string_view text) {
+  size_t keys = parsed.size();
+  for (const auto& [key, field] : parsed) keys += CountKeys(field);
+  return keys != CountColons(text);
+}
+
+bool Guard::ModelAllowed(std::string_view model) const {
+  if (FitsAny(rules_.deny_models, model)) return false;
+  return rules_.models.empty() || FitsAny(rules_.models, model);
+}
+
+bool Guard::ToolAllowed(std::string_view kind) const {
+  const auto& list = rules_.hosted_tools;
+  return !list || std::find(list->begin(), list->end(), kind) != list->end();
+}
+
+std::optional<ProviderError> Guard::JudgeModels(const json::Object& request) const {
+  if (rules_.models.empty() && rules_.deny_models.empty()) return std::nullopt;
+  for (const std::string& model : ModelsOf(request)) {
+    if (ModelAllowed(model)) continue;
+    return Refusal(403, "cove_model_not_allowed",
+                   "The operator of Cove does not allow the model '" + model +
+                       "' here (ai.guard.models). Choose another one.");
+  }
+  return std::nullopt;
+}
+
+std::optional<ProviderError> Guard::JudgeTools(const json::Object& request) const {
+  if (!rules_.hosted_tools) return std::nullopt;
+  std::vector<std::string> kinds = HostedKindsOf(request);
+  for (const FetchedUrl& url : FetchedUrls(request)) {
+    kinds.emplace_back(url.use == FetchedUrl::Use::kMcpServer ? "mcp" : "urls");
+  }
+  for (const std::string& kind : kinds) {
+    if (ToolAllowed(kind)) continue;
+    return Refusal(
+        403, "cove_tool_not_allowed",
+        "The request lets the provider use '" + kind +
+            "', which the operator of Cove does not allow (ai.guard.hosted_tools). Leave "
+            "it out, or use a tool inside the sandbox.");
+  }
+  return std::nullopt;
+}
+
+std::optional<ProviderError> Guard::JudgeParameters(const json::Object& request) const {
+  for (const std::string& rule : rules_.deny_parameters) {
+    const size_t equals = rule.find('=');
+    const json::Value* found = FindPath(request, std::string_view(rule).substr(0, equals));
+    if (found == nullptr || found->is_null()) continue;
+    if (equals != std::string::npos && Plain(*found) != rule.substr(equals + 1)) continue;
+    return Refusal(403, "cove_parameter_not_allowed",
+                   "The operator of Cove does not allow '" + rule +
+                       "' in a request (ai.guard.deny_parameters). Leave it out.");
+  }
+  return std::nullopt;
+}
+
+std::optional<ProviderError> Guard::Judge(const json::Object& request,
+                                          std::string_view text) const {
+  if (HasDoubleKeys(request, text)) {
+    return Refusal(400, "cove_double_key",
+                   "An object in the request has the same key twice. It could mean either, so it "
+                   "is not passed on.");
+  }
+  if (auto refusal = JudgeModels(request)) return refusal;
+  if (auto refusal = JudgeTools(request)) return refusal;
+  return JudgeParameters(request);
+}
+
+}  // namespace cove::bridge

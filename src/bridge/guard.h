@@ -1,0 +1,58 @@
+// Guard: which models, hosted tools and parameters an agent may use ([ai.guard]). It judges a
+// request as it was parsed; it changes nothing.
+//
+// A hosted tool is one that the provider runs: what it reaches is not the sandbox's to reach, so
+// it is a way around the sandbox's policy. Tools that the agent runs itself are of no concern here:
+// what they do passes the sandbox's own door.
+// Sources: the tool types in OpenAI's Responses and Chat Completions references and in Anthropic's
+// Messages reference. Thread: values and pure functions.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bridge/provider_error.h"
+#include "json/json.h"
+
+namespace cove::bridge {
+
+struct GuardRules {
+  std::vector<std::string> models;       // patterns with '*'; none: every model
+  std::vector<std::string> deny_models;  // wins
+  // Of kHostedTools, or the type of a tool that this table does not know. Absent: every one.
+  std::optional<std::vector<std::string>> hosted_tools;
+  // "store", "reasoning.effort" or "service_tier=priority": fields that must not be there, or not
+  // with that value.
+  std::vector<std::string> deny_parameters;
+};
+
+inline constexpr const char* kHostedTools[] = {
+    "web_search",  "web_fetch",        "mcp",           "urls", "code",
+    "file_search", "image_generation", "stored_prompts"};
+
+class Guard {
+ public:
+  explicit Guard(GuardRules rules = {}) : rules_(std::move(rules)) {}
+
+  // `text` is what `request` was parsed from. Nothing: it may pass.
+  std::optional<ProviderError> Judge(const json::Object& request, std::string_view text) const;
+
+ private:
+  bool ModelAllowed(std::string_view model) const;
+  bool ToolAllowed(std::string_view kind) const;
+  std::optional<ProviderError> JudgeModels(const json::Object& request) const;
+  std::optional<ProviderError> JudgeTools(const json::Object& request) const;
+  std::optional<ProviderError> JudgeParameters(const json::Object& request) const;
+
+  GuardRules rules_;
+};
+
+// '*' stands for any characters, also none.
+bool FitsPattern(std::string_view pattern, std::string_view text);
+
+// Whether an object in `text` has a key twice. Of those the parser keeps one and the provider's
+// parser perhaps the other, so such a request cannot be judged.
+bool HasDoubleKeys(const json::Object& parsed, std::string_view text);
+
+}  // namespace cove::bridge

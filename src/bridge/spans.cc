@@ -1,0 +1,177 @@
+#include "bridge/spans.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "async/timer.h"
+#include "json/json.h"
+#include "log/log.h"
+
+namespace cove::bridge {
+namespace {
+
+constexpr Duration kGather = milliseconds(500);  // so that calls share a request
+constexpr Duration kAnswerTime = seconds(10);
+constexpr Duration kRetry = seconds(5);
+constexpr int kKindClient = 3;
+constexpr int kStatusError = 2;
+constexpr size_t kSpanIdDigits = 16;
+
+class Attributes {
+ public:
+  void Text(std::string_view key, const std::string& value) {
+    if (!value.empty()) Add(key, {{"stringValue", value}});
+  }
+  // OTLP's JSON has 64-bit numbers as text.
+  void Number(std::string_view key, int64_t value) {
+    Add(key, {{"intValue", std::to_string(value)}});
+  }
+  json::Array Take() { return std::move(list_); }
+
+ private:
+  void Add(std::string_view key, json::Object value) {
+    list_.emplace_back(json::Object{{"key", key}, {"value", std::move(value)}});
+  }
+  json::Array list_;
+};
+
+std::string Nanos(WallTime time) { return std::to_string(time.micros * 1000); }
+
+json::Array AttributesOf(const Ended& call) {
+  const CallStart& start = call.start;
+  const CallEnd& end = call.end;
+  const Usage& used = end.usage;
+  Attributes out;
+  out.Text("gen_ai.operation.name", "chat");
+  out.Text("gen_ai.provider.name", start.provider);
+  out.Text("gen_ai.request.model", start.model);
+  out.Text("gen_ai.response.id", end.response_id);
+  out.Text("gen_ai.conversation.id", start.thread.empty() ? start.session : start.thread);
+  if (used.known) {
+    // By the conventions input is all of it, what the cache gave and took included.
+    out.Number("gen_ai.usage.input_tokens", used.input + used.cached + used.cache_write);
+    out.Number("gen_ai.usage.output_tokens", used.output);
+    out.Number("gen_ai.usage.cache_read.input_tokens", used.cached);
+    out.Number("gen_ai.usage.cache_creation.input_tokens", used.cache_write);
+  }
+  if (end.status > 0) out.Number("http.response.status_code", end.status);
+  if (end.outcome == Outcome::kRejected) out.Text("error.type", std::to_string(end.status));
+  if (end.outcome != Outcome::kRejected && end.outcome != Outcome::kCompleted) {
+    out.Text("error.type", std::string(OutcomeName(end.outcome)));
+  }
+  out.Text("cove.outcome", std::string(OutcomeName(end.outcome)));
+  out.Text("cove.api", start.api);
+  out.Text("cove.sandbox.id", start.sandbox.value);
+  out.Text("cove.template", start.template_name);
+  out.Text("user.id", start.user);
+  out.Text("cove.cost.basis", std::string(BasisName(call.charge.basis)));
+  if (call.charge.basis != CostBasis::kUnpriced) {
+    out.Number("cove.cost.micro_usd", call.charge.cost);
+  }
+  if (end.first_byte) out.Number("cove.first_byte_us", end.first_byte->count());
+  return out.Take();
+}
+
+json::Object SpanOf(const Ended& call) {
+  std::string trace = call.id;
+  std::erase(trace, '-');
+  json::Object out;
+  out["traceId"] = trace;
+  out["spanId"] = trace.substr(trace.size() - std::min(trace.size(), kSpanIdDigits));
+  out["name"] = "chat " + call.start.model;
+  out["kind"] = kKindClient;
+  out["startTimeUnixNano"] = Nanos(call.started_at);
+  out["endTimeUnixNano"] = Nanos(call.ended_at);
+  out["attributes"] = AttributesOf(call);
+  if (call.end.outcome != Outcome::kCompleted) {
+    out["status"] = json::Object{{"code", kStatusError}};
+  }
+  return out;
+}
+
+std::string RequestBody(json::Array spans) {
+  Attributes resource;
+  resource.Text("service.name", "cove");
+  resource.Text("service.version", COVE_VERSION);
+  json::Object scope_spans;
+  scope_spans["scope"] = json::Object{{"name", "cove.bridge"}, {"version", COVE_VERSION}};
+  scope_spans["spans"] = std::move(spans);
+  json::Object resource_spans;
+  resource_spans["resource"] = json::Object{{"attributes", resource.Take()}};
+  resource_spans["scopeSpans"] = json::Array{std::move(scope_spans)};
+  return json::Write(json::Object{{"resourceSpans", json::Array{std::move(resource_spans)}}});
+}
+
+}  // namespace
+
+Result<http::Url> CollectorUrl(const std::string& text) {
+  ASSIGN_OR_RETURN(http::Url url, http::Url::Parse(text));
+  if (url.scheme != "http" && url.scheme != "https") {
+    return Error(Code::kInvalid, "a collector is at an http or https URL");
+  }
+  if (url.target.empty() || url.target == "/") url.target = "/v1/traces";
+  return url;
+}
+
+void Spans::Add(const Ended& call) {
+  if (queue_.size() >= kQueueMax) {
+    queue_.pop_front();
+    ++dropped_;
+  }
+  queue_.push_back(SpanOf(call));
+  added_.Set();
+}
+
+Task<bool> Spans::SendSome(TimePoint deadline) {
+  const auto end = queue_.begin() + static_cast<long>(std::min(queue_.size(), kBatchMax));
+  std::vector<json::Object> batch(std::move_iterator(queue_.begin()), std::move_iterator(end));
+  queue_.erase(queue_.begin(), end);
+  http::ClientRequest request;
+  request.method = "POST";
+  request.url = collector_;
+  request.headers.Add("Content-Type", "application/json");
+  request.body = RequestBody(json::Array(batch.begin(), batch.end()));
+  request.head_deadline = std::min(deadline, Now() + kAnswerTime);
+  auto response = co_await client_.Send(std::move(request));
+  const int status = response ? (*response)->head().status : 0;
+  const bool taken = status >= 200 && status < 300;
+  if (!taken && !std::exchange(told_, true)) {
+    log::Warn("otel.not_sent", {{"collector", collector_.HostHeader()},
+                                {"status", status},
+                                {"error", response ? "" : response.error().message()}});
+  }
+  if (taken) told_ = false;
+  if (taken) co_return true;
+  // A collector that refuses these spans would refuse them again: 4xx but 429 ends the matter.
+  if (status >= 400 && status < 500 && status != 429) {
+    dropped_ += batch.size();
+    co_return true;
+  }
+  for (; !batch.empty(); batch.pop_back()) {
+    if (queue_.size() < kQueueMax) {
+      queue_.push_front(std::move(batch.back()));
+    } else {
+      ++dropped_;
+    }
+  }
+  co_return false;
+}
+
+Task<void> Spans::Run() {
+  for (;;) {
+    co_await added_.Wait();
+    co_await async::Sleep(kGather);
+    while (!queue_.empty()) {
+      if (!co_await SendSome(kNever)) co_await async::Sleep(kRetry);
+    }
+    added_.Reset();
+  }
+}
+
+Task<void> Spans::Flush(TimePoint deadline) {
+  while (!queue_.empty() && Now() < deadline) {
+    if (!co_await SendSome(deadline)) co_return;
+  }
+}
+
+}  // namespace cove::bridge

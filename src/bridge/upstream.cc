@@ -1,0 +1,269 @@
+#include "bridge/upstream.h"
+
+#include <algorithm>
+
+#include "async/timer.h"
+#include "base/text.h"
+#include "bridge/headers.h"
+#include "bridge/request_hash.h"
+#include "log/log.h"
+
+namespace cove::bridge {
+namespace {
+
+using async::Task;
+
+constexpr size_t kIdleMax = 1024;  // connections to one provider that wait for the next call
+constexpr Duration kConnectAgain = milliseconds(100);
+constexpr Duration kRestAfterLimit = seconds(10);  // where a 429 does not say
+constexpr Duration kRestAfterRefusal = seconds(60);
+constexpr Duration kRestMax = seconds(300);
+
+// 529 is Anthropic's "overloaded".
+bool RefusedForNow(int status) { return status == 429 || status == 503 || status == 529; }
+bool RefusedKey(int status) { return status == 401 || status == 403 || status == 429; }
+
+// RFC 9110 section 10.2.3, the form in seconds; and OpenAI's finer one.
+std::optional<Duration> RetryAfter(const http::ResponseHead& head) {
+  if (const auto text = head.headers.Get("retry-after-ms")) {
+    if (const auto ms = ParseInt<uint32_t>(Trim(*text))) return milliseconds(*ms);
+  }
+  if (const auto text = head.headers.Get("retry-after")) {
+    if (const auto s = ParseInt<uint32_t>(Trim(*text))) return seconds(*s);
+  }
+  return std::nullopt;
+}
+
+bool UsesAgentCredentials(const Provider& provider, const http::RequestHead& agent,
+                          Outgoing::From from) {
+  return provider.credentials == Credentials::kAgentFirst && from == Outgoing::From::kSandbox &&
+         HasCredentials(agent.headers);
+}
+
+ProviderError Unreachable(const Provider& provider, const Error& error) {
+  const std::string origin = provider.base.scheme + "://" + provider.base.HostHeader();
+  log::Warn("bridge.unreachable",
+            {{"provider", provider.name}, {"origin", origin}, {"error", error.message()}});
+  ProviderError out;
+  out.status = error.code() == Code::kTimeout ? 504 : 502;
+  out.code = "cove_provider_unreachable";
+  out.message = "Cove could not reach the provider '" + provider.name + "' at " + origin + " (" +
+                error.message() + "). Check the machine's network and ai.providers." +
+                provider.name + ".base_url, then try again.";
+  return out;
+}
+
+ProviderError Resting(const Provider& provider, Duration wait) {
+  ProviderError out;
+  out.status = 503;
+  out.code = "cove_provider_resting";
+  out.retry_after = std::chrono::ceil<seconds>(wait);
+  out.message = "The provider '" + provider.name +
+                "' refused several calls in a row, so Cove leaves it alone for a while. Try again "
+                "in " +
+                std::to_string(out.retry_after->count()) + " s.";
+  return out;
+}
+
+RecordedCall Describe(const Outgoing& call) {
+  const ProviderKind kind = call.provider->kind;
+  RecordedCall out;
+  out.kind = KindName(kind);
+  out.method = call.agent->method;
+  out.path = call.path;
+  out.hash = call.asked;
+  out.model = call.model;
+  return out;
+}
+
+}  // namespace
+
+struct Upstream::Tried {
+  std::unique_ptr<http::ClientResponse> response;
+  std::optional<Error> error;       // why there is none
+  std::optional<Duration> resting;  // the breaker's word, without a try
+  std::string key_hint;
+
+  int status() const { return response == nullptr ? 0 : response->head().status; }
+  bool nothing_done() const {
+    if (response != nullptr) return RefusedForNow(status());
+    return resting || error->code() == kNothingSent;
+  }
+  // How long to wait before the same is tried again; nothing: it must not be, or not soon.
+  std::optional<Duration> again_after() const {
+    if (!nothing_done() || resting) return std::nullopt;
+    if (response == nullptr) return kConnectAgain;
+    const auto wait = RetryAfter(response->head());
+    return wait && *wait <= kRetryWaitMax ? wait : std::nullopt;
+  }
+};
+
+Upstream::Upstream(std::vector<Provider> providers, async::ThreadPool& pool,
+                   std::unique_ptr<Tape> tape, BreakerSettings breaker)
+    : providers_(std::move(providers)), tape_(std::move(tape)) {
+  auto trust = std::make_shared<SystemTrust>();
+  for (const Provider& provider : providers_) {
+    lines_.push_back({&provider, MakeClient(provider, pool, trust, kIdleMax),
+                      KeyRing(provider.keys.size()), Breakers(breaker)});
+  }
+}
+
+Upstream::Line& Upstream::LineOf(const Provider& provider) {
+  return lines_[static_cast<size_t>(&provider - providers_.data())];
+}
+
+std::optional<ProviderError> Upstream::WhyNot(const Provider& provider,
+                                              const http::RequestHead& agent,
+                                              Outgoing::From from) const {
+  if (replays() || !provider.keys.empty() || UsesAgentCredentials(provider, agent, from))
+    return std::nullopt;
+  ProviderError out;
+  out.status = 401;
+  out.code = "cove_no_provider_key";
+  out.message = "Cove has no key for the provider '" + provider.name +
+                "'. On the machine that runs Cove, " + provider.key_hint + " and restart it.";
+  out.message += provider.credentials == Credentials::kAgentFirst
+                     ? " A call from a sandbox may also bring a key of its own."
+                     : " Nothing is to be set inside the sandbox.";
+  return out;
+}
+
+std::vector<std::string> Upstream::FallbacksOf(const Provider& provider) const {
+  std::vector<std::string> out;
+  const Provider* at = &provider;
+  // LoadProviders() lets no chain come back to where it was.
+  while (!replays() && !at->fallback.empty() && (at = Find(at->fallback)) != nullptr) {
+    out.push_back(at->name);
+  }
+  return out;
+}
+
+Task<Upstream::Tried> Upstream::SendOnce(Line& line, const Outgoing& call, const ProviderKey* key) {
+  const Provider& provider = *line.provider;
+  http::ClientRequest request;
+  request.method = call.agent->method;
+  request.url = provider.base;
+  request.url.target += call.target;
+  request.headers = UpstreamHeaders(call.agent->headers, provider, key);
+  for (const auto& [name, value] : call.handshake) request.headers.Set(name, value);
+  request.body = call.body;
+  request.head_deadline = Now() + provider.timeouts.head;
+  request.body_timeout = provider.timeouts.body;
+  Tried out;
+  if (key != nullptr) out.key_hint = key->hint;
+  auto response = co_await line.client->Send(std::move(request));
+  if (response) {
+    out.response = *std::move(response);
+  } else {
+    out.error = std::move(response).error();
+  }
+  co_return out;
+}
+
+Task<Upstream::Tried> Upstream::TryKeys(Line& line, const Outgoing& call) {
+  const Provider& provider = *line.provider;
+  if (UsesAgentCredentials(provider, *call.agent, call.from)) {
+    co_return co_await SendOnce(line, call, nullptr);
+  }
+  const std::vector<size_t> order = line.keys.Order(Now());
+  for (size_t i = 0;; ++i) {
+    const size_t place = order[i];
+    Tried tried = co_await SendOnce(line, call, &provider.keys[place]);
+    const int status = tried.status();
+    if (!RefusedKey(status)) {
+      if (status != 0) line.keys.Wake(place);
+      co_return tried;
+    }
+    const Duration rest = status == 429
+                              ? RetryAfter(tried.response->head()).value_or(kRestAfterLimit)
+                              : kRestAfterRefusal;
+    line.keys.Rest(place, Now() + std::min(rest, kRestMax));
+    log::Warn("bridge.key_refused",
+              {{"provider", provider.name}, {"key", tried.key_hint}, {"status", status}});
+    if (i + 1 == order.size()) co_return tried;
+  }
+}
+
+Task<Upstream::Tried> Upstream::TryProvider(Line& line, const Outgoing& call) {
+  Breakers::Pass pass(line.breakers, call.model);
+  if (const auto wait = pass.Enter(Now())) {
+    Tried out;
+    out.resting = wait;
+    co_return out;
+  }
+  for (int left = line.provider->retries;; --left) {
+    Tried tried = co_await TryKeys(line, call);
+    const auto wait = left > 0 ? tried.again_after() : std::nullopt;
+    if (!wait) {
+      const int status = tried.status();
+      if (RefusedForNow(status) || status == 504 || tried.error) {
+        pass.Failed(Now());
+      } else if (status != 500 && status != 502) {
+        pass.Succeeded();
+      }
+      co_return tried;
+    }
+    log::Info("bridge.again", {{"provider", line.provider->name}, {"status", tried.status()}});
+    tried.response.reset();
+    co_await async::Sleep(*wait);
+  }
+}
+
+Sent Upstream::Replay(const Outgoing& call) {
+  Sent out;
+  out.provider = call.provider;
+  out.response = tape_->Play(call.caller, Describe(call));
+  if (out.response != nullptr) return out;
+  out.refusal.status = 400;
+  out.refusal.code = "cove_not_on_cassette";
+  out.refusal.message = "Cove answers from a cassette (ai.mode is \"replay\"), and that has no " +
+                        std::string(
+                            "answer to this call. Record it again with what the agent asks "
+                            "now, or replay in order (ai.cassette_match).");
+  return out;
+}
+
+std::unique_ptr<http::ClientResponse> Upstream::OnTape(const Outgoing& call, Sent& sent) {
+  std::vector<Secret> secrets;
+  for (const Provider& provider : providers_) {
+    for (const ProviderKey& key : provider.keys) secrets.push_back(key.secret);
+    for (const auto& [name, value] : provider.headers) secrets.emplace_back(value);
+  }
+  for (const auto& [name, value] : call.agent->headers) {
+    if (IsCredential(name)) secrets.emplace_back(value.substr(value.rfind(' ') + 1));
+  }
+  return tape_->Record(std::move(sent.response), Describe(call), std::move(secrets));
+}
+
+Task<Sent> Upstream::Send(Outgoing call) {
+  if (replays()) co_return Replay(call);
+  Sent out;
+  const Provider* at = call.provider;
+  for (;;) {
+    Tried tried = co_await TryProvider(LineOf(*at), call);
+    out.provider = at;
+    out.key_hint = std::move(tried.key_hint);
+    const Provider* next = at->fallback.empty() ? nullptr : Find(at->fallback);
+    const bool go_on = tried.nothing_done() && next != nullptr &&
+                       !WhyNot(*next, *call.agent, call.from).has_value();
+    if (go_on) {
+      if (!tried.resting)
+        log::Warn("bridge.fallback",
+                  {{"provider", at->name}, {"to", next->name}, {"status", tried.status()}});
+      at = next;
+      continue;
+    }
+    if (tried.resting) {
+      out.refusal = Resting(*at, *tried.resting);
+    } else if (tried.error) {
+      out.refusal = Unreachable(*at, *tried.error);
+      out.nothing_done = tried.nothing_done();
+    } else {
+      out.response = std::move(tried.response);
+      if (tape_ != nullptr) out.response = OnTape(call, out);
+    }
+    co_return out;
+  }
+}
+
+}  // namespace cove::bridge
