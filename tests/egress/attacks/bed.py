@@ -260,7 +260,11 @@ def say(host, port, data, wait=4.0):
     """talk() to a name."""
     try:
         with dial(host, port, wait) as s:
-            send(s, data)
+            # A reset that is there before the first byte is told to the one who sends, and to nobody after.
+            try:
+                s.sendall(data)
+            except (ConnectionResetError, BrokenPipeError):
+                return 'reset'
             answer = listen_to(s, wait, b'\r\n\r\n')
             return told(rest_of(s, answer) if isinstance(answer, bytes) else answer)
     except Refused as e:
