@@ -204,7 +204,7 @@ inspect = true
   // A secret for a host opens TLS to it, as the gateway does.
   const rule = { rule: [{ allow: 'api.test', paths: ['/a/**'] }] };
   const secret = await cove.api('POST', '/api/secret', { name: 'bound', value: 'not-a-real-value', hosts: ['api.test'] });
-  const keeper = await cove.create({ name: 'keeper', secrets: { KEY: 'bound' }, policy: rule });
+  const keeper = await cove.create({ name: 'keeper', secrets: [{ KEY: 'bound' }], policy: rule });
   const plain = await cove.api('PUT', '/api/policy/sandbox/other', rule);
   assert.equal(plain.status, 200, plain.text);
   assert.equal(verdict('other', 'https://api.test/a/b').reason, 'needs_inspection');
