@@ -21,9 +21,9 @@ std::optional<std::string> TurnIn(const json::Object& request) {
 
 }  // namespace
 
-std::optional<ProviderError> Bridge::Forbidden(const InFlight& call, const json::Object& request,
-                                               std::string_view text) const {
-  if (auto refusal = deps_.guard.Judge(request, text)) return refusal;
+std::optional<ProviderError> Bridge::Forbidden(const InFlight& call,
+                                               const json::Object& request) const {
+  if (auto refusal = deps_.guard.Judge(request)) return refusal;
   if (!deps_.may_reach || call.caller.sandbox.value.empty()) return std::nullopt;
   for (const FetchedUrl& found : FetchedUrls(request)) {
     const auto url = http::Url::Parse(found.text);
@@ -60,7 +60,7 @@ std::optional<ProviderError> Bridge::Judge(const InFlight& call, std::string_vie
     out.alias = *json::GetString(*parsed, "model");
     (*parsed)["model"] = edit.model;
   }
-  if (auto refusal = Forbidden(call, *parsed, body)) return refusal;
+  if (auto refusal = Forbidden(call, *parsed)) return refusal;
   out.edited = std::move(edit.body);
   out.usage_added = edit.usage_added;
   out.prompt = HumanPrompt(call.route.api, *parsed);

@@ -390,7 +390,7 @@ TEST_F(BridgeTest, ACompressedRequestIsJudgedAndForwardedAsItCame) {
 TEST_F(BridgeTest, AKeyThatStandsTwiceIsNotSent) {
   const Reply reply = Run(Post(R"({"model":"a","model":"b"})"), "/openai/v1/responses");
   EXPECT_EQ(reply.status, 400);
-  EXPECT_NE(reply.body.find("cove_double_key"), std::string::npos) << reply.body;
+  EXPECT_NE(reply.body.find("has a key twice"), std::string::npos) << reply.body;
   EXPECT_EQ(up_.requests, 0);
 }
 

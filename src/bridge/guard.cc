@@ -22,30 +22,6 @@ bool FitsAny(const std::vector<std::string>& patterns, std::string_view text) {
                      [&](const std::string& pattern) { return FitsPattern(pattern, text); });
 }
 
-size_t CountKeys(const json::Value& value) {
-  size_t count = 0;
-  if (const auto* list = value.if_array()) {
-    for (const json::Value& item : *list) count += CountKeys(item);
-  } else if (const auto* object = value.if_object()) {
-    count = object->size();
-    for (const auto& [key, field] : *object) count += CountKeys(field);
-  }
-  return count;
-}
-
-// Of valid JSON: each key is followed by one colon, and no other colon stands outside strings.
-size_t CountColons(std::string_view text) {
-  size_t count = 0;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == ':') ++count;
-    if (text[i] != '"') continue;
-    for (++i; i < text.size() && text[i] != '"'; ++i) {
-      if (text[i] == '\\') ++i;
-    }
-  }
-  return count;
-}
-
 const json::Value* FindPath(const json::Object& request, std::string_view path) {
   const json::Object* at = &request;
   for (;;) {
@@ -86,12 +62,6 @@ bool FitsPattern(std::string_view pattern, std::string_view text) {
   }
   while (p < pattern.size() && pattern[p] == '*') ++p;
   return p == pattern.size();
-}
-
-bool HasDoubleKeys(const json::Object& parsed, std::string_view text) {
-  size_t keys = parsed.size();
-  for (const auto& [key, field] : parsed) keys += CountKeys(field);
-  return keys != CountColons(text);
 }
 
 bool Guard::ModelAllowed(std::string_view model) const {
@@ -145,13 +115,7 @@ std::optional<ProviderError> Guard::JudgeParameters(const json::Object& request)
   return std::nullopt;
 }
 
-std::optional<ProviderError> Guard::Judge(const json::Object& request,
-                                          std::string_view text) const {
-  if (HasDoubleKeys(request, text)) {
-    return Refusal(400, "cove_double_key",
-                   "An object in the request has the same key twice. It could mean either, so it "
-                   "is not passed on.");
-  }
+std::optional<ProviderError> Guard::Judge(const json::Object& request) const {
   if (auto refusal = JudgeModels(request)) return refusal;
   if (auto refusal = JudgeTools(request)) return refusal;
   return JudgeParameters(request);

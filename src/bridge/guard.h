@@ -35,8 +35,8 @@ class Guard {
  public:
   explicit Guard(GuardRules rules = {}) : rules_(std::move(rules)) {}
 
-  // `text` is what `request` was parsed from. Nothing: it may pass.
-  std::optional<ProviderError> Judge(const json::Object& request, std::string_view text) const;
+  // Nothing: it may pass.
+  std::optional<ProviderError> Judge(const json::Object& request) const;
 
  private:
   bool ModelAllowed(std::string_view model) const;
@@ -50,9 +50,5 @@ class Guard {
 
 // '*' stands for any characters, also none.
 bool FitsPattern(std::string_view pattern, std::string_view text);
-
-// Whether an object in `text` has a key twice. Of those the parser keeps one and the provider's
-// parser perhaps the other, so such a request cannot be judged.
-bool HasDoubleKeys(const json::Object& parsed, std::string_view text);
 
 }  // namespace cove::bridge

@@ -11,7 +11,7 @@ namespace {
 std::string Judge(const GuardRules& rules, const std::string& text) {
   const auto parsed = json::ParseObject(text);
   EXPECT_TRUE(parsed.ok()) << text;
-  const auto refusal = Guard(rules).Judge(*parsed, text);
+  const auto refusal = Guard(rules).Judge(*parsed);
   return refusal ? refusal->code : "";
 }
 
@@ -25,12 +25,8 @@ TEST(GuardTest, PatternsHaveStars) {
   EXPECT_FALSE(FitsPattern("", "x"));
 }
 
-TEST(GuardTest, WithoutRulesEverythingButADoubleKeyPasses) {
+TEST(GuardTest, WithoutRulesEverythingPasses) {
   EXPECT_EQ(Judge({}, R"({"model":"x","tools":[{"type":"web_search"},{"type":"new_thing"}]})"), "");
-  for (const char* text : {R"({"model":"a","model":"b"})", R"({"a":{"b":[{"c":1,"c":1}]}})",
-                           R"({"model":"a","m\u006fdel":"b"})"}) {
-    EXPECT_EQ(Judge({}, text), "cove_double_key") << text;
-  }
   EXPECT_EQ(Judge({}, R"({"a:b":"c:\":d\\","e":[":",{"f":":"}]})"), "");
 }
 
