@@ -357,7 +357,7 @@ test('26 one that is there and executable runs by itself, pinned by its hash', a
   bed.put(hook, '#!/bin/sh\necho hook=two\n', 0o755);
   const changed = await go();
   assert.equal(changed.status, 1);
-  assert.match(changed.stderr, /refusing to run it in the sandbox: .*init\.sh has changed since it was approved/);
+  assert.match(changed.stderr, /refusing to run .*init\.sh, which has changed since it was approved/);
   assert.match((await go([], { pty: true, input: 'n\n' })).stdout, /Aborting per user choice/);
   assert.equal(says(await go(['-y']), 'hook'), 'two');
   assert.equal(says(await go(), 'hook'), 'two');

@@ -264,7 +264,7 @@ once('C18', 'a name that nobody has, on a machine with a search domain', 'that n
 });
 
 attack('C17', '10 000 DNS queries as fast as they go', 'limited, told once; a neighbour waits no longer', async ({ id, tag }, { wrap }) => {
-  const flood = inside(id, `
+  const flood = () => inside(id, `
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.connect(('10.0.0.2', 53)); s.setblocking(False)
 sent = 0
 while sent < 10000:
@@ -274,14 +274,18 @@ while sent < 10000:
         while True: s.recv(600)
     except OSError: pass
 print(sent)`, { wrap, tag });
+  const first = flood();
   const waits = JSON.parse(await inside(box.neighbour.id, `
 waits = []
 for _ in range(200):
     began = time.monotonic(); assert ask(question('allowed.test')); waits.append(time.monotonic() - began); time.sleep(0.002)
 print(json.dumps(sorted(waits)))`));
   assert.ok(waits[197] < 0.25, `p99 ${waits[197]} s`);
-  assert.equal(await flood, '10000');
-  await until('the limit is on record', () => auditOf(id).some((r) => r.channel === 'dns' && r.reason === 'limit'));
+  assert.equal(await first, '10000');
+  const limited = () => auditOf(id).some((r) => r.channel === 'dns' && r.reason === 'limit');
+  // A machine that is busy may take in fewer than the limit of one flood.
+  for (let again = 0; again < 5 && !limited(); again++) await flood();
+  await until('the limit is on record', limited);
   await until('the resolver answers again', async () => (await inside(id, "print(outcome_of(ask(question('allowed.test'))))")) === 'noerror');
 });
 
