@@ -2,10 +2,11 @@
 
 #include <fmt/format.h>
 
+#include "control/gib.h"
+
 namespace cove::control {
 namespace {
 
-constexpr double kGib = 1024.0 * 1024 * 1024;
 // Below this the machine itself (and Cove) would suffer, whatever was promised.
 constexpr uint64_t kMemoryFloorBytes = 256ull << 20;
 
@@ -20,15 +21,14 @@ Result<void> Admit(const Wanted& wanted, const Promised& promised, const Setting
         "there are {} sandboxes, the most allowed: delete some, or raise limits.sandboxes",
         promised.sandboxes));
   }
-  const double memory =
-      static_cast<double>(machine.memory_bytes) / kGib * settings.memory_overcommit;
+  const double memory = GibOf(machine.memory_bytes) * settings.memory_overcommit;
   if (wanted.memory_gib > 0 && promised.memory_gib + wanted.memory_gib > memory) {
     return Full(fmt::format(
         "not enough memory: {:.3g} GiB are asked for and {:.3g} of {:.3g} GiB are promised to "
         "sandboxes that run: stop some, ask for less, or raise limits.memory_overcommit",
         wanted.memory_gib, promised.memory_gib, memory));
   }
-  const double disk = static_cast<double>(machine.disk_bytes) / kGib * settings.disk_overcommit;
+  const double disk = GibOf(machine.disk_bytes) * settings.disk_overcommit;
   if (wanted.disk_gib > 0 && promised.disk_gib + wanted.disk_gib > disk) {
     return Full(fmt::format(
         "not enough disk: {:.3g} GiB are asked for and {:.3g} of {:.3g} GiB are promised: delete "

@@ -2,6 +2,7 @@
 
 #include "async/deadline.h"
 #include "base/text.h"
+#include "control/gib.h"
 #include "control/impl.h"
 #include "control/rows.h"
 #include "control/validate.h"
@@ -10,15 +11,11 @@
 namespace cove::control {
 namespace {
 
-constexpr double kGib = 1024.0 * 1024 * 1024;
-
 // The time since `*mark`, which moves on to now.
 microseconds Lap(TimePoint* mark) {
   const TimePoint start = std::exchange(*mark, Now());
   return std::chrono::duration_cast<microseconds>(*mark - start);
 }
-
-uint64_t BytesOf(double gib) { return static_cast<uint64_t>(std::llround(gib * kGib)); }
 
 }  // namespace
 

@@ -119,6 +119,7 @@ class Sandboxes::Impl {
   // The same for what has been seen: memory takes it even if the row cannot be written, which is
   // logged; the next front finds out by itself.
   Task<void> SaveSeen(EntryPtr entry, Sandbox next);
+  // Its first half, for what memory has already.
   Task<void> SaveBehind(Sandbox row);
   void Adopt(const EntryPtr& entry, Sandbox next);
   void Notify(const Sandbox& sandbox, std::optional<State> from);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "control/gib.h"
 #include "net/socket.h"
 
 namespace cove::control {
@@ -156,11 +157,9 @@ Result<void> CheckNetwork(const Network& network) {
 
 Result<void> CheckResources(const Resources& wanted, const Settings& settings,
                             const MachineFacts& machine) {
-  constexpr double kGib = 1024.0 * 1024 * 1024;
   const double cpus = MostOf(settings.cpu_max, machine.cpus);
-  const double memory =
-      MostOf(settings.memory_gib_max, static_cast<double>(machine.memory_bytes) / kGib);
-  const double disk = MostOf(settings.disk_gib_max, static_cast<double>(machine.disk_bytes) / kGib);
+  const double memory = MostOf(settings.memory_gib_max, GibOf(machine.memory_bytes));
+  const double disk = MostOf(settings.disk_gib_max, GibOf(machine.disk_bytes));
   RETURN_IF_ERROR(CheckAmount("cpu", "cores", wanted.cpu, 0.1, cpus, "cpu_max"));
   RETURN_IF_ERROR(CheckAmount("memory", "GiB", wanted.memory_gib, 0.125, memory, "memory_gib_max"));
   return CheckAmount("disk", "GiB", wanted.disk_gib, 0.1, disk, "disk_gib_max");

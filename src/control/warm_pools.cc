@@ -4,6 +4,7 @@
 
 #include "async/deadline.h"
 #include "base/text.h"
+#include "control/gib.h"
 #include "control/impl.h"
 #include "control/rows.h"
 #include "log/log.h"
@@ -11,7 +12,6 @@
 namespace cove::control {
 namespace {
 
-constexpr double kGib = 1024.0 * 1024 * 1024;
 // Above what admission keeps free: the pool never uses up the last of the machine.
 constexpr uint64_t kMemoryReserve = 256ull << 20;
 
@@ -47,8 +47,8 @@ Pool::Deps Sandboxes::Impl::PoolDeps() {
 
 Wanted Sandboxes::Impl::WantedBy(const proto::runner::BoxCreate& request) {
   Wanted out;
-  out.memory_gib = static_cast<double>(request.limits.memory_bytes) / kGib;
-  out.disk_gib = static_cast<double>(request.limits.disk_bytes) / kGib;
+  out.memory_gib = GibOf(request.limits.memory_bytes);
+  out.disk_gib = GibOf(request.limits.disk_bytes);
   return out;
 }
 

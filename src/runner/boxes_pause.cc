@@ -47,13 +47,13 @@ Result<void> Boxes::Thaw(const BoxPtr& box) {
   return Ok();
 }
 
-// The kernel tells of the event before it has counted its victim (v1), so the count is looked at
-// again a little later; an idle box wakes nobody.
 void Boxes::TellOom(const Box& box) {
   log::Warn("box.oom", {{"sandbox", box.spec.id.value}, {"kills", box.kills()}});
   if (deps_.on_oom) deps_.on_oom({box.spec.id, box.kills()});
 }
 
+// The kernel tells of the event before it has counted its victim (v1), so the count is looked at
+// again a little later; an idle box wakes nobody.
 Task<void> Boxes::WatchOom(BoxPtr box) {
   constexpr milliseconds kFirstLook{2};
   constexpr milliseconds kLastLook{500};

@@ -122,6 +122,7 @@ Result<void> Launch::MakeListener() {
 Result<void> Launch::MakeCgroups() {
   const std::string& id = spec_.id.value;
   const sys::CgroupTree& tree = kit_.cgroups;
+  // Without a limit of its own it would have another's of the processors.
   const bool taken = spec_.limits.cpu_millis != 0 && spares_.Take(id);
   if (!taken) RETURN_IF_ERROR(tree.Create(id));
   RETURN_IF_ERROR(tree.SetLimits(id, CgroupPart::kToolbox, kToolboxLimits));

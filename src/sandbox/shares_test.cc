@@ -110,7 +110,6 @@ TEST_F(SharesTest, ThereMayBeManyWithLongNames) {
     shares.push_back(Share("project/file", last, sys::MountAccess::kReadOnly));
   }
   StartWith(std::move(shares));
-  // The path is longer than one argument may be for some programs, not for cat.
   EXPECT_EQ(Output(1000, "cat " + last), "mine\n");
 }
 
