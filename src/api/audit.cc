@@ -4,6 +4,7 @@
 #include "api/routes.h"
 #include "async/task_group.h"
 #include "audit/log.h"
+#include "audit/query.h"
 #include "base/text.h"
 #include "policy/suggest.h"
 
@@ -33,9 +34,10 @@ Result<json::Object> RowOf(const audit::Record& record) {
 
 Task<Result<audit::Page>> ReadPage(Call& call, audit::Filter filter, uint64_t before,
                                    size_t count) {
+  co_await call.deps().audit->Flush();
   auto read = [directory = call.deps().audit->directory(), filter = std::move(filter), before,
                count] { return audit::ReadPage(directory, filter, before, count); };
-  return async::Offload(*call.deps().file_pool, std::move(read));
+  co_return co_await async::Offload(*call.deps().file_pool, std::move(read));
 }
 
 Task<Result<void>> List(Call& call) {
@@ -86,6 +88,7 @@ struct Stream {
 
 // Only what is durable is sent. An empty line now and then keeps a quiet stream alive.
 Task<Result<void>> SendAll(Stream* stream) {
+  co_await stream->log->Flush();
   auto open = [directory = stream->log->directory(), from = stream->from] {
     return audit::Reader::Open(directory, from);
   };
@@ -161,6 +164,7 @@ Task<Result<void>> Verify(Call& call) {
   CO_RETURN_IF_ERROR(AdminsOnly(call));
   CO_ASSIGN_OR_RETURN(const json::Object body, co_await call.ReadJson());
   CO_ASSIGN_OR_RETURN(const auto text, TextField(body, "head"));
+  co_await call.deps().audit->Flush();
   // What this process knows it wrote, unless the caller noted something.
   std::optional<audit::Head> wanted = call.deps().audit->head();
   if (text && !text->empty()) wanted = audit::Head::Parse(*text);

@@ -103,9 +103,9 @@ std::shared_ptr<Log::Pending> Log::Enqueue(Record record) {
   auto pending = std::make_shared<Pending>();
   pending->record = std::move(record);
   pending_.push_back(pending);
+  newest_ = pending;
   if (!writing_) {
     writing_ = true;
-    idle_.Reset();
     tasks_.Spawn(WriteAll());
   }
   return pending;
@@ -130,8 +130,11 @@ void Log::AppendLater(Record record) {
 }
 
 Task<void> Log::Flush() {
-  awaited_.Set();
-  if (writing_) co_await idle_.Wait();
+  // The second round is for the closings of decisions that nobody waited for (CloseFor).
+  for (int round = 0; round < 2; ++round) {
+    awaited_.Set();
+    if (const std::shared_ptr<Pending> newest = newest_) co_await newest->done.Wait();
+  }
 }
 
 Task<bool> Log::WaitPast(uint64_t seq, TimePoint deadline) {
@@ -175,7 +178,6 @@ Task<void> Log::WriteAll() {
     }
   }
   writing_ = false;
-  idle_.Set();
 }
 
 // Nothing followed from the decision, and nobody else will say so.
@@ -191,16 +193,6 @@ void Log::CloseFor(const Record& decision) {
   close.detail.clear();
   close.reason = "client_closed";
   AppendLater(std::move(close));
-}
-
-Task<Result<std::vector<Record>>> Log::Tail(SandboxId sandbox, size_t n) {
-  Filter filter;
-  filter.sandbox = std::move(sandbox);
-  auto read = [directory = directory_, filter = std::move(filter), n] {
-    return ReadPage(directory, filter, 0, n);
-  };
-  CO_ASSIGN_OR_RETURN(Page page, co_await async::Offload(pool_, std::move(read)));
-  co_return std::move(page.records);
 }
 
 }  // namespace cove::audit

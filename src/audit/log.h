@@ -17,7 +17,8 @@
 
 #include "async/offload.h"
 #include "async/task_group.h"
-#include "audit/query.h"
+#include "audit/history.h"
+#include "audit/record.h"
 
 namespace cove::audit {
 
@@ -43,11 +44,9 @@ class Log {
   // somebody does, so that it does not find the disk busy. Lost only if the disk fails or the
   // process dies first.
   void AppendLater(Record record);
-  // Waits until all that was appended is durable or refused; for an orderly end.
+  // Waits until all that was appended before is durable or refused, with what closes it: whoever
+  // reads the files next sees it.
   Task<void> Flush();
-
-  // The newest n records of one sandbox, oldest first.
-  Task<Result<std::vector<Record>>> Tail(SandboxId sandbox, size_t n);
 
   // Waits until a record after `seq` is durable; false at the deadline.
   Task<bool> WaitPast(uint64_t seq, TimePoint deadline = kNever);
@@ -71,9 +70,9 @@ class Log {
   uint64_t seq_ = 0;
   std::string hash_;
   std::deque<std::shared_ptr<Pending>> pending_;
+  std::shared_ptr<Pending> newest_;  // the last that was appended, durable or not
   std::shared_ptr<Writer> writer_;
   bool writing_ = false;
-  async::Event idle_;
   async::Event awaited_;  // set while somebody waits for what is pending
   async::Event grown_;    // notified, never set
   async::TaskGroup tasks_;

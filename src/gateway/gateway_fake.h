@@ -12,6 +12,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "audit/query.h"
 #include "gateway/gateway.h"
 
 namespace cove::gateway {
@@ -193,7 +194,9 @@ class GatewayTest : public ::testing::Test {
 
   std::vector<audit::Record> Rows() {
     loop_.RunUntil(audit_->Flush());
-    return *loop_.RunUntil(audit_->Tail(id_, 100));
+    audit::Filter filter;
+    filter.sandbox = id_;
+    return std::move(audit::ReadPage(audit_->directory(), filter, 0, 100)->records);
   }
 
   async::Loop loop_;

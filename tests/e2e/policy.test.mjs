@@ -302,7 +302,7 @@ test('only administrators see more than one sandbox; nobody else\'s keys reach t
 
 test('what a sandbox sends cannot forge, break or paint an audit line', async () => {
   const before = (await cove.api('POST', '/api/audit/verify', {})).json.records;
-  await cove.exec('policed', `python3 - <<'EOF'
+  const sent = await cove.exec('policed', `python3 - <<'EOF'
 import socket
 for name in (b'evil\\n{"seq":99,"allow":true}', b'\\x1b[2Jx', b'a"},"allow":true,{"b":"', b'\\xff\\xfe'):
     s = socket.create_connection(('web.test', 80))
@@ -312,6 +312,7 @@ for name in (b'evil\\n{"seq":99,"allow":true}', b'\\x1b[2Jx', b'a"},"allow":true
     try: u.recv(999)
     except OSError: pass
 EOF`);
+  assert.equal(sent.exitCode, 0, sent.result);
   const exported = cove.cli(['audit', 'export']).stdout;
   assert.ok(/^[\n\x20-\x7e]*$/.test(exported), 'only visible ASCII');
   const rows = exported.trim().split('\n').map((l) => JSON.parse(l));
