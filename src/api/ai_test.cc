@@ -27,7 +27,11 @@ class AiTest : public ApiTest {
     end.status = 200;
     end.usage.known = true;
     end.usage.input = 1'000'000;
-    auto done = books_->Finish(std::move(std::get<bridge::Ticket>(admitted)), end);
+    bridge::Said said;
+    said.prompt = "hello";
+    said.tools = {{"function_call", "exec", "", "c1", "", "{}", false}};
+    said.thoughts = {{"thinking", "hm"}};
+    auto done = books_->Finish(std::move(std::get<bridge::Ticket>(admitted)), end, said);
     EXPECT_TRUE(loop_.RunUntil(std::move(done)).ok());
     return id;
   }
@@ -62,11 +66,6 @@ TEST_F(AiTest, EachSeesTheirOwnCallsAndAdministratorsAll) {
 
 TEST_F(AiTest, WhatWasSaidIsForTheOneWhoSaidItAndAdministrators) {
   const std::string id = MakeCall("ann");
-  bridge::Said said;
-  said.prompt = "hello";
-  said.tools = {{"function_call", "exec", "", "c1", "", "{}", false}};
-  said.thoughts = {{"thinking", "hm"}};
-  ASSERT_TRUE(loop_.RunUntil(texts_->Keep(id, said)));
   const std::string target = "/api/ai/calls/" + id + "/texts";
   const json::Object body = Json(*Send("GET", target));
   EXPECT_EQ(json::GetString(body, "prompt"), "hello");

@@ -10,8 +10,8 @@ Task<Result<void>> Texts(Call& call) {
   std::optional<std::string> user;
   if (call.caller().role != identity::Role::kAdmin) user = call.caller().user;
   CO_ASSIGN_OR_RETURN(const bridge::Said said,
-                      co_await call.deps().texts->Read(call.caller().org, std::move(user),
-                                                       std::string(call.Param("call"))));
+                      co_await call.deps().books->log().ReadSaid(call.caller().org, std::move(user),
+                                                                 std::string(call.Param("call"))));
   co_return co_await call.Reply(200, bridge::ToJson(said));
 }
 

@@ -22,7 +22,7 @@ struct Api::Impl {
     AddAuditRoutes(routes);
     AddSecretRoutes(routes);
     if (context.deps.books != nullptr) AddAiUsageRoutes(routes);
-    if (context.deps.texts != nullptr) AddAiTextRoutes(routes);
+    if (context.deps.books != nullptr) AddAiTextRoutes(routes);
     if (context.deps.books != nullptr) AddAiBudgetRoutes(routes);
     if (context.deps.tokens != nullptr) AddAiTokenRoutes(routes);
     if (context.deps.books != nullptr) AddMetricsRoutes(routes);

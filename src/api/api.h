@@ -16,7 +16,6 @@
 #include "async/offload.h"
 #include "audit/log.h"
 #include "bridge/bridge.h"
-#include "bridge/call_texts.h"
 #include "bridge/tokens.h"
 #include "control/sandboxes.h"
 #include "http/server.h"
@@ -45,9 +44,8 @@ struct Deps {
   std::function<bool(const control::Sandbox&, std::string_view host, uint16_t port)> has_secret;
   // Answers /ai/…: the model gateway for a caller outside. Empty: 501.
   std::function<Task<void>(http::Exchange&, bridge::Caller)> models;
-  bridge::Books* books = nullptr;      // null: no routes of model calls, budgets and metrics
-  bridge::Tokens* tokens = nullptr;    // null: none
-  bridge::CallTexts* texts = nullptr;  // of the books' calls; null: no route
+  bridge::Books* books = nullptr;    // null: no routes of model calls, budgets and metrics
+  bridge::Tokens* tokens = nullptr;  // null: none
   audit::Log* audit = nullptr;
   async::ThreadPool* file_pool = nullptr;  // for reading files of the audit
 };

@@ -68,10 +68,7 @@ class ApiTest : public ::testing::Test {
     store::Migrations migrations = identity::kMigrations;
     migrations.insert(migrations.end(), control::kMigrations.begin(), control::kMigrations.end());
     migrations.insert(migrations.end(), bridge::kMigrations.begin(), bridge::kMigrations.end());
-    migrations.insert(migrations.end(), bridge::kTextMigrations.begin(),
-                      bridge::kTextMigrations.end());
     store_ = *store::OpenSqlite(folder_ + "/cove.db", migrations);
-    texts_ = std::make_unique<bridge::CallTexts>(*store_, bridge::TextMode::kAll);
     keys_ = *loop_.RunUntil(identity::Keys::Open(*store_));
     EXPECT_TRUE(loop_.RunUntil(keys_->SeedAdmin(key_, folder_ + "/key")).ok());
     previews_ = *loop_.RunUntil(identity::Previews::Open(*store_));
@@ -85,7 +82,6 @@ class ApiTest : public ::testing::Test {
     Deps deps;
     deps.books = books_.get();
     deps.tokens = tokens_.get();
-    deps.texts = texts_.get();
     deps.models = [this](http::Exchange& exchange, bridge::Caller caller) {
       model_callers_.push_back(std::move(caller));
       return AnswerModel(exchange);
@@ -174,7 +170,6 @@ class ApiTest : public ::testing::Test {
   std::unique_ptr<identity::Previews> previews_;
   std::unique_ptr<identity::Secrets> secrets_;
   std::unique_ptr<control::Sandboxes> sandboxes_;
-  std::unique_ptr<bridge::CallTexts> texts_;
   std::unique_ptr<bridge::Books> books_;
   std::unique_ptr<bridge::Tokens> tokens_;
   std::vector<bridge::Caller> model_callers_;  // who reached the model gateway

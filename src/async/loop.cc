@@ -47,6 +47,8 @@ void Loop::Post(std::function<void()> fn) {
   {
     const std::lock_guard lock(mutex_);
     posted_.push_back(std::move(fn));
+    // Who came first has woken the loop, which takes all there is after it has seen that.
+    if (posted_.size() > 1) return;
   }
   const uint64_t one = 1;
   (void)!write(wake_.get(), &one, sizeof one);

@@ -48,6 +48,8 @@ class AnswerFacts {
 
   const std::vector<ToolCall>& tools() const { return tools_; }
   const std::vector<Thought>& thoughts() const { return thoughts_; }
+  std::vector<ToolCall> TakeTools() { return std::move(tools_); }
+  std::vector<Thought> TakeThoughts() { return std::move(thoughts_); }
 
   // Null when there is no room. Lives until the next Add.
   ToolCall* AddTool(ToolCall tool);

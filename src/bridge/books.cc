@@ -61,7 +61,7 @@ Ticket::~Ticket() {
 Books::Books(Deps deps, BooksSettings settings)
     : deps_(std::move(deps)),
       settings_(std::move(settings)),
-      log_(*deps_.store),
+      log_(*deps_.store, settings_.texts),
       rates_(settings_.rates) {}
 
 Books::~Books() = default;
@@ -215,19 +215,19 @@ Task<std::variant<Ticket, ProviderError>> Books::Admit(CallStart start) {
   co_return Ticket(std::move(open));
 }
 
-Task<Result<void>> Books::Finish(Ticket ticket, CallEnd end) {
-  return Settle(std::move(ticket.open_), std::move(end));
+Task<Result<void>> Books::Finish(Ticket ticket, CallEnd end, Said said) {
+  return Settle(std::move(ticket.open_), std::move(end), std::move(said));
 }
 
-Task<Result<void>> Books::Settle(std::unique_ptr<Ticket::Open> open, CallEnd end) {
+Task<Result<void>> Books::Settle(std::unique_ptr<Ticket::Open> open, CallEnd end, Said said) {
   Remember(end);
   if (!end.provider.empty()) {
     open->start.fallback_from = std::exchange(open->start.provider, end.provider);
   }
   const Charge charge = ChargeOf(open->start, end, open->started_at);
   metrics_.Ended(open->start, end, charge);
-  auto spent =
-      co_await log_.Finish({open->id, open->start, open->started_at, std::nullopt, end, charge});
+  auto spent = co_await log_.Finish(
+      {open->id, open->start, open->started_at, std::nullopt, end, charge}, std::move(said));
   // A row that could not be ended holds nothing all the same: the next start settles it.
   budgets_->Settle(std::move(open->hold), spent ? *spent : std::vector<Spent>());
   open->hold = {};
@@ -241,7 +241,7 @@ Task<Result<void>> Books::Settle(std::unique_ptr<Ticket::Open> open, CallEnd end
 Task<void> Books::Abandon(std::unique_ptr<Ticket::Open> open) {
   CallEnd end;
   end.outcome = Outcome::kAbandoned;
-  auto settled = co_await Settle(std::move(open), std::move(end));
+  auto settled = co_await Settle(std::move(open), std::move(end), {});
   if (!settled) log::Error("bridge.row_not_ended", {{"error", settled.error().message()}});
 }
 

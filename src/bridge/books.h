@@ -1,7 +1,7 @@
 // Books: what stands between a model call and its provider, and what is known of it afterwards.
 //
 // Admit() asks in this order: the caller's rate, its calls at once, every budget, and writes the
-// row of the call, on disk. Finish() ends the row with its cost and frees what the call held.
+// row of the call. Finish() ends the row with its cost and frees what the call held.
 // Between the two is a Ticket, which ends the call as abandoned if it is destroyed without
 // Finish(). Thread: loop-confined. The store must outlive the object, and the object its tickets.
 #pragma once
@@ -22,8 +22,9 @@ namespace cove::bridge {
 struct BooksSettings {
   PriceTable prices;  // with what it falls back to
   RateLimits rates;
-  int retention_days = 60;             // rows older than this go; 0: never
-  Duration budget_wait = seconds(60);  // for calls under way to leave room in a budget
+  TextMode texts = TextMode::kRedacted;  // what is kept of what was said
+  int retention_days = 60;               // rows older than this go; 0: never
+  Duration budget_wait = seconds(60);    // for calls under way to leave room in a budget
 };
 
 // A call that has ended, for those who are told of it.
@@ -69,9 +70,9 @@ class Books {
   // an estimate; gives how many calls that were.
   Task<Result<int64_t>> Open();
 
-  // The ticket, or what to tell the agent. The call's row is on disk before this returns one.
+  // The ticket, or what to tell the agent. The call's row is written before this returns one.
   Task<std::variant<Ticket, ProviderError>> Admit(CallStart start);
-  Task<Result<void>> Finish(Ticket ticket, CallEnd end);
+  Task<Result<void>> Finish(Ticket ticket, CallEnd end, Said said = {});
 
   // For ever: removes rows that are too old, a bounded number at a time.
   Task<void> KeepTidy();
@@ -87,7 +88,7 @@ class Books {
   friend class Ticket;
   std::optional<ProviderError> EnterRate(const CallStart& start);
   ProviderError Refusal(const CallStart& start, const Exhausted& why);
-  Task<Result<void>> Settle(std::unique_ptr<Ticket::Open> open, CallEnd end);
+  Task<Result<void>> Settle(std::unique_ptr<Ticket::Open> open, CallEnd end, Said said);
   Task<void> Abandon(std::unique_ptr<Ticket::Open> open);
   Charge ChargeOf(const CallStart& start, const CallEnd& end, WallTime started_at) const;
   int64_t SizeOf(const std::string& response_id) const;

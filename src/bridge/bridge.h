@@ -2,12 +2,12 @@
 // answer goes back byte for byte while a copy is read for the books.
 //
 // Order of a call: route -> key there? -> body (held, at most kRequestBytesMax) -> judged ->
-// limits, budgets and row in the Books, on disk -> upstream -> answer streamed -> row completed,
-// what was said kept. Whatever fails before "upstream" means that nothing left the machine. On a
+// limits, budgets and row in the Books -> upstream -> answer streamed -> row completed, with what
+// was said. Whatever fails before "upstream" means that nothing left the machine. On a
 // WebSocket (bridge_socket.cc) each message that asks for a response is such a call. A call belongs
 // to the bridge, not to its connection: a Serve that is destroyed half-way (its sandbox is gone)
 // leaves the answer to be heard out, within limits, and the row to be completed.
-// Thread: loop-confined. Books, texts and pool must outlive the object, and the object its Serve
+// Thread: loop-confined. Books and pool must outlive the object, and the object its Serve
 // tasks.
 #pragma once
 
@@ -16,7 +16,6 @@
 
 #include "async/task_group.h"
 #include "bridge/books.h"
-#include "bridge/call_texts.h"
 #include "bridge/guard.h"
 #include "bridge/relay.h"
 #include "bridge/request_edit.h"
@@ -34,7 +33,6 @@ struct Limits {
 
 // What an operator sets about the wire ([ai]).
 struct WireSettings {
-  TextMode texts = TextMode::kRedacted;
   AskUsage ask_usage = AskUsage::kYes;  // of chat completions that stream
   Aliases aliases;                      // names of models, and what providers are asked for
   enum class WebSocket { kServe, kRefuse } websocket = WebSocket::kServe;
@@ -53,7 +51,6 @@ class Bridge {
  public:
   struct Deps {
     Books* books = nullptr;
-    CallTexts* texts = nullptr;
     async::ThreadPool* resolver_pool = nullptr;
     std::vector<Provider> providers;
     Guard guard;

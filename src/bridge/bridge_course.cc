@@ -64,7 +64,7 @@ Task<void> Bridge::Course::End(Bridge* bridge, State state) {
     relayed.end.provider = std::move(end.provider);
     relayed.end.key_hint = std::move(end.key_hint);
     end = std::move(relayed.end);
-    said = SaidBy({}, relayed.facts);
+    said = SaidBy(std::move(relayed.facts));
   }
   said.prompt = std::move(state.judged.prompt);
   said.alias = std::move(state.judged.alias);
@@ -99,9 +99,7 @@ Task<void> Bridge::ServeRecorded(InFlight& call, std::string body, Judged judged
 }
 
 Task<void> Bridge::EndCall(Ticket ticket, CallEnd end, Said said) {
-  auto kept = co_await deps_.texts->Keep(ticket.id(), std::move(said));
-  if (!kept) log::Error("bridge.texts_not_kept", {{"error", kept.error().message()}});
-  auto finished = co_await deps_.books->Finish(std::move(ticket), std::move(end));
+  auto finished = co_await deps_.books->Finish(std::move(ticket), std::move(end), std::move(said));
   if (!finished) log::Error("bridge.row_not_ended", {{"error", finished.error().message()}});
 }
 

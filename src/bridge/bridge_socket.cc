@@ -192,12 +192,13 @@ class Bridge::Socket {
   // The books are written beside the connection, which goes on.
   void End(Outcome outcome) {
     Open& open = open_.front();
-    const AnswerFacts facts = open.reader.TakeFacts();
+    AnswerFacts facts = open.reader.TakeFacts();
     open.end.duration = Since(open.sent_at);
     open.end.outcome = outcome;
     open.end.usage = facts.usage;
     open.end.response_id = facts.response_id;
-    Said said = SaidBy(std::move(open.judged.prompt), facts);
+    Said said = SaidBy(std::move(facts));
+    said.prompt = std::move(open.judged.prompt);
     said.alias = std::move(open.judged.alias);
     bridge_.ends_.Spawn(
         bridge_.EndCall(std::move(open.ticket), std::move(open.end), std::move(said)));

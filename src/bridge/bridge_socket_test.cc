@@ -85,7 +85,6 @@ class BridgeSocketTest : public testing::Test {
   BridgeSocketTest()
       : store_(*OpenStore()),
         books_({.store = store_.get()}, Prices()),
-        texts_(*store_, TextMode::kRedacted),
         client_(pool_),
         upstream_([this](http::Exchange& e) { return AnswerSocket(up_, e); }),
         bridge_(MakeDeps()),
@@ -94,9 +93,7 @@ class BridgeSocketTest : public testing::Test {
   }
 
   static Result<std::unique_ptr<store::Store>> OpenStore() {
-    store::Migrations all = kMigrations;
-    all.insert(all.end(), kTextMigrations.begin(), kTextMigrations.end());
-    return store::OpenSqlite(":memory:", all);
+    return store::OpenSqlite(":memory:", kMigrations);
   }
 
   // kCompleted's usage costs 9 + 40 micro-dollars.
@@ -114,7 +111,6 @@ class BridgeSocketTest : public testing::Test {
     provider.keys = {{Secret("real-key"), "1"}};
     Bridge::Deps deps;
     deps.books = &books_;
-    deps.texts = &texts_;
     deps.resolver_pool = &pool_;
     deps.providers = {provider};
     deps.may_reach = [](const SandboxId&, const http::Url&) { return false; };
@@ -187,7 +183,6 @@ class BridgeSocketTest : public testing::Test {
   async::ThreadPool pool_{1};
   std::unique_ptr<store::Store> store_;
   Books books_;
-  CallTexts texts_;
   Script up_;
   http::Client client_;
   Listening upstream_;
@@ -226,7 +221,7 @@ TEST_F(BridgeSocketTest, EachResponseIsACallAndMessagesPassUnchanged) {
     EXPECT_EQ(call.end.response_bytes, kCreated.size() + kTool.size() + kCompleted.size());
   }
   EXPECT_EQ(calls[1].start.turn, "t7");
-  auto said = loop_.RunUntil(texts_.Read(OrgId("org"), std::nullopt, calls[1].id));
+  auto said = loop_.RunUntil(books_.log().ReadSaid(OrgId("org"), std::nullopt, calls[1].id));
   ASSERT_TRUE(said);
   EXPECT_EQ(said->prompt, "hi");
   ASSERT_EQ(said->tools.size(), 1U);
@@ -296,7 +291,8 @@ TEST_F(BridgeSocketTest, AConnectionThatIsTakenDownIsHeardOutAndSettled) {
   EXPECT_EQ(calls[0].charge.cost, 9 + 40);
   EXPECT_EQ(books_.budgets().UseOf(budget).front().spent, 9 + 40);
   EXPECT_EQ(books_.budgets().UseOf(budget).front().in_flight, 0);
-  EXPECT_EQ(loop_.RunUntil(texts_.Read(OrgId("org"), std::nullopt, calls[0].id))->prompt, "hi");
+  EXPECT_EQ(loop_.RunUntil(books_.log().ReadSaid(OrgId("org"), std::nullopt, calls[0].id))->prompt,
+            "hi");
 }
 
 TEST_F(BridgeSocketTest, WhatABudgetRefusesIsAnErrorEventAndNotSent) {

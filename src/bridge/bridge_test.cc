@@ -90,7 +90,6 @@ class BridgeTest : public testing::Test {
   BridgeTest()
       : store_(*OpenSqlite()),
         books_({.store = store_.get()}, Prices()),
-        texts_(*store_, TextMode::kRedacted),
         client_(pool_),
         upstream_([this](http::Exchange& e) { return Answer(up_, e); }),
         bridge_(MakeDeps()),
@@ -99,9 +98,7 @@ class BridgeTest : public testing::Test {
   }
 
   static Result<std::unique_ptr<store::Store>> OpenSqlite() {
-    store::Migrations all = kMigrations;
-    all.insert(all.end(), kTextMigrations.begin(), kTextMigrations.end());
-    return store::OpenSqlite(":memory:", all);
+    return store::OpenSqlite(":memory:", kMigrations);
   }
 
   // A call of kAnswer's usage costs 40 + 60 + 20 * 10 = 300 micro-dollars with openai.
@@ -131,7 +128,6 @@ class BridgeTest : public testing::Test {
     first.retries = 0;
     Bridge::Deps deps;
     deps.books = &books_;
-    deps.texts = &texts_;
     deps.resolver_pool = &pool_;
     Provider claude = openai;
     claude.name = "claude";
@@ -214,7 +210,6 @@ class BridgeTest : public testing::Test {
   async::ThreadPool pool_{1};
   std::unique_ptr<store::Store> store_;
   Books books_;
-  CallTexts texts_;
   Upstream up_;
   http::Client client_;
   Listening upstream_;
@@ -328,8 +323,8 @@ TEST_F(BridgeTest, AProviderIsNotSentWhereTheSandboxMayNotGo) {
   }
 }
 
-Said SaidIn(async::Loop& loop, CallTexts& texts, const std::string& id) {
-  auto said = loop.RunUntil(texts.Read(OrgId("org"), std::nullopt, id));
+Said SaidIn(async::Loop& loop, Books& books, const std::string& id) {
+  auto said = loop.RunUntil(books.log().ReadSaid(OrgId("org"), std::nullopt, id));
   EXPECT_TRUE(said);
   return said ? *std::move(said) : Said();
 }
@@ -338,7 +333,7 @@ TEST_F(BridgeTest, WhatWasSaidIsKeptUnderTheCallsId) {
   Run(Post(R"({"model":"m","input":"password=hunter22 is mine"})"), "/openai/v1/responses");
   const auto calls = Calls();
   ASSERT_EQ(calls.size(), 1U);
-  const Said said = SaidIn(loop_, texts_, calls[0].id);
+  const Said said = SaidIn(loop_, books_, calls[0].id);
   EXPECT_EQ(said.prompt, "password=[redacted] is mine");
   EXPECT_EQ(said.alias, "");
 }
@@ -348,7 +343,7 @@ TEST_F(BridgeTest, AnAliasIsPutIntoTheBodyAndTheBookHasBoth) {
   EXPECT_EQ(up_.body, R"({"model": "gpt-5.5-mini" ,"odd":1.0})");
   ASSERT_EQ(Calls().size(), 1U);
   EXPECT_EQ(Calls()[0].start.model, "gpt-5.5-mini");
-  EXPECT_EQ(SaidIn(loop_, texts_, Calls()[0].id).alias, "fast");
+  EXPECT_EQ(SaidIn(loop_, books_, Calls()[0].id).alias, "fast");
 }
 
 std::string Zstd(std::string_view text) {
@@ -462,7 +457,7 @@ TEST_F(BridgeTest, ACallWhoseConnectionIsTakenDownIsHeardOutAndSettled) {
   EXPECT_EQ(UseOf(budget).spent, 300);
   EXPECT_EQ(UseOf(budget).held, 0);
   EXPECT_EQ(UseOf(budget).in_flight, 0);
-  EXPECT_EQ(SaidIn(loop_, texts_, calls[0].id).prompt, "hi");
+  EXPECT_EQ(SaidIn(loop_, books_, calls[0].id).prompt, "hi");
 }
 
 TEST_F(BridgeTest, ACallThatFallsBackIsOneRowOfWhoAnsweredAtItsPrice) {

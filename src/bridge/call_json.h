@@ -2,7 +2,6 @@
 // Money is in whole micro-dollars. Pure functions.
 #pragma once
 
-#include "bridge/call_texts.h"
 #include "bridge/tokens.h"
 #include "json/json.h"
 

@@ -1,5 +1,6 @@
 // CallLog: the book of model calls. One row per call, written before anything leaves; completed
-// when the call has ended. A row without an end is a call that runs, or whose process died.
+// when the call has ended. A row without an end is a call that runs, or whose process died. Rows
+// outlive Cove's own death at once, the machine's within Store::kFlushWithin.
 // Thread: loop-confined. The store must outlive the object.
 #pragma once
 
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "bridge/prices.h"
+#include "bridge/said.h"
 #include "store/store.h"
 
 namespace cove::bridge {
@@ -141,14 +143,18 @@ class CallLog {
   static constexpr int kPageMax = 1000;
   static constexpr int kGroupsMax = 10'000;
 
-  explicit CallLog(store::Store& store) : store_(store) {}
+  explicit CallLog(store::Store& store, TextMode texts = TextMode::kRedacted)
+      : store_(store), texts_(texts) {}
 
-  // Gives the call's id. It is on disk when this returns: without it, do not forward.
+  // Gives the call's id. The row is written when this returns: without it, do not forward.
   Task<Result<std::string>> Begin(CallStart start);
-  // Ends the row and adds its cost to the spending of every budget that it falls under, both or
-  // neither; gives what those have spent from then on. Ending a call twice does nothing. Of `call`,
-  // ended_at is not used.
-  Task<Result<std::vector<Spent>>> Finish(Call call);
+  // Ends the row, with what was said, and adds its cost to the spending of every budget that it
+  // falls under, all or nothing; gives what those have spent from then on. Ending a call twice does
+  // nothing. Of `call`, ended_at is not used.
+  Task<Result<std::vector<Spent>>> Finish(Call call, Said said = {});
+  // What was said in a call of this organisation, and of this user if one is given. kNotFound:
+  // there is no such call.
+  Task<Result<Said>> ReadSaid(OrgId org, std::optional<std::string> user, std::string call_id);
   // What a former process left open, oldest first.
   Task<Result<std::vector<Call>>> ListOpen();
 
@@ -163,6 +169,7 @@ class CallLog {
 
  private:
   store::Store& store_;
+  TextMode texts_;
 };
 
 extern const store::Migrations kMigrations;

@@ -56,6 +56,24 @@ TEST_F(CallLogTest, CallsFromBeforePricesAreUnpriced) {
   EXPECT_EQ(sums->front().cost, 0);
 }
 
+TEST_F(CallLogTest, WhatWasSaidBeforeItWasInTheRowIsStillThere) {
+  store::Migrations before = kMigrations;
+  before.pop_back();
+  Open(before);
+  Write(
+      "INSERT INTO ai_call (id, org_id, sandbox_id, key_id, provider, api, model, stream, client, "
+      "session, thread, turn, request_bytes, started_at) VALUES ('a', 'org', 'box', '', 'openai', "
+      "'responses', 'gpt-5.5', 1, '', '', '', '', 10, 1000000)");
+  Write("INSERT INTO ai_said VALUES ('a', 'hello', 'fast', 'gpt-5.5-1', 'stop', 'e', 1)");
+  Open(kMigrations);
+  CallLog log(*store_);
+  const auto said = loop_.RunUntil(log.ReadSaid(OrgId("org"), std::nullopt, "a"));
+  ASSERT_TRUE(said) << said.error().message();
+  EXPECT_EQ(said->prompt + said->alias + said->answer_model + said->stop + said->error,
+            "hellofastgpt-5.5-1stope");
+  EXPECT_TRUE(said->cut);
+}
+
 TEST_F(CallLogTest, ACallEndsOnce) {
   Open(kMigrations);
   CallLog log(*store_);

@@ -146,7 +146,7 @@ Result<void> SetTexts(Config& c, const ConfigValue& v, const std::string&) {
   ASSIGN_OR_RETURN(const std::string name, AsText(v));
   const auto mode = bridge::ParseTextMode(name);
   if (!mode) return Want("\"all\", \"redacted\" or \"none\"");
-  c.wire.texts = *mode;
+  c.books.texts = *mode;
   return Ok();
 }
 

@@ -112,7 +112,7 @@ fast = "gpt-5.5-mini"
   ASSERT_EQ(config->providers.size(), 2u);
   EXPECT_EQ(config->providers[0].kind, "openai") << "what is not said stays as it is by default";
   EXPECT_EQ(config->providers[1].name, "local-llm");
-  EXPECT_EQ(config->wire.texts, bridge::TextMode::kNone);
+  EXPECT_EQ(config->books.texts, bridge::TextMode::kNone);
   EXPECT_EQ(config->wire.websocket, bridge::WireSettings::WebSocket::kRefuse);
   EXPECT_EQ(config->wire.ask_usage, bridge::AskUsage::kNo);
   EXPECT_EQ(config->wire.aliases,

@@ -15,9 +15,8 @@ constexpr seconds kCallsFlush{2};
 
 store::Migrations AllMigrations() {
   store::Migrations all;
-  for (const store::Migrations* room :
-       {&identity::kMigrations, &control::kMigrations, &control::kPolicyMigrations,
-        &bridge::kMigrations, &bridge::kTextMigrations}) {
+  for (const store::Migrations* room : {&identity::kMigrations, &control::kMigrations,
+                                        &control::kPolicyMigrations, &bridge::kMigrations}) {
     all.insert(all.end(), room->begin(), room->end());
   }
   return all;
@@ -65,8 +64,6 @@ Result<std::unique_ptr<Services>> Services::Make(Options options, Config config)
   s->books_ = std::make_unique<bridge::Books>(std::move(book_deps), std::move(book_settings));
   bridge::Bridge::Deps deps;
   deps.books = s->books_.get();
-  s->texts_ = std::make_unique<bridge::CallTexts>(*s->store_, s->config_.wire.texts);
-  deps.texts = s->texts_.get();
   deps.resolver_pool = &s->resolver_pool_;
   ASSIGN_OR_RETURN(deps.providers, bridge::LoadProviders(s->config_.providers));
   ASSIGN_OR_RETURN(deps.tape, bridge::Tape::Open(s->config_.tape, s->resolver_pool_));
@@ -233,7 +230,6 @@ void Services::WireApi() {
   };
   deps.books = books_.get();
   deps.tokens = tokens_.get();
-  deps.texts = texts_.get();
   deps.models = [this](http::Exchange& exchange, bridge::Caller caller) {
     return ServeModelOutside(exchange, std::move(caller));
   };

@@ -70,7 +70,6 @@ class Services {
   std::unique_ptr<CredentialBook> credentials_;
   std::unique_ptr<bridge::Spans> spans_;  // null: no collector
   std::unique_ptr<bridge::Books> books_;
-  std::unique_ptr<bridge::CallTexts> texts_;
   std::unique_ptr<bridge::Tokens> tokens_;
   std::unique_ptr<bridge::Bridge> bridge_;
   proto::RunnerClient runner_;

@@ -28,13 +28,25 @@ class SqliteDb final : public Db {
 
  private:
   SqliteDb(sqlite3* db, std::string path) : db_(db), path_(std::move(path)) {}
-  Result<sqlite3_stmt*> Prepare(std::string_view sql);
-  Result<void> Bind(sqlite3_stmt* statement, std::string_view sql, const Params& params);
+  struct Statement {
+    sqlite3_stmt* raw = nullptr;
+    std::vector<int> places;  // of $1, $2, … for SQLite, which numbers by appearance
+  };
+  // By text, looked up without a copy of it.
+  struct TextHash {
+    using is_transparent = void;
+    size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+  };
+  using Statements = std::unordered_map<std::string, Statement, TextHash, std::equal_to<>>;
+
+  Result<const Statement*> Prepare(std::string_view sql);
+  // The statement reads `params` until it is reset.
+  Result<void> Bind(const Statement& statement, std::string_view sql, const Params& params);
   Error MakeError(std::string_view sql) const;
 
   sqlite3* db_;
   std::string path_;
-  std::unordered_map<std::string, sqlite3_stmt*> statements_;
+  Statements statements_;
 };
 
 }  // namespace cove::store

@@ -2,7 +2,8 @@
 //
 // Durability: transactions are appended to the write-ahead log without fsync, which survives our
 // own crash; a flushed write adds one fdatasync of the log after the commit, which makes it and
-// all before it survive the machine's.
+// all before it survive the machine's. What nobody flushed the thread flushes itself, a moment
+// later.
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -12,6 +13,7 @@
 #include <thread>
 
 #include "base/unique_fd.h"
+#include "log/log.h"
 #include "store/migrate.h"
 
 namespace cove::store {
@@ -50,21 +52,30 @@ class SqliteStore final : public Store {
       std::vector<Job> batch;
       {
         std::unique_lock lock(mutex_);
-        wake_.wait(lock, [this] { return closing_ || !queue_.empty(); });
-        if (queue_.empty()) return;
+        const auto wanted = [this] { return closing_ || !queue_.empty(); };
+        if (flush_at_ == kNever) {
+          wake_.wait(lock, wanted);
+        } else {
+          wake_.wait_until(lock, flush_at_, wanted);
+        }
+        if (queue_.empty() && closing_) return;  // SQLite flushes when it closes
         while (!queue_.empty() && batch.size() < kBatchMax) {
           batch.push_back(std::move(queue_.front()));
           queue_.pop_front();
         }
       }
       RunBatch(batch);
+      if (Now() < flush_at_) continue;
+      if (auto flushed = FlushLog(); !flushed) {
+        log::Error("store.not_flushed", {{"error", flushed.error().message()}});
+      }
     }
   }
 
   // Reads first: they see only what is committed.
   void RunBatch(std::vector<Job>& batch) {
     std::vector<Job*> writes;
-    bool flush = false;
+    bool flush = flush_failed_;
     for (Job& job : batch) {
       if (job.kind == Kind::kRead) {
         (void)job.run(*db_);
@@ -77,11 +88,12 @@ class SqliteStore final : public Store {
     if (writes.empty()) return;
     Result<void> outcome = RunWrites(writes);
     if (outcome.ok() && flush) outcome = FlushLog();
+    if (!flush && flush_at_ == kNever) flush_at_ = Now() + kFlushWithin;
     for (Job* job : writes) job->done(outcome);
   }
 
   Result<void> RunWrites(const std::vector<Job*>& writes) {
-    RETURN_IF_ERROR(db_->Script("BEGIN IMMEDIATE"));
+    RETURN_IF_ERROR(db_->Run("BEGIN IMMEDIATE"));
     for (Job* job : writes) {
       RunInSavepoint(*job);
       // A full disk or an I/O error may have rolled back the whole transaction by itself.
@@ -90,21 +102,25 @@ class SqliteStore final : public Store {
                      "the database undid a group of changes: its disk failed or is full");
       }
     }
-    Result<void> commit = db_->Script("COMMIT");
-    if (!commit.ok()) (void)db_->Script("ROLLBACK");
-    return commit;
+    const auto commit = db_->Run("COMMIT");
+    if (commit) return Ok();
+    (void)db_->Run("ROLLBACK");
+    return commit.error();
   }
 
   void RunInSavepoint(Job& job) {
-    (void)db_->Script("SAVEPOINT unit");
-    if (!job.run(*db_).ok()) (void)db_->Script("ROLLBACK TO unit");
-    if (db_->in_transaction()) (void)db_->Script("RELEASE unit");
+    (void)db_->Run("SAVEPOINT unit");
+    if (!job.run(*db_).ok()) (void)db_->Run("ROLLBACK TO unit");
+    if (db_->in_transaction()) (void)db_->Run("RELEASE unit");
   }
 
+  // A disk that failed once is asked at each write, until it takes one: nobody is to be told that
+  // something is written while that is in doubt.
   Result<void> FlushLog() {
-    if (log_.valid() && ::fdatasync(log_.get()) != 0) {
-      return Error::FromErrno("fdatasync of the database's log");
-    }
+    const bool failed = log_.valid() && ::fdatasync(log_.get()) != 0;
+    flush_failed_ = failed;
+    flush_at_ = kNever;
+    if (failed) return Error::FromErrno("fdatasync of the database's log");
     return Ok();
   }
 
@@ -112,6 +128,9 @@ class SqliteStore final : public Store {
   // the order makes that plain.
   UniqueFd log_;
   std::unique_ptr<SqliteDb> db_;
+  // The thread's own:
+  TimePoint flush_at_ = kNever;  // when what was not flushed has to be
+  bool flush_failed_ = false;
   std::mutex mutex_;  // guards queue_ and closing_
   std::condition_variable wake_;
   std::deque<Job> queue_;

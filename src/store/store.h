@@ -26,9 +26,10 @@ namespace cove::store {
 
 using async::Task;
 
-// What a Write that has returned ok survives. kProcess: a crash of Cove, not of the machine; for
-// rows that only say what is under way or what can be found out again. kMachine: a power cut too;
-// it also makes all earlier writes so. Costs one fsync per commit.
+// What a Write that has returned ok survives. kProcess: a crash of Cove, and within kFlushWithin
+// that of the machine; for rows that only say what is under way or what can be found out again, and
+// for those that come too often. kMachine: a power cut, too, at once; it also makes all earlier
+// writes so. Costs one fsync per commit.
 enum class Durability { kProcess, kMachine };
 
 // One step of a room's schema. Rooms list theirs in order, versions 1, 2, 3, …; a published step
@@ -42,6 +43,7 @@ using Migrations = std::vector<Migration>;
 
 class Store {
  public:
+  static constexpr Duration kFlushWithin = seconds(1);
   virtual ~Store() = default;
 
   // `fn` is called with a Db& and returns a Result<T>; gives that.

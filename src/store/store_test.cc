@@ -1,17 +1,35 @@
 // Goal: units of work are atomic, survive a crash, and a database that cannot be used says why.
-// Method: real SQLite files in a temporary folder; a crash is a killed child process.
+// Method: real SQLite files in a temporary folder; a crash is a killed child process; the disk of
+// fdatasync is the test's own.
 #include "store/store.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 
 #include "async/task_group.h"
+
+namespace {
+std::atomic<int> g_flushes{0};
+std::atomic<bool> g_disk_fails{false};
+}  // namespace
+
+// In place of the C library's.
+extern "C" int fdatasync(int fd) {
+  ++g_flushes;
+  if (g_disk_fails) {
+    errno = EIO;
+    return -1;
+  }
+  return static_cast<int>(syscall(SYS_fdatasync, fd));
+}
 
 namespace cove::store {
 namespace {
@@ -137,6 +155,32 @@ TEST_F(StoreTest, AConfirmedRowSurvivesAKillOfTheProcess) {
   auto store = OpenSqlite(path_, kOne);
   ASSERT_TRUE(store.ok()) << store.error().message();
   EXPECT_EQ(Count(**store), 1);
+}
+
+// Waits for the store's thread to flush once more.
+bool FlushesSoon(int before) {
+  const TimePoint deadline = Now() + 10 * Store::kFlushWithin;
+  while (g_flushes == before && Now() < deadline) ::usleep(5000);
+  return g_flushes > before;
+}
+
+TEST_F(StoreTest, WhatNobodyFlushedIsFlushedSoon) {
+  auto store = *OpenSqlite(path_, kOne);
+  const int before = g_flushes;
+  ASSERT_TRUE(Add(*store, "a").ok());
+  EXPECT_EQ(g_flushes, before) << "nobody waits for the disk";
+  EXPECT_TRUE(FlushesSoon(before));
+}
+
+TEST_F(StoreTest, AfterAFailedFlushNoWriteIsConfirmedUntilTheDiskTakesOne) {
+  auto store = *OpenSqlite(path_, kOne);
+  const int before = g_flushes;
+  g_disk_fails = true;
+  ASSERT_TRUE(Add(*store, "a").ok());
+  EXPECT_TRUE(FlushesSoon(before));
+  EXPECT_EQ(Add(*store, "b").error().code(), Code::kIo);
+  g_disk_fails = false;
+  EXPECT_TRUE(Add(*store, "c").ok());
 }
 
 TEST_F(StoreTest, MigratesForwardsAndKeepsWhatIsThere) {

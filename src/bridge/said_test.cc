@@ -1,6 +1,6 @@
 // Goal: what a call said is kept as the setting says, belongs to its organisation, and goes with
 // its call. Method: a store in memory, with a call's row.
-#include "bridge/call_texts.h"
+#include "bridge/said.h"
 
 #include <gtest/gtest.h>
 
@@ -9,18 +9,9 @@
 namespace cove::bridge {
 namespace {
 
-class CallTextsTest : public testing::Test {
+class SaidTest : public testing::Test {
  protected:
-  CallTextsTest() {
-    store::Migrations all = kMigrations;
-    all.insert(all.end(), kTextMigrations.begin(), kTextMigrations.end());
-    store_ = *store::OpenSqlite(":memory:", all);
-    CallStart start;
-    start.org = OrgId("org");
-    start.user = "ann";
-    CallLog log(*store_);
-    id_ = *loop_.RunUntil(log.Begin(start));
-  }
+  SaidTest() : store_(*store::OpenSqlite(":memory:", kMigrations)) {}
 
   static Said Example() {
     Said said;
@@ -35,20 +26,31 @@ class CallTextsTest : public testing::Test {
     return said;
   }
 
+  // A call of ann's that has ended with the example.
+  std::string Call(TextMode mode) {
+    CallLog log(*store_, mode);
+    bridge::Call call;
+    call.start.org = OrgId("org");
+    call.start.user = "ann";
+    call.id = *loop_.RunUntil(log.Begin(call.start));
+    EXPECT_TRUE(loop_.RunUntil(log.Finish(call, Example())));
+    return call.id;
+  }
+  Result<Said> Read(std::string org, std::optional<std::string> user, std::string id) {
+    CallLog log(*store_);
+    return loop_.RunUntil(log.ReadSaid(OrgId(std::move(org)), std::move(user), std::move(id)));
+  }
   Said KeepAndRead(TextMode mode) {
-    CallTexts texts(*store_, mode);
-    EXPECT_TRUE(loop_.RunUntil(texts.Keep(id_, Example())));
-    auto said = loop_.RunUntil(texts.Read(OrgId("org"), std::nullopt, id_));
+    auto said = Read("org", std::nullopt, Call(mode));
     EXPECT_TRUE(said);
     return *std::move(said);
   }
 
   async::Loop loop_;
   std::unique_ptr<store::Store> store_;
-  std::string id_;
 };
 
-TEST_F(CallTextsTest, AllIsKeptAsItWas) {
+TEST_F(SaidTest, AllIsKeptAsItWas) {
   const Said said = KeepAndRead(TextMode::kAll);
   EXPECT_EQ(said.prompt, Example().prompt);
   EXPECT_EQ(said.alias, "fast");
@@ -58,13 +60,13 @@ TEST_F(CallTextsTest, AllIsKeptAsItWas) {
   EXPECT_EQ(said.thoughts[0].text, "ab");
 }
 
-TEST_F(CallTextsTest, SecretsAreTakenOut) {
+TEST_F(SaidTest, SecretsAreTakenOut) {
   const Said said = KeepAndRead(TextMode::kRedacted);
   EXPECT_EQ(said.prompt, "the password is password=[redacted]");
   EXPECT_EQ(said.tools[0].input, "curl -H 'X-Api-Key: [redacted]'");
 }
 
-TEST_F(CallTextsTest, WithoutTextsTheToolsAreStillNamed) {
+TEST_F(SaidTest, WithoutTextsTheToolsAreStillNamed) {
   const Said said = KeepAndRead(TextMode::kNone);
   EXPECT_EQ(said.prompt, "");
   ASSERT_EQ(said.tools.size(), 2U);
@@ -75,18 +77,15 @@ TEST_F(CallTextsTest, WithoutTextsTheToolsAreStillNamed) {
   EXPECT_EQ(said.stop, "tool_calls");
 }
 
-TEST_F(CallTextsTest, ItIsForItsOrganisationAndGoesWithItsCall) {
-  CallTexts texts(*store_, TextMode::kAll);
-  EXPECT_EQ(loop_.RunUntil(texts.Keep("none", Example())).error().code(), Code::kConflict);
-  ASSERT_TRUE(loop_.RunUntil(texts.Keep(id_, Example())));
-  EXPECT_EQ(loop_.RunUntil(texts.Read(OrgId("other"), std::nullopt, id_)).error().code(),
-            Code::kNotFound);
-  EXPECT_EQ(loop_.RunUntil(texts.Read(OrgId("org"), "bob", id_)).error().code(), Code::kNotFound);
-  EXPECT_TRUE(loop_.RunUntil(texts.Read(OrgId("org"), "ann", id_)));
+TEST_F(SaidTest, ItIsForItsOrganisationAndGoesWithItsCall) {
+  const std::string id = Call(TextMode::kAll);
+  EXPECT_EQ(Read("other", std::nullopt, id).error().code(), Code::kNotFound);
+  EXPECT_EQ(Read("org", "bob", id).error().code(), Code::kNotFound);
+  EXPECT_TRUE(Read("org", "ann", id));
   auto rows = loop_.RunUntil(store_->Write([](store::Db& db) -> Result<int64_t> {
     RETURN_IF_ERROR(db.Run("DELETE FROM ai_call"));
-    ASSIGN_OR_RETURN(auto left, db.Query("SELECT (SELECT COUNT(*) FROM ai_said) + (SELECT COUNT(*) "
-                                         "FROM ai_tool) + (SELECT COUNT(*) FROM ai_thought)"));
+    ASSIGN_OR_RETURN(auto left, db.Query("SELECT (SELECT COUNT(*) FROM ai_tool) + (SELECT COUNT(*) "
+                                         "FROM ai_thought)"));
     return left[0][0].Int();
   }));
   EXPECT_EQ(*rows, 0);
