@@ -18,13 +18,13 @@ std::string CutName(std::string text) {
   return text;
 }
 
-store::Params EndParams(const Call& call, const Said& said) {
+store::Params EndParams(const Call& call) {
   const CallEnd& end = call.end;
   const Charge& charge = call.charge;
   const Price price = charge.price.value_or(Price{});
   const bool priced = charge.price.has_value();
   auto rate = [priced](Micros micros) { return priced ? store::Value(micros) : store::Value(); };
-  return {call.id,
+  return {CallNumber(call.id),
           WallNow(),
           OutcomeName(end.outcome),
           end.status,
@@ -48,20 +48,17 @@ store::Params EndParams(const Call& call, const Said& said) {
           rate(price.output),
           call.start.provider,
           CutName(call.start.fallback_from),
-          CutName(end.key_hint),
-          said.prompt,
-          said.alias,
-          said.answer_model,
-          said.stop,
-          said.error,
-          said.cut};
+          CutName(end.key_hint)};
 }
 
 }  // namespace
 
 Task<Result<std::string>> CallLog::Begin(CallStart start) {
-  std::string id = NewCallId();
-  store::Params params = {id,
+  const WallTime now = WallNow();
+  last_ = std::max(last_ + 1, CallNumber(now));
+  std::string id = NewCallId(last_);
+  store::Params params = {last_,
+                          id,
                           start.org,
                           start.sandbox,
                           CutName(std::move(start.user)),
@@ -77,14 +74,14 @@ Task<Result<std::string>> CallLog::Begin(CallStart start) {
                           CutName(std::move(start.thread)),
                           CutName(std::move(start.turn)),
                           start.request_bytes,
-                          WallNow()};
+                          now};
   CO_RETURN_IF_ERROR(co_await store_.Write(
       [params = std::move(params)](store::Db& db) {
         return db.Run(
-            "INSERT INTO ai_call (id, org_id, sandbox_id, user_id, template, key_id, token_id, "
+            "INSERT INTO ai_call (n, id, org_id, sandbox_id, user_id, template, key_id, token_id, "
             "provider, api, model, stream, client, session, thread, turn, request_bytes, "
             "started_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, "
-            "$15, $16, $17)",
+            "$15, $16, $17, $18)",
             params);
       },
       store::Durability::kProcess));
@@ -104,12 +101,11 @@ Task<Result<std::vector<Spent>>> CallLog::Finish(Call call, Said said) {
                "output_tokens = $12, reasoning_tokens = $13, response_id = $14, "
                "request_id = $15, cost_basis = $16, cost = $17, price_from = $18, "
                "price_input = $19, price_cached = $20, price_cache_write = $21, "
-               "price_output = $22, provider = $23, fallback_from = $24, key_hint = $25, "
-               "prompt = $26, alias = $27, answer_model = $28, stop = $29, error = $30, "
-               "cut = $31 WHERE id = $1 AND ended_at IS NULL",
-               EndParams(call, said)));
+               "price_output = $22, provider = $23, fallback_from = $24, key_hint = $25 "
+               "WHERE n = $1 AND ended_at IS NULL",
+               EndParams(call)));
     if (ended == 0) return std::vector<Spent>();
-    RETURN_IF_ERROR(InsertLists(db, call.id, said));
+    RETURN_IF_ERROR(InsertSaid(db, CallNumber(call.id), said));
     const bool priced = call.charge.basis != CostBasis::kUnpriced;
     return AddSpending(db, call.start, call.started_at, priced ? call.charge.cost : 0);
   };
@@ -120,7 +116,7 @@ Task<Result<std::vector<Call>>> CallLog::ListOpen() {
   co_return co_await store_.Read([](store::Db& db) -> Result<std::vector<Call>> {
     ASSIGN_OR_RETURN(const store::Rows rows,
                      db.Query("SELECT " + std::string(kCallColumns) +
-                              " FROM ai_call WHERE ended_at IS NULL ORDER BY started_at, id"));
+                              " FROM ai_call WHERE ended_at IS NULL ORDER BY n"));
     std::vector<Call> out;
     for (const store::Row& row : rows) out.push_back(CallFromRow(row));
     return out;
@@ -131,23 +127,16 @@ Task<Result<Said>> CallLog::ReadSaid(OrgId org, std::optional<std::string> user,
                                      std::string call_id) {
   co_return co_await store_.Read(
       [org, user, id = std::move(call_id)](store::Db& db) -> Result<Said> {
+        const int64_t number = CallNumber(id);
         ASSIGN_OR_RETURN(
             const auto rows,
-            db.Query("SELECT prompt, alias, answer_model, stop, error, cut, user_id FROM ai_call "
-                     "WHERE id = $1 AND org_id = $2",
-                     {id, org}));
-        if (rows.empty() || (user && rows[0][6].Text() != *user)) {
+            db.Query("SELECT user_id FROM ai_call WHERE n = $1 AND id = $2 AND org_id = $3 "
+                     "AND ended_at IS NOT NULL",
+                     {number, id, org}));
+        if (rows.empty() || (user && rows[0][0].Text() != *user)) {
           return Error(Code::kNotFound, "nothing is kept of the model call " + id);
         }
-        Said out;
-        out.prompt = rows[0][0].Text();
-        out.alias = rows[0][1].Text();
-        out.answer_model = rows[0][2].Text();
-        out.stop = rows[0][3].Text();
-        out.error = rows[0][4].Text();
-        out.cut = rows[0][5].Int() != 0;
-        RETURN_IF_ERROR(ReadLists(db, id, out));
-        return out;
+        return bridge::ReadSaid(db, number);
       });
 }
 

@@ -152,8 +152,8 @@ class CallLog {
   // falls under, all or nothing; gives what those have spent from then on. Ending a call twice does
   // nothing. Of `call`, ended_at is not used.
   Task<Result<std::vector<Spent>>> Finish(Call call, Said said = {});
-  // What was said in a call of this organisation, and of this user if one is given. kNotFound:
-  // there is no such call.
+  // What was said in a call of this organisation that has ended, and of this user if one is given.
+  // kNotFound: there is no such call.
   Task<Result<Said>> ReadSaid(OrgId org, std::optional<std::string> user, std::string call_id);
   // What a former process left open, oldest first.
   Task<Result<std::vector<Call>>> ListOpen();
@@ -170,6 +170,7 @@ class CallLog {
  private:
   store::Store& store_;
   TextMode texts_;
+  int64_t last_ = 0;  // number that was given to a call
 };
 
 extern const store::Migrations kMigrations;

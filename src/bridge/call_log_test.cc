@@ -62,16 +62,30 @@ TEST_F(CallLogTest, WhatWasSaidBeforeItWasInTheRowIsStillThere) {
   Open(before);
   Write(
       "INSERT INTO ai_call (id, org_id, sandbox_id, key_id, provider, api, model, stream, client, "
-      "session, thread, turn, request_bytes, started_at) VALUES ('a', 'org', 'box', '', 'openai', "
-      "'responses', 'gpt-5.5', 1, '', '', '', '', 10, 1000000)");
-  Write("INSERT INTO ai_said VALUES ('a', 'hello', 'fast', 'gpt-5.5-1', 'stop', 'e', 1)");
+      "session, thread, turn, request_bytes, started_at) VALUES "
+      "('0f8a3c1e-11d2-4a5b-9c3d-0123456789ab', "
+      "'org', 'box', '', 'openai', 'responses', 'gpt-5.5', 1, '', '', '', '', 10, 1000000)");
+  Write("UPDATE ai_call SET ended_at = 2000000, outcome = 'completed'");
+  Write("INSERT INTO ai_said SELECT id, 'hello', 'fast', 'gpt-5.5-1', 'stop', 'e', 1 FROM ai_call");
+  Write(
+      "INSERT INTO ai_tool SELECT id, 0, 'function_call', 'exec', '', 'c1', '', '{}', 0 FROM "
+      "ai_call");
+  Write("INSERT INTO ai_thought SELECT id, 0, 'thinking', 'hm' FROM ai_call");
   Open(kMigrations);
   CallLog log(*store_);
-  const auto said = loop_.RunUntil(log.ReadSaid(OrgId("org"), std::nullopt, "a"));
+  CallFilter filter;
+  filter.org = OrgId("org");
+  filter.since = WallTime{1'000'000};
+  filter.until = WallTime{1'000'001};
+  const auto calls = loop_.RunUntil(log.List(filter));
+  ASSERT_EQ(calls->size(), 1U) << "and is found by its time";
+  const auto said = loop_.RunUntil(log.ReadSaid(OrgId("org"), std::nullopt, calls->front().id));
   ASSERT_TRUE(said) << said.error().message();
   EXPECT_EQ(said->prompt + said->alias + said->answer_model + said->stop + said->error,
             "hellofastgpt-5.5-1stope");
   EXPECT_TRUE(said->cut);
+  EXPECT_EQ(said->tools.size(), 1U);
+  EXPECT_EQ(said->thoughts.size(), 1U);
 }
 
 TEST_F(CallLogTest, ACallEndsOnce) {

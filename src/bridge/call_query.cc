@@ -3,6 +3,7 @@
 #include <array>
 
 #include "bridge/budget_rows.h"
+#include "bridge/call_id.h"
 #include "bridge/call_rows.h"
 
 namespace cove::bridge {
@@ -47,15 +48,18 @@ struct Where {
 
 Where Select(const CallFilter& filter) {
   Where out;
+  // Rows lie by their numbers, which are their times.
+  int64_t end = filter.until ? CallNumber(*filter.until) : INT64_MAX;
+  if (!filter.before_id.empty()) end = std::min(end, CallNumber(filter.before_id));
   out.params = {filter.org,
-                filter.since.value_or(WallTime{INT64_MIN}),
-                filter.until.value_or(WallTime{INT64_MAX}),
+                CallNumber(filter.since.value_or(WallTime{})),
+                end,
                 filter.user,
                 filter.template_name,
                 filter.model,
                 filter.provider};
   out.sql =
-      " WHERE org_id = $1 AND started_at >= $2 AND started_at < $3 "
+      " WHERE org_id = $1 AND n >= $2 AND n < $3 "
       "AND ($4 = '' OR user_id = $4) AND ($5 = '' OR template = $5) "
       "AND ($6 = '' OR model = $6) AND ($7 = '' OR provider = $7)";
   if (!filter.sandbox.empty()) {
@@ -104,17 +108,10 @@ std::string_view GroupName(Group group) {
 Task<Result<std::vector<Call>>> CallLog::List(CallFilter filter) {
   co_return co_await store_.Read([filter](store::Db& db) -> Result<std::vector<Call>> {
     Where where = Select(filter);
-    if (!filter.before_id.empty()) {
-      where.params.push_back(filter.before_id);
-      const std::string n = "$" + std::to_string(where.params.size());
-      where.sql += " AND (started_at, id) < (SELECT started_at, id FROM ai_call WHERE id = " + n +
-                   " AND org_id = $1)";
-    }
     where.params.push_back(std::clamp(filter.limit, 1, kPageMax));
     ASSIGN_OR_RETURN(auto rows,
                      db.Query("SELECT " + std::string(kCallColumns) + " FROM ai_call" + where.sql +
-                                  " ORDER BY started_at DESC, id DESC LIMIT $" +
-                                  std::to_string(where.params.size()),
+                                  " ORDER BY n DESC LIMIT $" + std::to_string(where.params.size()),
                               where.params));
     std::vector<Call> out;
     for (const store::Row& row : rows) out.push_back(CallFromRow(row));
@@ -143,28 +140,19 @@ Task<Result<std::vector<Totals>>> CallLog::Sum(CallFilter filter, std::vector<Gr
   });
 }
 
-// By organisation, so that the index on (org_id, started_at) finds the old ones.
 Task<Result<int64_t>> CallLog::Prune(WallTime before, int64_t limit) {
-  co_return co_await store_.Write(
-      [before, limit](store::Db& db) -> Result<int64_t> {
-        RETURN_IF_ERROR(db.Run("DELETE FROM ai_spent WHERE period_start > 0 AND period_start < $1",
-                               {MonthStart(before)}));
-        int64_t deleted = 0;
-        std::string org;
-        for (;;) {
-          ASSIGN_OR_RETURN(const auto next,
-                           db.Query("SELECT MIN(org_id) FROM ai_call WHERE org_id > $1", {org}));
-          if (next.empty() || next[0][0].is_null() || deleted >= limit) return deleted;
-          org = next[0][0].Text();
-          ASSIGN_OR_RETURN(
-              const int64_t n,
-              db.Run("DELETE FROM ai_call WHERE id IN (SELECT id FROM ai_call WHERE org_id = $1 "
-                     "AND started_at < $2 AND ended_at IS NOT NULL ORDER BY started_at LIMIT $3)",
-                     {org, before, limit - deleted}));
-          deleted += n;
-        }
-      },
-      store::Durability::kProcess);
+  auto prune = [before, limit](store::Db& db) -> Result<int64_t> {
+    RETURN_IF_ERROR(db.Run("DELETE FROM ai_spent WHERE period_start > 0 AND period_start < $1",
+                           {MonthStart(before)}));
+    static const std::string kOld =
+        " IN (SELECT n FROM ai_call WHERE n < $1 AND ended_at IS NOT NULL ORDER BY n LIMIT $2)";
+    const store::Params old = {CallNumber(before), limit};
+    for (const char* table : {"ai_said", "ai_tool", "ai_thought"}) {
+      RETURN_IF_ERROR(db.Run("DELETE FROM " + std::string(table) + " WHERE call" + kOld, old));
+    }
+    return db.Run("DELETE FROM ai_call WHERE n" + kOld, old);
+  };
+  co_return co_await store_.Write(std::move(prune), store::Durability::kProcess);
 }
 
 }  // namespace cove::bridge

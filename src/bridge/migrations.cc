@@ -2,8 +2,7 @@
 
 namespace cove::bridge {
 
-const store::Migrations kMigrations = {
-    {"bridge", 1, R"(
+const store::Migrations kMigrations = {{"bridge", 1, R"(
   CREATE TABLE ai_call (
     id TEXT PRIMARY KEY,
     org_id TEXT NOT NULL,
@@ -37,7 +36,7 @@ const store::Migrations kMigrations = {
   CREATE INDEX ai_call_by_time ON ai_call (org_id, started_at);
   CREATE INDEX ai_call_open ON ai_call (id) WHERE ended_at IS NULL;
 )"},
-    {"bridge", 2, R"(
+                                       {"bridge", 2, R"(
   ALTER TABLE ai_call ADD COLUMN user_id TEXT NOT NULL DEFAULT '';
   ALTER TABLE ai_call ADD COLUMN template TEXT NOT NULL DEFAULT '';
   ALTER TABLE ai_call ADD COLUMN token_id TEXT NOT NULL DEFAULT '';
@@ -83,7 +82,7 @@ const store::Migrations kMigrations = {
     expires_at INTEGER NOT NULL
   ) STRICT;
 )"},
-    {"bridge_texts", 1, R"(
+                                       {"bridge_texts", 1, R"(
   CREATE TABLE ai_said (
     call_id TEXT PRIMARY KEY REFERENCES ai_call (id) ON DELETE CASCADE,
     prompt TEXT NOT NULL,
@@ -114,18 +113,106 @@ const store::Migrations kMigrations = {
     PRIMARY KEY (call_id, n)
   ) STRICT;
 )"},
-    // What a call said moves into its row, which is then ended by one write.
-    {"bridge_texts", 2, R"(
-  ALTER TABLE ai_call ADD COLUMN prompt TEXT NOT NULL DEFAULT '';
-  ALTER TABLE ai_call ADD COLUMN alias TEXT NOT NULL DEFAULT '';
-  ALTER TABLE ai_call ADD COLUMN answer_model TEXT NOT NULL DEFAULT '';
-  ALTER TABLE ai_call ADD COLUMN stop TEXT NOT NULL DEFAULT '';
-  ALTER TABLE ai_call ADD COLUMN error TEXT NOT NULL DEFAULT '';
-  ALTER TABLE ai_call ADD COLUMN cut INTEGER NOT NULL DEFAULT 0;
-  UPDATE ai_call SET (prompt, alias, answer_model, stop, error, cut) =
-    (SELECT prompt, alias, answer_model, stop, error, cut FROM ai_said WHERE call_id = ai_call.id)
-    WHERE id IN (SELECT call_id FROM ai_said);
-  DROP TABLE ai_said;
+                                       // A call lies by its number, which is its time (call_id.h),
+                                       // so that it writes few pages. Calls from before get theirs.
+                                       {"bridge", 3, R"(
+  ALTER TABLE ai_call ADD COLUMN time INTEGER;
+  UPDATE ai_call SET time = (started_at / 1000 << 12) + started_at % 1000 * 4096 / 1000;
+  CREATE TABLE ai_row (
+    n INTEGER PRIMARY KEY,
+    id TEXT NOT NULL,
+    org_id TEXT NOT NULL,
+    started_at INTEGER NOT NULL,
+    ended_at INTEGER,
+    outcome TEXT,
+    status INTEGER,
+    stream INTEGER NOT NULL,
+    request_bytes INTEGER NOT NULL,
+    response_bytes INTEGER,
+    first_byte_us INTEGER,
+    duration_us INTEGER,
+    usage_known INTEGER,
+    input_tokens INTEGER,
+    cached_tokens INTEGER,
+    cache_write_tokens INTEGER,
+    output_tokens INTEGER,
+    reasoning_tokens INTEGER,
+    cost_basis TEXT,
+    cost INTEGER,
+    price_from TEXT,
+    price_input INTEGER,
+    price_cached INTEGER,
+    price_cache_write INTEGER,
+    price_output INTEGER,
+    sandbox_id TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    template TEXT NOT NULL,
+    key_id TEXT NOT NULL,
+    token_id TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    api TEXT NOT NULL,
+    model TEXT NOT NULL,
+    client TEXT NOT NULL,
+    session TEXT NOT NULL,
+    thread TEXT NOT NULL,
+    turn TEXT NOT NULL,
+    response_id TEXT,
+    request_id TEXT,
+    fallback_from TEXT,
+    key_hint TEXT
+  ) STRICT;
+  INSERT INTO ai_row SELECT time, printf('%08x-%04x-7%03x', time >> 28, time >> 12 & 65535,
+    time & 4095) || substr(id, 19), org_id, started_at, ended_at, outcome, status, stream,
+    request_bytes, response_bytes, first_byte_us, duration_us, usage_known, input_tokens,
+    cached_tokens, cache_write_tokens, output_tokens, reasoning_tokens, cost_basis, cost,
+    price_from, price_input, price_cached, price_cache_write, price_output, sandbox_id, user_id,
+    template, key_id, token_id, provider, api, model, client, session, thread, turn, response_id,
+    request_id, fallback_from, key_hint FROM ai_call;
+  ALTER TABLE ai_said RENAME TO ai_said_before;
+  CREATE TABLE ai_said (
+    call INTEGER PRIMARY KEY,
+    alias TEXT NOT NULL,
+    answer_model TEXT NOT NULL,
+    stop TEXT NOT NULL,
+    error TEXT NOT NULL,
+    cut INTEGER NOT NULL,
+    prompt TEXT NOT NULL
+  ) STRICT;
+  INSERT INTO ai_said SELECT time, alias, answer_model, stop, error, cut, prompt
+    FROM ai_said_before JOIN ai_call ON id = call_id;
+  DROP TABLE ai_said_before;
+  ALTER TABLE ai_tool RENAME TO ai_tool_before;
+  CREATE TABLE ai_tool (
+    call INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    server TEXT NOT NULL,
+    tool_call_id TEXT NOT NULL,
+    item_id TEXT NOT NULL,
+    input TEXT NOT NULL,
+    cut INTEGER NOT NULL,
+    PRIMARY KEY (call, n)
+  ) STRICT;
+  INSERT INTO ai_tool SELECT time, n, kind, name, server, tool_call_id, item_id, input, cut
+    FROM ai_tool_before JOIN ai_call ON id = call_id;
+  DROP TABLE ai_tool_before;
+  ALTER TABLE ai_thought RENAME TO ai_thought_before;
+  CREATE TABLE ai_thought (
+    call INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    text TEXT NOT NULL,
+    PRIMARY KEY (call, n)
+  ) STRICT;
+  INSERT INTO ai_thought SELECT time, n, source, text
+    FROM ai_thought_before JOIN ai_call ON id = call_id;
+  DROP TABLE ai_thought_before;
+  DROP TABLE ai_call;
+  ALTER TABLE ai_row RENAME TO ai_call;
+  CREATE INDEX ai_call_by_org ON ai_call (org_id);
+  CREATE INDEX ai_call_by_sandbox ON ai_call (org_id, sandbox_id);
+  CREATE INDEX ai_call_open ON ai_call (ended_at) WHERE ended_at IS NULL;
 )"}};
 
 }  // namespace cove::bridge

@@ -63,40 +63,57 @@ Said KeptOf(TextMode mode, Said said) {
   return said;
 }
 
-Result<void> InsertLists(store::Db& db, const std::string& call_id, const Said& said) {
+Result<void> InsertSaid(store::Db& db, int64_t call, const Said& said) {
+  RETURN_IF_ERROR(
+      db.Run("INSERT INTO ai_said (call, alias, answer_model, stop, error, cut, prompt) "
+             "VALUES ($1, $2, $3, $4, $5, $6, $7)",
+             {call, said.alias, said.answer_model, said.stop, said.error, said.cut, said.prompt}));
   int64_t n = 0;
   for (const ToolCall& tool : said.tools) {
-    RETURN_IF_ERROR(db.Run(
-        "INSERT INTO ai_tool (call_id, n, kind, name, server, tool_call_id, item_id, input, cut) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        {call_id, n++, tool.kind, tool.name, tool.server, tool.call_id, tool.item_id, tool.input,
-         tool.cut}));
+    RETURN_IF_ERROR(
+        db.Run("INSERT INTO ai_tool (call, n, kind, name, server, tool_call_id, item_id, input, "
+               "cut) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+               {call, n++, tool.kind, tool.name, tool.server, tool.call_id, tool.item_id,
+                tool.input, tool.cut}));
   }
   n = 0;
   for (const Thought& thought : said.thoughts) {
-    RETURN_IF_ERROR(
-        db.Run("INSERT INTO ai_thought (call_id, n, source, text) VALUES ($1, $2, $3, $4)",
-               {call_id, n++, thought.source, thought.text}));
+    RETURN_IF_ERROR(db.Run("INSERT INTO ai_thought (call, n, source, text) VALUES ($1, $2, $3, $4)",
+                           {call, n++, thought.source, thought.text}));
   }
   return Ok();
 }
 
-Result<void> ReadLists(store::Db& db, const std::string& call_id, Said& said) {
+Result<Said> ReadSaid(store::Db& db, int64_t call) {
+  Said said;
+  ASSIGN_OR_RETURN(const auto rows,
+                   db.Query("SELECT alias, answer_model, stop, error, cut, prompt FROM ai_said "
+                            "WHERE call = $1",
+                            {call}));
+  if (!rows.empty()) {
+    const store::Row& row = rows[0];
+    said.alias = row[0].Text();
+    said.answer_model = row[1].Text();
+    said.stop = row[2].Text();
+    said.error = row[3].Text();
+    said.cut = row[4].Int() != 0;
+    said.prompt = row[5].Text();
+  }
   ASSIGN_OR_RETURN(const auto tools,
                    db.Query("SELECT kind, name, server, tool_call_id, item_id, input, cut "
-                            "FROM ai_tool WHERE call_id = $1 ORDER BY n",
-                            {call_id}));
+                            "FROM ai_tool WHERE call = $1 ORDER BY n",
+                            {call}));
   for (const store::Row& row : tools) {
     said.tools.push_back({row[0].Text(), row[1].Text(), row[2].Text(), row[3].Text(), row[4].Text(),
                           row[5].Text(), row[6].Int() != 0});
   }
   ASSIGN_OR_RETURN(
       const auto thoughts,
-      db.Query("SELECT source, text FROM ai_thought WHERE call_id = $1 ORDER BY n", {call_id}));
+      db.Query("SELECT source, text FROM ai_thought WHERE call = $1 ORDER BY n", {call}));
   for (const store::Row& row : thoughts) {
     said.thoughts.push_back({row[0].Text(), row[1].Text()});
   }
-  return Ok();
+  return said;
 }
 
 }  // namespace cove::bridge

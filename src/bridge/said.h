@@ -1,5 +1,5 @@
 // What was said in a model call: the human's prompt, the tools that the model called, what it told
-// of its thinking. Kept in the call's row (call_log.h), as a setting says (ai.texts). Texts are
+// of its thinking. Kept beside the call's row (call_log.h), as a setting says (ai.texts). Texts are
 // bounded (answer_facts.h). Thread: values.
 #pragma once
 
@@ -34,9 +34,8 @@ Said SaidBy(AnswerFacts facts);
 // What `mode` lets the store have of it.
 Said KeptOf(TextMode mode, Said said);
 
-// The rows of the tools and thoughts of a call, on the store's thread. What a call's own row has of
-// it is for call_log.cc.
-Result<void> InsertLists(store::Db& db, const std::string& call_id, const Said& said);
-Result<void> ReadLists(store::Db& db, const std::string& call_id, Said& said);
+// The rows beside the call's own, on the store's thread. A call is named by its number (call_id.h).
+Result<void> InsertSaid(store::Db& db, int64_t call, const Said& said);
+Result<Said> ReadSaid(store::Db& db, int64_t call);
 
 }  // namespace cove::bridge

@@ -82,13 +82,14 @@ TEST_F(SaidTest, ItIsForItsOrganisationAndGoesWithItsCall) {
   EXPECT_EQ(Read("other", std::nullopt, id).error().code(), Code::kNotFound);
   EXPECT_EQ(Read("org", "bob", id).error().code(), Code::kNotFound);
   EXPECT_TRUE(Read("org", "ann", id));
-  auto rows = loop_.RunUntil(store_->Write([](store::Db& db) -> Result<int64_t> {
-    RETURN_IF_ERROR(db.Run("DELETE FROM ai_call"));
-    ASSIGN_OR_RETURN(auto left, db.Query("SELECT (SELECT COUNT(*) FROM ai_tool) + (SELECT COUNT(*) "
-                                         "FROM ai_thought)"));
-    return left[0][0].Int();
+  CallLog log(*store_);
+  EXPECT_EQ(*loop_.RunUntil(log.Prune({WallNow().micros + 1'000'000}, 10)), 1);
+  auto left = loop_.RunUntil(store_->Read([](store::Db& db) {
+    return db.Query(
+        "SELECT call FROM ai_said UNION ALL SELECT call FROM ai_tool UNION ALL "
+        "SELECT call FROM ai_thought");
   }));
-  EXPECT_EQ(*rows, 0);
+  EXPECT_TRUE(left->empty());
 }
 
 }  // namespace
