@@ -1,5 +1,6 @@
 #include "bridge/relay.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -13,7 +14,8 @@ namespace cove::bridge {
 namespace {
 
 // A stream waits more than it carries: its buffer grows when a read fills it.
-constexpr size_t kPieceBytesFirst = size_t{2} * 1024;
+constexpr size_t kPieceBytesFirst = size_t{1} * 1024;
+constexpr size_t kPieceGrowth = 4;
 constexpr size_t kPieceBytesMax = size_t{16} * 1024;
 constexpr size_t kShortBytesMax = size_t{16} * 1024;
 
@@ -157,7 +159,7 @@ Task<void> Relay::PassOn(http::Exchange& exchange, http::ResponseHead head) {
     if (!passed.empty() && !(co_await writer->Write(passed))) writer = nullptr;
     if (over_ && writer != nullptr && !(co_await writer->Finish())) writer = nullptr;
     const bool full = got && *got == piece_.size();
-    if (full && piece_.size() < kPieceBytesMax) piece_.resize(kPieceBytesMax);
+    if (full) piece_.resize(std::min(kPieceBytesMax, kPieceGrowth * piece_.size()));
   }
   if (writer == nullptr) co_await Drain();
 }

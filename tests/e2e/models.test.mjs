@@ -154,6 +154,7 @@ test('Claude Code runs a command and answers', async () => {
 test('a refused key is replaced by the next, and what the guard forbids is a proper error', async () => {
   const from = model.requests().length;
   assert.equal((await openai('two-keys').responses.create({ model: 'gpt-5.5', input: 'hello' })).output_text, 'Hello.');
+  await until('both tries are in the log', () => model.requests().length === from + 2);  // each just after its answer
   assert.deepEqual(model.requests().slice(from).map((q) => q.auth), ['wrong', 'right']);
   assert.match(cove.log(), /"event":"bridge.key_refused","provider":"two-keys","key":"1 \(…ator\)"/);
   assert.doesNotMatch(cove.log(), /wrong-key-of/);
