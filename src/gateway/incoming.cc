@@ -1,5 +1,6 @@
 #include "gateway/incoming.h"
 
+#include "gateway/dialer.h"
 #include "log/log.h"
 
 namespace cove::gateway {
@@ -56,10 +57,7 @@ Decision Incoming::JudgeAddress() const {
   if (StandIns::InRange(destination.address)) {
     return {false, Reason::kNoName, {}, policy::Layer::kNone};
   }
-  const auto local = box.deps.local_networks();
-  if (!local) return {false, Reason::kAddressNotPublic, {}, policy::Layer::kNone};
-  const auto kind = policy::Classify(destination.address, *local);
-  return policy->EvaluateAddress(destination.address, port(), kind);
+  return ::cove::gateway::JudgeAddress(box, *policy, destination.address, port());
 }
 
 bool Incoming::JudgeAnew() {

@@ -139,10 +139,8 @@ Task<void> PassToName(Incoming& in, std::string channel, std::string host,
   const auto address = policy::Address::Parse(dialled.address);
   const auto still_allowed = [&in, &host, address] {
     const auto now = in.box.Policy();
-    const auto local = in.box.deps.local_networks();
-    if (now == nullptr || !local || !address) return false;
-    return now->EvaluateTunnel(host, in.port()).allow &&
-           now->MayDial(host, *address, in.port(), policy::Classify(*address, *local));
+    return now != nullptr && address && now->EvaluateTunnel(host, in.port()).allow &&
+           MayDial(in.box, *now, host, *address, in.port());
   };
   co_await Pump(in, ledger, std::move(dialled), host, still_allowed);
 }
@@ -161,10 +159,8 @@ Task<void> PassToAddress(Incoming& in) {
   }
   const auto still_allowed = [&in] {
     const auto policy = in.box.Policy();
-    const auto local = in.box.deps.local_networks();
-    if (policy == nullptr || !local) return false;
-    const auto kind = policy::Classify(in.destination.address, *local);
-    return policy->EvaluateAddress(in.destination.address, in.port(), kind).allow;
+    return policy != nullptr &&
+           JudgeAddress(in.box, *policy, in.destination.address, in.port()).allow;
   };
   co_await Pump(in, ledger, std::move(dialled), in.looked_up, still_allowed);
 }

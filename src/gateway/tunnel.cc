@@ -44,11 +44,6 @@ class MeteredStream final : public net::ByteStream {
 
 }  // namespace
 
-Result<void> SpendBytes(Lease& lease, uint64_t bytes) {
-  if (lease.Spend(bytes)) return Ok();
-  return Error(Code::kExhausted, std::string(policy::ReasonText(Reason::kUsedUp)));
-}
-
 Task<Result<void>> StreamTunnel::Run(Duration idle) {
   if (lease() == nullptr) co_return co_await net::Pump(client_, server_, &totals_, idle);
   MeteredStream metered(client_, *lease());

@@ -36,9 +36,6 @@ class Tunnel {
   Lease* lease_ = nullptr;
 };
 
-// kExhausted, as a tunnel ends, when these bytes are too much.
-Result<void> SpendBytes(Lease& lease, uint64_t bytes);
-
 // Between any two streams, which outlive it.
 class StreamTunnel final : public Tunnel {
  public:
