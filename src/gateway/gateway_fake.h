@@ -43,6 +43,8 @@ inline bool EnterNamespace() {
 
 using Stream = std::unique_ptr<SocketStream>;
 
+inline Task<void> Pause(Duration d) { co_await async::Sleep(d); }
+
 // Null: it was reset before anybody could look.
 inline Task<Stream> OpenStream(SocketAddress gateway) {
   auto connected = co_await net::Connect(gateway, Now() + 2s);

@@ -85,6 +85,24 @@ bool Incoming::MayBeOpaque() const {
          port() != kHttpPort && port() != kHttpsPort;
 }
 
+Task<Incoming::Heard> Incoming::ReadFirstBytes() {
+  const TimePoint deadline = Now() + box.deps.limits.hello_timeout;
+  std::vector<char> buffer(8 * 1024);
+  while (first->kind() == FirstBytes::Kind::kNeedMore) {
+    const bool quiet = first->bytes().empty() && MayBeOpaque();
+    const Duration left = deadline - Now();
+    if (left <= Duration::zero()) co_return Heard::kTimeout;
+    socket->set_read_timeout(quiet ? box.deps.limits.quiet_wait : left);
+    const auto n = co_await socket->Read(buffer);
+    if (!n && n.error().code() == Code::kTimeout) {
+      co_return quiet ? Heard::kQuiet : Heard::kTimeout;
+    }
+    if (!n || *n == 0) co_return Heard::kClosed;
+    first->Feed(std::string_view(buffer.data(), *n));
+  }
+  co_return Heard::kClear;
+}
+
 audit::Record Incoming::Row(std::string channel, std::string host, const Decision& decision) const {
   audit::Record record = box.NewRecord(std::move(channel));
   record.host = std::move(host);

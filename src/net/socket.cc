@@ -121,6 +121,17 @@ Task<Result<size_t>> SocketStream::Read(std::span<char> buffer) {
   }
 }
 
+Task<Result<bool>> SocketStream::AwaitBytes() {
+  for (;;) {
+    char one = 0;
+    const ssize_t n = recv(fd_.get(), &one, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (n >= 0) co_return n > 0;
+    if (errno == EINTR) continue;
+    if (!WouldBlock(errno)) co_return Error::FromErrno("read");
+    if (!co_await watch_.Readable(ReadDeadline())) co_return TimedOut("reading");
+  }
+}
+
 Task<Result<void>> SocketStream::Write(std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t n = send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -40,6 +40,8 @@ class SocketStream final : public ByteStream {
   Task<Result<void>> CloseWrite() override;
   void MarkAborted() override;
   bool LooksIdle() override;
+  // Waits until the peer has sent something, and takes nothing of it; false: it has ended.
+  Task<Result<bool>> AwaitBytes();
   int PlainFd() const override { return fd_.get(); }
 
   // Sends `first` (at least one byte) and then `second` without joining them in memory. Descriptors
