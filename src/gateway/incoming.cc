@@ -97,6 +97,7 @@ Task<Incoming::Heard> Incoming::ReadFirstBytes() {
     if (!n && n.error().code() == Code::kTimeout) {
       co_return quiet ? Heard::kQuiet : Heard::kTimeout;
     }
+    if (n && *n == 0 && first->End() == FirstBytes::Kind::kOpaque) break;
     if (!n || *n == 0) co_return Heard::kClosed;
     first->Feed(std::string_view(buffer.data(), *n));
   }
