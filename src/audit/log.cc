@@ -183,14 +183,7 @@ Task<void> Log::WriteAll() {
 // Nothing followed from the decision, and nobody else will say so.
 void Log::CloseFor(const Record& decision) {
   if (decision.kind != Kind::kDecision || !decision.allow) return;
-  Record close = decision;
-  close.kind = Kind::kClose;
-  close.decision = decision.seq;
-  close.rule.clear();
-  close.layer.clear();
-  close.method.clear();
-  close.path.clear();
-  close.detail.clear();
+  Record close = CloseOf(decision);
   close.reason = "client_closed";
   AppendLater(std::move(close));
 }

@@ -45,6 +45,17 @@ std::optional<Kind> KindOf(std::string_view name) {
   return std::nullopt;
 }
 
+Record CloseOf(Record decision) {
+  Record close = std::move(decision);
+  close.kind = Kind::kClose;
+  close.decision = close.seq;
+  for (std::string* said_already :
+       {&close.rule, &close.layer, &close.reason, &close.method, &close.path, &close.detail}) {
+    said_already->clear();
+  }
+  return close;
+}
+
 std::string CleanText(std::string_view text) {
   static constexpr char kDigits[] = "0123456789abcdef";
   std::string out;

@@ -62,6 +62,9 @@ struct Record {
   bool operator==(const Record&) const = default;
 };
 
+// The closing record of an allowed decision, as yet without how it ended.
+Record CloseOf(Record decision);
+
 // How a kind stands in the files. KindOf: nothing for what is none.
 std::string_view KindName(Kind kind);
 std::optional<Kind> KindOf(std::string_view name);

@@ -50,7 +50,7 @@ constexpr std::array kEntries = {
           "Encrypted Client Hello hides the name; turn it off in the client."},
     Entry{Reason::kMalformed, "malformed", "The first bytes are neither sound TLS nor HTTP."},
     Entry{Reason::kMethodNotSupported, "method_not_supported",
-          "CONNECT is not offered here; connect to the host directly."},
+          "Not offered: CONNECT but to the proxy, SOCKS but to connect, TRACE with a secret."},
     Entry{Reason::kHelloTimeout, "hello_timeout", "The client did not say its name in time."},
     Entry{Reason::kAddressNotPublic, "address_not_public",
           "The name leads only to private or reserved addresses, which are never dialled."},
