@@ -36,17 +36,27 @@ HttpServers::HttpServers(Box& box, const HttpJudge& judge)
 }
 
 Task<HttpServers::Answer> HttpServers::Send(http::ClientRequest request, Protocol protocol) {
-  dial_reason_ = Reason::kAllowed;
+  const std::string host = request.url.host;
+  const uint16_t port = request.url.port;
   http::Client& client = protocol == Protocol::kAny ? any_ : http1_;
   Answer out{co_await client.Send(std::move(request))};
-  out.address = address_;
+  out.address = AddressOf(host, port);
   if (out.response) co_return out;
-  out.reason = dial_reason_;
+  if (last_.host == host && last_.port == port) out.reason = last_.reason;
   if (out.reason == Reason::kAllowed) {
     const bool too_much = out.response.error().code() == Code::kExhausted;
     out.reason = too_much ? Reason::kUsedUp : Reason::kBroken;
   }
   co_return out;
+}
+
+// A request may have gone on a connection that was dialled for an earlier one.
+std::string HttpServers::AddressOf(const std::string& host, uint16_t port) const {
+  if (last_.host == host && last_.port == port && !last_.address.empty()) return last_.address;
+  for (const Upstream& one : open_) {
+    if (one.host == host && one.port == port) return one.address.ToString();
+  }
+  return {};
 }
 
 std::vector<net::SocketAddress> HttpServers::ToNumber() const {
@@ -60,22 +70,22 @@ Task<Result<net::StreamPtr>> HttpServers::Dial(http::Url url, net::Alpn alpn) {
   const auto policy = box_.Policy();
   const bool by_number = policy != nullptr && judge_.ByNumber(*policy, url.host, url.port);
   if (policy == nullptr || (!by_number && !policy->Evaluate(url.host, url.port).allow)) {
-    dial_reason_ = Reason::kRevoked;
+    last_ = {url.host, url.port, Reason::kRevoked, {}};
     co_return Error(Code::kDenied, "the rule is gone");
   }
   const Limits& limits = box_.deps.limits;
   if (box_.upstreams >= kUpstreamsEach * limits.connections_per_sandbox_max ||
       box_.load.upstreams >= limits.connections_max) {
-    dial_reason_ = Reason::kLimit;
+    last_ = {url.host, url.port, Reason::kLimit, {}};
     co_return Error(Code::kExhausted, "too many connections to servers");
   }
   auto place = TakePlace(box_.upstreams, box_.load.upstreams);
   Dialled dialled = by_number ? co_await DialAddresses(box_, ToNumber())
                               : co_await DialName(box_, policy, url.host, url.port);
-  dial_reason_ = dialled.reason;
+  last_ = {url.host, url.port, dialled.reason, dialled.address};
   if (dialled.stream == nullptr) co_return Error(Code::kUnavailable, dialled.detail);
-  address_ = dialled.address;
-  Upstream what{url.host, url.port, policy::Address::Parse(address_).value_or(policy::Address{})};
+  Upstream what{url.host, url.port,
+                policy::Address::Parse(dialled.address).value_or(policy::Address{})};
   net::StreamPtr stream = std::make_unique<UpstreamStream>(
       std::move(dialled.stream), std::move(what), open_, std::move(place));
   if (!judge_.origin().https()) co_return std::move(stream);

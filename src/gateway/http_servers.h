@@ -17,7 +17,7 @@ class HttpServers {
   struct Answer {
     Result<std::unique_ptr<http::ClientResponse>> response;
     policy::Reason reason = policy::Reason::kAllowed;  // why there is none
-    std::string address;                               // of the server, once one was dialled
+    std::string address;                               // of the server, if it was reached
   };
   Task<Answer> Send(http::ClientRequest request, Protocol protocol);
   // Those that are open, idle ones too.
@@ -26,11 +26,19 @@ class HttpServers {
  private:
   Task<Result<net::StreamPtr>> Dial(http::Url url, net::Alpn alpn);
   std::vector<net::SocketAddress> ToNumber() const;
+  std::string AddressOf(const std::string& host, uint16_t port) const;
 
   Box& box_;
   const HttpJudge& judge_;
-  policy::Reason dial_reason_ = policy::Reason::kAllowed;
-  std::string address_;  // dialled last
+  // How the last dial went. Requests share connections: who had none dialled for it looks here,
+  // too.
+  struct LastDial {
+    std::string host;
+    uint16_t port = 0;
+    policy::Reason reason = policy::Reason::kAllowed;
+    std::string address;
+  };
+  LastDial last_;
   Upstreams open_;
   http::Client any_;
   http::Client http1_;
