@@ -158,6 +158,10 @@ class GatewayTest : public ::testing::Test {
 
   void Start() {
     gateway_ = std::make_unique<Gateway>(deps_);
+    AttachAnother(id_);
+  }
+  // From here on clients are in that one.
+  void AttachAnother(SandboxId id) {
     std::vector<UniqueFd> sockets;
     sockets.push_back(*net::ListenTcp(*SocketAddress::FromIp("127.0.0.1", 0)));
     tcp_ = *net::LocalAddress(sockets[0].get());
@@ -168,7 +172,7 @@ class GatewayTest : public ::testing::Test {
     dns_udp_ = *net::LocalAddress(sockets[2].get());
     sockets.push_back(*net::ListenTcp(any));
     dns_tcp_ = *net::LocalAddress(sockets[3].get());
-    ASSERT_TRUE(gateway_->Attach(id_, "tester", std::move(sockets), tcp_.port()));
+    ASSERT_TRUE(gateway_->Attach(std::move(id), "tester", std::move(sockets), tcp_.port()));
   }
 
   net::Listener* Listen(uint16_t port) {
