@@ -44,8 +44,10 @@ Task<void> RelayAnswer(http::Exchange& exchange, http::ClientResponse& response,
   Ledger& ledger = passage.ledger();
   auto answer = co_await out.TakeAnswer(response);
   if (!answer) {
-    ledger.set_outcome(Reason::kBroken, answer.error().message());
-    co_await Tell(exchange, passage, Reason::kBroken);
+    const bool unread = answer.error().code() == Code::kDenied;
+    const Reason reason = unread ? Reason::kSecretInAnswer : Reason::kBroken;
+    ledger.set_outcome(reason, answer.error().message());
+    co_await Tell(exchange, passage, reason);
     co_return;
   }
   const uint64_t head_bytes = HeadBytes(answer->head.headers);

@@ -66,7 +66,9 @@ constexpr std::array kEntries = {
     Entry{Reason::kUsedUp, "used_up",
           "This sandbox has used all the bytes that the rule for this host allows."},
     Entry{Reason::kSecretInAnswer, "secret_in_answer",
-          "The server sent a secret back on a WebSocket, so the connection was cut."},
+          "The server sent a secret back, or may have, where it cannot be replaced: on a "
+          "WebSocket, or "
+          "in an answer that is compressed in a way that is not read here."},
     Entry{Reason::kTooFast, "too_fast",
           "The rule for this host allows fewer requests in that time; wait, then try again."},
 };
