@@ -145,6 +145,27 @@ TEST_F(AuditTest, AnAllowedDecisionThatNobodyWaitedForIsClosedOnRecord) {
   EXPECT_EQ(rows[1].host, "a.test");
 }
 
+Task<void> AppendAndGoBeforeItIsTold(Log* log, Record record) {
+  async::TaskGroup group;
+  group.Spawn([](Log* to, Record one) -> Task<void> { (void)co_await to->Append(std::move(one)); }(
+                                          log, std::move(record)));
+  // Told before the one who appended.
+  (void)co_await log->WaitPast(log->last_seq());
+  group.Clear();
+  co_await log->Flush();
+}
+
+TEST_F(AuditTest, SoIsOneWhoseWaiterGoesWhenItIsDurableAlready) {
+  auto log = Open();
+  Record decision = Make("s1", "a.test");
+  decision.allow = true;
+  loop_.RunUntil(AppendAndGoBeforeItIsTold(log.get(), decision));
+  const auto rows = Last("s1", 10);
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[1].kind, Kind::kClose);
+  EXPECT_EQ(rows[1].decision, rows[0].seq);
+}
+
 TEST_F(AuditTest, APageGivesTheLastOfOneSandboxInOrder) {
   LogLimits small;
   small.segment_bytes_max = 4000;

@@ -56,11 +56,19 @@ Task<Result<uint64_t>> Log::Append(Record record) {
     co_return Error(Code::kExhausted, "the audit's disk is too slow: too many records wait");
   }
   awaited_.Set();
+  // Who waits may go while the record is written, or after that and before it is told.
   struct Waiting {
+    Log& log;
     Pending& pending;
-    ~Waiting() { pending.abandoned = !pending.done.is_set(); }
-  } waiting{*pending};
+    bool told = false;
+    ~Waiting() {
+      if (told) return;
+      pending.abandoned = !pending.done.is_set();
+      if (!pending.abandoned && pending.outcome) log.CloseFor(pending.record);
+    }
+  } waiting{*this, *pending};
   co_await pending->done.Wait();
+  waiting.told = true;
   co_return std::move(pending->outcome);
 }
 
