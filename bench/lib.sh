@@ -25,6 +25,25 @@ begin() {
   trap finish EXIT
 }
 
+listening() {  # listening PORT
+  local i
+  for ((i = 0; i < 400; i++)); do
+    [ -n "$(ss -Hltn "sport = :$1")" ] && return
+    sleep 0.05
+  done
+  echo "nothing listens on $1; see $work" >&2
+  return 1
+}
+filled() {  # filled FILE: waits until something stands in it
+  local i
+  for ((i = 0; i < 400; i++)); do
+    [ -s "$1" ] && return
+    sleep 0.05
+  done
+  echo "$1 stays empty" >&2
+  return 1
+}
+
 machine() {
   echo "$(nproc) CPUs ($(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1))," \
     "$(awk '/^MemTotal/ { printf "%.0f GiB", $2 / 1048576 }' /proc/meminfo), kernel $(uname -r)," \

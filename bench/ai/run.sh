@@ -11,7 +11,7 @@ ulimit -n "$(ulimit -Hn)"
 
 "$bin" provider >"$work/provider" &
 pids+=($!)
-for ((i = 0; i < 200; i++)); do [ -s "$work/provider" ] && break; sleep 0.02; done
+filled "$work/provider"
 provider=$(cat "$work/provider")
 export OPENAI_API_KEY=bench-key COVE_BENCH_PROVIDER=http://127.0.0.1:$provider/v1
 start_cove "[ai.providers.openai]
@@ -21,15 +21,6 @@ path=v1/chat/completions
 ways=(--peer "direct=$provider/$path" --peer "Cove=${url##*:}/ai/openai/$path" --Cove "$front")
 
 free_port() { node -e 'const s = require("net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close(); })'; }
-listening() {  # listening PORT
-  local i
-  for ((i = 0; i < 400; i++)); do
-    [ -n "$(ss -Hltn "sport = :$1")" ] && return
-    sleep 0.05
-  done
-  echo "nothing listens on $1; see $work" >&2
-  return 1
-}
 
 port=$(free_port)
 cat >"$work/nginx.conf" <<END

@@ -27,19 +27,9 @@ daemon() {  # daemon LOG COMMAND...: kept running in the background
   "${@:2}" >"$work/$1.log" 2>&1 &
   pids+=($!)
 }
-listening() {  # listening PORT
-  local i
-  for ((i = 0; i < 200; i++)); do
-    [ -n "$(ss -Hltn "sport = :$1")" ] && return
-    sleep 0.05
-  done
-  echo "nothing listens on $1; see $work" >&2
-  return 1
-}
 gateway() {  # gateway DIR: sets opaque, inspect, proxy
   daemon "$1" "$bin" gateway "$work/$1"
-  local i
-  for ((i = 0; i < 200; i++)); do [ -s "$work/$1.log" ] && break; sleep 0.05; done
+  filled "$work/$1.log"
   eval "$(cat "$work/$1.log")"
 }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -144,6 +145,27 @@ TEST_F(AuditTest, AnAllowedDecisionThatNobodyWaitedForIsClosedOnRecord) {
   EXPECT_EQ(rows[1].host, "a.test");
 }
 
+Task<void> AppendAndGoBeforeItIsTold(Log* log, Record record) {
+  async::TaskGroup group;
+  group.Spawn([](Log* to, Record one) -> Task<void> { (void)co_await to->Append(std::move(one)); }(
+                                          log, std::move(record)));
+  // Told before the one who appended.
+  (void)co_await log->WaitPast(log->last_seq());
+  group.Clear();
+  co_await log->Flush();
+}
+
+TEST_F(AuditTest, SoIsOneWhoseWaiterGoesWhenItIsDurableAlready) {
+  auto log = Open();
+  Record decision = Make("s1", "a.test");
+  decision.allow = true;
+  loop_.RunUntil(AppendAndGoBeforeItIsTold(log.get(), decision));
+  const auto rows = Last("s1", 10);
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[1].kind, Kind::kClose);
+  EXPECT_EQ(rows[1].decision, rows[0].seq);
+}
+
 TEST_F(AuditTest, APageGivesTheLastOfOneSandboxInOrder) {
   LogLimits small;
   small.segment_bytes_max = 4000;
@@ -196,6 +218,112 @@ TEST_F(AuditTest, TooManyWaitingRecordsAreRefused) {
   const auto refused = loop_.RunUntil(Open(limits)->Append(Make("s1", "c.test")));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code(), Code::kExhausted);
+}
+
+class PrunedAuditTest : public AuditTest {
+ protected:
+  static constexpr uint64_t kMost = 6000;
+  void Fill(int n) {
+    LogLimits limits;
+    limits.segment_bytes_max = 1500;
+    limits.disk_bytes_max = kMost;
+    log_ = Open(limits);
+    loop_.RunUntil(AppendMany(log_.get(), n, Make("s1", "a.test")));
+    // The end of one more file may be announced by the last record.
+    while (Bytes() > kMost + 1500) loop_.RunUntil(Pause());
+  }
+  static Task<void> Pause() { co_await async::Sleep(milliseconds(1)); }
+  uint64_t Bytes() {
+    uint64_t all = 0;
+    const auto segments = ListSegments(directory_);
+    for (const std::string& path : *segments) {
+      std::error_code gone;
+      const auto size = std::filesystem::file_size(path, gone);
+      if (!gone) all += size;
+    }
+    return all;
+  }
+  std::vector<std::string> Lines(uint64_t from) {
+    Reader reader = *Reader::Open(directory_, from);
+    std::vector<std::string> all;
+    for (;;) {
+      const auto some = reader.Next(log_->last_seq());
+      EXPECT_TRUE(some) << some.error().message();
+      if (!some || some->empty()) return all;
+      all.insert(all.end(), some->begin(), some->end());
+    }
+  }
+  std::string Verdict(std::optional<Head> wanted = std::nullopt) {
+    const auto head = VerifyChain(directory_, std::move(wanted));
+    return head ? "whole" : head.error().message();
+  }
+  std::unique_ptr<Log> log_;
+};
+
+TEST_F(PrunedAuditTest, TheOldestFilesGoAndTheRestIsProvenFromWhereItBegins) {
+  Fill(200);
+  const uint64_t first = *SeqOfLine(Lines(1).front());
+  EXPECT_GT(first, 100u);
+  EXPECT_EQ(Lines(1).size(), log_->last_seq() - first + 1);
+  EXPECT_EQ(Verdict(log_->head()), "whole");
+  // Everything that went was told, and the last of it with its hash.
+  std::vector<Record> told;
+  const std::vector<std::string> lines = Lines(1);
+  for (const std::string& line : lines) {
+    const Record record = ParseLine(line)->record;
+    if (record.kind == Kind::kPruned) told.push_back(record);
+  }
+  ASSERT_FALSE(told.empty());
+  EXPECT_TRUE(std::any_of(told.begin(), told.end(), [&](const Record& one) {
+    return one.removed_to == first - 1 && one.removed_hash == ParseLine(Lines(1).front())->prev;
+  }));
+}
+
+TEST_F(PrunedAuditTest, WhatNobodyAnnouncedIsMissed) {
+  Fill(200);
+  const Head old = {1, HashLine("x")};
+  EXPECT_NE(Verdict(old).find("record 1, which was noted, was removed"), std::string::npos)
+      << Verdict(old);
+  std::filesystem::remove(ListSegments(directory_)->front());
+  EXPECT_NE(Verdict().find("no record says that those before were removed"), std::string::npos)
+      << Verdict();
+}
+
+TEST_F(PrunedAuditTest, ARestartGoesOnWhereItWas) {
+  Fill(60);
+  const uint64_t last = log_->last_seq();
+  log_.reset();
+  Fill(60);
+  EXPECT_GT(log_->last_seq(), last + 60);
+  EXPECT_EQ(Verdict(log_->head()), "whole");
+}
+
+TEST_F(PrunedAuditTest, AReaderThatIsOvertakenIsTold) {
+  Fill(5);
+  Reader reader = *Reader::Open(directory_, 1);
+  ASSERT_TRUE(reader.Next(1));
+  loop_.RunUntil(AppendMany(log_.get(), 100, Make("s1", "a.test")));
+  Result<std::vector<std::string>> next = std::vector<std::string>();
+  do next = reader.Next(log_->last_seq());
+  while (next && !next->empty());
+  ASSERT_FALSE(next);
+  EXPECT_EQ(next.error().code(), Code::kNotFound);
+}
+
+TEST_F(PrunedAuditTest, ADiskThatTakesNothingMoreRefusesAndNothingGoes) {
+  Fill(60);
+  const auto before = *ListSegments(directory_);
+  signal(SIGXFSZ, SIG_IGN);
+  rlimit old{};
+  getrlimit(RLIMIT_FSIZE, &old);
+  rlimit tight = old;
+  tight.rlim_cur = 0;
+  setrlimit(RLIMIT_FSIZE, &tight);
+  const auto refused = loop_.RunUntil(AppendMany(log_.get(), 20, Make("s1", "b.test")));
+  setrlimit(RLIMIT_FSIZE, &old);
+  EXPECT_TRUE(std::none_of(refused.begin(), refused.end(), [](const auto& r) { return r.ok(); }));
+  EXPECT_EQ(ListSegments(directory_)->front(), before.front());
+  EXPECT_EQ(Verdict(log_->head()), "whole");
 }
 
 }  // namespace

@@ -82,18 +82,23 @@ Result<void> ChainCheck::Add(std::string_view text) {
   const auto line = ParseLine(text);
   const uint64_t expected = head_.seq + 1;
   if (!line) return wrong("what should be record " + std::to_string(expected) + " is none");
-  const bool first = records_ == 0 && from_ == From::kAnywhere;
-  if (!first && line->record.seq != expected) {
+  const Record& record = line->record;
+  if (records_ == 0 && record.seq > 1) {
+    before_ = head_ = {record.seq - 1, line->prev};
+    announced_ = from_ == From::kAnywhere;
+  } else if (record.seq != expected) {
     return wrong("where record " + std::to_string(expected) + " should be stands record " +
-                 std::to_string(line->record.seq));
+                 std::to_string(record.seq));
   }
-  if (!first && line->prev != head_.hash) {
+  if (line->prev != head_.hash) {
     return wrong("record " + std::to_string(expected) +
                  " does not follow from the one before it; "
                  "one of the two is not what was written");
   }
-  head_ = {line->record.seq, HashLine(text)};
+  head_ = {record.seq, HashLine(text)};
   ++records_;
+  announced_ |= record.kind == Kind::kPruned && record.removed_to == before_.seq &&
+                record.removed_hash == before_.hash;
   if (wanted_ && wanted_->seq == head_.seq && wanted_->hash != head_.hash) {
     return wrong("record " + std::to_string(head_.seq) + " is not the one that was noted");
   }
@@ -101,16 +106,36 @@ Result<void> ChainCheck::Add(std::string_view text) {
 }
 
 Result<void> ChainCheck::Finish() const {
-  if (!wanted_ || wanted_->seq <= head_.seq) return Ok();
-  return Error(Code::kInvalid, "the audit was cut: it ends at record " + std::to_string(head_.seq) +
-                                   ", and there was a record " + std::to_string(wanted_->seq));
+  const std::string first = std::to_string(before_.seq + 1);
+  if (!announced_) {
+    return Error(Code::kInvalid, "the audit was cut: it begins at record " + first +
+                                     ", and no record says that those before were removed");
+  }
+  if (!wanted_) return Ok();
+  if (wanted_->seq > head_.seq) {
+    return Error(Code::kInvalid, "the audit was cut: it ends at record " +
+                                     std::to_string(head_.seq) + ", and there was a record " +
+                                     std::to_string(wanted_->seq));
+  }
+  if (wanted_->seq > before_.seq || wanted_->ToString() == before_.ToString()) return Ok();
+  return Error(Code::kInvalid,
+               "record " + std::to_string(wanted_->seq) +
+                   ", which was noted, was removed or is not in this file: records here begin at " +
+                   first + "; note a newer head");
 }
 
 Result<Head> VerifyChain(const std::string& directory, std::optional<Head> wanted) {
   ASSIGN_OR_RETURN(const std::vector<std::string> segments, ListSegments(directory));
-  ChainCheck check(ChainCheck::From::kBeginning, std::move(wanted));
+  ChainCheck check(ChainCheck::From::kBeginning, wanted);
   for (const std::string& path : segments) {
-    ASSIGN_OR_RETURN(const Segment file, OpenSegment(path));
+    const auto opened = OpenSegment(path);
+    if (!opened && opened.error().sys_errno() == ENOENT) {
+      // Removed meanwhile, with all before it.
+      check = ChainCheck(ChainCheck::From::kBeginning, wanted);
+      continue;
+    }
+    if (!opened) return opened.error();
+    const Segment& file = *opened;
     uint64_t at = 0;
     for (;;) {
       ASSIGN_OR_RETURN(const std::string block, ReadBlock(file.fd.get(), at));

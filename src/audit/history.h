@@ -40,7 +40,8 @@ struct Head {
   static std::optional<Head> Parse(std::string_view text);
 };
 
-// Whether lines follow from each other. kAnywhere: they may begin in the middle of a chain.
+// Whether lines follow from each other. kAnywhere: they may begin in the middle of a chain. A whole
+// chain begins with record 1, or where one of its own records (kPruned) says that the rest begins.
 class ChainCheck {
  public:
   enum class From { kBeginning, kAnywhere };
@@ -56,12 +57,14 @@ class ChainCheck {
  private:
   From from_;
   std::optional<Head> wanted_;
+  Head before_;            // what the first record follows from
+  bool announced_ = true;  // that all up to there was removed
   Head head_;
   uint64_t records_ = 0;
 };
 
-// Walks the whole chain; a change, a gap, another order are found anywhere, a cut at the end only
-// where `wanted` says what there was. Gives the head.
+// Walks the whole chain, from what the oldest file begins with; a change, a gap, another order are
+// found anywhere, a cut at the end only where `wanted` says what there was. Gives the head.
 Result<Head> VerifyChain(const std::string& directory, std::optional<Head> wanted = std::nullopt);
 
 }  // namespace cove::audit

@@ -1,11 +1,7 @@
 #include "audit/log.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include "audit/history.h"
-#include "base/unique_fd.h"
 #include "log/log.h"
 
 namespace cove::audit {
@@ -22,64 +18,6 @@ struct Log::Pending {
   async::Event done;
 };
 
-// The files. One call at a time, on the pool's threads; between calls nobody touches it. It is
-// held by shared_ptr because a write goes on after the log that asked for it is gone.
-class Log::Writer {
- public:
-  Writer(std::string directory, ChainEnd end)
-      : directory_(std::move(directory)), path_(std::move(end.segment)), bytes_(end.whole_bytes) {}
-
-  Result<void> Append(const std::string& lines, uint64_t first_seq, uint64_t segment_bytes_max) {
-    if (path_.empty() || (bytes_ > 0 && bytes_ + lines.size() > segment_bytes_max)) {
-      path_ = directory_ + "/" + SegmentName(first_seq);
-      bytes_ = 0;
-      file_.Reset();
-    }
-    if (!file_) RETURN_IF_ERROR(OpenFile());
-    auto written = Write(lines);
-    if (written && fdatasync(file_.get()) != 0) written = Error::FromErrno("fdatasync");
-    if (!written) {
-      // After a failed sync the kernel may have dropped the pages: nothing of this batch counts,
-      // and the descriptor is opened afresh, which cuts the file back.
-      file_.Reset();
-      return std::move(written).error().Wrap("cannot write the audit in " + directory_);
-    }
-    bytes_ += lines.size();
-    return Ok();
-  }
-
- private:
-  Result<void> OpenFile() {
-    UniqueFd file(open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!file) return Error::FromErrno("cannot open " + path_);
-    if (ftruncate(file.get(), static_cast<off_t>(bytes_)) != 0) {
-      return Error::FromErrno("cannot cut " + path_ + " to its last whole record");
-    }
-    // The name of a new file must be as durable as what is in it.
-    const UniqueFd directory(open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!directory || fsync(directory.get()) != 0) return Error::FromErrno("sync of " + directory_);
-    file_ = std::move(file);
-    return Ok();
-  }
-
-  Result<void> Write(std::string_view rest) {
-    uint64_t at = bytes_;
-    while (!rest.empty()) {
-      const ssize_t n = pwrite(file_.get(), rest.data(), rest.size(), static_cast<off_t>(at));
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return Error::FromErrno("write");
-      at += static_cast<uint64_t>(n);
-      rest.remove_prefix(static_cast<size_t>(n));
-    }
-    return Ok();
-  }
-
-  std::string directory_;
-  std::string path_;
-  uint64_t bytes_;
-  UniqueFd file_;
-};
-
 Log::Log(std::string directory, async::ThreadPool& pool, LogLimits limits)
     : directory_(std::move(directory)), pool_(pool), limits_(limits) {}
 
@@ -94,7 +32,8 @@ Result<std::unique_ptr<Log>> Log::Open(std::string directory, async::ThreadPool&
   std::unique_ptr<Log> log(new Log(directory, pool, limits));
   log->seq_ = end.seq;
   log->hash_ = end.hash;
-  log->writer_ = std::make_shared<Writer>(std::move(directory), std::move(end));
+  ASSIGN_OR_RETURN(Writer writer, Writer::Open(std::move(directory), std::move(end), limits));
+  log->writer_ = std::make_shared<Writer>(std::move(writer));
   return log;
 }
 
@@ -117,11 +56,19 @@ Task<Result<uint64_t>> Log::Append(Record record) {
     co_return Error(Code::kExhausted, "the audit's disk is too slow: too many records wait");
   }
   awaited_.Set();
+  // Who waits may go while the record is written, or after that and before it is told.
   struct Waiting {
+    Log& log;
     Pending& pending;
-    ~Waiting() { pending.abandoned = !pending.done.is_set(); }
-  } waiting{*pending};
+    bool told = false;
+    ~Waiting() {
+      if (told) return;
+      pending.abandoned = !pending.done.is_set();
+      if (!pending.abandoned && pending.outcome) log.CloseFor(pending.record);
+    }
+  } waiting{*this, *pending};
   co_await pending->done.Wait();
+  waiting.told = true;
   co_return std::move(pending->outcome);
 }
 
@@ -144,53 +91,82 @@ Task<bool> Log::WaitPast(uint64_t seq, TimePoint deadline) {
   co_return true;
 }
 
+// The batch at the end of the chain; `excess`: what has to go now.
+Task<Result<void>> Log::Write(std::deque<std::shared_ptr<Pending>>& batch,
+                              std::optional<Writer::Oldest>* excess) {
+  std::string lines;
+  uint64_t seq = seq_;
+  std::string hash = hash_;
+  for (const auto& p : batch) {
+    p->record.seq = ++seq;
+    p->record.time = WallNow();
+    const std::string line = WriteLine(p->record, hash);
+    hash = HashLine(line);
+    lines += line;
+    lines += '\n';
+  }
+  using Excess = std::optional<Writer::Oldest>;
+  auto write = [writer = writer_, lines = std::move(lines), first = seq_ + 1,
+                look = !pruning_]() -> Result<Excess> {
+    RETURN_IF_ERROR(writer->Append(lines, first));
+    auto found = look ? writer->Excess() : Excess();
+    if (!found) log::Error("audit.prune_failed", {{"error", found.error().message()}});
+    return found ? *std::move(found) : Excess();
+  };
+  CO_ASSIGN_OR_RETURN(*excess, co_await async::Offload(pool_, std::move(write)));
+  seq_ = seq;
+  hash_ = std::move(hash);
+  co_return Ok();
+}
+
 Task<void> Log::WriteAll() {
   while (!pending_.empty()) {
     (void)co_await awaited_.Wait(Now() + kCompanyWait);
     awaited_.Reset();
     std::deque<std::shared_ptr<Pending>> batch;
     batch.swap(pending_);
-    std::string lines;
-    uint64_t seq = seq_;
-    std::string hash = hash_;
-    for (const auto& p : batch) {
-      p->record.seq = ++seq;
-      p->record.time = WallNow();
-      const std::string line = WriteLine(p->record, hash);
-      hash = HashLine(line);
-      lines += line;
-      lines += '\n';
-    }
-    auto write = [writer = writer_, lines = std::move(lines), first = seq_ + 1,
-                  max = limits_.segment_bytes_max] { return writer->Append(lines, first, max); };
-    const Result<void> written = co_await async::Offload(pool_, std::move(write));
+    std::optional<Writer::Oldest> excess;
+    const Result<void> written = co_await Write(batch, &excess);
     if (written) {
-      seq_ = seq;
-      hash_ = std::move(hash);
       grown_.NotifyAll();
     } else {
       log::Error("audit.write_failed", {{"error", written.error().message()}});
     }
+    bool announced = false;
     for (const auto& p : batch) {
       if (written && p->abandoned) CloseFor(p->record);
+      announced |= p->record.kind == Kind::kPruned;
       p->outcome = written ? Result<uint64_t>(p->record.seq) : Result<uint64_t>(written.error());
       p->done.Set();
     }
+    if (announced && !written) pruning_ = false;
+    if (announced && written) co_await RemoveOldest();
+    if (excess) Announce(*excess);
   }
   writing_ = false;
+}
+
+void Log::Announce(const Writer::Oldest& oldest) {
+  Record record;
+  record.kind = Kind::kPruned;
+  record.removed_to = oldest.last.seq;
+  record.removed_hash = oldest.last.hash;
+  record.detail = "over the audit's limit";
+  pruning_ = Enqueue(std::move(record)) != nullptr;
+}
+
+// One that cannot be removed stays, and no more are announced: whoever reads the log has to help.
+Task<void> Log::RemoveOldest() {
+  auto remove = [writer = writer_] { return writer->RemoveOldest(); };
+  const Result<void> removed = co_await async::Offload(pool_, std::move(remove));
+  pruning_ = !removed;
+  if (!removed) log::Error("audit.prune_failed", {{"error", removed.error().message()}});
 }
 
 // Nothing followed from the decision, and nobody else will say so.
 void Log::CloseFor(const Record& decision) {
   if (decision.kind != Kind::kDecision || !decision.allow) return;
-  Record close = decision;
-  close.kind = Kind::kClose;
-  close.decision = decision.seq;
-  close.rule.clear();
-  close.layer.clear();
-  close.method.clear();
-  close.path.clear();
-  close.detail.clear();
+  Record close = CloseOf(decision);
   close.reason = "client_closed";
   AppendLater(std::move(close));
 }

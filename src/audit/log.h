@@ -6,6 +6,8 @@
 // gets the error (and must refuse what it wanted to do), the file is cut back to its last whole
 // record, and the next Append tries again. Each record names the SHA-256 of the one before it, so a
 // change anywhere breaks the chain; VerifyChain (history.h) finds where.
+// When the files are over their limit the oldest one goes; before it does, a record in the chain
+// says so (kPruned), with the hash that the rest begins with.
 //
 // Thread: loop-confined; the writing runs on `pool`, which should have nothing slow on it.
 #pragma once
@@ -19,15 +21,11 @@
 #include "async/task_group.h"
 #include "audit/history.h"
 #include "audit/record.h"
+#include "audit/writer.h"
 
 namespace cove::audit {
 
 using async::Task;
-
-struct LogLimits {
-  uint64_t segment_bytes_max = 64ull << 20;  // a new file is begun after this
-  size_t pending_max = 16384;                // records waiting for the disk; more are refused
-};
 
 class Log {
  public:
@@ -58,11 +56,14 @@ class Log {
 
  private:
   struct Pending;
-  class Writer;
   Log(std::string directory, async::ThreadPool& pool, LogLimits limits);
   std::shared_ptr<Pending> Enqueue(Record record);
   Task<void> WriteAll();
+  Task<Result<void>> Write(std::deque<std::shared_ptr<Pending>>& batch,
+                           std::optional<Writer::Oldest>* excess);
   void CloseFor(const Record& decision);
+  void Announce(const Writer::Oldest& oldest);
+  Task<void> RemoveOldest();
 
   std::string directory_;
   async::ThreadPool& pool_;
@@ -73,6 +74,7 @@ class Log {
   std::shared_ptr<Pending> newest_;  // the last that was appended, durable or not
   std::shared_ptr<Writer> writer_;
   bool writing_ = false;
+  bool pruning_ = false;  // a file's end is announced, or could not be brought about
   async::Event awaited_;  // set while somebody waits for what is pending
   async::Event grown_;    // notified, never set
   async::TaskGroup tasks_;

@@ -22,7 +22,7 @@ bool Filter::Matches(const Record& record) const {
   if (!sandbox.empty() && record.sandbox != sandbox) return false;
   if (since && record.time.micros < since->micros) return false;
   if (until && record.time.micros >= until->micros) return false;
-  if (allow && (record.kind == Kind::kOom || record.allow != *allow)) return false;
+  if (allow && (!IsVerdict(record.kind) || record.allow != *allow)) return false;
   if (kind && record.kind != *kind) return false;
   if (!host.empty() && !IsHost(host, record.host)) return false;
   return reason.empty() || record.reason == reason;
@@ -51,7 +51,10 @@ Result<Page> ReadPage(const std::string& directory, const Filter& filter, uint64
     const std::string path = std::move(segments.back());
     segments.pop_back();
     if (before != 0 && FirstSeqOf(path) >= before) continue;
-    ASSIGN_OR_RETURN(Segment file, OpenSegment(path));
+    auto opened = OpenSegment(path);
+    // Removed meanwhile, with all before it.
+    if (!opened && opened.error().sys_errno() == ENOENT) break;
+    ASSIGN_OR_RETURN(Segment file, std::move(opened));
     if (before != 0) {
       ASSIGN_OR_RETURN(file.bytes, OffsetOf(file, before));
     }
@@ -73,6 +76,7 @@ Result<Reader> Reader::Open(std::string directory, uint64_t from) {
   Reader reader;
   reader.directory_ = std::move(directory);
   reader.next_ = std::max<uint64_t>(from, 1);
+  if (!segments.empty()) reader.next_ = std::max(reader.next_, FirstSeqOf(segments.front()));
   for (size_t i = segments.size(); i > 0; --i) {
     if (FirstSeqOf(segments[i - 1]) > reader.next_) continue;
     ASSIGN_OR_RETURN(Segment file, ::cove::audit::OpenSegment(segments[i - 1]));
@@ -92,12 +96,25 @@ Result<void> Reader::OpenSegment(const std::string& path) {
   return Ok();
 }
 
+// There is no next record, unless a later file says that it went.
+Result<void> Reader::CheckRemoved() const {
+  ASSIGN_OR_RETURN(const std::vector<std::string> segments, ListSegments(directory_));
+  if (segments.empty() || FirstSeqOf(segments.back()) <= next_) return Ok();
+  return Error(Code::kNotFound, "record " + std::to_string(next_) +
+                                    " was removed, because the audit is over its limit, before it "
+                                    "was read: begin anew");
+}
+
 Result<std::vector<std::string>> Reader::Next(uint64_t up_to) {
   std::vector<std::string> lines;
   for (;;) {
     if (next_ > up_to) return lines;
+    // The next record begins the next file, which is named after it, or is not written yet.
     if (!file_) RETURN_IF_ERROR(OpenSegment(directory_ + "/" + SegmentName(next_)));
-    if (!file_) return lines;
+    if (!file_) {
+      RETURN_IF_ERROR(CheckRemoved());
+      return lines;
+    }
     ASSIGN_OR_RETURN(const std::string block, ReadBlock(file_.get(), offset_));
     size_t start = 0;
     for (size_t end; next_ <= up_to && (end = block.find('\n', start)) != std::string::npos;
@@ -106,11 +123,13 @@ Result<std::vector<std::string>> Reader::Next(uint64_t up_to) {
       ++next_;
     }
     offset_ += start;
-    if (!lines.empty()) return lines;
-    // The next record begins the next file, which is named after it, or is not written yet.
+    if (!lines.empty() || !block.empty() || offset_ == 0) return lines;
     const std::string path = directory_ + "/" + SegmentName(next_);
-    if (!block.empty() || access(path.c_str(), F_OK) != 0) return lines;
-    RETURN_IF_ERROR(OpenSegment(path));
+    if (access(path.c_str(), F_OK) != 0) {
+      RETURN_IF_ERROR(CheckRemoved());
+      return lines;
+    }
+    file_.Reset();
   }
 }
 

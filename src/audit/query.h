@@ -41,16 +41,18 @@ Result<Page> ReadPage(const std::string& directory, const Filter& filter, uint64
 // Lines in order, on from file to file.
 class Reader {
  public:
-  // From the record `from` on; it need not exist yet.
+  // From the record `from` on, or the oldest that is left; it need not exist yet.
   static Result<Reader> Open(std::string directory, uint64_t from);
 
   // The next whole lines, a block's worth, none after the record `up_to`; empty: that is reached.
-  // Leave nothing between: what is beyond `up_to` may not be durable yet.
+  // Leave nothing between: what is beyond `up_to` may not be durable yet. kNotFound: the next ones
+  // were removed before they were read.
   Result<std::vector<std::string>> Next(uint64_t up_to);
 
  private:
   Reader() = default;
   Result<void> OpenSegment(const std::string& path);
+  Result<void> CheckRemoved() const;
 
   std::string directory_;
   uint64_t next_ = 1;  // the record that the next line should be

@@ -12,8 +12,10 @@
 namespace cove::audit {
 namespace {
 
-constexpr std::pair<Kind, std::string_view> kKinds[] = {
-    {Kind::kDecision, "decision"}, {Kind::kClose, "close"}, {Kind::kOom, "oom"}};
+constexpr std::pair<Kind, std::string_view> kKinds[] = {{Kind::kDecision, "decision"},
+                                                        {Kind::kClose, "close"},
+                                                        {Kind::kOom, "oom"},
+                                                        {Kind::kPruned, "pruned"}};
 
 std::string Text(const json::Object& object, std::string_view key) {
   return json::GetString(object, key).value_or("");
@@ -43,6 +45,17 @@ std::optional<Kind> KindOf(std::string_view name) {
     if (its_name == name) return kind;
   }
   return std::nullopt;
+}
+
+Record CloseOf(Record decision) {
+  Record close = std::move(decision);
+  close.kind = Kind::kClose;
+  close.decision = close.seq;
+  for (std::string* said_already :
+       {&close.rule, &close.layer, &close.reason, &close.method, &close.path, &close.detail}) {
+    said_already->clear();
+  }
+  return close;
 }
 
 std::string CleanText(std::string_view text) {
@@ -76,7 +89,7 @@ std::string WriteLine(const Record& record, std::string_view prev) {
   PutText(out, "sandbox", record.sandbox.value);
   PutText(out, "user", record.user);
   PutText(out, "channel", record.channel);
-  if (record.kind != Kind::kOom) out.emplace("allow", record.allow);
+  if (IsVerdict(record.kind)) out.emplace("allow", record.allow);
   PutText(out, "host", record.host);
   PutNumber(out, "port", record.port);
   PutText(out, "claimed", record.claimed);
@@ -94,6 +107,8 @@ std::string WriteLine(const Record& record, std::string_view prev) {
   PutNumber(out, "requests", record.requests);
   PutNumber(out, "duration_micros", static_cast<uint64_t>(record.duration_micros));
   PutNumber(out, "kills", record.kills);
+  PutNumber(out, "removed_to", record.removed_to);
+  PutText(out, "removed_hash", record.removed_hash);
   out.emplace("prev", prev);
   return json::Write(out);
 }
@@ -132,6 +147,8 @@ Result<Line> ParseLine(std::string_view text) {
   r.requests = Number(in, "requests");
   r.duration_micros = Number<int64_t>(in, "duration_micros");
   r.kills = Number(in, "kills");
+  r.removed_to = Number(in, "removed_to");
+  r.removed_hash = Text(in, "removed_hash");
   return line;
 }
 

@@ -1,5 +1,5 @@
-// One row of the audit: a decision about something that wanted to leave a sandbox, or its end; or
-// that processes of a sandbox were killed for want of memory.
+// One row of the audit: a decision about something that wanted to leave a sandbox, or its end; that
+// processes of a sandbox were killed for want of memory; or that the oldest rows were removed.
 //
 // On disk a record is one line of JSON with sorted meaning but fixed order of keys, and `prev`, the
 // SHA-256 of the line before it (docs/formats/audit.md). Text that comes from a sandbox is cut to
@@ -25,6 +25,7 @@ enum class Kind : uint8_t {
   kDecision,  // may it happen? written before it does
   kClose,     // how it ended; `decision` refers to the decision's seq
   kOom,       // processes were killed for want of memory: `kills`, of which `detail` says more
+  kPruned,    // the oldest records are about to be removed, up to `removed_to`
 };
 
 struct Record {
@@ -59,8 +60,18 @@ struct Record {
   // Of kOom: how many since the last such record of the sandbox.
   uint64_t kills = 0;
 
+  // Of kPruned: the last record that goes, and its hash, which the first one that stays names.
+  uint64_t removed_to = 0;
+  std::string removed_hash;
+
   bool operator==(const Record&) const = default;
 };
+
+// The closing record of an allowed decision, as yet without how it ended.
+Record CloseOf(Record decision);
+
+// Whether it says that something may happen or may not, or how that ended.
+inline bool IsVerdict(Kind kind) { return kind == Kind::kDecision || kind == Kind::kClose; }
 
 // How a kind stands in the files. KindOf: nothing for what is none.
 std::string_view KindName(Kind kind);

@@ -1,8 +1,8 @@
 #include "bridge/bridge.h"
 
 #include "bridge/bridge_call.h"
-#include "bridge/content_coding.h"
 #include "bridge/request_hash.h"
+#include "http/content_coding.h"
 
 namespace cove::bridge {
 
@@ -101,15 +101,15 @@ Task<std::optional<ProviderError>> Bridge::ReadBody(InFlight& call, Body& out) {
   auto body = co_await http::ReadAll(call.exchange.body(), limit);
   if (!body) co_return unread(body.error());
   out.sent = *std::move(body);
-  const Coding coding = CodingOf(call.head.headers);
-  if (coding == Coding::kOther) {
+  const http::Coding coding = http::CodingOf(call.head.headers);
+  if (coding == http::Coding::kOther) {
     co_return ProviderError{
         415, "cove_coding",
         "The model gateway reads request bodies that are plain, gzip or zstd; send this one as "
         "one of these."};
   }
-  if (coding != Coding::kNone) {
-    auto plain = DecodeAll(coding, out.sent, limit);
+  if (coding != http::Coding::kNone) {
+    auto plain = http::DecodeAll(coding, out.sent, limit);
     if (!plain) co_return unread(plain.error());
     out.decoded = *std::move(plain);
   }

@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "async/deadline.h"
-#include "bridge/content_coding.h"
 #include "bridge/headers.h"
 #include "bridge/usage_chunk.h"
+#include "http/content_coding.h"
 
 namespace cove::bridge {
 
@@ -26,12 +26,13 @@ constexpr size_t kShortBytesMax = size_t{16} * 1024;
 class Relay::Copy {
  public:
   Copy(const http::Headers& headers, const RelayOptions& options)
-      : coding_(CodingOf(headers)),
-        form_(coding_ == Coding::kOther ? AnswerForm::kOther
-                                        : FormOf(headers.Get("content-type").value_or(""))),
+      : coding_(http::CodingOf(headers)),
+        form_(coding_ == http::Coding::kOther ? AnswerForm::kOther
+                                              : FormOf(headers.Get("content-type").value_or(""))),
         hides_(options.usage_chunk == RelayOptions::UsageChunk::kHide && form_ == AnswerForm::kSse),
         reader_(options.api, form_) {
-    if (coding_ == Coding::kGzip || coding_ == Coding::kZstd) decoder_ = MakeDecoder(coding_);
+    if (coding_ == http::Coding::kGzip || coding_ == http::Coding::kZstd)
+      decoder_ = http::MakeDecoder(coding_);
   }
 
   // Of the agent's answer: where the bytes are edited they go uncompressed and of unknown length.
@@ -76,12 +77,12 @@ class Relay::Copy {
     if (hides_) out_ += filter_.Feed(plain);
   }
 
-  Coding coding_;
+  http::Coding coding_;
   AnswerForm form_;
   bool hides_;
   AnswerReader reader_;
   UsageChunkFilter filter_;
-  std::unique_ptr<Decoder> decoder_;
+  std::unique_ptr<http::Decoder> decoder_;
   bool broken_ = false;
   bool ended_ = false;
   std::string out_;

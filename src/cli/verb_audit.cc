@@ -64,6 +64,11 @@ void PrintRow(const json::Object& row) {
                      std::to_string(json::GetInt(row, "kills").value_or(0)) +
                      " killed for want of memory, " + Text(row, "detail"));
   }
+  if (Text(row, "kind") == "pruned") {
+    return PrintLine(Text(row, "time") + " PRUNE records up to " +
+                     std::to_string(json::GetInt(row, "removed_to").value_or(0)) + " removed, " +
+                     Text(row, "detail"));
+  }
   const bool close = Text(row, "kind") == "close";
   const bool allow = json::GetBool(row, "allow").value_or(false);
   std::string line = Text(row, "time") + " " +

@@ -34,6 +34,7 @@ struct Config {
   policy::RegistryMode registries = policy::RegistryMode::kHost;
   policy::Document standard;  // what [policy] says sandboxes may reach, besides the registries
   std::shared_ptr<const policy::Document> ceiling;  // [policy.ceiling]; null: none
+  double audit_gib = 4;                             // 0: no limit
   std::vector<bridge::ProviderConfig> providers;
   bridge::WireSettings wire;
   bridge::GuardRules guard;

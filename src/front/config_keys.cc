@@ -94,6 +94,13 @@ Result<void> SetRegistries(Config& c, const ConfigValue& v, const std::string&) 
   return Ok();
 }
 
+Result<void> SetAuditDisk(Config& c, const ConfigValue& v, const std::string&) {
+  constexpr double kLeast = 0.25;  // some files: the one that is written stays
+  ASSIGN_OR_RETURN(c.audit_gib, AsNumber(v, 0, 1e6));
+  if (c.audit_gib == 0 || c.audit_gib >= kLeast) return Ok();
+  return Want("0, or a number from 0.25");
+}
+
 Result<void> SetActivity(Config& c, const ConfigValue& v, const std::string&) {
   constexpr std::string_view kWanted =
       "a list of \"api\", \"preview\", \"terminal\", \"command\" and \"model\"";
@@ -336,6 +343,11 @@ const ConfigKey kKeys[] = {
      "`host`: sandboxes may reach the package registries that this machine is set up for (npm, "
      "pip, apt). `none`: they may not.",
      SetRegistries},
+    {"audit.disk_gib", "number, GiB", "4",
+     "How much disk the audit may take. Over it the oldest file (64 MiB) is removed, which a "
+     "record "
+     "in the chain says. 0: none ever is, and a full disk refuses all connections.",
+     SetAuditDisk},
     {"ai.texts", "text", "\"redacted\"",
      "What is kept of model calls besides their numbers: prompts of humans, what tools are called "
      "with, summaries of reasoning. `all`: as they are. `redacted`: without what looks like a "

@@ -57,6 +57,11 @@ static_assert(gateway::kSshAgentPort == proto::kSshAgentPort);
 
 Result<void> CredentialBook::Check(const identity::SecretInfo& info, const std::string& value) {
   ASSIGN_OR_RETURN(const gateway::Credential made, Compile(info));
+  if (value.size() < gateway::Credential::kValueBytesMin) {
+    return Error(Code::kInvalid,
+                 "the value of a secret has at least 8 bytes: a shorter one could not be told from "
+                 "other text in what comes back, and so not be hidden");
+  }
   if (made.header.kind == gateway::CredentialHeader::Kind::kSsh) {
     RETURN_IF_ERROR(gateway::SshKey::Parse(value));
   }
@@ -74,12 +79,12 @@ std::shared_ptr<const gateway::Vault> CredentialBook::VaultOf(const OrgId& org) 
   if (vault != nullptr) return vault;
   auto made = std::make_shared<gateway::Vault>();
   for (identity::Secrets::WithValue& secret : secrets_.AllOf(org)) {
-    auto credential = Compile(secret.info);
-    if (!credential) {
+    if (const auto sound = Check(secret.info, secret.value); !sound) {
       log::Error("secret.unusable",
-                 {{"secret", secret.info.name}, {"error", credential.error().message()}});
+                 {{"secret", secret.info.name}, {"error", sound.error().message()}});
       continue;
     }
+    auto credential = Compile(secret.info);
     credential->value = std::move(secret.value);
     (*made)[secret.info.name] = std::make_shared<const gateway::Credential>(*std::move(credential));
   }

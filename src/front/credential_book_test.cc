@@ -73,6 +73,15 @@ TEST_F(CredentialBookTest, AnotherOrganisationsSecretOfThatNameIsNotIts) {
   EXPECT_FALSE(Holds());
 }
 
+TEST(CredentialBookCheck, AValueThatCouldNotBeHiddenIsNoSecret) {
+  identity::SecretInfo info;
+  info.binding.hosts = {"api.test"};
+  EXPECT_TRUE(CredentialBook::Check(info, "12345678"));
+  const auto refused = CredentialBook::Check(info, "1234567");
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message().find("at least 8 bytes"), std::string::npos);
+}
+
 TEST(CompileTest, TextsBecomeRulesOrAnErrorThatNamesThem) {
   identity::SecretInfo info;
   info.binding.hosts = {"*.api.test", "other.test:8443"};

@@ -11,8 +11,6 @@ namespace {
 
 using ::testing::HasSubstr;
 
-Task<void> Pause(Duration d) { co_await async::Sleep(d); }
-
 std::string Get(std::string_view host) {
   return "GET / HTTP/1.1\r\nHost: " + std::string(host) + "\r\n\r\n";
 }

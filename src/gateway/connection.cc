@@ -13,28 +13,8 @@ namespace {
 using policy::Decision;
 using policy::Reason;
 
-enum class Heard { kClear, kQuiet, kClosed, kTimeout };
-
 // noinline, here and in what is called: the compiler would make the frame of each of these a part
 // of its caller's, so that a tunnel of hours held what every way of getting there needed (42 KiB).
-[[gnu::noinline]] Task<Heard> ReadFirstBytes(Incoming& in) {
-  const TimePoint deadline = Now() + in.box.deps.limits.hello_timeout;
-  std::vector<char> buffer(8 * 1024);
-  while (in.first->kind() == FirstBytes::Kind::kNeedMore) {
-    const bool quiet = in.first->bytes().empty() && in.MayBeOpaque();
-    const Duration left = deadline - Now();
-    if (left <= Duration::zero()) co_return Heard::kTimeout;
-    in.socket->set_read_timeout(quiet ? in.box.deps.limits.quiet_wait : left);
-    const auto n = co_await in.socket->Read(buffer);
-    if (!n && n.error().code() == Code::kTimeout) {
-      co_return quiet ? Heard::kQuiet : Heard::kTimeout;
-    }
-    if (!n || *n == 0) co_return Heard::kClosed;
-    in.first->Feed(std::string_view(buffer.data(), *n));
-  }
-  co_return Heard::kClear;
-}
-
 [[gnu::noinline]] Task<void> ServeTls(Incoming& in) {
   HelloName name = ReadHelloName(in.first->hello(), in.stand_in);
   const bool by_number = in.by_number && !in.policy->Evaluate(name.host, in.port()).allow;
@@ -79,16 +59,16 @@ enum class Heard { kClear, kQuiet, kClosed, kTimeout };
 // What it speaks decides who goes on with it.
 [[gnu::noinline]] Task<void> Listen(Incoming& in) {
   const std::string host = in.stand_in.value_or("");
-  switch (co_await ReadFirstBytes(in)) {
-    case Heard::kClear:
+  switch (co_await in.ReadFirstBytes()) {
+    case Incoming::Heard::kClear:
       break;
-    case Heard::kQuiet:
+    case Incoming::Heard::kQuiet:
       co_await PassUnread(in);
       co_return;
-    case Heard::kClosed:
+    case Incoming::Heard::kClosed:
       in.Deny(Reason::kClientClosed, "tcp", host, in.by_stand_in);
       co_return;
-    case Heard::kTimeout:
+    case Incoming::Heard::kTimeout:
       in.Deny(Reason::kHelloTimeout, "tcp", host, in.by_stand_in);
       co_return;
   }

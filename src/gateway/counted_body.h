@@ -14,9 +14,7 @@ class CountedBody final : public http::BodyReader {
   http::Task<Result<size_t>> Read(std::span<char> buffer) override {
     CO_ASSIGN_OR_RETURN(const size_t n, co_await inner_.Read(buffer));
     bytes_ += n;
-    if (!lease_.Spend(n)) {
-      co_return Error(Code::kExhausted, std::string(policy::ReasonText(policy::Reason::kUsedUp)));
-    }
+    CO_RETURN_IF_ERROR(SpendBytes(lease_, n));
     if (n == 0 && inner_.trailers() != nullptr) trailers_ = TrailersToSend(*inner_.trailers());
     co_return n;
   }

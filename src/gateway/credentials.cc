@@ -16,8 +16,6 @@ namespace {
 using Kind = CredentialHeader::Kind;
 
 constexpr std::string_view kAuthorization = "Authorization";
-// Shorter values would be found where they do not stand.
-constexpr size_t kEchoBytesMin = 8;
 
 // An SSH key is for no request at all.
 bool IsFor(const Credential& credential, const policy::Question& question) {
@@ -207,7 +205,6 @@ std::vector<Replacement> CredentialUse::InAnswer() const {
   std::vector<Replacement> out = encoded_;
   for (const auto* list : {&placed_, &by_rule_, &added_}) {
     for (const CredentialPtr& one : *list) {
-      if (one->value.size() < kEchoBytesMin) continue;
       std::vector<std::string> forms;
       AddOnce(forms, one->value);
       AddOnce(forms, InJson(one->value));

@@ -42,9 +42,11 @@ struct CredentialHeader {
 };
 
 struct Credential {
+  // A shorter value would be found where it does not stand, so it could not be hidden.
+  static constexpr size_t kValueBytesMin = 8;
   std::string name;
   std::string placeholder;  // unreserved characters of URIs only
-  std::string value;        // not empty
+  std::string value;        // kValueBytesMin at least
   policy::Document scope;   // denies by default: where its rules allow, the secret may go
   CredentialHeader header;
   // Where its placeholder counts.

@@ -64,6 +64,19 @@ Task<Result<std::vector<net::SocketAddress>>> ResolveName(Box& box, std::string 
   co_return std::move(resolution->result);
 }
 
+policy::Decision JudgeAddress(const Box& box, const policy::Policy& policy,
+                              const policy::Address& address, uint16_t port) {
+  const auto local = box.deps.local_networks();
+  if (!local) return {false, Reason::kAddressNotPublic, {}, policy::Layer::kNone};
+  return policy.EvaluateAddress(address, port, policy::Classify(address, *local));
+}
+
+bool MayDial(const Box& box, const policy::Policy& policy, std::string_view host,
+             const policy::Address& address, uint16_t port) {
+  const auto local = box.deps.local_networks();
+  return local && policy.MayDial(host, address, port, policy::Classify(address, *local));
+}
+
 Task<Dialled> DialAddresses(Box& box, std::vector<net::SocketAddress> addresses) {
   const Limits& limits = box.deps.limits;
   const TimePoint deadline = Now() + limits.dial_timeout;

@@ -28,6 +28,12 @@ struct Dialled {
 // `host` is canonical and allowed on `port`. The policy says which other addresses are granted.
 Task<Dialled> DialName(Box& box, std::shared_ptr<const policy::Policy> policy, std::string host,
                        uint16_t port);
+// Whether rules allow the address itself, and whether it may be dialled for a name that they allow.
+// Neither while the machine's own networks cannot be read.
+policy::Decision JudgeAddress(const Box& box, const policy::Policy& policy,
+                              const policy::Address& address, uint16_t port);
+bool MayDial(const Box& box, const policy::Policy& policy, std::string_view host,
+             const policy::Address& address, uint16_t port);
 // The first of these that answers; address rules allow each.
 Task<Dialled> DialAddresses(Box& box, std::vector<net::SocketAddress> addresses);
 

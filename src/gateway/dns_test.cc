@@ -138,7 +138,7 @@ TEST_F(DnsTest, AConnectionToSuchANameGoesWhereOneByNumberMight) {
   ASSERT_EQ(Lookup("db.corp.test"), "name");
   GoTo("db.corp.test", 2222);
   const Stream stream = Dial();
-  ASSERT_EQ(Hear(stream, "hello"), "hello");
+  ASSERT_EQ(Hear(stream, "hello\n"), "hello\n");
   const auto row = Rows().back();
   EXPECT_EQ(row.host, "db.corp.test");
   EXPECT_EQ(row.rule, "203.0.113.0/24:2222");

@@ -1,7 +1,9 @@
 // What does a client speak, by its first bytes? Fed as they come, until it is clear.
 //
 // TLS starts with a handshake record, HTTP/1 with a method, a space and a target ("/", "*", "http",
-// or anything after CONNECT). Everything else is opaque: a protocol that the gateway does not read.
+// or anything after CONNECT). What some server may take for a request nevertheless (a method in
+// small letters, more blanks) is HTTP if its first line ends in a version. Everything else is
+// opaque: a protocol that the gateway does not read.
 // Thread: a value.
 #pragma once
 
@@ -17,6 +19,8 @@ class FirstBytes {
   enum class Kind : uint8_t { kNeedMore, kTls, kHttp, kOpaque, kBadTls };
 
   Kind Feed(std::string_view bytes);
+  // Nothing more comes: what is not a whole line by now is no request.
+  Kind End();
   Kind kind() const { return kind_; }
   // All that was fed.
   const std::string& bytes() const { return bytes_; }

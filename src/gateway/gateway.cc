@@ -59,21 +59,6 @@ struct Gateway::Attached {
   async::TaskGroup tasks;
 };
 
-// One of the limited number of connections, counted from the moment it is accepted.
-class Gateway::Slot {
- public:
-  Slot(size_t& all, size_t& of_box) : all_(&all), of_box_(&of_box) { ++*all_, ++*of_box_; }
-  Slot(Slot&& other) noexcept : all_(std::exchange(other.all_, nullptr)), of_box_(other.of_box_) {}
-  Slot& operator=(Slot&&) = delete;
-  ~Slot() {
-    if (all_ != nullptr) --*all_, --*of_box_;
-  }
-
- private:
-  size_t* all_;
-  size_t* of_box_;
-};
-
 Gateway::Gateway(Deps deps) : deps_(std::move(deps)), alive_(std::make_shared<Gateway*>(this)) {
   if (deps_.limits.connections_max == 0) {
     deps_.limits.connections_max = ConnectionsByDescriptors();
@@ -120,18 +105,18 @@ void Gateway::PolicyChanged(const SandboxId& id) {
 }
 
 Gateway::Serve Gateway::Admit(Attached* attached, Serve serve, Serve turn_away,
-                              std::optional<Slot>* slot) {
+                              std::shared_ptr<void>* place) {
   const Limits& limits = deps_.limits;
   Box& box = attached->box;
   if (load_.connections < limits.connections_max &&
       box.connections < limits.connections_per_sandbox_max) {
-    slot->emplace(load_.connections, box.connections);
+    *place = TakePlace(load_.connections, box.connections);
     return serve;
   }
   const bool told = turn_away != nullptr && turned_away_ < limits.turned_away_max &&
                     box.turned_away < limits.turned_away_per_sandbox_max;
   if (!told) return nullptr;
-  slot->emplace(turned_away_, box.turned_away);
+  *place = TakePlace(turned_away_, box.turned_away);
   return turn_away;
 }
 
@@ -141,8 +126,8 @@ Task<void> Gateway::AcceptAll(Attached* attached, UniqueFd socket, Serve serve, 
     for (;;) {
       auto connection = co_await listener.Accept();
       if (!connection) break;
-      std::optional<Slot> slot;
-      const Serve how = Admit(attached, serve, turn_away, &slot);
+      std::shared_ptr<void> place;
+      const Serve how = Admit(attached, serve, turn_away, &place);
       if (how == nullptr) {
         attached->box.Denied(attached->box.NewRecord("tcp"), policy::Reason::kLimit,
                              kTurnedAwayKey);
@@ -150,7 +135,7 @@ Task<void> Gateway::AcceptAll(Attached* attached, UniqueFd socket, Serve serve, 
         co_await async::Yield();
         continue;
       }
-      attached->tasks.Spawn(ServeOne(attached, std::move(*connection), *std::move(slot), how));
+      attached->tasks.Spawn(ServeOne(attached, std::move(*connection), std::move(place), how));
     }
   }
   Broken(attached->box.id);
@@ -161,7 +146,8 @@ Task<void> Gateway::ServeUdp(Attached* attached, UniqueFd socket) {
   Broken(attached->box.id);
 }
 
-Task<void> Gateway::ServeOne(Attached* attached, UniqueFd connection, Slot, Serve serve) {
+Task<void> Gateway::ServeOne(Attached* attached, UniqueFd connection, std::shared_ptr<void>,
+                             Serve serve) {
   co_await serve(attached->box, std::move(connection));
 }
 

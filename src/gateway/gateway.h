@@ -40,19 +40,19 @@ class Gateway {
 
  private:
   struct Attached;
-  class Slot;
   using Serve = Task<void> (*)(Box& box, UniqueFd connection);
   // `turn_away` is for those that are too many; null: they are reset.
   Task<void> AcceptAll(Attached* attached, UniqueFd listener, Serve serve, Serve turn_away);
   // How one that was just accepted is served, or null, and what it counts on.
-  Serve Admit(Attached* attached, Serve serve, Serve turn_away, std::optional<Slot>* slot);
+  Serve Admit(Attached* attached, Serve serve, Serve turn_away, std::shared_ptr<void>* place);
   Task<void> ServeUdp(Attached* attached, UniqueFd socket);
-  static Task<void> ServeOne(Attached* attached, UniqueFd connection, Slot slot, Serve serve);
+  static Task<void> ServeOne(Attached* attached, UniqueFd connection, std::shared_ptr<void> place,
+                             Serve serve);
   void Broken(const SandboxId& id);
 
   Deps deps_;
   Load load_;
-  size_t turned_away_ = 0;           // not among connections_
+  size_t turned_away_ = 0;           // not among load_.connections
   std::shared_ptr<Gateway*> alive_;  // outlives this in posted calls; null then
   std::unordered_map<SandboxId, std::unique_ptr<Attached>> boxes_;
 };

@@ -43,6 +43,8 @@ inline bool EnterNamespace() {
 
 using Stream = std::unique_ptr<SocketStream>;
 
+inline Task<void> Pause(Duration d) { co_await async::Sleep(d); }
+
 // Null: it was reset before anybody could look.
 inline Task<Stream> OpenStream(SocketAddress gateway) {
   auto connected = co_await net::Connect(gateway, Now() + 2s);
@@ -156,6 +158,10 @@ class GatewayTest : public ::testing::Test {
 
   void Start() {
     gateway_ = std::make_unique<Gateway>(deps_);
+    AttachAnother(id_);
+  }
+  // From here on clients are in that one.
+  void AttachAnother(SandboxId id) {
     std::vector<UniqueFd> sockets;
     sockets.push_back(*net::ListenTcp(*SocketAddress::FromIp("127.0.0.1", 0)));
     tcp_ = *net::LocalAddress(sockets[0].get());
@@ -166,7 +172,7 @@ class GatewayTest : public ::testing::Test {
     dns_udp_ = *net::LocalAddress(sockets[2].get());
     sockets.push_back(*net::ListenTcp(any));
     dns_tcp_ = *net::LocalAddress(sockets[3].get());
-    ASSERT_TRUE(gateway_->Attach(id_, "tester", std::move(sockets), tcp_.port()));
+    ASSERT_TRUE(gateway_->Attach(std::move(id), "tester", std::move(sockets), tcp_.port()));
   }
 
   net::Listener* Listen(uint16_t port) {

@@ -112,7 +112,7 @@ TEST_F(GatewayTest, ARawAddressGoesByNameToOurOwnResolution) {
   EXPECT_EQ(rows[0].claimed, "198.51.100.99:443");
   EXPECT_EQ(rows[1].address, kServerIp);
 
-  EXPECT_TRUE(loop_.RunUntil(Say(tcp_, "binary\0", After::kKeepOpen)).reset);
+  EXPECT_TRUE(loop_.RunUntil(Say(tcp_, std::string("binary\0", 7), After::kKeepOpen)).reset);
   EXPECT_EQ(Rows().back().reason, "no_name");
   EXPECT_TRUE(loop_.RunUntil(Say(tcp_, Hello("evil.test"), After::kKeepOpen)).reset);
   EXPECT_EQ(Rows().back().reason, "no_rule");

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "gateway/gateway_fake.h"
+#include "gateway/proxy.h"
 
 namespace cove::gateway {
 namespace {
@@ -262,6 +263,34 @@ TEST_F(HttpForwardTest, AWebSocketBecomesATunnel) {
   EXPECT_THAT(talk.received, EndsWith("from upstream"));
   EXPECT_THAT(got, EndsWith("\r\n\r\nfrom client"));
   EXPECT_THAT(got, HasSubstr("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="));
+}
+
+TEST_F(HttpForwardTest, ARequestOnAnOlderConnectionIsOnRecordWithItsAddress) {
+  SetRules({"a.test:80", "b.test:80"});
+  Start();
+  StartWeb(80);
+  constexpr char kOther[] = "203.0.113.21";
+  net::Listener other(*net::ListenTcp(*SocketAddress::FromIp(kOther, 80)));
+  servers_.Spawn(AnswerAll(&other, "other"));
+  GoTo("proxy.cove", kHttpProxyPort);
+  {
+    const Stream client = Dial();
+    const auto ask = [&](const std::string& host) {
+      return Hear(client, "GET http://" + host + "/ HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
+    };
+    EXPECT_THAT(ask("a.test"), EndsWith("served"));
+    answers_ = {kOther};
+    EXPECT_THAT(ask("b.test"), EndsWith("other"));
+    EXPECT_THAT(ask("a.test"), EndsWith("served"));
+  }
+  while (gateway_->connections() != 0) loop_.RunUntil(Pause(1ms));
+  std::vector<std::string> closings;
+  for (const audit::Record& row : Rows()) {
+    if (row.kind == audit::Kind::kClose) closings.push_back(row.host + " " + row.address);
+  }
+  EXPECT_EQ(closings, (std::vector<std::string>{"a.test 203.0.113.20", "b.test 203.0.113.21",
+                                                "a.test 203.0.113.20"}));
+  servers_.Clear();
 }
 
 }  // namespace

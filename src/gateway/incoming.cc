@@ -1,5 +1,6 @@
 #include "gateway/incoming.h"
 
+#include "gateway/dialer.h"
 #include "log/log.h"
 
 namespace cove::gateway {
@@ -56,10 +57,7 @@ Decision Incoming::JudgeAddress() const {
   if (StandIns::InRange(destination.address)) {
     return {false, Reason::kNoName, {}, policy::Layer::kNone};
   }
-  const auto local = box.deps.local_networks();
-  if (!local) return {false, Reason::kAddressNotPublic, {}, policy::Layer::kNone};
-  const auto kind = policy::Classify(destination.address, *local);
-  return policy->EvaluateAddress(destination.address, port(), kind);
+  return ::cove::gateway::JudgeAddress(box, *policy, destination.address, port());
 }
 
 bool Incoming::JudgeAnew() {
@@ -85,6 +83,25 @@ bool Incoming::MayBeOpaque() const {
   if (by_number) return true;
   return stand_in && by_stand_in.allow && !by_stand_in.by_request && !by_stand_in.inspect &&
          port() != kHttpPort && port() != kHttpsPort;
+}
+
+Task<Incoming::Heard> Incoming::ReadFirstBytes() {
+  const TimePoint deadline = Now() + box.deps.limits.hello_timeout;
+  std::vector<char> buffer(8 * 1024);
+  while (first->kind() == FirstBytes::Kind::kNeedMore) {
+    const bool quiet = first->bytes().empty() && MayBeOpaque();
+    const Duration left = deadline - Now();
+    if (left <= Duration::zero()) co_return Heard::kTimeout;
+    socket->set_read_timeout(quiet ? box.deps.limits.quiet_wait : left);
+    const auto n = co_await socket->Read(buffer);
+    if (!n && n.error().code() == Code::kTimeout) {
+      co_return quiet ? Heard::kQuiet : Heard::kTimeout;
+    }
+    if (n && *n == 0 && first->End() == FirstBytes::Kind::kOpaque) break;
+    if (!n || *n == 0) co_return Heard::kClosed;
+    first->Feed(std::string_view(buffer.data(), *n));
+  }
+  co_return Heard::kClear;
 }
 
 audit::Record Incoming::Row(std::string channel, std::string host, const Decision& decision) const {

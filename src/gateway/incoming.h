@@ -32,6 +32,10 @@ struct Incoming {
   // An unread protocol is let through only to a looked-up name, on a port that is not the web's, or
   // by number.
   bool MayBeOpaque() const;
+  // Reads what the client says first until it is clear what it speaks. kQuiet: it says nothing, and
+  // its server may be the one who speaks first.
+  enum class Heard { kClear, kQuiet, kClosed, kTimeout };
+  [[gnu::noinline]] Task<Heard> ReadFirstBytes();
   uint16_t port() const { return destination.port; }
 
   audit::Record Row(std::string channel, std::string host, const policy::Decision& decision) const;

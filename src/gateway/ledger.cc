@@ -12,12 +12,7 @@ Task<Result<void>> Ledger::Open(audit::Record decision) {
 
 Ledger::~Ledger() {
   if (decision_ == 0) return;
-  audit::Record close = std::move(record_);
-  close.kind = audit::Kind::kClose;
-  close.rule.clear();
-  close.layer.clear();
-  close.method.clear();
-  close.path.clear();
+  audit::Record close = audit::CloseOf(std::move(record_));
   close.decision = decision_;
   close.reason = policy::ReasonName(outcome_);
   close.detail = std::move(detail_);

@@ -6,7 +6,9 @@
 
 #include <csignal>
 
+#include "gateway/dialer.h"
 #include "gateway/gateway_fake.h"
+#include "gateway/hello_bytes.h"
 
 namespace cove::gateway {
 namespace {
@@ -166,6 +168,74 @@ TEST_F(LimitsTest, ALimitOfACeilingHoldsToo) {
         document("allow=\"a.test\"")}});
   EXPECT_THAT(Get(), HasSubstr("200 OK"));
   EXPECT_THAT(Get(), HasSubstr("too_fast"));
+}
+
+TEST_F(LimitsTest, RulesOfTheSameWordsCountAConnectionOnceEach) {
+  constexpr std::string_view kTwo = "[[rule]]\nallow=\"a.test:2222\"\nconnections=2\n";
+  StartWith(kTwo);
+  const auto document = [](const std::string& toml) {
+    return std::make_shared<policy::Document>(
+        *policy::ParseToml(toml, "p", policy::Layer::kServer));
+  };
+  const std::string two(kTwo);
+  policy_ = policy::Policy::Make({{policy::Layer::kServer, document(two), document(two + two)},
+                                  {policy::Layer::kSandbox, document(two), nullptr}});
+  GoTo("a.test", 2222);
+  const Stream one = Dial();
+  EXPECT_EQ(Hear(one, std::string(kHello)), kHello);
+  const Stream two_at_once = Dial();
+  EXPECT_EQ(Hear(two_at_once, std::string(kHello)), kHello);
+  EXPECT_EQ(Hear(Dial(), std::string(kHello)), "reset");
+  EXPECT_EQ(LastDenial(), "limit");
+}
+
+// Names that are asked for and not answered until the test says so.
+struct SlowNames {
+  size_t at_once = 0;
+  size_t most = 0;
+  std::vector<std::string> asked;
+  async::Event answer;
+};
+Task<Result<std::vector<SocketAddress>>> ResolveSlowly(SlowNames* names, std::string host,
+                                                       uint16_t port) {
+  names->asked.push_back(std::move(host));
+  names->most = std::max(names->most, ++names->at_once);
+  co_await names->answer.Wait();
+  --names->at_once;
+  co_return std::vector<SocketAddress>{*SocketAddress::FromIp(kServerIp, port)};
+}
+
+TEST_F(LimitsTest, ASandboxHasFewNamesLookedUpAtATimeAndNoneOfItsNeighbours) {
+  SlowNames names;
+  StartWith("allow=\"*.pkgs.test:2222\"");
+  gateway_.reset();
+  deps_.limits.resolve_timeout = 500ms;
+  deps_.resolver = [&names](std::string host, uint16_t port) {
+    return ResolveSlowly(&names, std::move(host), port);
+  };
+  Start();
+  GoToAddress("198.51.100.9", 2222);
+  const auto ask = [&](int i) {
+    Stream stream = Dial();
+    const std::string hello = Hello("n" + std::to_string(i) + ".pkgs.test");
+    EXPECT_TRUE(loop_.RunUntil(stream->Write(hello)));
+    return stream;
+  };
+  std::vector<Stream> clients;
+  for (int i = 0; i < 6; ++i) clients.push_back(ask(i));
+  while (names.asked.size() < kResolvingMax) loop_.RunUntil(Pause(1ms));
+  // Nobody waits for them any more, and their threads are still held.
+  while (gateway_->connections() != 0) loop_.RunUntil(Pause(1ms));
+  clients.push_back(ask(6));
+  while (Rows().back().host != "n6.pkgs.test") loop_.RunUntil(Pause(1ms));
+  EXPECT_EQ(names.asked.size(), kResolvingMax);
+  AttachAnother(SandboxId("22222222-2222-4222-8222-222222222222"));
+  const Stream neighbour = ask(7);
+  while (names.asked.size() == kResolvingMax) loop_.RunUntil(Pause(1ms));
+  EXPECT_EQ(names.asked.back(), "n7.pkgs.test");
+  names.answer.Set();
+  EXPECT_EQ(Hear(neighbour), Hello("n7.pkgs.test"));
+  EXPECT_EQ(names.most, kResolvingMax + 1);
 }
 
 TEST_F(LimitsTest, EachRequestIsOnRecordWhereTheRuleSaysSo) {

@@ -1,18 +1,6 @@
 #include "gateway/outgoing.h"
 
-#include "base/text.h"
-
 namespace cove::gateway {
-namespace {
-
-// A compressed answer to a request that asked for none is passed as it is.
-bool IsCompressed(const http::Headers& headers) {
-  const auto coding = headers.Get("content-encoding");
-  return coding && !EqualsIgnoreCase(*coding, "identity");
-}
-
-}  // namespace
-
 http::Headers Hide(const http::Headers& in, const std::vector<Replacement>& hidden) {
   http::Headers out;
   for (const auto& [name, value] : in) out.Add(name, TextReplacer::All(value, hidden));
@@ -68,8 +56,17 @@ http::Task<Result<Outgoing::Answer>> Outgoing::TakeAnswer(http::ClientResponse& 
   out.head.headers = Hide(out.head.headers, hidden);
   const int status = out.head.status;
   if (is_head_ || status == 204 || status == 304) co_return out;
-  if (IsCompressed(out.head.headers)) co_return out;
-  answer_body_.emplace(response.body(), hidden);
+  // It was asked not to, and what cannot be read cannot be searched.
+  const http::Coding coding = http::CodingOf(out.head.headers);
+  if (coding == http::Coding::kOther) {
+    co_return Error(Code::kDenied, "the answer is compressed in a way that cannot be read here");
+  }
+  if (coding != http::Coding::kNone) {
+    decoded_.emplace(response.body(), http::MakeDecoder(coding));
+    out.body = &*decoded_;
+    out.head.headers.Remove("content-encoding");
+  }
+  answer_body_.emplace(*out.body, hidden);
   CO_RETURN_IF_ERROR(co_await answer_body_->Prepare());
   out.body = &*answer_body_;
   const auto length = answer_body_->length();

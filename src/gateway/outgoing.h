@@ -4,6 +4,7 @@
 #pragma once
 
 #include "gateway/credentials.h"
+#include "gateway/decoded_body.h"
 #include "gateway/http_request.h"
 #include "gateway/replaced_body.h"
 #include "http/client.h"
@@ -27,7 +28,7 @@ class Outgoing {
   http::Task<Result<http::ClientRequest>> Take(http::BodyReader& body);
 
   // The head of the answer as the sandbox gets it, and what it reads the body from: `body`, or one
-  // that belongs to this and hides secrets.
+  // that belongs to this and hides secrets. kDenied: it may hold one and cannot be read.
   struct Answer {
     http::ResponseHead head;
     http::BodyReader* body = nullptr;
@@ -47,6 +48,7 @@ class Outgoing {
   bool has_body_ = false;
   bool is_head_ = false;
   std::optional<ReplacedBody> body_;
+  std::optional<DecodedBody> decoded_;
   std::optional<ReplacedBody> answer_body_;
 };
 

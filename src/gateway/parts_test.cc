@@ -70,6 +70,36 @@ TEST(FirstBytesTest, TellsProtocolsApart) {
   EXPECT_EQ(Feed("\r\n\r"), Kind::kNeedMore);
 }
 
+TEST(FirstBytesTest, WhatAServerMayTakeForARequestIsOne) {
+  EXPECT_EQ(Feed("get / HTTP/1.1\r\n"), Kind::kHttp);
+  EXPECT_EQ(Feed("\nGet /a b HTTP/1.1\n"), Kind::kHttp);
+  EXPECT_EQ(Feed("GET  / HTTP/1.1\r\n"), Kind::kHttp);
+  EXPECT_EQ(Feed("GET\t/ HTTP/1.1 \r\n"), Kind::kHttp);
+  EXPECT_EQ(Feed("GET HTTPS://a/ HTTP/1.1\r\n"), Kind::kHttp);
+  EXPECT_EQ(Feed("get / HTTP/1.1\rHost: a"), Kind::kHttp);
+  EXPECT_EQ(Feed("get / HTTP/1.1"), Kind::kNeedMore);
+  EXPECT_EQ(Feed("gE"), Kind::kNeedMore);
+  // Others that look a little like it.
+  EXPECT_EQ(Feed("stat /path\n"), Kind::kOpaque);
+  EXPECT_EQ(Feed("echo HTTP/1.1\n"), Kind::kOpaque);
+  EXPECT_EQ(Feed("0033git-upload-pack /a.git" + std::string("\0host=a", 7)), Kind::kOpaque);
+  EXPECT_EQ(Feed("<stream:stream to='a'>"), Kind::kOpaque);
+  EXPECT_EQ(Feed("hello, you"), Kind::kOpaque);
+}
+
+TEST(FirstBytesTest, AnEndInTheMiddleOfALineIsNoRequest) {
+  FirstBytes word;
+  word.Feed("ruok");
+  EXPECT_EQ(word.End(), Kind::kOpaque);
+  FirstBytes hello;
+  hello.Feed(std::string("\x16\x03", 2));
+  EXPECT_EQ(hello.End(), Kind::kNeedMore);
+  FirstBytes none;
+  EXPECT_EQ(none.End(), Kind::kNeedMore);
+  FirstBytes endless;
+  EXPECT_EQ(endless.Feed("get /" + std::string(17000, 'a')), Kind::kHttp);
+}
+
 TEST(RowFilterTest, RepetitionIsToldOnceAndCounted) {
   RowFilter filter;
   const TimePoint start = Now();

@@ -48,25 +48,87 @@ struct SettleTunnel {
 }
 
 // What it says after it was let through because it said nothing.
-Reason JudgeLate(const Incoming& in, const FirstBytes& first) {
-  if (first.kind() == FirstBytes::Kind::kTls) {
-    const HelloName name = ReadHelloName(first.hello(), in.stand_in);
-    if (!in.by_number) return name.reason;
-    return JudgeNameByNumber(in, name);
+Reason JudgeLate(Incoming& in) {
+  if (!in.JudgeAnew()) return Reason::kPolicyUnavailable;
+  switch (in.first->kind()) {
+    case FirstBytes::Kind::kTls: {
+      const HelloName name = ReadHelloName(in.first->hello(), in.stand_in);
+      return in.by_number ? JudgeNameByNumber(in, name) : name.reason;
+    }
+    case FirstBytes::Kind::kOpaque:
+      return Reason::kAllowed;
+    case FirstBytes::Kind::kBadTls:
+      return Reason::kMalformed;
+    // HTTP is judged request by request, for which it is too late here: the client tries again.
+    case FirstBytes::Kind::kHttp:
+    case FirstBytes::Kind::kNeedMore:
+      break;
   }
-  // HTTP is judged request by request, for which it is too late here: the client tries again.
-  return first.kind() == FirstBytes::Kind::kOpaque ? Reason::kAllowed : Reason::kHelloTimeout;
+  return Reason::kHelloTimeout;
 }
 
-[[gnu::noinline]] Task<void> PumpUndecided(Incoming& in, Ledger& ledger, net::ByteStream& server,
-                                           StillAllowed still_allowed) {
-  UndecidedClient guarded(*in.socket,
-                          [&in](const FirstBytes& first) { return JudgeLate(in, first); });
-  StreamTunnel tunnel(guarded, server);
-  const auto stream = std::move(in.socket);  // RunTunnel decides how it ends
-  const SettleTunnel settle{ledger, tunnel};
-  co_await RunTunnel(in.box, tunnel, ledger, std::move(still_allowed));
-  if (guarded.verdict() != Reason::kAllowed) ledger.set_outcome(guarded.verdict());
+struct Word {
+  bool spoken = false;
+  Result<bool> what = false;  // false: the end
+};
+
+Task<void> AwaitWord(net::SocketStream& stream, Word* word, async::Event* spoken) {
+  word->what = co_await stream.AwaitBytes();
+  word->spoken = true;
+  spoken->Set();
+}
+
+// Until one of them speaks, or it is over: then the outcome is set.
+[[gnu::noinline]] Task<bool> AwaitAnyWord(Incoming& in, Ledger& ledger, net::SocketStream& server,
+                                          const StillAllowed& still_allowed, Word* client) {
+  const TimePoint deadline = Now() + in.box.deps.limits.tunnel_idle_timeout;
+  Word banner;
+  async::Event spoken;
+  async::TaskGroup group;
+  group.Spawn(AwaitWord(*in.socket, client, &spoken));
+  group.Spawn(AwaitWord(server, &banner, &spoken));
+  const Flows::Member member(in.box.flows, spoken);
+  while (!spoken.is_set()) {
+    if (!still_allowed()) {
+      ledger.set_outcome(Reason::kRevoked);
+      co_return false;
+    }
+    if (!co_await spoken.Wait(deadline)) {
+      ledger.set_outcome(Reason::kIdle);
+      co_return false;
+    }
+  }
+  for (const Word* word : {static_cast<const Word*>(client), static_cast<const Word*>(&banner)}) {
+    if (word->what) continue;
+    ledger.set_outcome(Reason::kBroken, word->what.error().message());
+    co_return false;
+  }
+  co_return true;
+}
+
+// Nobody has spoken yet. Whoever does first settles it: the server (a banner), then all passes; or
+// the client, then its first bytes are judged like those of any other. False: it is over.
+[[gnu::noinline]] Task<bool> Decide(Incoming& in, Ledger& ledger, net::SocketStream& server,
+                                    const StillAllowed& still_allowed) {
+  Word client;
+  if (!co_await AwaitAnyWord(in, ledger, server, still_allowed, &client)) co_return false;
+  if (!client.spoken || !*client.what) co_return true;
+  Reason reason = Reason::kAllowed;
+  switch (co_await in.ReadFirstBytes()) {
+    case Incoming::Heard::kClosed:
+      reason = Reason::kClientClosed;
+      break;
+    case Incoming::Heard::kTimeout:
+      reason = Reason::kHelloTimeout;
+      break;
+    case Incoming::Heard::kClear:
+    case Incoming::Heard::kQuiet:
+      reason = JudgeLate(in);
+      break;
+  }
+  in.socket->set_read_timeout({});
+  if (reason != Reason::kAllowed) ledger.set_outcome(reason);
+  co_return reason == Reason::kAllowed;
 }
 
 Reason JudgeSecond(const Incoming& in, const std::string& host, const HelloName& name) {
@@ -92,8 +154,9 @@ Reason JudgeSecond(const Incoming& in, const std::string& host, const HelloName&
   // A client that has said nothing yet is listened to once more where a name could matter.
   in.socket->set_read_timeout({});
   const bool by_name = !in.by_number || in.policy->DeniesNames(in.port());
-  if (in.first->bytes().empty() && by_name) {
-    co_await PumpUndecided(in, ledger, *dialled.stream, std::move(still_allowed));
+  if (in.first->bytes().empty() && by_name &&
+      !co_await Decide(in, ledger, *dialled.stream, still_allowed)) {
+    dialled.stream->MarkAborted();
     co_return;
   }
   const bool tls = in.first->kind() == FirstBytes::Kind::kTls;
@@ -139,10 +202,8 @@ Task<void> PassToName(Incoming& in, std::string channel, std::string host,
   const auto address = policy::Address::Parse(dialled.address);
   const auto still_allowed = [&in, &host, address] {
     const auto now = in.box.Policy();
-    const auto local = in.box.deps.local_networks();
-    if (now == nullptr || !local || !address) return false;
-    return now->EvaluateTunnel(host, in.port()).allow &&
-           now->MayDial(host, *address, in.port(), policy::Classify(*address, *local));
+    return now != nullptr && address && now->EvaluateTunnel(host, in.port()).allow &&
+           MayDial(in.box, *now, host, *address, in.port());
   };
   co_await Pump(in, ledger, std::move(dialled), host, still_allowed);
 }
@@ -161,10 +222,8 @@ Task<void> PassToAddress(Incoming& in) {
   }
   const auto still_allowed = [&in] {
     const auto policy = in.box.Policy();
-    const auto local = in.box.deps.local_networks();
-    if (policy == nullptr || !local) return false;
-    const auto kind = policy::Classify(in.destination.address, *local);
-    return policy->EvaluateAddress(in.destination.address, in.port(), kind).allow;
+    return policy != nullptr &&
+           JudgeAddress(in.box, *policy, in.destination.address, in.port()).allow;
   };
   co_await Pump(in, ledger, std::move(dialled), in.looked_up, still_allowed);
 }

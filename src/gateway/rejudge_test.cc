@@ -11,8 +11,6 @@ namespace {
 
 using ::testing::HasSubstr;
 
-Task<void> Pause(Duration d) { co_await async::Sleep(d); }
-
 class RejudgeTest : public GatewayTest {
  protected:
   void Change(std::string_view toml) {

@@ -86,5 +86,17 @@ TEST_F(SecondHelloTest, WhereANameIsDeniedItIsByNumberToo) {
   EXPECT_EQ(Rows().back().reason, "denied_by_rule");
 }
 
+TEST_F(SecondHelloTest, AfterALateFirstOneToo) {
+  SetDocument("allow=\"0.0.0.0/0:*\"\ndeny=\"evil.test:*\"");
+  StartAsking();
+  GoToAddress(kServerIp, 443);
+  const Stream client = Dial();
+  while (Rows().empty()) loop_.RunUntil(Pause(1ms));
+  EXPECT_EQ(Hear(client, Hello("any.test")), Retry());
+  EXPECT_EQ(Hear(client, Hello("evil.test")), "reset");
+  EXPECT_EQ(got_, Hello("any.test"));
+  EXPECT_EQ(Rows().back().reason, "denied_by_rule");
+}
+
 }  // namespace
 }  // namespace cove::gateway

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 
 #include "codec/base64.h"
+#include "codec/event_stream.h"
 #include "gateway/inspect_fake.h"
 
 namespace cove::gateway {
@@ -16,6 +17,17 @@ using ::testing::StartsWith;
 
 constexpr char kPlaceholder[] = "dtn_secret_0123456789abcdef";
 constexpr char kValue[] = "the-real-value-of-it";
+
+// gzip of one block that is stored as it is (RFC 1951 section 3.2.4, RFC 1952).
+std::string Packed(const std::string& text) {
+  const auto number = [](size_t value, int bytes) {
+    std::string out;
+    for (int i = 0; i < bytes; ++i) out += static_cast<char>(value >> (8 * i));
+    return out;
+  };
+  return std::string("\x1f\x8b\x08\0\0\0\0\0\0\x03\x01", 11) + number(text.size(), 2) +
+         number(~text.size(), 2) + text + number(codec::Crc32(text), 4) + number(text.size(), 4);
+}
 
 class SecretRequestsTest : public OpenedTlsTest {
  protected:
@@ -69,6 +81,14 @@ class SecretRequestsTest : public OpenedTlsTest {
         "https://second.test/" + (query == std::string::npos ? "" : t->seen_.target.substr(query)));
     std::string all = "got " + t->seen_.target + " " + t->seen_body_;
     for (const auto& [name, value] : t->seen_.headers) all += "\n" + name + ": " + value;
+    // Whatever was asked for.
+    const bool cut = t->seen_.target == "/cut";
+    if (t->seen_.target == "/packed" || cut) {
+      head.headers.Add("Content-Encoding", "gzip");
+      all = Packed(all);
+      if (cut) all.resize(all.size() - 3);
+    }
+    if (t->seen_.target == "/other") head.headers.Add("Content-Encoding", "br");
     (void)co_await exchange.Respond(std::move(head), std::move(all));
   }
   static Task<void> ServeOne(SecretRequestsTest* t, net::Listener& listener, bool tls) {
@@ -247,6 +267,27 @@ TEST_F(SecretRequestsTest, ARuleAddsASecretThatTheSandboxDoesNotHave) {
   EXPECT_THAT(answer, StartsWith("HTTP/1.1 403 "));
   EXPECT_THAT(answer, HasSubstr("\"no_credential\""));
   EXPECT_EQ(seen_.target, "");
+}
+
+TEST_F(SecretRequestsTest, AnAnswerThatIsCompressedUnaskedIsReadOrRefused) {
+  Start();
+  const auto get = [this](const std::string& target, std::string_view fields) {
+    return Send("allowed.test", Request("GET " + target, "allowed.test", fields));
+  };
+  const std::string answer = get("/packed", kBearer + "Accept-Encoding: gzip\r\n");
+  EXPECT_EQ(seen_.headers.Get("accept-encoding"), "identity");
+  EXPECT_THAT(answer, HasSubstr(std::string("Authorization: Bearer ") + kPlaceholder));
+  EXPECT_THAT(answer, Not(HasSubstr(kValue)));
+  EXPECT_THAT(answer, Not(HasSubstr("gzip")));
+  // Not all of it: how it goes on is unknown, and the end must not look like one.
+  EXPECT_THAT(get("/cut", kBearer), Not(HasSubstr("\r\n0\r\n")));
+  EXPECT_EQ(Rows().back().reason, "broken");
+  EXPECT_THAT(get("/other", kBearer), HasSubstr("\"reason\":\"secret_in_answer\""));
+  EXPECT_EQ(Rows().back().reason, "secret_in_answer");
+  // Where no secret could be, all comes as the server sent it.
+  Give("", {});
+  SetDocument("[[rule]]\nallow=\"allowed.test\"\ninspect=true");
+  EXPECT_THAT(get("/packed", "Accept-Encoding: gzip\r\n"), HasSubstr("Content-Encoding: gzip"));
 }
 
 }  // namespace

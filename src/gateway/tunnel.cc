@@ -44,11 +44,6 @@ class MeteredStream final : public net::ByteStream {
 
 }  // namespace
 
-Result<void> SpendBytes(Lease& lease, uint64_t bytes) {
-  if (lease.Spend(bytes)) return Ok();
-  return Error(Code::kExhausted, std::string(policy::ReasonText(Reason::kUsedUp)));
-}
-
 Task<Result<void>> StreamTunnel::Run(Duration idle) {
   if (lease() == nullptr) co_return co_await net::Pump(client_, server_, &totals_, idle);
   MeteredStream metered(client_, *lease());
@@ -81,36 +76,6 @@ Task<void> RunTunnel(Box& box, Tunnel& tunnel, Ledger& ledger, StillAllowed stil
     co_return;
   }
   guard.done = true;
-}
-
-Task<Result<size_t>> UndecidedClient::Read(std::span<char> buffer) {
-  while (!passing_) {
-    CO_ASSIGN_OR_RETURN(const size_t n, co_await client_.Read(buffer));
-    if (n == 0 && held_.empty()) co_return size_t{0};
-    const std::string_view bytes(buffer.data(), n);
-    const bool first = held_.empty();
-    held_.append(bytes);
-    if (passing_ && first) break;  // the server spoke while we waited
-    const auto kind = first_.Feed(bytes);
-    if (n != 0 && kind == FirstBytes::Kind::kNeedMore) continue;
-    verdict_ = n == 0 ? Reason::kClientClosed : judge_(first_);
-    if (verdict_ != Reason::kAllowed) {
-      co_return Error(Code::kDenied, std::string(policy::ReasonText(verdict_)));
-    }
-    passing_ = true;
-  }
-  if (!held_.empty()) {
-    const size_t n = std::min(buffer.size(), held_.size());
-    std::copy_n(held_.data(), n, buffer.data());
-    held_.erase(0, n);
-    co_return n;
-  }
-  co_return co_await client_.Read(buffer);
-}
-
-Task<Result<void>> UndecidedClient::Write(std::string_view bytes) {
-  if (held_.empty()) passing_ = true;
-  return client_.Write(bytes);
 }
 
 }  // namespace cove::gateway

@@ -6,7 +6,6 @@
 
 #include "gateway/box.h"
 #include "gateway/client_stream.h"
-#include "gateway/first_bytes.h"
 #include "gateway/ledger.h"
 
 namespace cove::gateway {
@@ -36,9 +35,6 @@ class Tunnel {
   Lease* lease_ = nullptr;
 };
 
-// kExhausted, as a tunnel ends, when these bytes are too much.
-Result<void> SpendBytes(Lease& lease, uint64_t bytes);
-
 // Between any two streams, which outlive it.
 class StreamTunnel final : public Tunnel {
  public:
@@ -58,29 +54,5 @@ class StreamTunnel final : public Tunnel {
 // Runs the tunnel for as long as its rule stands. On anything but an orderly end both ends are
 // reset, so that a cut stream never looks whole. Sets the ledger's outcome.
 Task<void> RunTunnel(Box& box, Tunnel& tunnel, Ledger& ledger, StillAllowed still_allowed);
-
-// The client's end of a connection on which nobody has spoken yet. Whoever speaks first settles it:
-// the server (a banner), then all passes; or the client, then its first bytes are held until
-// `judge` allows what they are.
-class UndecidedClient final : public net::ByteStream {
- public:
-  using Judge = std::function<policy::Reason(const FirstBytes&)>;
-  UndecidedClient(net::ByteStream& client, Judge judge)
-      : client_(client), judge_(std::move(judge)) {}
-
-  Task<Result<size_t>> Read(std::span<char> buffer) override;
-  Task<Result<void>> Write(std::string_view bytes) override;
-  Task<Result<void>> CloseWrite() override { return client_.CloseWrite(); }
-  void MarkAborted() override { client_.MarkAborted(); }
-  policy::Reason verdict() const { return verdict_; }
-
- private:
-  net::ByteStream& client_;
-  Judge judge_;
-  FirstBytes first_;
-  bool passing_ = false;
-  std::string held_;
-  policy::Reason verdict_ = policy::Reason::kAllowed;
-};
 
 }  // namespace cove::gateway

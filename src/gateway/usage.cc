@@ -52,6 +52,11 @@ bool Lease::Spend(uint64_t bytes) {
   return left;
 }
 
+Result<void> SpendBytes(Lease& lease, uint64_t bytes) {
+  if (lease.Spend(bytes)) return Ok();
+  return Error(Code::kExhausted, std::string(policy::ReasonText(Reason::kUsedUp)));
+}
+
 bool Lease::counts_bytes() const {
   return std::any_of(parts_.begin(), parts_.end(),
                      [](const Part& part) { return part.limits.bytes.has_value(); });

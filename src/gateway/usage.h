@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/rate_limit.h"
+#include "base/result.h"
 #include "policy/reason.h"
 #include "policy/rule.h"
 
@@ -53,5 +54,8 @@ class Lease {
   };
   std::vector<Part> parts_;
 };
+
+// kExhausted when these bytes are too much: nothing more may pass.
+Result<void> SpendBytes(Lease& lease, uint64_t bytes);
 
 }  // namespace cove::gateway

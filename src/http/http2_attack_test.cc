@@ -262,6 +262,17 @@ TEST_F(Http2AttackTest, NobodyMaySendMoreThanIsRead) {
   EXPECT_EQ(out.resets.size() + out.goaways.size(), 1u);
 }
 
+TEST_F(Http2AttackTest, WindowsThatAreOpenedWithoutEndEndTheConnection) {
+  std::string some = Start() + Open(1, Get());
+  for (int i = 0; i < 1000; ++i) some += Frame(kWindow, 0, 0, Number(1, 4));
+  EXPECT_THAT(Feed(some).goaways, IsEmpty());
+  std::string flood = Start();
+  for (int i = 0; i < 400'000; ++i) flood += Frame(kWindow, 0, 0, Number(1, 4));
+  const Written out = Feed(flood);
+  EXPECT_THAT(out.goaways, ElementsAre(kH2EnhanceYourCalm));
+  EXPECT_TRUE(ended_);
+}
+
 TEST_F(Http2AttackTest, MoreStreamsThanAllowedAreNotOpened) {
   wait_ = true;
   std::string bytes = Start();

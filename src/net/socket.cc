@@ -14,6 +14,7 @@ namespace cove::net {
 namespace {
 
 constexpr size_t kFdsPerMessageMax = 32;
+constexpr unsigned kReadsPerTurn = 32;
 
 void SetNonBlocking(int fd) {
   const int flags = fcntl(fd, F_GETFL);
@@ -114,7 +115,22 @@ SocketStream::~SocketStream() = default;
 Task<Result<size_t>> SocketStream::Read(std::span<char> buffer) {
   for (;;) {
     const ssize_t n = recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
-    if (n >= 0) co_return static_cast<size_t>(n);
+    if (n >= 0) {
+      if (++reads_in_a_row_ % kReadsPerTurn == 0) co_await async::Yield();
+      co_return static_cast<size_t>(n);
+    }
+    if (errno == EINTR) continue;
+    if (!WouldBlock(errno)) co_return Error::FromErrno("read");
+    reads_in_a_row_ = 0;
+    if (!co_await watch_.Readable(ReadDeadline())) co_return TimedOut("reading");
+  }
+}
+
+Task<Result<bool>> SocketStream::AwaitBytes() {
+  for (;;) {
+    char one = 0;
+    const ssize_t n = recv(fd_.get(), &one, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (n >= 0) co_return n > 0;
     if (errno == EINTR) continue;
     if (!WouldBlock(errno)) co_return Error::FromErrno("read");
     if (!co_await watch_.Readable(ReadDeadline())) co_return TimedOut("reading");

@@ -30,7 +30,8 @@ struct SocketAddress {
   std::string ToString() const;  // "1.2.3.4:80", "[::1]:80", "unix"
 };
 
-// A stream over a connected socket, made non-blocking here. TCP gets TCP_NODELAY.
+// A stream over a connected socket, made non-blocking here. TCP gets TCP_NODELAY. Who reads from a
+// peer that sends without end lets others have their turn: Read() yields now and then.
 class SocketStream final : public ByteStream {
  public:
   explicit SocketStream(UniqueFd fd);
@@ -40,6 +41,8 @@ class SocketStream final : public ByteStream {
   Task<Result<void>> CloseWrite() override;
   void MarkAborted() override;
   bool LooksIdle() override;
+  // Waits until the peer has sent something, and takes nothing of it; false: it has ended.
+  Task<Result<bool>> AwaitBytes();
   int PlainFd() const override { return fd_.get(); }
 
   // Sends `first` (at least one byte) and then `second` without joining them in memory. Descriptors
@@ -54,6 +57,7 @@ class SocketStream final : public ByteStream {
  private:
   UniqueFd fd_;
   async::FdWatch watch_;
+  unsigned reads_in_a_row_ = 0;  // that had not to wait
 };
 
 class Listener {

@@ -15,14 +15,16 @@ void AddOnce(std::vector<std::string>& list, const std::string& text) {
   if (std::find(list.begin(), list.end(), text) == list.end()) list.push_back(text);
 }
 
-// Rules of the same words in several places count each for itself.
+// Rules of the same words in several places count each for itself, in one place once.
 void AddLimits(Decision& out, const Answer& answer, std::string_view where) {
   for (const Rule* rule : answer.details) {
-    if (rule->limits.any()) {
-      out.limits.push_back(rule->limits);
-      out.limits.back().rule.insert(0, where);
-    }
     out.log_requests |= rule->log_requests;
+    if (!rule->limits.any()) continue;
+    RuleLimits limits = rule->limits;
+    limits.rule.insert(0, where);
+    const bool known = std::any_of(out.limits.begin(), out.limits.end(),
+                                   [&](const RuleLimits& one) { return one.rule == limits.rule; });
+    if (!known) out.limits.push_back(std::move(limits));
   }
 }
 

@@ -50,7 +50,7 @@ constexpr std::array kEntries = {
           "Encrypted Client Hello hides the name; turn it off in the client."},
     Entry{Reason::kMalformed, "malformed", "The first bytes are neither sound TLS nor HTTP."},
     Entry{Reason::kMethodNotSupported, "method_not_supported",
-          "CONNECT is not offered here; connect to the host directly."},
+          "Not offered: CONNECT but to the proxy, SOCKS but to connect, TRACE with a secret."},
     Entry{Reason::kHelloTimeout, "hello_timeout", "The client did not say its name in time."},
     Entry{Reason::kAddressNotPublic, "address_not_public",
           "The name leads only to private or reserved addresses, which are never dialled."},
@@ -66,7 +66,9 @@ constexpr std::array kEntries = {
     Entry{Reason::kUsedUp, "used_up",
           "This sandbox has used all the bytes that the rule for this host allows."},
     Entry{Reason::kSecretInAnswer, "secret_in_answer",
-          "The server sent a secret back on a WebSocket, so the connection was cut."},
+          "The server sent a secret back, or may have, where it cannot be replaced: on a "
+          "WebSocket, or "
+          "in an answer that is compressed in a way that is not read here."},
     Entry{Reason::kTooFast, "too_fast",
           "The rule for this host allows fewer requests in that time; wait, then try again."},
 };

@@ -92,7 +92,8 @@ test('the SDK makes, finds, lists and never reads back a secret', async () => {
   assert.equal(page.total, 1);
   assert.equal(page.items[0].name, 'api');
   assert.ok(!JSON.stringify([secret, page]).includes(value));
-  await assert.rejects(daytona.secret.create({ name: 'api', value: 'x', hosts: ['api.test'] }), /exists already/);
+  await assert.rejects(daytona.secret.create({ name: 'api', value: 'x-0123456', hosts: ['api.test'] }), /exists already/);
+  await assert.rejects(daytona.secret.create({ name: 'tiny', value: '1234567', hosts: ['api.test'] }), /at least 8 bytes/);
   await assert.rejects(daytona.secret.create({ name: 'free', value: 'x' }), /hosts/);
   await assert.rejects(daytona.secret.create({ name: 'bad', value: 'x', hosts: ['git*.com'] }), /git\*\.com/);
   await assert.rejects(daytona.create({ secrets: { X: 'nothing-of-the-kind' } }), /no secret 'nothing-of-the-kind'/);

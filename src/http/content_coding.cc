@@ -1,4 +1,4 @@
-#include "bridge/content_coding.h"
+#include "http/content_coding.h"
 
 #include <zlib.h>
 #include <zstd.h>
@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 
-namespace cove::bridge {
+namespace cove::http {
 
 namespace {
 
@@ -91,7 +91,7 @@ class Zstd final : public Decoder {
 
 }  // namespace
 
-Coding CodingOf(const http::Headers& headers) {
+Coding CodingOf(const Headers& headers) {
   std::string all;
   for (const auto& [name, value] : headers) {
     if (!EqualsIgnoreCase(name, "content-encoding")) continue;
@@ -123,4 +123,4 @@ Result<std::string> DecodeAll(Coding coding, std::string_view bytes, size_t byte
   return out;
 }
 
-}  // namespace cove::bridge
+}  // namespace cove::http

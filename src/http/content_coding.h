@@ -1,5 +1,5 @@
 // Bodies that are compressed: gzip and zstd, decoded as they come, so that a copy can be read. The
-// bytes themselves pass as they are. Sources: RFC 1952, RFC 8878, RFC 9659 (a window of at most
+// bytes themselves may pass as they are. Sources: RFC 1952, RFC 8878, RFC 9659 (a window of at most
 // 8 MiB), RFC 9110 section 8.4. Thread: values, no I/O.
 #pragma once
 
@@ -11,11 +11,11 @@
 #include "base/result.h"
 #include "http/message.h"
 
-namespace cove::bridge {
+namespace cove::http {
 
 enum class Coding { kNone, kGzip, kZstd, kOther };
 // Of the Content-Encoding; several codings over each other are kOther.
-Coding CodingOf(const http::Headers& headers);
+Coding CodingOf(const Headers& headers);
 
 class Decoder {
  public:
@@ -34,4 +34,4 @@ std::unique_ptr<Decoder> MakeDecoder(Coding coding);
 // kGzip or kZstd.
 Result<std::string> DecodeAll(Coding coding, std::string_view bytes, size_t bytes_max);
 
-}  // namespace cove::bridge
+}  // namespace cove::http

@@ -1,12 +1,12 @@
 // Goal: compressed bodies are decoded however they are split, and a bomb or a lie is not.
 // Method: bodies packed by zlib and libzstd, fed in pieces, cut and broken.
-#include "bridge/content_coding.h"
+#include "http/content_coding.h"
 
 #include <gtest/gtest.h>
 #include <zlib.h>
 #include <zstd.h>
 
-namespace cove::bridge {
+namespace cove::http {
 namespace {
 
 std::string Gzip(const std::string& text) {
@@ -85,4 +85,4 @@ TEST(ContentCodingTest, TheHeaderSaysWhich) {
 }
 
 }  // namespace
-}  // namespace cove::bridge
+}  // namespace cove::http
