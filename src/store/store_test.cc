@@ -8,10 +8,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <filesystem>
 #include <fstream>
 
 #include "async/task_group.h"
+#include "base/testing.h"
 
 namespace cove::store {
 namespace {
@@ -25,13 +25,6 @@ const Migrations kTwo = {
 
 class StoreTest : public ::testing::Test {
  protected:
-  StoreTest() {
-    std::string pattern = ::testing::TempDir() + "store-XXXXXX";
-    folder_ = ::mkdtemp(pattern.data());
-    path_ = folder_ + "/cove.db";
-  }
-  ~StoreTest() override { std::filesystem::remove_all(folder_); }
-
   Result<void> Add(Store& store, std::string name, Durability durability = Durability::kProcess) {
     return loop_.RunUntil(store.Write(
         [name](Db& db) -> Result<void> {
@@ -49,8 +42,8 @@ class StoreTest : public ::testing::Test {
   }
 
   async::Loop loop_;
-  std::string folder_;
-  std::string path_;
+  TempDir folder_;
+  const std::string path_ = folder_ / "cove.db";
 };
 
 TEST_F(StoreTest, KeepsRowsOverAReopening) {
@@ -183,7 +176,7 @@ TEST_F(StoreTest, SaysWhatToDoWithAFileThatIsNoDatabase) {
 }
 
 TEST_F(StoreTest, SaysWhoMustOwnAFolderThatIsNotThere) {
-  auto store = OpenSqlite(folder_ + "/missing/cove.db", kOne);
+  auto store = OpenSqlite(folder_ / "missing/cove.db", kOne);
   ASSERT_FALSE(store.ok());
   EXPECT_THAT(store.error().message(), HasSubstr("must belong to"));
 }
