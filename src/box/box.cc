@@ -2,7 +2,6 @@
 
 #include <csignal>
 #include <cstdio>
-#include <iostream>
 
 #include "box/consent.h"
 #include "box/session.h"

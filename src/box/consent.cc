@@ -3,11 +3,13 @@
 #include <cstdio>
 #include <iostream>
 
+#include "box/say.h"
+
 namespace cove::box {
 
 Result<void> Consent::Ask(const std::string& warning, const std::string& question,
                           const std::string& refusal) const {
-  std::fprintf(stderr, "Warning: %s\n", warning.c_str());
+  Warn(warning);
   if (who_ == Who::kNobody) {
     return Error(Code::kDenied, "Non-interactive shell; refusing to " + refusal + ".");
   }

@@ -24,6 +24,7 @@ struct ServerOptions {
   std::vector<std::string> args;                         // further ones
   std::vector<std::pair<std::string, std::string>> env;  // besides ours; an empty value unsets
   std::vector<int> kept;                                 // descriptors that it keeps open
+  std::string resolv_conf;  // what it has as /etc/resolv.conf; empty: the machine's
 };
 
 class PrivateServer {

@@ -1,7 +1,6 @@
 #include "box/session.h"
 
 #include <csignal>
-#include <cstdio>
 
 #include "agents/api_client.h"
 #include "agents/codex_config.h"
@@ -10,17 +9,12 @@
 #include "box/hook.h"
 #include "box/inside.h"
 #include "box/private_server.h"
+#include "box/say.h"
 #include "box/sweep.h"
 #include "box/traces.h"
 
 namespace cove::box {
 namespace {
-
-constexpr int kInterrupted = 130;
-
-void Say(std::string_view text) {
-  std::fprintf(stderr, "[sandbox] %s\n", std::string(text).c_str());
-}
 
 std::string ShareArg(const char* access, const std::string& source, const std::string& target) {
   const auto quoted = [](const std::string& path) {
@@ -220,6 +214,9 @@ Task<Result<PrivateServer>> StartServer(const Prepared* prepared, const RunDir* 
   }
   CO_ASSIGN_OR_RETURN(const std::string text, WriteServerConfig(prepared->operators, config));
   CO_ASSIGN_OR_RETURN(options.config, run->Write("cove.toml", text, 0600));
+  if (!prepared->resolvers.empty()) {
+    CO_ASSIGN_OR_RETURN(options.resolv_conf, run->Write("resolv.conf", prepared->resolvers, 0644));
+  }
   options.data = run->data();
   options.log = run->log();
   options.kept = {run->lock(), image->lock.get()};
@@ -243,8 +240,7 @@ Task<Result<int>> Run(const Prepared& prepared, const World& world, const RunDir
 
 Task<Result<BoxImage>> Provide(const Prepared* prepared) {
   co_await Sweep(&prepared->base);
-  const auto say = [](std::string_view line) { Say(line); };
-  co_return co_await EnsureImage(prepared->image, prepared->base.path, "", say);
+  co_return co_await EnsureImage(prepared->image, prepared->base.path, &Say);
 }
 
 }  // namespace
@@ -254,7 +250,7 @@ Task<Result<int>> RunSession(const Prepared& prepared, const World& world,
   auto image = co_await UntilSignal(Provide(&prepared), signals);
   if (!image) co_return kInterrupted;
   if (!*image) co_return std::move(*image).error();
-  CO_ASSIGN_OR_RETURN(RunDir run, RunDir::Make(prepared.base, (*image)->data));
+  CO_ASSIGN_OR_RETURN(RunDir run, RunDir::Make(prepared.base));
   const Traces before = Traces::Of(prepared.places.project);
   auto code = co_await Run(prepared, world, run, **image, signals);
   run.Remove();
