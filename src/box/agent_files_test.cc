@@ -124,6 +124,17 @@ TEST_F(AgentFiles, AnAccountThatTheAgentLeftIsNotUsedUnasked) {
   EXPECT_EQ(Start()->credentials->secret, "sk-home");
 }
 
+TEST_F(AgentFiles, ApprovalsAreNotKeptWhereTheAgentWrites) {
+  NEEDS_ROOT();
+  for (const char* place : {"project", "project/base"}) {
+    env_["COVE_BOX_DIR"] = dir_ / place;
+    EXPECT_THAT(Refusal(), HasSubstr("must not lie in the work directory")) << place;
+  }
+  fs::create_directory_symlink(dir_ / "project", dir_ / "link");
+  env_["COVE_BOX_DIR"] = dir_ / "link";
+  EXPECT_THAT(Refusal(), HasSubstr("must not lie in the work directory"));
+}
+
 TEST_F(AgentFiles, ALinkInAHomeOutsideTheProjectLeadsNowhere) {
   Args args;
   args.codex_home = dir_ / "elsewhere";
@@ -182,7 +193,8 @@ TEST_F(AgentFiles, WhatALeftOverBoxMayReachWhileItEndsIsNothing) {
   const std::string text((std::istreambuf_iterator<char>(in)), {});
   EXPECT_THAT(text, HasSubstr("default = \"deny\""));
   EXPECT_THAT(text, HasSubstr("registries = \"none\""));
-  EXPECT_THAT(options->env, ElementsAre(std::pair<std::string, std::string>("OPENAI_API_KEY", "")));
+  const auto unset = [](const char* name) { return std::pair<std::string, std::string>(name, ""); };
+  EXPECT_THAT(options->env, ElementsAre(unset("OPENAI_API_KEY"), unset("ANTHROPIC_API_KEY")));
 }
 
 TEST_F(AgentFiles, WhatIsLeftForTheMachineToRunIsTold) {

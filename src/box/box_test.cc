@@ -94,6 +94,12 @@ TEST(ServerConfig, AProxyFileIsNoScriptAndWinsOverTheVariables) {
   EXPECT_FALSE(ReadProxy(*ReadProxyFile("PROXY_IP_V4=$(id)\n", {})));
 }
 
+TEST(ServerConfig, AProviderIsTheOperatorsToName) {
+  EXPECT_TRUE(HasProvider("[ai.providers.anthropic]\nkind = \"anthropic\"\n", "anthropic"));
+  EXPECT_FALSE(HasProvider("[ai.providers.openai]\nkind = \"openai\"\n", "anthropic"));
+  EXPECT_FALSE(HasProvider("", "anthropic"));
+}
+
 TEST(ServerConfig, ResolversAreNamedByAddress) {
   EXPECT_TRUE(CheckResolvers("# x\noptions timeout:1\nnameserver 192.0.2.53\n"));
   EXPECT_TRUE(CheckResolvers("nameserver\t2001:db8::53"));

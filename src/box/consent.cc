@@ -13,7 +13,7 @@ Result<void> Consent::Ask(const std::string& warning, const std::string& questio
   if (who_ == Who::kNobody) {
     return Error(Code::kDenied, "Non-interactive shell; refusing to " + refusal + ".");
   }
-  std::fprintf(stderr, "%s [y/N] ", question.c_str());
+  std::fprintf(stderr, "%s [y/N] ", agents::Printable(question).c_str());
   std::fflush(stderr);
   if (who_ == Who::kYes) {
     std::fputs("y (confirmed by --yes)\n", stderr);

@@ -60,7 +60,7 @@ tb::ExecRequest Inside::Request(std::vector<std::string> argv) const {
 Task<Result<std::string>> Inside::Fetch(std::string url, seconds limit, Way way) {
   auto run = co_await toolbox_.Run(
       Request({"/bin/sh", "-c",
-               "command -v curl >/dev/null || exit 127; exec curl -ksS -o /dev/null -w "
+               "command -v curl >/dev/null || exit 127; exec curl -q -ksS -o /dev/null -w "
                "'%{http_code}' --max-time \"$1\" --noproxy \"$3\" \"$2\"",
                "sh", std::to_string(limit.count()), std::move(url),
                way == Way::kDirect ? "*" : p_.no_proxy + "," + kModelsHost}));

@@ -181,7 +181,15 @@ Result<Prepared> Prepare(Args args, const World& world) {
   }
   std::string base_path = world.env("COVE_BOX_DIR");
   if (base_path.empty()) base_path = kBase;
-  ASSIGN_OR_RETURN(BaseDir base, OpenBase(Absolute(base_path, world)));
+  base_path = Absolute(base_path, world);
+  if (IsWithin(Resolve(base_path).value_or(base_path), places.project.path())) {
+    return Error(Code::kInvalid, "COVE_BOX_DIR must not lie in the work directory: " + base_path);
+  }
+  if (!world.home.empty() && IsWithin(Resolve(world.home).value_or(""), places.project.path())) {
+    Warn(
+        "your home is in the work directory: the box sees all that is in it, keys and logins too.");
+  }
+  ASSIGN_OR_RETURN(BaseDir base, OpenBase(base_path));
   ASSIGN_OR_RETURN(Homes homes, MakeHomes(places));
   Prepared out{.args = std::move(args),
                .base = std::move(base),

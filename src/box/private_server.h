@@ -27,6 +27,10 @@ struct ServerOptions {
   std::string resolv_conf;  // what it has as /etc/resolv.conf; empty: the machine's
 };
 
+// The key that a server takes for Anthropic's models unless it is configured otherwise. A box is
+// Codex's: its agent gets to spend that only where somebody says so.
+inline constexpr char kAnthropicKey[] = "ANTHROPIC_API_KEY";
+
 class PrivateServer {
  public:
   // Returns once it serves. The error has its last words.

@@ -71,6 +71,11 @@ std::string Proxy::Url() const {
   return "http://" + (v6 ? "[" + address + "]" : address) + ":" + std::to_string(port);
 }
 
+bool HasProvider(const std::string& operators, std::string_view name) {
+  const toml::parse_result parsed = toml::parse(operators);
+  return parsed && parsed.table()["ai"]["providers"][name].is_table();
+}
+
 Result<ProxyWords> ReadProxyFile(const std::string& text, ProxyWords said) {
   for (const std::string_view line : Split(text, '\n')) {
     const std::string_view word = Trim(line.substr(0, line.find('#')));

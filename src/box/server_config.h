@@ -32,6 +32,9 @@ struct ServerConfig {
 // `operators` is TOML, or empty. kInvalid: it is none.
 Result<std::string> WriteServerConfig(const std::string& operators, const ServerConfig& config);
 
+// Do they say anything of that model provider?
+bool HasProvider(const std::string& operators, std::string_view name);
+
 // What PROXY_IP_V4, PROXY_IP_V6 and PROXY_PORT say.
 struct ProxyWords {
   std::string v4;

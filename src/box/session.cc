@@ -170,6 +170,30 @@ struct Live {
   std::string snapshot;
 };
 
+// What the gateway saw of the self-test, for whoever has to find out why it failed.
+Task<void> TellOfGateway(const Live* live) {
+  constexpr const char* kPath = "/api/audit?limit=4";
+  async::ThreadPool resolver(1);
+  http::Client http(resolver);
+  auto url = http::Url::Parse(live->server.url());
+  if (!url) co_return;
+  agents::ApiClient api(http, *std::move(url), live->server.key());
+  agents::ApiRequest request;
+  request.path = kPath;
+  const auto page = co_await api.CallForObject(std::move(request));
+  const json::Array* rows = page ? json::GetArray(*page, "items") : nullptr;
+  if (rows == nullptr) co_return;
+  for (const json::Value& value : *rows) {
+    if (!value.is_object()) continue;
+    std::string line = "gateway:";
+    for (const char* key : {"channel", "host", "reason", "detail"}) {
+      const auto text = json::GetString(value.as_object(), key);
+      if (text && !text->empty()) line += " " + *text;
+    }
+    Say(line);
+  }
+}
+
 Task<Result<std::string>> Open(const Live* live) {
   async::ThreadPool resolver(1);
   http::Client http(resolver);
@@ -192,7 +216,10 @@ Task<Result<int>> Use(Live live, const World& world, async::Signals& signals) {
   Inside inside(live.prepared, world, live.run.data() + "/run/box-" + **opened + ".sock");
   auto tested = co_await UntilSignal(inside.Check(), signals);
   if (!tested) co_return kInterrupted;
-  if (!*tested) co_return std::move(*tested).error();
+  if (!*tested) {
+    co_await TellOfGateway(&live);
+    co_return std::move(*tested).error();
+  }
   if (live.prepared.hook) {
     CO_ASSIGN_OR_RETURN(const int code, co_await inside.RunHook(signals));
     if (code != 0) {
@@ -212,6 +239,7 @@ Task<Result<PrivateServer>> StartServer(const Prepared* prepared, const RunDir* 
     config.account = prepared->credentials->account;
     options.env.emplace_back("OPENAI_API_KEY", prepared->credentials->secret);
   }
+  if (!HasProvider(prepared->operators, "anthropic")) options.env.emplace_back(kAnthropicKey, "");
   CO_ASSIGN_OR_RETURN(const std::string text, WriteServerConfig(prepared->operators, config));
   CO_ASSIGN_OR_RETURN(options.config, run->Write("cove.toml", text, 0600));
   if (!prepared->resolvers.empty()) {

@@ -151,6 +151,8 @@ test('10 a terminal inside exactly when standard input is one', async () => {
   assert.match(await fake({ input: 'make a file' }), /said make a file/);
   assert.match(await fake({ pty: true }), /No prompt provided/);
   assert.equal(says(await bed.probe(tty), 'tty'), 'no');
+  const none = await bed.run(['--', '--version'], { cwd: bed.project(), closed: true });
+  assert.equal(none.status, 0, none.stderr);
 });
 test('11 the exit status is codex\'s own', async () => {
   assert.equal((await bed.run(['--no-such-flag'], { cwd: bed.project() })).status, 2);
@@ -246,7 +248,9 @@ test('15 auth.json: found in the wrapper\'s order, never copied into the project
 test('16 auth.json is read-only inside and holds no secret; none is a warning, a missing one an error', async () => {
   const dir = bed.project();
   const r = await bed.probe('cat /codex_home/auth.json; echo; echo x >> /codex_home/auth.json || echo ro=yes; rm -f /codex_home/auth.json; ls -la $SANDBOX_ENV_DIR/auth.json; ' +
-    `echo found=$(grep -rls scripted-[k]ey /codex_home /app /etc /home /tmp /run /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | wc -l)`, { cwd: dir });
+    `echo found=$(grep -rls scripted-[k]ey /codex_home /app /etc /home /tmp /run /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | wc -l); ` +
+    `echo other=$(curl -s http://models.cove/anthropic/v1/messages -H 'content-type: application/json' -d '{"model":"m","max_tokens":1,"messages":[{"role":"user","content":"x"}]}')`, { cwd: dir, env: { ANTHROPIC_API_KEY: 'not for this box' } });
+  assert.match(says(r, 'other'), /set ANTHROPIC_API_KEY/, 'a key that lies around is not the agent\'s to spend');
   assert.equal(says(r, 'ro'), 'yes');
   assert.match(r.stdout, /"OPENAI_API_KEY":"added-by-the-gateway-outside"/);
   assert.equal(says(r, 'found'), '0');
@@ -577,6 +581,10 @@ test('38 what is no domain is refused; the effective list is readable inside', a
   for (const bad of ['-a.example', 'a_b.example', 'example', '1.2.3.4', 'a.example/x', '*.example.org']) {
     await refused([], `Invalid domain format: ${bad}`, { env: { OPENAI_ALLOWED_DOMAINS: bad } });
   }
+  // An agent may have written it: nothing of that moves the cursor of whoever starts a box.
+  const hostile = await bed.run([], { cwd: bed.project({ '.codex/.environment/allowed_domains.txt': 'a\x1b]0;owned\x07\n' }) });
+  assert.match(hostile.stderr, /^Error: Invalid domain format: a.*owned/m);
+  assert.doesNotMatch(hostile.stderr, /[\x1b\x07]/);
   const r = await bed.probe('stat -c mode=%A /etc/codex/allowed_domains.txt; echo x >> /etc/codex/allowed_domains.txt || echo ro=yes');
   assert.equal(says(r, 'ro'), 'yes');
 });
@@ -651,6 +659,7 @@ test('46 the self-test: what must not be reached is not, what must be is, or cod
   const shut = await bed.run(['--', '--version'], { cwd: dir, env: { COVE_BOX_TEST_REACHED: 'https://other.example.org' } });
   assert.equal(shut.status, 1);
   assert.match(shut.stderr, /^Error: Firewall verification failed: https:\/\/other\.example\.org could not be reached/m);
+  assert.match(shut.stderr, /^\[sandbox\] gateway: dns other\.example\.org no_rule/m, 'and why');
   assert.ok(Date.now() - from >= 4000, 'three attempts, two seconds apart');
   // A name of the test that its owner has allowed is no test.
   assert.equal((await bed.run(['--', '--version'], { cwd: dir, env: { OPENAI_ALLOWED_DOMAINS: 'example.com' } })).status, 0);

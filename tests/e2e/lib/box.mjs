@@ -92,17 +92,18 @@ export class Bed {
   }
   script(text) { return this.put(join(this.dir, `hook-${Math.random().toString(36).slice(2)}.sh`), `#!/bin/bash\n${text}\n`, 0o755); }
 
-  command(args, { pty = false, online = false } = {}) {
+  command(args, { pty = false, online = false, closed = false } = {}) {
     const inner = online ? [bin, 'box', ...args] : ['nsenter', `--net=/run/netns/${this.inner}`, 'unshare', '-m', 'sh', '-c',
       `mount --bind ${this.dir}/hosts /etc/hosts && mount --bind ${this.dir}/resolv.conf /etc/resolv.conf && exec "$@"`, 'sh', bin, 'box', ...args];
+    if (closed) return ['sh', '-c', 'exec "$@" <&-', 'sh', ...inner];
     if (!pty) return inner;
     const quoted = inner.map((w) => `'${w.replaceAll("'", `'\\''`)}'`).join(' ');
     return ['script', '-qec', quoted, '/dev/null'];
   }
 
   // Starts it; `done` resolves with {status, stdout, stderr}.
-  start(args, { cwd, env = {}, input, pty = false, home, online = false } = {}) {
-    const [command, ...words] = this.command(args, { pty, online });
+  start(args, { cwd, env = {}, input, pty = false, home, online = false, closed = false } = {}) {
+    const [command, ...words] = this.command(args, { pty, online, closed });
     const clean = Object.fromEntries(Object.entries(process.env).filter(([n]) => !/^(CODEX|OPENAI|PROXY|INIT_|NO_PROXY|HTTPS?_PROXY|WORKSPACE|SUDO|ALLOW)/i.test(n)));
     const child = spawn(command, words, {
       cwd: cwd ?? this.dir, stdio: ['pipe', 'pipe', 'pipe'],
