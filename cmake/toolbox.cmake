@@ -14,7 +14,7 @@ else()
   endforeach()
   target_link_options(cove-toolbox PRIVATE -static-pie -Wl,--gc-sections -s)
 endif()
-foreach(test cove_toolbox_test cove_sandbox_test)
+foreach(test cove_toolbox_test cove_sandbox_test cove_runner_test)
   if(TARGET ${test})
     add_dependencies(${test} cove-toolbox)  # they start it from beside themselves
   endif()

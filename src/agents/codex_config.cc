@@ -69,13 +69,6 @@ void ReplaceAll(std::string& text, std::string_view from, std::string_view to) {
   }
 }
 
-// FNV-1a: names a recipe, protects nothing.
-uint32_t Fingerprint(std::string_view text) {
-  uint32_t hash = 2166136261U;
-  for (char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619U;
-  return hash;
-}
-
 }  // namespace
 
 std::string CodexConfig() { return kConfig; }
@@ -104,8 +97,10 @@ std::string CodexInstallScript(const std::string& version) {
 }
 
 std::string RecipeFingerprint(std::string_view text) {
+  uint32_t hash = 2166136261U;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619U;
   char digits[9];
-  std::snprintf(digits, sizeof digits, "%08x", Fingerprint(text));
+  std::snprintf(digits, sizeof digits, "%08x", hash);
   return digits;
 }
 

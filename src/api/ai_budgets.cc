@@ -1,5 +1,4 @@
 // /api/ai/budgets: what model calls may cost. Everybody may look; administrators change.
-#include "api/audit_filter.h"
 #include "api/routes.h"
 #include "bridge/call_json.h"
 

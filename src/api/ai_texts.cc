@@ -8,7 +8,7 @@ namespace {
 // Administrators read all of their organisation's, others their own calls'.
 Task<Result<void>> Texts(Call& call) {
   std::optional<std::string> user;
-  if (call.caller().role != identity::Role::kAdmin) user = call.caller().user;
+  if (!IsAdmin(call)) user = call.caller().user;
   CO_ASSIGN_OR_RETURN(const bridge::Said said,
                       co_await call.deps().books->log().ReadSaid(call.caller().org, std::move(user),
                                                                  std::string(call.Param("call"))));

@@ -1,6 +1,5 @@
 // /api/ai/tokens: short-lived tokens for agents outside. The token itself is shown once, in the
 // answer to POST.
-#include "api/audit_filter.h"
 #include "api/routes.h"
 #include "bridge/call_json.h"
 
@@ -42,7 +41,7 @@ Task<Result<void>> Create(Call& call) {
 
 // Administrators see all of their organisation's, others their own.
 Task<Result<void>> List(Call& call) {
-  const bool admin = call.caller().role == identity::Role::kAdmin;
+  const bool admin = IsAdmin(call);
   json::Array items;
   for (const bridge::Token& token : call.deps().tokens->List(call.caller().org)) {
     if (admin || token.user == call.caller().user) items.emplace_back(bridge::ToJson(token));
@@ -53,7 +52,7 @@ Task<Result<void>> List(Call& call) {
 }
 
 Task<Result<void>> Delete(Call& call) {
-  const bool admin = call.caller().role == identity::Role::kAdmin;
+  const bool admin = IsAdmin(call);
   for (const bridge::Token& token : call.deps().tokens->List(call.caller().org)) {
     if (token.id != call.Param("token")) continue;
     if (!admin && token.user != call.caller().user) break;

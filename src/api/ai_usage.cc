@@ -35,8 +35,7 @@ Result<bridge::CallFilter> CallFilterOf(const Call& call) {
   out.template_name = text("template");
   out.model = text("model");
   out.provider = text("provider");
-  const bool admin = call.caller().role == identity::Role::kAdmin;
-  if (!admin && out.sandbox.empty()) {
+  if (!IsAdmin(call) && out.sandbox.empty()) {
     if (!out.user.empty() && out.user != call.caller().user) {
       return Error(Code::kDenied, "only an administrator's key may ask for the calls of others");
     }

@@ -5,11 +5,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <filesystem>
-
 #include "api/api.h"
 #include "api/fake_exchange_test.h"
 #include "api/fake_toolbox_test.h"
+#include "base/testing.h"
 
 namespace cove::api {
 
@@ -61,18 +60,16 @@ class FakeRunner final : public control::Runner, public control::Toolbox {
 class ApiTest : public ::testing::Test {
  protected:
   ApiTest() {
-    std::string pattern = ::testing::TempDir() + "cove-api-XXXXXX";
-    folder_ = ::mkdtemp(pattern.data());
-    runner_.socket = folder_ + "/box.sock";
+    runner_.socket = folder_ / "box.sock";
     inside_ = std::make_unique<FakeToolbox>(runner_.socket);
     store::Migrations migrations = identity::kMigrations;
     migrations.insert(migrations.end(), control::kMigrations.begin(), control::kMigrations.end());
     migrations.insert(migrations.end(), bridge::kMigrations.begin(), bridge::kMigrations.end());
-    store_ = *store::OpenSqlite(folder_ + "/cove.db", migrations);
+    store_ = *store::OpenSqlite(folder_ / "cove.db", migrations);
     keys_ = *loop_.RunUntil(identity::Keys::Open(*store_));
-    EXPECT_TRUE(loop_.RunUntil(keys_->SeedAdmin(key_, folder_ + "/key")).ok());
+    EXPECT_TRUE(loop_.RunUntil(keys_->SeedAdmin(key_, folder_ / "key")).ok());
     previews_ = *loop_.RunUntil(identity::Previews::Open(*store_));
-    secrets_ = *loop_.RunUntil(identity::Secrets::Open(*store_, folder_ + "/secrets.key"));
+    secrets_ = *loop_.RunUntil(identity::Secrets::Open(*store_, folder_ / "secrets.key"));
     OpenControl();
     bridge::BooksSettings settings;
     settings.prices = bridge::PriceTable::Shipped();
@@ -103,7 +100,6 @@ class ApiTest : public ::testing::Test {
     keys_.reset();
     store_.reset();
     inside_.reset();
-    std::filesystem::remove_all(folder_);
   }
 
   void OpenControl() {
@@ -161,7 +157,7 @@ class ApiTest : public ::testing::Test {
 
   async::Loop loop_;
   async::ThreadPool pool_{1};
-  std::string folder_;
+  TempDir folder_;
   const std::string key_ = "cove_" + std::string(64, '1');
   FakeRunner runner_;
   std::unique_ptr<FakeToolbox> inside_;

@@ -38,19 +38,14 @@ Result<SandboxId> SandboxQuery(const Call& call) {
   if (text.empty()) return SandboxId();
   auto sandbox = call.deps().sandboxes->Get(call.caller().org, text);
   if (sandbox) return sandbox->id;
-  if (call.caller().role != identity::Role::kAdmin) return std::move(sandbox).error();
+  if (!IsAdmin(call)) return std::move(sandbox).error();
   return SandboxId(text);
-}
-
-Result<void> AdminsOnly(const Call& call) {
-  if (call.caller().role == identity::Role::kAdmin) return Ok();
-  return Error(Code::kDenied, "only an administrator's key may ask this");
 }
 
 Result<audit::Filter> AuditFilter(const Call& call) {
   audit::Filter out;
   ASSIGN_OR_RETURN(out.sandbox, SandboxQuery(call));
-  if (out.sandbox.empty() && call.caller().role != identity::Role::kAdmin) {
+  if (out.sandbox.empty() && !IsAdmin(call)) {
     return Error(Code::kInvalid, "the query parameter 'sandboxId' is missing");
   }
   ASSIGN_OR_RETURN(out.since, TimeQuery(call, "since"));

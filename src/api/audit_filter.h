@@ -14,11 +14,8 @@ Result<SandboxId> SandboxQuery(const Call& call);
 // A query parameter that is a time; kInvalid with its name when it is none.
 Result<std::optional<WallTime>> TimeQuery(const Call& call, std::string_view name);
 
-// kDenied for a key that is not an administrator's.
-Result<void> AdminsOnly(const Call& call);
-
-// sandboxId, since and until (ISO times), verdict ("allow", "deny"), kind ("decision", "close"),
-// host, reason. Only administrators may leave sandboxId out.
+// sandboxId, since and until (ISO times), verdict ("allow", "deny"), kind ("decision", "close",
+// "oom"), host, reason. Only administrators may leave sandboxId out.
 Result<audit::Filter> AuditFilter(const Call& call);
 
 }  // namespace cove::api

@@ -80,6 +80,13 @@ Result<identity::Caller> Authenticate(const Context& context, const http::Reques
   return context.deps.keys->Verify(key);
 }
 
+bool IsAdmin(const Call& call) { return call.caller().role == identity::Role::kAdmin; }
+
+Result<void> AdminsOnly(const Call& call) {
+  if (IsAdmin(call)) return Ok();
+  return Error(Code::kDenied, "only an administrator's key may ask this");
+}
+
 Result<control::Sandbox> FindSandbox(Call& call) {
   return call.deps().sandboxes->Get(call.caller().org, call.Param("sandbox"));
 }

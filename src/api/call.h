@@ -60,6 +60,10 @@ Result<std::string> BearerOf(const http::RequestHead& request);
 // Who makes this request, by that key.
 Result<identity::Caller> Authenticate(const Context& context, const http::RequestHead& request);
 
+bool IsAdmin(const Call& call);
+// kDenied for a key that is not an administrator's.
+Result<void> AdminsOnly(const Call& call);
+
 // The sandbox that the parameter {sandbox} (id or name) means to this caller.
 Result<control::Sandbox> FindSandbox(Call& call);
 

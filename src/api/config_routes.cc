@@ -37,9 +37,9 @@ Task<Result<void>> Health(Call& call) {
 
 void AddConfigRoutes(Routes& routes) {
   routes.AddOpen("GET", "/api/config", &Config);
-  routes.AddOpen("GET", "/health", &Health);
-  routes.AddOpen("GET", "/api/health", &Health);
-  routes.AddOpen("GET", "/api/health/ready", &Health);
+  for (const char* path : {"/health", "/api/health", "/api/health/ready"}) {
+    routes.AddOpen("GET", path, &Health);
+  }
 }
 
 }  // namespace cove::api

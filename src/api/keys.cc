@@ -18,15 +18,13 @@ json::Value OptionalTime(const std::optional<WallTime>& time) {
 }
 
 json::Object KeyDto(const identity::KeyInfo& key) {
-  json::Object out;
-  out["name"] = key.name;
-  out["value"] = key.masked;
-  out["createdAt"] = FormatIso(key.created_at);
-  out["permissions"] = Texts(key.scopes);
-  out["lastUsedAt"] = OptionalTime(key.last_used_at);
-  out["expiresAt"] = OptionalTime(key.expires_at);
-  out["userId"] = key.user;
-  return out;
+  return {{"name", key.name},
+          {"value", key.masked},
+          {"createdAt", FormatIso(key.created_at)},
+          {"permissions", Texts(key.scopes)},
+          {"lastUsedAt", OptionalTime(key.last_used_at)},
+          {"expiresAt", OptionalTime(key.expires_at)},
+          {"userId", key.user}};
 }
 
 Task<Result<void>> List(Call& call) {

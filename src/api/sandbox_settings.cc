@@ -11,16 +11,23 @@ using control::Sandbox;
 
 constexpr std::string_view kWrite = "write:sandboxes";
 
+// One change of the sandbox that the call names; `change` starts it. The answer is what it is then.
+template <class Change>
+Task<Result<void>> ReplyChanged(Call& call, Change change) {
+  CO_ASSIGN_OR_RETURN(const Sandbox found, FindSandbox(call));
+  CO_ASSIGN_OR_RETURN(const Sandbox sandbox, co_await change(*call.deps().sandboxes, found.id));
+  co_return co_await call.Reply(200, SandboxDto(sandbox, call.origin()));
+}
+
 Task<Result<void>> SetLabels(Call& call) {
   CO_ASSIGN_OR_RETURN(const json::Object body, co_await call.ReadJson());
   if (json::GetObject(body, "labels") == nullptr) {
     co_return Error(Code::kInvalid, "the field 'labels' must be an object of texts");
   }
   CO_ASSIGN_OR_RETURN(control::Labels labels, TextMapField(body, "labels"));
-  CO_ASSIGN_OR_RETURN(const Sandbox found, FindSandbox(call));
-  CO_ASSIGN_OR_RETURN(const Sandbox sandbox,
-                      co_await call.deps().sandboxes->SetLabels(found.id, std::move(labels)));
-  co_return co_await call.Reply(200, SandboxDto(sandbox, call.origin()));
+  co_return co_await ReplyChanged(call, [&labels](control::Sandboxes& all, const SandboxId& id) {
+    return all.SetLabels(id, std::move(labels));
+  });
 }
 
 Task<Result<void>> SetInterval(Call& call, std::optional<int> IntervalsPatch::* field) {
@@ -29,12 +36,11 @@ Task<Result<void>> SetInterval(Call& call, std::optional<int> IntervalsPatch::* 
     co_return Error(Code::kInvalid, "the interval must be a whole number of minutes, not '" +
                                         call.Param("minutes") + "'");
   }
-  CO_ASSIGN_OR_RETURN(const Sandbox found, FindSandbox(call));
   IntervalsPatch patch;
   patch.*field = *minutes;
-  CO_ASSIGN_OR_RETURN(const Sandbox sandbox,
-                      co_await call.deps().sandboxes->SetIntervals(found.id, patch));
-  co_return co_await call.Reply(200, SandboxDto(sandbox, call.origin()));
+  co_return co_await ReplyChanged(call, [&patch](control::Sandboxes& all, const SandboxId& id) {
+    return all.SetIntervals(id, patch);
+  });
 }
 
 template <std::optional<int> IntervalsPatch::* kField>
@@ -48,10 +54,9 @@ Task<Result<void>> Resize(Call& call) {
   CO_ASSIGN_OR_RETURN(patch.cpu, NumberField(body, "cpu"));
   CO_ASSIGN_OR_RETURN(patch.memory_gib, NumberField(body, "memory"));
   CO_ASSIGN_OR_RETURN(patch.disk_gib, NumberField(body, "disk"));
-  CO_ASSIGN_OR_RETURN(const Sandbox found, FindSandbox(call));
-  CO_ASSIGN_OR_RETURN(const Sandbox sandbox,
-                      co_await call.deps().sandboxes->Resize(found.id, patch));
-  co_return co_await call.Reply(200, SandboxDto(sandbox, call.origin()));
+  co_return co_await ReplyChanged(call, [&patch](control::Sandboxes& all, const SandboxId& id) {
+    return all.Resize(id, patch);
+  });
 }
 
 Task<Result<void>> SetNetwork(Call& call) {
@@ -60,10 +65,9 @@ Task<Result<void>> SetNetwork(Call& call) {
   CO_ASSIGN_OR_RETURN(patch.block_all, BoolField(body, "networkBlockAll"));
   CO_ASSIGN_OR_RETURN(patch.allow_list, TextField(body, "networkAllowList"));
   CO_ASSIGN_OR_RETURN(patch.domain_allow_list, TextField(body, "domainAllowList"));
-  CO_ASSIGN_OR_RETURN(const Sandbox found, FindSandbox(call));
-  CO_ASSIGN_OR_RETURN(const Sandbox sandbox,
-                      co_await call.deps().sandboxes->SetNetwork(found.id, std::move(patch)));
-  co_return co_await call.Reply(200, SandboxDto(sandbox, call.origin()));
+  co_return co_await ReplyChanged(call, [&patch](control::Sandboxes& all, const SandboxId& id) {
+    return all.SetNetwork(id, std::move(patch));
+  });
 }
 
 Task<Result<void>> SetPublic(Call& call) {
@@ -71,13 +75,12 @@ Task<Result<void>> SetPublic(Call& call) {
   if (wanted != "true" && wanted != "false") {
     co_return Error(Code::kInvalid, "the path must end in /public/true or /public/false");
   }
-  CO_ASSIGN_OR_RETURN(const Sandbox found, FindSandbox(call));
   using control::Sandboxes;
   const auto visibility =
       wanted == "true" ? Sandboxes::Visibility::kPublic : Sandboxes::Visibility::kPrivate;
-  CO_ASSIGN_OR_RETURN(const Sandbox sandbox,
-                      co_await call.deps().sandboxes->SetVisibility(found.id, visibility));
-  co_return co_await call.Reply(200, SandboxDto(sandbox, call.origin()));
+  co_return co_await ReplyChanged(call, [visibility](Sandboxes& all, const SandboxId& id) {
+    return all.SetVisibility(id, visibility);
+  });
 }
 
 Task<Result<void>> RefreshActivity(Call& call) {

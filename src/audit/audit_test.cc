@@ -12,21 +12,15 @@
 #include "audit/history.h"
 #include "audit/log.h"
 #include "audit/query.h"
+#include "base/testing.h"
 
 namespace cove::audit {
 namespace {
 
 class AuditTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    char dir[] = "/tmp/cove-audit-XXXXXX";
-    ASSERT_NE(mkdtemp(dir), nullptr);
-    directory_ = dir;
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
-
   std::unique_ptr<Log> Open(LogLimits limits = {}) {
-    auto log = Log::Open(directory_, pool_, limits);
+    auto log = Log::Open(directory_.path(), pool_, limits);
     EXPECT_TRUE(log) << (log ? "" : log.error().message());
     return log ? std::move(*log) : nullptr;
   }
@@ -42,13 +36,13 @@ class AuditTest : public ::testing::Test {
   std::vector<Record> Last(std::string sandbox, size_t count) {
     Filter filter;
     filter.sandbox = SandboxId(std::move(sandbox));
-    return std::move(ReadPage(directory_, filter, 0, count)->records);
+    return std::move(ReadPage(directory_.path(), filter, 0, count)->records);
   }
-  std::string LastFile() { return ListSegments(directory_)->back(); }
+  std::string LastFile() { return ListSegments(directory_.path())->back(); }
 
   async::Loop loop_;
   async::ThreadPool pool_{1};
-  std::string directory_;
+  TempDir directory_;
 };
 
 TEST_F(AuditTest, ARecordSurvivesItsLine) {
@@ -96,7 +90,7 @@ TEST_F(AuditTest, NoTextCanForgeALine) {
   EXPECT_LE(CleanText(std::string(1 << 20, '\n')).size(), kFieldBytesMax);
   auto log = Open();
   ASSERT_TRUE(loop_.RunUntil(log->Append(Make("s1", "evil\n\"}\x80" + std::string(1 << 20, 'x')))));
-  EXPECT_EQ(VerifyChain(directory_)->seq, 1u);
+  EXPECT_EQ(VerifyChain(directory_.path())->seq, 1u);
 }
 
 Task<std::vector<Result<uint64_t>>> AppendMany(Log* log, int n, Record record) {
@@ -113,8 +107,8 @@ TEST_F(AuditTest, TheChainGoesOnAfterReopeningAndOverFiles) {
     const auto seqs = loop_.RunUntil(AppendMany(log.get(), 5, Make("s1", "a.test")));
     EXPECT_EQ(*seqs.back(), static_cast<uint64_t>(5 * (round + 1)));
   }
-  EXPECT_GT(ListSegments(directory_)->size(), 3u);
-  EXPECT_EQ(VerifyChain(directory_)->seq, 15u);
+  EXPECT_GT(ListSegments(directory_.path())->size(), 3u);
+  EXPECT_EQ(VerifyChain(directory_.path())->seq, 15u);
 }
 
 Task<void> AppendTogether(Log* log, int n, Record record) {
@@ -189,7 +183,7 @@ TEST_F(AuditTest, ATornLastLineIsCutAway) {
   auto log = Open();
   EXPECT_EQ(log->last_seq(), 2u);
   EXPECT_EQ(*loop_.RunUntil(log->Append(Make("s1", "b.test"))), 3u);
-  EXPECT_EQ(VerifyChain(directory_)->seq, 3u);
+  EXPECT_EQ(VerifyChain(directory_.path())->seq, 3u);
 }
 
 TEST_F(AuditTest, AFailingDiskRefusesAndRecovers) {
@@ -205,7 +199,7 @@ TEST_F(AuditTest, AFailingDiskRefusesAndRecovers) {
   setrlimit(RLIMIT_FSIZE, &old);
   EXPECT_FALSE(refused);
   EXPECT_EQ(*loop_.RunUntil(log->Append(Make("s1", "c.test"))), 2u);
-  EXPECT_EQ(VerifyChain(directory_)->seq, 2u);
+  EXPECT_EQ(VerifyChain(directory_.path())->seq, 2u);
 }
 
 TEST_F(AuditTest, TooManyWaitingRecordsAreRefused) {

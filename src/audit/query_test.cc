@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "audit/log.h"
+#include "base/testing.h"
 
 namespace cove::audit {
 namespace {
@@ -24,14 +25,10 @@ Task<void> AppendAll(Log* log, std::vector<Record> records) {
 class QueryTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    char dir[] = "/tmp/cove-audit-XXXXXX";
-    ASSERT_NE(mkdtemp(dir), nullptr);
-    directory_ = dir;
     LogLimits limits;
     limits.segment_bytes_max = 3000;
-    log_ = *Log::Open(directory_, pool_, limits);
+    log_ = *Log::Open(directory_.path(), pool_, limits);
   }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
 
   // Of sandboxes s0, s1, s2 in turn; every fifth allowed.
   void Fill(int n) {
@@ -48,7 +45,7 @@ class QueryTest : public ::testing::Test {
     std::vector<uint64_t> out;
     uint64_t before = 0;
     do {
-      const Page page = *ReadPage(directory_, filter, before, count);
+      const Page page = *ReadPage(directory_.path(), filter, before, count);
       EXPECT_LE(page.records.size(), count);
       for (size_t i = page.records.size(); i > 0; --i) out.push_back(page.records[i - 1].seq);
       before = page.before;
@@ -56,7 +53,7 @@ class QueryTest : public ::testing::Test {
     return out;
   }
   std::vector<std::string> Lines() {
-    Reader reader = *Reader::Open(directory_, 1);
+    Reader reader = *Reader::Open(directory_.path(), 1);
     std::vector<std::string> all;
     for (;;) {
       const auto some = *reader.Next(log_->last_seq());
@@ -66,25 +63,25 @@ class QueryTest : public ::testing::Test {
   }
   // All lines as one file in place of the files there are.
   void Rewrite(const std::vector<std::string>& lines) {
-    const std::vector<std::string> segments = *ListSegments(directory_);
+    const std::vector<std::string> segments = *ListSegments(directory_.path());
     for (const std::string& path : segments) std::filesystem::remove(path);
-    std::ofstream file(directory_ + "/" + SegmentName(1));
+    std::ofstream file(directory_ / SegmentName(1));
     for (const std::string& line : lines) file << line << '\n';
   }
   std::string Verdict(std::optional<Head> wanted = std::nullopt) {
-    const auto head = VerifyChain(directory_, std::move(wanted));
+    const auto head = VerifyChain(directory_.path(), std::move(wanted));
     return head ? "whole" : head.error().message();
   }
 
   async::Loop loop_;
   async::ThreadPool pool_{1};
-  std::string directory_;
+  TempDir directory_;
   std::unique_ptr<Log> log_;
 };
 
 TEST_F(QueryTest, PagesGiveEveryRecordOnce) {
   Fill(40);
-  ASSERT_GT(ListSegments(directory_)->size(), 3u);
+  ASSERT_GT(ListSegments(directory_.path())->size(), 3u);
   for (const size_t count : {1u, 7u, 100u}) {
     const auto all = AllPages({}, count);
     ASSERT_EQ(all.size(), 40u);
@@ -114,7 +111,7 @@ TEST_F(QueryTest, EachFilterHolds) {
   filter.kind = Kind::kClose;
   EXPECT_EQ(count(filter), 0u);
   filter = {};
-  const WallTime middle = ReadPage(directory_, {}, 0, 5)->records[0].time;
+  const WallTime middle = ReadPage(directory_.path(), {}, 0, 5)->records[0].time;
   filter.since = middle;
   EXPECT_EQ(count(filter), 5u);
   filter = {};
@@ -135,12 +132,12 @@ TEST_F(QueryTest, AReaderGoesOnFromFileToFileAndStopsWhereItIsTold) {
   Fill(40);
   EXPECT_EQ(Lines().size(), 40u);
   for (const uint64_t from : {1u, 2u, 17u, 39u, 40u}) {
-    Reader reader = *Reader::Open(directory_, from);
+    Reader reader = *Reader::Open(directory_.path(), from);
     const auto lines = *reader.Next(40);
     ASSERT_FALSE(lines.empty()) << from;
     EXPECT_EQ(SeqOfLine(lines[0]), from);
   }
-  Reader reader = *Reader::Open(directory_, 41);
+  Reader reader = *Reader::Open(directory_.path(), 41);
   EXPECT_TRUE(reader.Next(99)->empty());
   Fill(1);
   EXPECT_TRUE(reader.Next(40)->empty());
@@ -150,9 +147,9 @@ TEST_F(QueryTest, AReaderGoesOnFromFileToFileAndStopsWhereItIsTold) {
 TEST_F(QueryTest, AReaderOpenedBehindATornLineReadsWhatIsWrittenOverIt) {
   Fill(2);
   log_.reset();
-  std::ofstream(ListSegments(directory_)->back(), std::ios::app) << "{\"seq\":3,\"half";
-  log_ = *Log::Open(directory_, pool_);
-  Reader reader = *Reader::Open(directory_, 3);
+  std::ofstream(ListSegments(directory_.path())->back(), std::ios::app) << "{\"seq\":3,\"half";
+  log_ = *Log::Open(directory_.path(), pool_);
+  Reader reader = *Reader::Open(directory_.path(), 3);
   EXPECT_TRUE(reader.Next(99)->empty());
   Fill(1);
   const auto lines = *reader.Next(3);
@@ -219,7 +216,7 @@ TEST_F(QueryTest, ACutOrAWholeNewChainIsFoundByTheHeadThatWasNoted) {
   Rewrite(lines);
   EXPECT_EQ(Verdict(), "whole");
   EXPECT_THAT(Verdict(head), HasSubstr("it ends at record 4, and there was a record 5"));
-  log_ = *Log::Open(directory_, pool_);
+  log_ = *Log::Open(directory_.path(), pool_);
   Fill(3);
   EXPECT_THAT(Verdict(head), HasSubstr("record 5 is not the one that was noted"));
   EXPECT_FALSE(Head::Parse("5"));

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/testing.h"
 #include "box/approvals.h"
 #include "box/npm.h"
 #include "box/prepare.h"
@@ -27,22 +28,19 @@ using ::testing::Not;
 class AgentFiles : public ::testing::Test {
  protected:
   AgentFiles() {
-    std::string name = "/tmp/cove-agent-XXXXXX";
-    dir_ = mkdtemp(name.data());
-    fs::create_directories(dir_ + "/project");
-    fs::create_directories(dir_ + "/home");
+    dir_.Dir("project");
+    dir_.Dir("home");
     world_.env = [this](const std::string& variable) {
       const auto it = env_.find(variable);
       return it == env_.end() ? std::string() : it->second;
     };
-    world_.cwd = dir_ + "/project";
-    world_.home = dir_ + "/home";
-    env_["COVE_BOX_DIR"] = dir_ + "/base";
+    world_.cwd = dir_ / "project";
+    world_.home = dir_ / "home";
+    env_["COVE_BOX_DIR"] = dir_ / "base";
   }
-  ~AgentFiles() override { fs::remove_all(dir_); }
 
   void Put(const std::string& name, const std::string& text, mode_t mode = 0644) const {
-    const std::string path = dir_ + "/" + name;
+    const std::string path = dir_ / name;
     fs::create_directories(fs::path(path).parent_path());
     std::ofstream(path) << text;
     chmod(path.c_str(), mode);
@@ -58,13 +56,13 @@ class AgentFiles : public ::testing::Test {
   }
   Places PlacesOf(const Args& args = {}) const { return *FindPlaces(args, world_); }
 
-  std::string dir_;
+  TempDir dir_;
   std::map<std::string, std::string> env_;
   World world_;
 };
 
 TEST_F(AgentFiles, AListOfDomainsThatNobodyApprovedIsNotUsed) {
-  if (geteuid() != 0) GTEST_SKIP() << "Prepare needs root";
+  NEEDS_ROOT();
   const std::string list = "project/.codex/.environment/allowed_domains.txt";
   ASSERT_TRUE(Start());
   Put(list, "# nothing new\nopenai.com\n");
@@ -76,32 +74,32 @@ TEST_F(AgentFiles, AListOfDomainsThatNobodyApprovedIsNotUsed) {
   ASSERT_EQ(approved->approved.size(), 1u);
   EXPECT_EQ(approved->approved[0].text, "evil.example\n");
   EXPECT_THAT(SeenAs(approved->approved[0].path, approved->places, approved->homes),
-              ElementsAre("/codex_home/allowed_domains.txt", "/app" + dir_ + "/" + list));
+              ElementsAre("/codex_home/allowed_domains.txt", "/app" + dir_ / list));
   ASSERT_TRUE(Start()) << "as approved";
   Put(list, "evil.example worse.example\n");
   EXPECT_THAT(Refusal(), HasSubstr("which has changed since it was approved"));
 }
 
 TEST_F(AgentFiles, WhatAVariableNamesInTheProjectNeedsApprovalToo) {
-  if (geteuid() != 0) GTEST_SKIP() << "Prepare needs root";
+  NEEDS_ROOT();
   Put("project/list.txt", "aa.example\n");
   Put("home/list.txt", "aa.example\n");
-  fs::create_symlink(dir_ + "/project/list.txt", dir_ + "/home/link.txt");
-  env_["ALLOWED_DOMAINS_FILE"] = dir_ + "/home/list.txt";
+  fs::create_symlink(dir_ / "project/list.txt", dir_ / "home/link.txt");
+  env_["ALLOWED_DOMAINS_FILE"] = dir_ / "home/list.txt";
   EXPECT_TRUE(Start());
   for (const char* name : {"/project/list.txt", "/home/link.txt"}) {
-    env_["ALLOWED_DOMAINS_FILE"] = dir_ + name;
+    env_["ALLOWED_DOMAINS_FILE"] = dir_.path() + name;
     EXPECT_THAT(Refusal(), HasSubstr("never approved")) << name;
   }
   env_.erase("ALLOWED_DOMAINS_FILE");
   Put("project/cove.toml", "[policy]\nallow = [\"aa.example\"]\n");
-  env_["COVE_BOX_CONFIG"] = dir_ + "/project/cove.toml";
+  env_["COVE_BOX_CONFIG"] = dir_ / "project/cove.toml";
   EXPECT_THAT(Refusal(), HasSubstr("cove.toml, which was never approved"));
   EXPECT_TRUE(Start(true));
 }
 
 TEST_F(AgentFiles, AnAccountThatTheAgentLeftIsNotUsedUnasked) {
-  if (geteuid() != 0) GTEST_SKIP() << "Prepare needs root";
+  NEEDS_ROOT();
   const std::string key = R"({"OPENAI_API_KEY":"sk-attacker"})";
   for (const char* place :
        {"codex/auth.json", ".codex/auth.json", ".codex/.environment/auth.json"}) {
@@ -113,7 +111,7 @@ TEST_F(AgentFiles, AnAccountThatTheAgentLeftIsNotUsedUnasked) {
     ASSERT_TRUE(mine) << mine.error().message();
     EXPECT_FALSE(mine->credentials) << place;
     env_.erase("OPENAI_API_KEY");
-    fs::remove(dir_ + "/project/" + place);
+    fs::remove(dir_ / "project/" + place);
   }
   Put("project/.codex/auth.json", key);
   const auto approved = Start(true);
@@ -126,18 +124,29 @@ TEST_F(AgentFiles, AnAccountThatTheAgentLeftIsNotUsedUnasked) {
   EXPECT_EQ(Start()->credentials->secret, "sk-home");
 }
 
+TEST_F(AgentFiles, ApprovalsAreNotKeptWhereTheAgentWrites) {
+  NEEDS_ROOT();
+  for (const char* place : {"project", "project/base"}) {
+    env_["COVE_BOX_DIR"] = dir_ / place;
+    EXPECT_THAT(Refusal(), HasSubstr("must not lie in the work directory")) << place;
+  }
+  fs::create_directory_symlink(dir_ / "project", dir_ / "link");
+  env_["COVE_BOX_DIR"] = dir_ / "link";
+  EXPECT_THAT(Refusal(), HasSubstr("must not lie in the work directory"));
+}
+
 TEST_F(AgentFiles, ALinkInAHomeOutsideTheProjectLeadsNowhere) {
   Args args;
-  args.codex_home = dir_ + "/elsewhere";
+  args.codex_home = dir_ / "elsewhere";
   const Places places = PlacesOf(args);
   const auto homes = MakeHomes(places);
   ASSERT_TRUE(homes) << homes.error().message();
   Put("secret", "of root");
-  fs::create_symlink(dir_ + "/secret", dir_ + "/elsewhere/.environment/auth.json");
+  fs::create_symlink(dir_ / "secret", dir_ / "elsewhere/.environment/auth.json");
   const std::string path = homes->environment.path() + "/auth.json";
   EXPECT_FALSE(ReadFileOf(path, places, *homes));
   EXPECT_TRUE(AgentWrites(path, places, *homes));
-  EXPECT_FALSE(AgentWrites(dir_ + "/elsewhere/other", places, *homes));
+  EXPECT_FALSE(AgentWrites(dir_ / "elsewhere/other", places, *homes));
 }
 
 // Tells where it ran and by what.
@@ -146,36 +155,35 @@ constexpr char kNpm[] =
 
 TEST_F(AgentFiles, NpmRunsOutsideTheProjectWithNothingOfItsOwners) {
   Put("project/bin/npm", "#!/bin/sh\necho planted\n", 0755);
-  fs::create_symlink(dir_ + "/project/bin", dir_ + "/linked");
+  fs::create_symlink(dir_ / "project/bin", dir_ / "linked");
   Put("tools/npm", kNpm, 0755);
   Put("base/npm/.keep", "");
-  env_["PATH"] =
-      ".:bin:" + dir_ + "/project/bin:" + dir_ + "/linked:" + dir_ + "/tools:/bin:/usr/bin";
+  env_["PATH"] = ".:bin:" + dir_ / "project/bin:" + dir_ / "linked:" + dir_ / "tools:/bin:/usr/bin";
   env_["HTTPS_PROXY"] = "http://proxy.example";
   setenv("AWS_SECRET", "hunter2", 1);
-  const auto tree = Tree::Open(dir_ + "/project");
+  const auto tree = Tree::Open(dir_ / "project");
   const fs::path before = fs::current_path();
-  fs::current_path(dir_ + "/project");
-  const auto ran = LatestCodexVersion(world_, *tree, dir_ + "/base/npm");
+  fs::current_path(dir_ / "project");
+  const auto ran = LatestCodexVersion(world_, *tree, dir_ / "base/npm");
   fs::current_path(before);
   unsetenv("AWS_SECRET");
   ASSERT_TRUE(ran) << ran.error().message();
-  EXPECT_EQ(*ran, "pwd=/ path=" + dir_ + "/tools:/bin:/usr/bin home=" + dir_ +
+  EXPECT_EQ(*ran, "pwd=/ path=" + dir_ / "tools:/bin:/usr/bin home=" + dir_.path() +
                       "/home secret= proxy=http://proxy.example");
-  env_["PATH"] = dir_ + "/project/bin:bin";
-  EXPECT_THAT(LatestCodexVersion(world_, *tree, dir_ + "/base/npm").error().message(),
+  env_["PATH"] = dir_ / "project/bin:bin";
+  EXPECT_THAT(LatestCodexVersion(world_, *tree, dir_ / "base/npm").error().message(),
               HasSubstr("npm is required"));
   // A home that is the project is the agent's.
-  env_["PATH"] = dir_ + "/tools:/bin:/usr/bin";
-  world_.home = dir_ + "/project";
-  EXPECT_THAT(*LatestCodexVersion(world_, *tree, dir_ + "/base/npm"),
-              HasSubstr("home=" + dir_ + "/base/npm "));
+  env_["PATH"] = dir_ / "tools:/bin:/usr/bin";
+  world_.home = dir_ / "project";
+  EXPECT_THAT(*LatestCodexVersion(world_, *tree, dir_ / "base/npm"),
+              HasSubstr("home=" + dir_ / "base/npm "));
 }
 
 TEST_F(AgentFiles, WhatALeftOverBoxMayReachWhileItEndsIsNothing) {
-  const auto base = OpenBase(dir_ + "/base");
+  const auto base = OpenBase(dir_ / "base");
   ASSERT_TRUE(base) << base.error().message();
-  fs::create_directories(dir_ + "/base/run/abcd/data");
+  fs::create_directories(dir_ / "base/run/abcd/data");
   LeftOver left;
   left.id = "abcd";
   left.has_boxes = true;
@@ -185,7 +193,8 @@ TEST_F(AgentFiles, WhatALeftOverBoxMayReachWhileItEndsIsNothing) {
   const std::string text((std::istreambuf_iterator<char>(in)), {});
   EXPECT_THAT(text, HasSubstr("default = \"deny\""));
   EXPECT_THAT(text, HasSubstr("registries = \"none\""));
-  EXPECT_THAT(options->env, ElementsAre(std::pair<std::string, std::string>("OPENAI_API_KEY", "")));
+  const auto unset = [](const char* name) { return std::pair<std::string, std::string>(name, ""); };
+  EXPECT_THAT(options->env, ElementsAre(unset("OPENAI_API_KEY"), unset("ANTHROPIC_API_KEY")));
 }
 
 TEST_F(AgentFiles, WhatIsLeftForTheMachineToRunIsTold) {
@@ -193,7 +202,7 @@ TEST_F(AgentFiles, WhatIsLeftForTheMachineToRunIsTold) {
   Put("project/.git/hooks/pre-commit", "#!/bin/sh\n", 0755);
   Put("project/.git/objects/aa/bb", "data");
   Put("project/.vscode/tasks.json", "{}");
-  const auto tree = Tree::Open(dir_ + "/project");
+  const auto tree = Tree::Open(dir_ / "project");
   const Traces before = Traces::Of(*tree);
   EXPECT_THAT(Traces::Of(*tree).Since(before), IsEmpty());
   Put("project/.git/objects/aa/cc", "data");
@@ -201,9 +210,9 @@ TEST_F(AgentFiles, WhatIsLeftForTheMachineToRunIsTold) {
   Put("project/src/main.c", "int main;");
   EXPECT_THAT(Traces::Of(*tree).Since(before), IsEmpty()) << "work";
   Put("project/.git/config", "[core]\nfsmonitor = evil\n");
-  chmod((dir_ + "/project/.git/hooks/pre-commit").c_str(), 0644);
-  fs::create_symlink("/tmp/x", dir_ + "/project/.git/hooks/po\x1bst");
-  fs::remove(dir_ + "/project/.vscode/tasks.json");
+  chmod((dir_ / "project/.git/hooks/pre-commit").c_str(), 0644);
+  fs::create_symlink("/tmp/x", dir_ / "project/.git/hooks/po\x1bst");
+  fs::remove(dir_ / "project/.vscode/tasks.json");
   Put("project/.envrc", "curl evil");
   Put("project/.codex/config.toml", "[mcp_servers.x]\ncommand = \"evil\"\n");
   Put("project/.codex/.environment/notes", "not run");
@@ -216,17 +225,17 @@ TEST_F(AgentFiles, WhatIsLeftForTheMachineToRunIsTold) {
 
 TEST_F(AgentFiles, OnlyWhatIsTheProjectsOwnersIsShownReadOnly) {
   Put("project/.git/config", "");
-  fs::create_directories(dir_ + "/project/.git/hooks");
-  fs::create_symlink("/etc/passwd", dir_ + "/project/.codex");
-  const auto tree = Tree::Open(dir_ + "/project");
+  fs::create_directories(dir_ / "project/.git/hooks");
+  fs::create_symlink("/etc/passwd", dir_ / "project/.codex");
+  const auto tree = Tree::Open(dir_ / "project");
   auto guarded = GuardedOf(*tree);
   ASSERT_EQ(guarded.size(), 1u);
   EXPECT_EQ(guarded[0].parent, ".git");
   EXPECT_THAT(guarded[0].names, ElementsAre("config", "hooks"));
-  if (geteuid() != 0) GTEST_SKIP() << "other owners need root";
-  ASSERT_EQ(chown((dir_ + "/project/.git/config").c_str(), 4321, 4321), 0);
+  NEEDS_ROOT();
+  ASSERT_EQ(chown((dir_ / "project/.git/config").c_str(), 4321, 4321), 0);
   EXPECT_THAT(GuardedOf(*tree)[0].names, ElementsAre("hooks"));
-  ASSERT_EQ(chown((dir_ + "/project/.git").c_str(), 4321, 4321), 0);
+  ASSERT_EQ(chown((dir_ / "project/.git").c_str(), 4321, 4321), 0);
   EXPECT_THAT(GuardedOf(*tree), IsEmpty());
 }
 

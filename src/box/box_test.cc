@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "base/testing.h"
 #include "box/args.h"
 #include "box/credentials.h"
 #include "box/domains.h"
@@ -73,41 +74,62 @@ TEST(ServerConfig, SaysOnlyWhatTheBoxMayReach) {
   EXPECT_NE(text->find("'a.example', 'b.example'"), std::string::npos) << *text;
   EXPECT_NE(text->find("registries = 'none'"), std::string::npos) << *text;
   EXPECT_NE(text->find("https://chatgpt.com/backend-api/codex"), std::string::npos);
-  config.reach.proxy = *ReadProxy("192.0.2.1", "", "8080");
+  config.reach.proxy = *ReadProxy({"192.0.2.1", "", "8080"});
   EXPECT_NE(WriteServerConfig("", config)->find("'192.0.2.1/32:8080'"), std::string::npos);
   EXPECT_EQ(WriteServerConfig("", config)->find("a.example"), std::string::npos);
   EXPECT_FALSE(WriteServerConfig("[", config));
-  EXPECT_EQ(ReadProxy("", "2001:db8::1", "")->Url(), "http://[2001:db8::1]:3128");
-  EXPECT_FALSE(ReadProxy("", "192.0.2.1", ""));
+  EXPECT_EQ(ReadProxy({"", "2001:db8::1", ""})->Url(), "http://[2001:db8::1]:3128");
+  EXPECT_FALSE(ReadProxy({"", "192.0.2.1", ""}));
+}
+
+TEST(ServerConfig, AProxyFileIsNoScriptAndWinsOverTheVariables) {
+  const auto words = ReadProxyFile("# ours\nPROXY_IP_V4=\"192.0.2.2\"\n\nPROXY_PORT=8080 # there\n",
+                                   {"192.0.2.1", "", ""});
+  ASSERT_TRUE(words) << words.error().message();
+  EXPECT_EQ(ReadProxy(*words)->Url(), "http://192.0.2.2:8080");
+  EXPECT_EQ(ReadProxyFile("", {"192.0.2.1", "", ""})->v4, "192.0.2.1");
+  for (const char* bad : {"touch /tmp/x", "PATH=/tmp", "PROXY_PORT"}) {
+    EXPECT_FALSE(ReadProxyFile(bad, {})) << bad;
+  }
+  EXPECT_FALSE(ReadProxy(*ReadProxyFile("PROXY_IP_V4=$(id)\n", {})));
+}
+
+TEST(ServerConfig, AProviderIsTheOperatorsToName) {
+  EXPECT_TRUE(HasProvider("[ai.providers.anthropic]\nkind = \"anthropic\"\n", "anthropic"));
+  EXPECT_FALSE(HasProvider("[ai.providers.openai]\nkind = \"openai\"\n", "anthropic"));
+  EXPECT_FALSE(HasProvider("", "anthropic"));
+}
+
+TEST(ServerConfig, ResolversAreNamedByAddress) {
+  EXPECT_TRUE(CheckResolvers("# x\noptions timeout:1\nnameserver 192.0.2.53\n"));
+  EXPECT_TRUE(CheckResolvers("nameserver\t2001:db8::53"));
+  for (const char* bad : {"", "search example.org\n", "nameserver dns.example\n"}) {
+    EXPECT_FALSE(CheckResolvers(bad)) << bad;
+  }
 }
 
 class TreeTest : public ::testing::Test {
  protected:
-  TreeTest() {
-    std::string name = "/tmp/cove-tree-XXXXXX";
-    path_ = mkdtemp(name.data());
-  }
-  ~TreeTest() override { std::filesystem::remove_all(path_); }
-  std::string path_;
+  TempDir dir_;
 };
 
 TEST_F(TreeTest, NoLinkOfTheProjectIsFollowed) {
-  const auto tree = Tree::Open(path_);
+  const auto tree = Tree::Open(dir_.path());
   ASSERT_TRUE(tree);
   ASSERT_TRUE(tree->MakeDir("a/b", 0755));
   ASSERT_TRUE(tree->Write("a/b/f", "text", 0600));
   EXPECT_EQ(*tree->Read("a/b/f"), "text");
-  std::filesystem::create_symlink("/etc", path_ + "/etc");
-  std::filesystem::create_symlink("/etc/passwd", path_ + "/passwd");
+  std::filesystem::create_symlink("/etc", dir_ / "etc");
+  std::filesystem::create_symlink("/etc/passwd", dir_ / "passwd");
   EXPECT_FALSE(tree->Read("etc/passwd"));
   EXPECT_FALSE(tree->Read("passwd"));
   EXPECT_FALSE(tree->Stat("passwd"));
   EXPECT_FALSE(tree->MakeDir("etc/x", 0755));
-  EXPECT_FALSE(ReadHostFile(path_ + "/passwd", *tree));
-  EXPECT_FALSE(OpenHostDir(path_ + "/etc", *tree));
+  EXPECT_FALSE(ReadHostFile(dir_ / "passwd", *tree));
+  EXPECT_FALSE(OpenHostDir(dir_ / "etc", *tree));
   // A new file takes the link's place; what it led to stays.
   ASSERT_TRUE(tree->Write("passwd", "mine", 0600));
-  EXPECT_TRUE(std::filesystem::is_regular_file(std::filesystem::symlink_status(path_ + "/passwd")));
+  EXPECT_TRUE(std::filesystem::is_regular_file(std::filesystem::symlink_status(dir_ / "passwd")));
   EXPECT_FALSE(tree->Read("../etc/passwd"));
 }
 

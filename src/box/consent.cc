@@ -3,15 +3,17 @@
 #include <cstdio>
 #include <iostream>
 
+#include "box/say.h"
+
 namespace cove::box {
 
 Result<void> Consent::Ask(const std::string& warning, const std::string& question,
                           const std::string& refusal) const {
-  std::fprintf(stderr, "Warning: %s\n", warning.c_str());
+  Warn(warning);
   if (who_ == Who::kNobody) {
     return Error(Code::kDenied, "Non-interactive shell; refusing to " + refusal + ".");
   }
-  std::fprintf(stderr, "%s [y/N] ", question.c_str());
+  std::fprintf(stderr, "%s [y/N] ", agents::Printable(question).c_str());
   std::fflush(stderr);
   if (who_ == Who::kYes) {
     std::fputs("y (confirmed by --yes)\n", stderr);

@@ -1,7 +1,5 @@
 #include "box/image.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -12,8 +10,10 @@
 #include "agents/codex_version.h"
 #include "async/timer.h"
 #include "base/text.h"
+#include "box/lock.h"
 #include "box/npm.h"
 #include "box/private_server.h"
+#include "box/run_dir.h"
 #include "box/tree.h"
 
 namespace cove::box {
@@ -57,15 +57,9 @@ std::string HostState() {
   return out;
 }
 
-Result<UniqueFd> Lock(const std::string& path, int how) {
-  UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!fd || flock(fd.get(), how) != 0) return Error::FromErrno("lock " + path);
-  return fd;
-}
-
 Task<Result<UniqueFd>> LockAndWait(std::string path) {
   for (;;) {
-    auto fd = Lock(path, LOCK_EX | LOCK_NB);
+    auto fd = TryLock(path, LockKind::kAlone);
     if (fd || fd.error().sys_errno() != EWOULDBLOCK) co_return fd;
     co_await async::Sleep(milliseconds(100));
   }
@@ -84,7 +78,7 @@ std::string SnapshotPrefix(std::string repository) {
 // Snapshots of an older state that no box uses any more.
 Task<void> RemoveOld(agents::ApiClient& api, std::string repository_and_version,
                      std::string current, std::string marks, std::string lock_path) {
-  const auto alone = Lock(lock_path, LOCK_EX | LOCK_NB);
+  const auto alone = TryLock(lock_path, LockKind::kAlone);
   if (!alone) co_return;
   auto tree = Tree::Open(marks);
   auto names = tree ? tree->Names() : Result<std::vector<std::string>>(tree.error());
@@ -98,11 +92,9 @@ Task<void> RemoveOld(agents::ApiClient& api, std::string repository_and_version,
   }
 }
 
-Task<Result<void>> Build(ImageWish wish, std::string name, std::string base, std::string config,
-                         OnProgress say) {
+Task<Result<void>> Build(ImageWish wish, std::string name, std::string base, OnProgress say) {
   ServerOptions options;
   options.data = base + "/images";
-  options.config = std::move(config);
   options.log = base + "/images.log";
   CO_ASSIGN_OR_RETURN(PrivateServer server, co_await PrivateServer::Start(std::move(options)));
   {
@@ -113,12 +105,13 @@ Task<Result<void>> Build(ImageWish wish, std::string name, std::string base, std
     agents::SnapshotRecipe recipe{name, "Codex " + wish.version, Script(wish.version)};
     std::string builder;
     CO_RETURN_IF_ERROR(co_await agents::EnsureSnapshot(api, std::move(recipe), say, &builder));
-    CO_ASSIGN_OR_RETURN(const Tree marks, Tree::Open(base + "/built"));
-    CO_RETURN_IF_ERROR(marks.Write(name, "", 0600));
     co_await RemoveOld(api, SnapshotPrefix(wish.repository) + wish.version + "-", name,
                        base + "/built", base + "/images.lock");
   }
-  co_return co_await server.Stop();
+  CO_RETURN_IF_ERROR(co_await server.Stop());
+  CO_RETURN_IF_ERROR(KeepSeed(base));
+  CO_ASSIGN_OR_RETURN(const Tree marks, Tree::Open(base + "/built"));
+  co_return marks.Write(name, "", 0600);
 }
 
 std::string SnapshotName(const ImageWish& wish, const std::string& state) {
@@ -188,21 +181,23 @@ Result<ImageWish> WishedImage(const Args& args, const World& world, const Tree& 
   return out;
 }
 
-Task<Result<BoxImage>> EnsureImage(ImageWish wish, std::string base, std::string config,
-                                   OnProgress say) {
+Task<Result<BoxImage>> EnsureImage(ImageWish wish, std::string base, OnProgress say) {
   const std::string name = SnapshotName(wish, HostState());
   const std::string mark = base + "/built/" + name;
-  BoxImage out{name, base + "/images", {}};
   std::error_code error;
-  const bool there = std::filesystem::exists(mark, error);
-  if (!there) {
-    CO_ASSIGN_OR_RETURN(const UniqueFd mine, co_await LockAndWait(base + "/lock"));
+  for (;;) {
     if (!std::filesystem::exists(mark, error)) {
-      CO_RETURN_IF_ERROR(co_await Build(wish, name, base, config, say));
+      CO_ASSIGN_OR_RETURN(const UniqueFd mine, co_await LockAndWait(base + "/lock"));
+      if (!std::filesystem::exists(mark, error)) {
+        CO_RETURN_IF_ERROR(co_await Build(wish, name, base, say));
+      }
+    }
+    CO_ASSIGN_OR_RETURN(UniqueFd lock, Lock(base + "/images.lock", LockKind::kShared));
+    // Somebody may have removed it before it was ours.
+    if (std::filesystem::exists(mark, error)) {
+      co_return BoxImage{name, base + "/images", std::move(lock)};
     }
   }
-  CO_ASSIGN_OR_RETURN(out.lock, Lock(base + "/images.lock", LOCK_SH));
-  co_return std::move(out);
 }
 
 }  // namespace cove::box

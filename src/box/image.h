@@ -41,8 +41,7 @@ struct BoxImage {
   UniqueFd lock;         // while it is open, nobody removes images
 };
 using OnProgress = std::function<void(std::string_view line)>;
-// `base` is COVE_BOX_DIR; `config` a cove.toml for the server that makes it, or empty.
-Task<Result<BoxImage>> EnsureImage(ImageWish wish, std::string base, std::string config,
-                                   OnProgress say);
+// `base` is COVE_BOX_DIR.
+Task<Result<BoxImage>> EnsureImage(ImageWish wish, std::string base, OnProgress say);
 
 }  // namespace cove::box

@@ -1,10 +1,10 @@
 #include "box/inside.h"
 
 #include <algorithm>
-#include <cstdio>
 
 #include "async/timer.h"
 #include "base/text.h"
+#include "box/say.h"
 
 namespace cove::box {
 namespace {
@@ -23,8 +23,6 @@ constexpr char kModelsHost[] = "models.cove";
 constexpr char kAlone[] =
     "if codex --help | grep -q -e --full-auto; then exec codex --full-auto; fi; "
     "exec codex --sandbox workspace-write --ask-for-approval on-request";
-
-void Say(const std::string& text) { std::fprintf(stderr, "[sandbox] %s\n", text.c_str()); }
 
 Input InputOf(const World& world) { return world.interactive ? Input::kTerminal : Input::kStream; }
 
@@ -62,7 +60,7 @@ tb::ExecRequest Inside::Request(std::vector<std::string> argv) const {
 Task<Result<std::string>> Inside::Fetch(std::string url, seconds limit, Way way) {
   auto run = co_await toolbox_.Run(
       Request({"/bin/sh", "-c",
-               "command -v curl >/dev/null || exit 127; exec curl -ksS -o /dev/null -w "
+               "command -v curl >/dev/null || exit 127; exec curl -q -ksS -o /dev/null -w "
                "'%{http_code}' --max-time \"$1\" --noproxy \"$3\" \"$2\"",
                "sh", std::to_string(limit.count()), std::move(url),
                way == Way::kDirect ? "*" : p_.no_proxy + "," + kModelsHost}));
@@ -109,10 +107,9 @@ Task<Result<void>> Inside::CheckIgnored() {
                "git check-ignore -q -- \"$1\"",
                "sh", name + "/"}));
   if (run && run->status.code == 1) {
-    std::fprintf(stderr,
-                 "Warning: %s is not ignored by git; consider adding it to .gitignore to avoid "
-                 "committing credentials.\n",
-                 name.c_str());
+    Warn(name +
+         " is not ignored by git; consider adding it to .gitignore to avoid committing "
+         "credentials.");
   }
   co_return Ok();
 }

@@ -6,10 +6,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <climits>
-#include <cstdlib>
-
 #include "base/text.h"
+#include "box/places.h"
+#include "sys/argv.h"
 
 namespace cove::box {
 namespace {
@@ -28,9 +27,8 @@ constexpr const char* kPassedOn[] = {"HTTP_PROXY",
                                      "npm_config_registry"};
 
 bool IsOutside(const std::string& path, const Tree& project) {
-  char resolved[PATH_MAX];
-  return path.starts_with('/') && realpath(path.c_str(), resolved) != nullptr &&
-         !IsWithin(resolved, project.path());
+  const auto resolved = Resolve(path);
+  return path.starts_with('/') && resolved && !IsWithin(*resolved, project.path());
 }
 
 struct Programs {
@@ -65,13 +63,6 @@ std::vector<std::string> Environment(const World& world, const Tree& project,
   return out;
 }
 
-std::vector<char*> Pointers(std::vector<std::string>& words) {
-  std::vector<char*> out;
-  for (std::string& word : words) out.push_back(word.data());
-  out.push_back(nullptr);
-  return out;
-}
-
 Result<pid_t> Spawn(std::vector<std::string> words, std::vector<std::string> environment,
                     int output) {
   posix_spawn_file_actions_t actions;
@@ -90,7 +81,7 @@ Result<pid_t> Spawn(std::vector<std::string> words, std::vector<std::string> env
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
   pid_t pid = 0;
   const int error = posix_spawn(&pid, words[0].c_str(), &actions, &attributes,
-                                Pointers(words).data(), Pointers(environment).data());
+                                sys::Pointers(words).data(), sys::Pointers(environment).data());
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   errno = error;

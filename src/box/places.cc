@@ -12,17 +12,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::optional<std::string> Resolve(const std::string& path) {
-  char out[PATH_MAX];
-  if (realpath(path.c_str(), out) == nullptr) return std::nullopt;
-  return std::string(out);
-}
-
-bool IsDirectory(const std::string& path) {
-  std::error_code error;
-  return fs::is_directory(path, error);
-}
-
 // Of what may not be there yet: the part that is there is resolved. What lies in the project keeps
 // its name: an agent may have put a link there, and Tree refuses those.
 std::string ResolveWritable(const std::string& path, const World& world, const Tree& project) {
@@ -50,6 +39,17 @@ Result<Tree> MakeAnywhere(const std::string& path, const Tree& project) {
 }
 
 }  // namespace
+
+std::optional<std::string> Resolve(const std::string& path) {
+  char out[PATH_MAX];
+  if (realpath(path.c_str(), out) == nullptr) return std::nullopt;
+  return std::string(out);
+}
+
+bool IsDirectory(const std::string& path) {
+  std::error_code error;
+  return fs::is_directory(path, error);
+}
 
 std::string Absolute(const std::string& path, const World& world) {
   std::string out = (fs::path(world.cwd) / path).lexically_normal().string();

@@ -52,5 +52,8 @@ inline constexpr char kCodexHome[] = "/codex_home";
 inline std::string InsidePath(const std::string& path) { return "/app" + path; }
 // Absolute, without "." and "..".
 std::string Absolute(const std::string& path, const World& world);
+// Absolute and without links; nothing if it is not there.
+std::optional<std::string> Resolve(const std::string& path);
+bool IsDirectory(const std::string& path);
 
 }  // namespace cove::box

@@ -2,12 +2,12 @@
 
 #include <unistd.h>
 
-#include <cstdio>
 #include <ctime>
 
 #include "base/text.h"
 #include "box/approvals.h"
 #include "box/hook.h"
+#include "box/say.h"
 #include "box/settings.h"
 #include "json/toml.h"
 
@@ -16,9 +16,6 @@ namespace {
 
 constexpr char kBase[] = "/var/lib/cove-box";
 constexpr char kNoProxy[] = "localhost,127.0.0.1,::1";
-
-void Warn(const std::string& text) { std::fprintf(stderr, "Warning: %s\n", text.c_str()); }
-void Say(const std::string& text) { std::fprintf(stderr, "[sandbox] %s\n", text.c_str()); }
 
 Result<void> AskForOutside(const Places& places, const Consent& consent) {
   for (const Outside& outside : places.outside) {
@@ -77,31 +74,60 @@ Result<void> ReadDomains(const World& world, const Approvals& approvals, Prepare
                  {"use", "Proceed and allow them?", "It allows: " + added}, out);
 }
 
-Result<void> ReadOperators(const World& world, const Approvals& approvals, Prepared& out) {
-  out.operators_file = world.env("COVE_BOX_CONFIG");
-  if (out.operators_file.empty()) return Ok();
-  out.operators_file = Absolute(out.operators_file, world);
-  ASSIGN_OR_RETURN(out.operators, ReadFileOf(out.operators_file, out.places, out.homes));
-  return Approve(approvals, {out.operators_file, out.operators},
-                 {"use", "Proceed and configure the server by it?",
-                  "It decides what the box may reach and where model calls go."},
-                 out);
+// The text of the file that the variable names; empty when it is not set.
+Result<std::string> ReadNamed(const World& world, const std::string& variable,
+                              const Approvals& approvals, const Approvals::Use& use,
+                              Prepared& out) {
+  const std::string named = world.env(variable);
+  if (named.empty()) return std::string();
+  const std::string path = Absolute(named, world);
+  auto text = ReadFileOf(path, out.places, out.homes);
+  if (!text) return std::move(text).error().Wrap("Unable to read " + named);
+  RETURN_IF_ERROR(Approve(approvals, {path, *text}, use, out));
+  return text;
 }
 
-Result<Reach> ReadReach(const Args& args, const World& world, const Domains& domains) {
-  Reach out;
-  out.domains = domains.names;
-  out.private_answers = world.env("ALLOW_PRIVATE_DNS") == "1";
+Result<void> ReadOperators(const World& world, const Approvals& approvals, Prepared& out) {
+  ASSIGN_OR_RETURN(out.operators,
+                   ReadNamed(world, "COVE_BOX_CONFIG", approvals,
+                             {"use", "Proceed and configure the server by it?",
+                              "It decides what the box may reach and where model calls go."},
+                             out));
+  return Ok();
+}
+
+Result<void> ReadResolvers(const World& world, const Approvals& approvals, Prepared& out) {
+  ASSIGN_OR_RETURN(out.resolvers, ReadNamed(world, "RESOLV_CONF_FILE", approvals,
+                                            {"use", "Proceed and ask those servers?",
+                                             "It says who resolves the box's names."},
+                                            out));
+  return out.resolvers.empty() ? Ok() : CheckResolvers(out.resolvers);
+}
+
+Result<Proxy> FindProxy(const World& world, const Approvals& approvals, Prepared& out) {
+  ProxyWords words{world.env("PROXY_IP_V4"), world.env("PROXY_IP_V6"), world.env("PROXY_PORT")};
+  ASSIGN_OR_RETURN(const std::string file,
+                   ReadNamed(world, "PROXY_CONFIG_FILE", approvals,
+                             {"use", "Proceed and send the box's connections there?",
+                              "It names the proxy that sees all that leaves the box."},
+                             out));
+  ASSIGN_OR_RETURN(words, ReadProxyFile(file, std::move(words)));
+  return ReadProxy(words);
+}
+
+Result<void> ReadReach(const World& world, const Approvals& approvals, Prepared& out) {
+  Reach& reach = out.reach;
+  reach.domains = out.domains.names;
+  reach.private_answers = world.env("ALLOW_PRIVATE_DNS") == "1";
   const std::string mode = world.env("INIT_FIREWALL_MODE");
-  if (args.firewall) {
-    out.firewall = *args.firewall;
+  if (out.args.firewall) {
+    reach.firewall = *out.args.firewall;
   } else if (!mode.empty()) {
-    ASSIGN_OR_RETURN(out.firewall, ParseFirewall(mode, "INIT_FIREWALL_MODE"));
+    ASSIGN_OR_RETURN(reach.firewall, ParseFirewall(mode, "INIT_FIREWALL_MODE"));
   }
-  if (out.firewall == Firewall::kAcl) return out;
-  ASSIGN_OR_RETURN(out.proxy, ReadProxy(world.env("PROXY_IP_V4"), world.env("PROXY_IP_V6"),
-                                        world.env("PROXY_PORT")));
-  return out;
+  if (reach.firewall == Firewall::kAcl) return Ok();
+  ASSIGN_OR_RETURN(reach.proxy, FindProxy(world, approvals, out));
+  return Ok();
 }
 
 Result<void> ReadAuth(const Args& args, const World& world, const Approvals& approvals,
@@ -120,10 +146,12 @@ Result<void> ReadAuth(const Args& args, const World& world, const Approvals& app
     Warn("the ChatGPT login in " + auth->path +
          " has expired; run codex once outside, which renews it.");
   }
-  // Best effort; where an agent writes, something else could be there meanwhile.
-  if (!AgentWrites(auth->path, out.places, out.homes)) (void)chmod(auth->path.c_str(), 0600);
-  // Shown to the box without the secret, by AddAuth: so not Approve().
-  if (!AgentWrites(auth->path, out.places, out.homes)) return Ok();
+  if (!AgentWrites(auth->path, out.places, out.homes)) {
+    (void)chmod(auth->path.c_str(), 0600);  // best effort
+    return Ok();
+  }
+  // Shown to the box without the secret, by AddAuth: so not Approve(). Its mode stays: where an
+  // agent writes, something else could be there meanwhile.
   return approvals.Need(auth->path, auth->text,
                         {"use", "Proceed and send model calls to that account?",
                          "Whose account it names sees every prompt and answer of this box."});
@@ -153,25 +181,20 @@ Result<Prepared> Prepare(Args args, const World& world) {
   }
   std::string base_path = world.env("COVE_BOX_DIR");
   if (base_path.empty()) base_path = kBase;
-  ASSIGN_OR_RETURN(BaseDir base, OpenBase(Absolute(base_path, world)));
+  base_path = Absolute(base_path, world);
+  if (IsWithin(Resolve(base_path).value_or(base_path), places.project.path())) {
+    return Error(Code::kInvalid, "COVE_BOX_DIR must not lie in the work directory: " + base_path);
+  }
+  if (!world.home.empty() && IsWithin(Resolve(world.home).value_or(""), places.project.path())) {
+    Warn(
+        "your home is in the work directory: the box sees all that is in it, keys and logins too.");
+  }
+  ASSIGN_OR_RETURN(BaseDir base, OpenBase(base_path));
   ASSIGN_OR_RETURN(Homes homes, MakeHomes(places));
-  Prepared out{std::move(args),
-               std::move(base),
-               std::move(places),
-               std::move(homes),
-               {},
-               {},
-               {},
-               {},
-               {},
-               {},
-               {},
-               {},
-               {},
-               {},
-               false,
-               true,
-               false};
+  Prepared out{.args = std::move(args),
+               .base = std::move(base),
+               .places = std::move(places),
+               .homes = std::move(homes)};
   const Approvals approvals(out.base.hooks, consent);
   const Tree& project = out.places.project;
   const Tree& environment = out.homes.environment;
@@ -180,7 +203,8 @@ Result<Prepared> Prepare(Args args, const World& world) {
   RETURN_IF_ERROR(ReadAuth(out.args, world, approvals, out));
   ASSIGN_OR_RETURN(out.hook, FindHook(out.args, world, project, environment, approvals));
   RETURN_IF_ERROR(ReadDomains(world, approvals, out));
-  ASSIGN_OR_RETURN(out.reach, ReadReach(out.args, world, out.domains));
+  RETURN_IF_ERROR(ReadReach(world, approvals, out));
+  RETURN_IF_ERROR(ReadResolvers(world, approvals, out));
   Say("Allowed domains from: " + out.domains.sources);
   out.guard_git = world.env("COVE_BOX_WRITABLE_GIT") != "1";
   out.no_proxy = world.env("NO_PROXY");

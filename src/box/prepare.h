@@ -32,8 +32,8 @@ struct Prepared {
   Domains domains;
   Reach reach;
   std::string no_proxy;
-  std::string operators;       // the text of COVE_BOX_CONFIG
-  std::string operators_file;  // its path, or empty
+  std::string operators;  // the text of COVE_BOX_CONFIG
+  std::string resolvers;  // of RESOLV_CONF_FILE; empty: the machine's own
   ImageWish image;
   bool web_search = false;
   bool guard_git = true;   // what git and Codex run by themselves is read-only in the box

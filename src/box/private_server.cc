@@ -1,7 +1,9 @@
 #include "box/private_server.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,6 +12,7 @@
 
 #include "async/fd_watch.h"
 #include "base/text.h"
+#include "sys/argv.h"
 #include "sys/process.h"
 
 namespace cove::box {
@@ -39,25 +42,36 @@ std::vector<std::string> EnvironmentWith(
   return out;
 }
 
-std::vector<char*> Pointers(std::vector<std::string>& words) {
-  std::vector<char*> out;
-  for (std::string& word : words) out.push_back(word.data());
-  out.push_back(nullptr);
-  return out;
+// In a mount namespace of its own, which the machine's mounts still reach.
+bool MountOver(const char* file, const char* place) {
+  return unshare(CLONE_NEWNS) == 0 &&
+         mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) == 0 &&
+         mount(file, place, nullptr, MS_BIND, nullptr) == 0;
 }
 
+struct Ends {
+  int input;
+  int output;
+  int log;
+};
+
 // Between fork and exec: async-signal-safe calls only.
-[[noreturn]] void Become(int input, int output, int log, const std::vector<int>& kept,
-                         char* const* argv, char* const* env) {
+[[noreturn]] void Become(const Ends& ends, const ServerOptions& options, char* const* argv,
+                         char* const* env) {
   setsid();  // a Ctrl-C at the terminal is Codex's
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
   signal(SIGPIPE, SIG_DFL);
-  dup2(input, STDIN_FILENO);
-  dup2(output, STDOUT_FILENO);
-  dup2(log, STDERR_FILENO);
-  for (const int fd : kept) fcntl(fd, F_SETFD, 0);
+  dup2(ends.input, STDIN_FILENO);
+  dup2(ends.output, STDOUT_FILENO);
+  dup2(ends.log, STDERR_FILENO);
+  for (const int fd : options.kept) fcntl(fd, F_SETFD, 0);
+  if (!options.resolv_conf.empty() && !MountOver(options.resolv_conf.c_str(), "/etc/resolv.conf")) {
+    constexpr char kText[] = "RESOLV_CONF_FILE cannot be mounted over /etc/resolv.conf\n";
+    (void)!write(STDERR_FILENO, kText, sizeof kText - 1);
+    _exit(127);
+  }
   execve("/proc/self/exe", argv, env);
   _exit(127);
 }
@@ -90,8 +104,8 @@ Task<Result<PrivateServer>> PrivateServer::Start(ServerOptions options) {
   if (!options.config.empty()) words.insert(words.end(), {"--config", options.config});
   words.insert(words.end(), options.args.begin(), options.args.end());
   std::vector<std::string> env = EnvironmentWith(options.env);
-  const auto argv = Pointers(words);
-  const auto envp = Pointers(env);
+  const auto argv = sys::Pointers(words);
+  const auto envp = sys::Pointers(env);
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) co_return Error::FromErrno("pipe");
   server.output_.Reset(ends[0]);
@@ -105,7 +119,7 @@ Task<Result<PrivateServer>> PrivateServer::Start(ServerOptions options) {
   server.leash_.Reset(leash[1]);
   const pid_t pid = fork();
   if (pid == 0) {
-    Become(input.get(), theirs.get(), log.get(), options.kept, argv.data(), envp.data());
+    Become({input.get(), theirs.get(), log.get()}, options, argv.data(), envp.data());
   }
   if (pid < 0) co_return Error::FromErrno("start a server");
   server.pid_ = pid;

@@ -24,7 +24,12 @@ struct ServerOptions {
   std::vector<std::string> args;                         // further ones
   std::vector<std::pair<std::string, std::string>> env;  // besides ours; an empty value unsets
   std::vector<int> kept;                                 // descriptors that it keeps open
+  std::string resolv_conf;  // what it has as /etc/resolv.conf; empty: the machine's
 };
+
+// The key that a server takes for Anthropic's models unless it is configured otherwise. A box is
+// Codex's: its agent gets to spend that only where somebody says so.
+inline constexpr char kAnthropicKey[] = "ANTHROPIC_API_KEY";
 
 class PrivateServer {
  public:

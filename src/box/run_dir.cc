@@ -1,13 +1,12 @@
 #include "box/run_dir.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <ctime>
 #include <filesystem>
 
 #include "base/text.h"
+#include "box/lock.h"
 #include "image/dir.h"
 
 namespace cove::box {
@@ -30,25 +29,33 @@ Result<void> MakeRoots(const std::string& path, mode_t mode) {
   return Ok();
 }
 
-// The database and the authority, without which images have no names and no trust.
-Result<void> TakeOver(const std::string& images, const std::string& data) {
+constexpr std::string_view kNew = ".new";  // ends the name of a file that is not whole yet
+
+// Each appears whole, and belongs to a front.
+Result<void> CopyFiles(const std::string& from, const std::string& to,
+                       bool (*wanted)(std::string_view name)) {
   std::error_code error;
-  fs::create_directory(data + "/front", error);
-  if (error) return Error(Code::kInternal, "make " + data + "/front: " + error.message());
-  for (const auto& entry : fs::directory_iterator(images + "/front", error)) {
+  for (const auto& entry : fs::directory_iterator(from, error)) {
     const std::string name = entry.path().filename().string();
-    const bool wanted = name == "cove.db" || name == "cove.db-wal" || name.starts_with("ca.");
-    if (!wanted || !entry.is_regular_file(error)) continue;
-    const std::string to = data + "/front/" + name;
-    fs::copy_file(entry.path(), to, error);
+    if (!wanted(name) || !entry.is_regular_file(error)) continue;
+    const std::string copy = to + "/" + name;
+    const std::string part = copy + std::string(kNew);
+    fs::copy_file(entry.path(), part, fs::copy_options::overwrite_existing, error);
     if (error) return Error(Code::kInternal, "copy " + name + ": " + error.message());
-    if (chown(to.c_str(), kFrontUid, kFrontUid) != 0) return Error::FromErrno("own " + to);
+    if (chown(part.c_str(), kFrontUid, kFrontUid) != 0 || rename(part.c_str(), copy.c_str()) != 0) {
+      return Error::FromErrno("own " + copy);
+    }
   }
-  if (error) return Error(Code::kInternal, "read " + images + "/front: " + error.message());
-  if (chown((data + "/front").c_str(), kFrontUid, kFrontUid) != 0 ||
-      chmod((data + "/front").c_str(), 0700) != 0) {
-    return Error::FromErrno("own " + data + "/front");
-  }
+  if (error) return Error(Code::kInternal, "read " + from + ": " + error.message());
+  return Ok();
+}
+
+Result<void> TakeSeed(const std::string& base, const std::string& data) {
+  const std::string front = data + "/front";
+  RETURN_IF_ERROR(MakeRoots(front, 0700));
+  RETURN_IF_ERROR(
+      CopyFiles(base + "/seed", front, [](auto name) { return !name.ends_with(kNew); }));
+  if (chown(front.c_str(), kFrontUid, kFrontUid) != 0) return Error::FromErrno("own " + front);
   return Ok();
 }
 
@@ -61,10 +68,9 @@ std::string TimeName() {
   return text;
 }
 
-Result<UniqueFd> TryLock(const std::string& path) {
-  UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!fd || flock(fd.get(), LOCK_EX | LOCK_NB) != 0) return Error::FromErrno("lock " + path);
-  return fd;
+// Held while a directory gets its lock: one that was made just now is not left behind.
+Result<UniqueFd> LockRuns(const std::string& base) {
+  return Lock(base + "/run.lock", LockKind::kAlone);
 }
 
 void KeepAudit(const std::string& base, const std::string& id) {
@@ -89,7 +95,7 @@ void RemoveRun(const std::string& base, const std::string& id) {
 Result<BaseDir> OpenBase(const std::string& path) {
   RETURN_IF_ERROR(MakeRoots(path, 0711));
   RETURN_IF_ERROR(MakeRoots(path + "/run", 0711));
-  for (const char* name : {"/built", "/hooks", "/audit", "/npm"}) {
+  for (const char* name : {"/built", "/seed", "/hooks", "/audit", "/npm"}) {
     RETURN_IF_ERROR(MakeRoots(path + name, 0700));
   }
   ASSIGN_OR_RETURN(Tree run, Tree::Open(path + "/run"));
@@ -97,20 +103,39 @@ Result<BaseDir> OpenBase(const std::string& path) {
   return BaseDir{path, std::move(run), std::move(hooks)};
 }
 
-Result<RunDir> RunDir::Make(const BaseDir& base, const std::string& images) {
+Result<void> KeepSeed(const std::string& base) {
+  const std::string from = base + "/images/front";
+  // A database that was closed has all of it in one file.
+  std::error_code error;
+  if (fs::exists(from + "/cove.db-wal", error)) {
+    return Error(Code::kInternal, "the server of images left its database open; try again");
+  }
+  return CopyFiles(from, base + "/seed", [](std::string_view name) {
+    return name == "cove.db" || name.starts_with("ca.");
+  });
+}
+
+Result<RunDir> RunDir::Make(const BaseDir& base) {
   RunDir out;
   out.base_ = base.path;
   out.id_ = RandomHex(4);
-  RETURN_IF_ERROR(MakeRoots(out.path(), 0711));
-  ASSIGN_OR_RETURN(out.lock_, TryLock(out.path() + "/lock"));
-  RETURN_IF_ERROR(MakeRoots(out.data(), 0711));
-  RETURN_IF_ERROR(MakeRoots(out.path() + "/share", 0700));
-  auto taken = TakeOver(images, out.data());
-  if (!taken) {
+  {
+    ASSIGN_OR_RETURN(const UniqueFd runs, LockRuns(base.path));
+    RETURN_IF_ERROR(MakeRoots(out.path(), 0711));
+    ASSIGN_OR_RETURN(out.lock_, TryLock(out.path() + "/lock", LockKind::kAlone));
+  }
+  auto filled = out.Fill();
+  if (!filled) {
     out.Remove();
-    return std::move(taken).error();
+    return std::move(filled).error();
   }
   return out;
+}
+
+Result<void> RunDir::Fill() const {
+  RETURN_IF_ERROR(MakeRoots(data(), 0711));
+  RETURN_IF_ERROR(MakeRoots(path() + "/share", 0700));
+  return TakeSeed(base_, data());
 }
 
 Result<std::string> RunDir::Write(const std::string& name, std::string_view text,
@@ -124,10 +149,11 @@ void RunDir::Remove() { RemoveRun(base_, id_); }
 
 std::vector<LeftOver> FindLeftOvers(const BaseDir& base) {
   std::vector<LeftOver> out;
+  const auto runs = LockRuns(base.path);
   const auto names = base.run.Names();
-  if (!names) return out;
+  if (!runs || !names) return out;
   for (const std::string& name : *names) {
-    auto lock = TryLock(base.path + "/run/" + name + "/lock");
+    auto lock = TryLock(base.path + "/run/" + name + "/lock", LockKind::kAlone);
     if (!lock) continue;  // it is in use
     LeftOver left{name, *std::move(lock), false};
     std::error_code error;

@@ -1,6 +1,8 @@
 // RunDir: where one box lives while it runs, and the directories beside it:
 //
 //   BASE/images/     data directory of the server that makes images; BASE/built/ marks those made
+//   BASE/seed/       what a box's own server takes over of that one, without which images have no
+//                    names and no trust: its database and its authority
 //   BASE/run/ID/     data/ of the box's own server, share/ files that the box is shown, cove.toml,
 //                    server.log, env (for a second terminal), lock
 //   BASE/hooks/      the hashes of init hooks and other files that were approved
@@ -22,16 +24,19 @@ struct BaseDir {
 // Made where it is missing. kDenied: somebody else's.
 Result<BaseDir> OpenBase(const std::string& path);
 
+// Keeps the seed of the server of images, which has ended: whoever copies it never meets a database
+// that is written to.
+Result<void> KeepSeed(const std::string& base);
+
 class RunDir {
  public:
-  // Takes over what a server needs to know of `images`: its database and its authority.
-  static Result<RunDir> Make(const BaseDir& base, const std::string& images);
+  // With the seed in its data directory.
+  static Result<RunDir> Make(const BaseDir& base);
   RunDir(RunDir&&) = default;
   RunDir& operator=(RunDir&&) = delete;
   // Removes it; the audit log goes to BASE/audit.
   void Remove();
 
-  const std::string& id() const { return id_; }
   std::string path() const { return base_ + "/run/" + id_; }
   std::string data() const { return path() + "/data"; }
   std::string log() const { return path() + "/server.log"; }
@@ -42,6 +47,7 @@ class RunDir {
 
  private:
   RunDir() = default;
+  Result<void> Fill() const;
   std::string base_;
   std::string id_;
   UniqueFd lock_;

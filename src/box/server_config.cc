@@ -71,16 +71,56 @@ std::string Proxy::Url() const {
   return "http://" + (v6 ? "[" + address + "]" : address) + ":" + std::to_string(port);
 }
 
-Result<Proxy> ReadProxy(const std::string& v4, const std::string& v6, const std::string& port) {
+bool HasProvider(const std::string& operators, std::string_view name) {
+  const toml::parse_result parsed = toml::parse(operators);
+  return parsed && parsed.table()["ai"]["providers"][name].is_table();
+}
+
+Result<ProxyWords> ReadProxyFile(const std::string& text, ProxyWords said) {
+  for (const std::string_view line : Split(text, '\n')) {
+    const std::string_view word = Trim(line.substr(0, line.find('#')));
+    if (word.empty()) continue;
+    const size_t equals = word.find('=');
+    const std::string_view name = word.substr(0, equals);
+    std::string* const place = name == "PROXY_IP_V4"   ? &said.v4
+                               : name == "PROXY_IP_V6" ? &said.v6
+                               : name == "PROXY_PORT"  ? &said.port
+                                                       : nullptr;
+    if (place == nullptr || equals == std::string_view::npos) {
+      return Error(Code::kInvalid,
+                   "PROXY_CONFIG_FILE takes PROXY_IP_V4=, PROXY_IP_V6= and PROXY_PORT=, not '" +
+                       std::string(word) + "'");
+    }
+    std::string_view value = word.substr(equals + 1);
+    if (value.size() >= 2 && value.front() == '"' && value.back() == '"') {
+      value = value.substr(1, value.size() - 2);
+    }
+    *place = value;
+  }
+  return said;
+}
+
+Result<void> CheckResolvers(const std::string& text) {
+  for (const std::string_view line : Split(text, '\n')) {
+    constexpr std::string_view kWord = "nameserver";
+    const std::string_view word = Trim(line);
+    if (!word.starts_with(kWord)) continue;
+    if (net::SocketAddress::FromIp(std::string(Trim(word.substr(kWord.size()))), 0)) return Ok();
+  }
+  return Error(Code::kInvalid, "RESOLV_CONF_FILE names no nameserver");
+}
+
+Result<Proxy> ReadProxy(const ProxyWords& words) {
   Proxy out;
-  if (!port.empty()) {
-    const auto number = ParseInt<uint16_t>(port);
+  if (!words.port.empty()) {
+    const auto number = ParseInt<uint16_t>(words.port);
     if (!number || *number == 0) {
-      return Error(Code::kInvalid, "PROXY_PORT must be numeric: " + port);
+      return Error(Code::kInvalid, "PROXY_PORT must be numeric: " + words.port);
     }
     out.port = *number;
   }
-  for (const auto& [name, text] : {std::pair{"PROXY_IP_V6", v6}, std::pair{"PROXY_IP_V4", v4}}) {
+  for (const auto& [name, text] :
+       {std::pair{"PROXY_IP_V6", words.v6}, std::pair{"PROXY_IP_V4", words.v4}}) {
     if (text.empty()) continue;
     const auto address = net::SocketAddress::FromIp(text, 0);
     const bool wants_v6 = std::string_view(name) == "PROXY_IP_V6";

@@ -32,7 +32,22 @@ struct ServerConfig {
 // `operators` is TOML, or empty. kInvalid: it is none.
 Result<std::string> WriteServerConfig(const std::string& operators, const ServerConfig& config);
 
-// PROXY_IP_V4, PROXY_IP_V6 and PROXY_PORT. kInvalid: no addresses, no port.
-Result<Proxy> ReadProxy(const std::string& v4, const std::string& v6, const std::string& port);
+// Do they say anything of that model provider?
+bool HasProvider(const std::string& operators, std::string_view name);
+
+// What PROXY_IP_V4, PROXY_IP_V6 and PROXY_PORT say.
+struct ProxyWords {
+  std::string v4;
+  std::string v6;
+  std::string port;
+};
+// Lines of NAME=VALUE with those names, over what is said already; '#' begins a comment. It is no
+// script. kInvalid: anything else.
+Result<ProxyWords> ReadProxyFile(const std::string& text, ProxyWords said);
+// kInvalid: no addresses, no port.
+Result<Proxy> ReadProxy(const ProxyWords& words);
+
+// Checks the text of RESOLV_CONF_FILE (resolv.conf(5)). kInvalid: it names no server.
+Result<void> CheckResolvers(const std::string& text);
 
 }  // namespace cove::box

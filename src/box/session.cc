@@ -1,7 +1,6 @@
 #include "box/session.h"
 
 #include <csignal>
-#include <cstdio>
 
 #include "agents/api_client.h"
 #include "agents/codex_config.h"
@@ -10,17 +9,12 @@
 #include "box/hook.h"
 #include "box/inside.h"
 #include "box/private_server.h"
+#include "box/say.h"
 #include "box/sweep.h"
 #include "box/traces.h"
 
 namespace cove::box {
 namespace {
-
-constexpr int kInterrupted = 130;
-
-void Say(std::string_view text) {
-  std::fprintf(stderr, "[sandbox] %s\n", std::string(text).c_str());
-}
 
 std::string ShareArg(const char* access, const std::string& source, const std::string& target) {
   const auto quoted = [](const std::string& path) {
@@ -176,6 +170,30 @@ struct Live {
   std::string snapshot;
 };
 
+// What the gateway saw of the self-test, for whoever has to find out why it failed.
+Task<void> TellOfGateway(const Live* live) {
+  constexpr const char* kPath = "/api/audit?limit=4";
+  async::ThreadPool resolver(1);
+  http::Client http(resolver);
+  auto url = http::Url::Parse(live->server.url());
+  if (!url) co_return;
+  agents::ApiClient api(http, *std::move(url), live->server.key());
+  agents::ApiRequest request;
+  request.path = kPath;
+  const auto page = co_await api.CallForObject(std::move(request));
+  const json::Array* rows = page ? json::GetArray(*page, "items") : nullptr;
+  if (rows == nullptr) co_return;
+  for (const json::Value& value : *rows) {
+    if (!value.is_object()) continue;
+    std::string line = "gateway:";
+    for (const char* key : {"channel", "host", "reason", "detail"}) {
+      const auto text = json::GetString(value.as_object(), key);
+      if (text && !text->empty()) line += " " + *text;
+    }
+    Say(line);
+  }
+}
+
 Task<Result<std::string>> Open(const Live* live) {
   async::ThreadPool resolver(1);
   http::Client http(resolver);
@@ -198,7 +216,10 @@ Task<Result<int>> Use(Live live, const World& world, async::Signals& signals) {
   Inside inside(live.prepared, world, live.run.data() + "/run/box-" + **opened + ".sock");
   auto tested = co_await UntilSignal(inside.Check(), signals);
   if (!tested) co_return kInterrupted;
-  if (!*tested) co_return std::move(*tested).error();
+  if (!*tested) {
+    co_await TellOfGateway(&live);
+    co_return std::move(*tested).error();
+  }
   if (live.prepared.hook) {
     CO_ASSIGN_OR_RETURN(const int code, co_await inside.RunHook(signals));
     if (code != 0) {
@@ -218,8 +239,12 @@ Task<Result<PrivateServer>> StartServer(const Prepared* prepared, const RunDir* 
     config.account = prepared->credentials->account;
     options.env.emplace_back("OPENAI_API_KEY", prepared->credentials->secret);
   }
+  if (!HasProvider(prepared->operators, "anthropic")) options.env.emplace_back(kAnthropicKey, "");
   CO_ASSIGN_OR_RETURN(const std::string text, WriteServerConfig(prepared->operators, config));
   CO_ASSIGN_OR_RETURN(options.config, run->Write("cove.toml", text, 0600));
+  if (!prepared->resolvers.empty()) {
+    CO_ASSIGN_OR_RETURN(options.resolv_conf, run->Write("resolv.conf", prepared->resolvers, 0644));
+  }
   options.data = run->data();
   options.log = run->log();
   options.kept = {run->lock(), image->lock.get()};
@@ -243,8 +268,7 @@ Task<Result<int>> Run(const Prepared& prepared, const World& world, const RunDir
 
 Task<Result<BoxImage>> Provide(const Prepared* prepared) {
   co_await Sweep(&prepared->base);
-  const auto say = [](std::string_view line) { Say(line); };
-  co_return co_await EnsureImage(prepared->image, prepared->base.path, "", say);
+  co_return co_await EnsureImage(prepared->image, prepared->base.path, &Say);
 }
 
 }  // namespace
@@ -254,7 +278,7 @@ Task<Result<int>> RunSession(const Prepared& prepared, const World& world,
   auto image = co_await UntilSignal(Provide(&prepared), signals);
   if (!image) co_return kInterrupted;
   if (!*image) co_return std::move(*image).error();
-  CO_ASSIGN_OR_RETURN(RunDir run, RunDir::Make(prepared.base, (*image)->data));
+  CO_ASSIGN_OR_RETURN(RunDir run, RunDir::Make(prepared.base));
   const Traces before = Traces::Of(prepared.places.project);
   auto code = co_await Run(prepared, world, run, **image, signals);
   run.Remove();

@@ -9,11 +9,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool IsDirectory(const std::string& path) {
-  std::error_code error;
-  return fs::is_directory(path, error);
-}
-
 bool Exists(const std::string& path) {
   std::error_code error;
   return fs::exists(path, error);

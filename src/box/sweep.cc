@@ -14,7 +14,7 @@ Result<ServerOptions> ServerToEnd(const BaseDir& base, const LeftOver& left) {
   options.data = dir + "/data";
   options.config = dir + "/sweep.toml";
   options.log = dir + "/server.log";
-  options.env.emplace_back("OPENAI_API_KEY", "");
+  for (const char* key : {"OPENAI_API_KEY", kAnthropicKey}) options.env.emplace_back(key, "");
   return options;
 }
 

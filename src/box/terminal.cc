@@ -16,7 +16,6 @@ namespace {
 
 namespace tb = proto::toolbox;
 
-constexpr int kInterrupted = 130;
 constexpr size_t kPiece = 64 * 1024;
 
 // The terminal passes every key on while this lives.

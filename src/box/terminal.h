@@ -9,6 +9,9 @@ namespace cove::box {
 
 using async::Task;
 
+// The exit code of what a signal ended.
+inline constexpr int kInterrupted = 130;
+
 enum class Input {
   kTerminal,  // a pseudo terminal inside, this terminal in raw mode
   kStream,    // standard input as it comes

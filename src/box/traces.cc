@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "box/say.h"
 #include "image/sha256.h"
 
 namespace cove::box {
@@ -137,9 +138,9 @@ std::vector<std::string> Traces::Since(const Traces& before) const {
 
 void WarnOf(const std::vector<std::string>& traces) {
   if (traces.empty()) return;
-  std::fprintf(stderr,
-               "Warning: the box changed what programs of this machine run or obey by themselves; "
-               "look at it before you use git, an editor or an agent here:\n");
+  Warn(
+      "the box changed what programs of this machine run or obey by themselves; look at it before "
+      "you use git, an editor or an agent here:");
   for (size_t i = 0; i < std::min(traces.size(), kShown); ++i) {
     std::fprintf(stderr, "  %s\n", traces[i].c_str());
   }

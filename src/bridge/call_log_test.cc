@@ -5,8 +5,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <filesystem>
-
+#include "base/testing.h"
 #include "bridge/budgets.h"
 
 namespace cove::bridge {
@@ -14,14 +13,9 @@ namespace {
 
 class CallLogTest : public testing::Test {
  protected:
-  CallLogTest() : file_(testing::TempDir() + "cove-calls-" + std::to_string(::getpid()) + ".db") {}
-  ~CallLogTest() override {
-    store_.reset();
-    for (const char* end : {"", "-wal", "-shm"}) std::filesystem::remove(file_ + end);
-  }
   void Open(const store::Migrations& steps) {
     store_.reset();
-    store_ = *store::OpenSqlite(file_, steps);
+    store_ = *store::OpenSqlite(dir_ / "calls.db", steps);
   }
   void Write(std::string sql) {
     auto done = store_->Write([sql](store::Db& db) { return db.Run(sql); });
@@ -29,7 +23,7 @@ class CallLogTest : public testing::Test {
   }
 
   async::Loop loop_;
-  const std::string file_;
+  const TempDir dir_;
   std::unique_ptr<store::Store> store_;
 };
 

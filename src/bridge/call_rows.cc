@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "store/columns.h"
+
 namespace cove::bridge {
 namespace {
 
@@ -37,20 +39,7 @@ std::string_view Name(const Table& table, Value wanted) {
   return "unknown";
 }
 
-// Takes the columns of a row one after the other.
-class Reader {
- public:
-  explicit Reader(const store::Row& row) : row_(row) {}
-  const store::Value& Next() { return row_[at_++]; }
-  std::string Text() { return Next().Text(); }
-  int64_t Int() { return Next().Int(); }
-
- private:
-  const store::Row& row_;
-  size_t at_ = 0;
-};
-
-void ReadStart(Reader& row, Call& call) {
+void ReadStart(store::Columns& row, Call& call) {
   CallStart& start = call.start;
   call.id = row.Text();
   start.org = OrgId(row.Text());
@@ -62,26 +51,26 @@ void ReadStart(Reader& row, Call& call) {
   start.provider = row.Text();
   start.api = row.Text();
   start.model = row.Text();
-  start.stream = row.Int() != 0;
+  start.stream = row.Flag();
   start.client = row.Text();
   start.session = row.Text();
   start.thread = row.Text();
   start.turn = row.Text();
-  start.request_bytes = static_cast<uint64_t>(row.Int());
-  call.started_at = row.Next().Time();
+  start.request_bytes = row.Int<uint64_t>();
+  call.started_at = row.Time();
 }
 
-void ReadEnd(Reader& row, Call& call) {
+void ReadEnd(store::Columns& row, Call& call) {
   CallEnd& end = call.end;
   const store::Value& ended = row.Next();
   if (!ended.is_null()) call.ended_at = ended.Time();
   end.outcome = Parse(kOutcomes, row.Text(), Outcome::kAbandoned);
-  end.status = static_cast<int>(row.Int());
+  end.status = row.Int<int>();
   const store::Value& first = row.Next();
   if (!first.is_null()) end.first_byte = microseconds(first.Int());
   end.duration = microseconds(row.Int());
-  end.response_bytes = static_cast<uint64_t>(row.Int());
-  end.usage.known = row.Int() != 0;
+  end.response_bytes = row.Int<uint64_t>();
+  end.usage.known = row.Flag();
   end.usage.input = row.Int();
   end.usage.cached = row.Int();
   end.usage.cache_write = row.Int();
@@ -93,7 +82,7 @@ void ReadEnd(Reader& row, Call& call) {
   end.key_hint = row.Text();
 }
 
-void ReadCharge(Reader& row, Call& call) {
+void ReadCharge(store::Columns& row, Call& call) {
   Charge& charge = call.charge;
   // Rows from before there were prices have no basis.
   charge.basis = Parse(kBases, row.Text(), CostBasis::kUnpriced);
@@ -123,10 +112,10 @@ const std::string_view kCallColumns =
 
 Call CallFromRow(const store::Row& row) {
   Call call;
-  Reader reader(row);
-  ReadStart(reader, call);
-  ReadEnd(reader, call);
-  ReadCharge(reader, call);
+  store::Columns columns(row);
+  ReadStart(columns, call);
+  ReadEnd(columns, call);
+  ReadCharge(columns, call);
   return call;
 }
 

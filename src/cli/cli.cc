@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
 #include <optional>
 
+#include "agents/terminal.h"
 #include "cli/context.h"
 
 namespace cove::cli {
@@ -73,8 +75,19 @@ int RunVerb(const Verb& verb, Options options) {
 Result<std::string> ReadTextFile(const std::string& path) {
   if (path == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
   std::ifstream file(path);
-  if (!file) return Error(Code::kNotFound, "cannot read " + path);
+  std::error_code error;
+  if (!file || std::filesystem::is_directory(path, error)) {
+    return Error(Code::kNotFound, "cannot read " + path);
+  }
   return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+std::string Text(const json::Object& object, std::string_view key) {
+  return agents::Printable(json::GetString(object, key).value_or(""));
+}
+
+int64_t Number(const json::Object& object, std::string_view key) {
+  return json::GetInt(object, key).value_or(0);
 }
 
 void PrintLine(std::string_view text) {

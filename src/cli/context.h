@@ -53,6 +53,11 @@ Verb AuditVerb();
 
 // The text of a file; "-" is standard input.
 Result<std::string> ReadTextFile(const std::string& path);
+// A field of an answer as it may be shown to people: it came from outside at some time. "" if
+// there is none of that kind.
+std::string Text(const json::Object& object, std::string_view key);
+// The same for a number; 0 if there is none.
+int64_t Number(const json::Object& object, std::string_view key);
 void PrintLine(std::string_view text);
 void PrintJson(const json::Value& value);
 

@@ -1,8 +1,8 @@
 // The executable `cove`: picks the program that a verb names. Nothing else is decided here.
 //
-// `serve` is the runner, and `doctor` looks at the machine with its eyes; `box` brings a server of
-// its own; `front` and `worker` are
-// internal verbs that it starts itself with; every other verb belongs to the command line.
+// `serve` is the runner, and `doctor` looks at the machine with its eyes; `front` and `worker` are
+// internal verbs that the runner starts itself with. `box` brings a server of its own. Every other
+// verb belongs to the command line.
 #include <string>
 #include <vector>
 

@@ -21,10 +21,6 @@ constexpr std::string_view kForms =
 
 Error WrongUsage() { return {Code::kInvalid, "usage: cove audit " + std::string(kForms)}; }
 
-std::string Text(const json::Object& object, std::string_view key) {
-  return Printable(json::GetString(object, key).value_or(""));
-}
-
 // The query string of the filters, from '?' on; it always has one parameter at least.
 Result<std::string> FilterQuery(const Options& options) {
   std::string out = "?v=1";
@@ -61,8 +57,8 @@ std::string Where(const json::Object& row) {
 void PrintRow(const json::Object& row) {
   if (Text(row, "kind") == "oom") {
     return PrintLine(Text(row, "time") + " OOM   " + Text(row, "sandbox").substr(0, 8) + " " +
-                     std::to_string(json::GetInt(row, "kills").value_or(0)) +
-                     " killed for want of memory, " + Text(row, "detail"));
+                     std::to_string(Number(row, "kills")) + " killed for want of memory, " +
+                     Text(row, "detail"));
   }
   if (Text(row, "kind") == "pruned") {
     return PrintLine(Text(row, "time") + " PRUNE records up to " +
@@ -78,9 +74,9 @@ void PrintRow(const json::Object& row) {
                      " " + Text(row, "sandbox").substr(0, 8) + " " + Text(row, "channel") + " " +
                      Where(row) + " " + Text(row, "reason");
   if (close) {
-    line += " out " + std::to_string(json::GetInt(row, "bytes_out").value_or(0)) + " in " +
-            std::to_string(json::GetInt(row, "bytes_in").value_or(0)) + " bytes, " +
-            std::to_string(json::GetInt(row, "duration_micros").value_or(0) / 1000) + " ms";
+    line += " out " + std::to_string(Number(row, "bytes_out")) + " in " +
+            std::to_string(Number(row, "bytes_in")) + " bytes, " +
+            std::to_string(Number(row, "duration_micros") / 1000) + " ms";
   } else if (!Text(row, "rule").empty()) {
     line += " (" + Text(row, "layer") + ": " + Text(row, "rule") + ")";
   }

@@ -18,10 +18,6 @@ constexpr std::string_view kForms =
 
 Error WrongUsage() { return {Code::kInvalid, "usage: cove policy " + std::string(kForms)}; }
 
-std::string Text(const json::Object& object, std::string_view key) {
-  return Printable(json::GetString(object, key).value_or(""));
-}
-
 // The API's path for the layer that args[1…] name; `rest` gets the number of the argument after it.
 Result<std::string> LayerPath(const std::vector<std::string>& args, size_t* rest) {
   if (args.size() < 2) return WrongUsage();

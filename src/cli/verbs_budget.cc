@@ -1,7 +1,6 @@
 // `cove budget`: what model calls may cost; `cove token`: a short-lived token for an agent outside.
 #include <fmt/format.h>
 
-#include "agents/terminal.h"
 #include "base/text.h"
 #include "cli/context.h"
 #include "cli/money.h"
@@ -19,13 +18,6 @@ constexpr std::string_view kBudgetForms =
     "SUBJECT: whose, or '*' for each one";
 constexpr std::string_view kTokenForms =
     "[--sandbox S] [--user U] [--budget DOLLARS] [--for 1h] | ls | rm ID";
-
-std::string Text(const json::Object& object, std::string_view key) {
-  return agents::Printable(json::GetString(object, key).value_or(""));
-}
-int64_t Number(const json::Object& object, std::string_view key) {
-  return json::GetInt(object, key).value_or(0);
-}
 
 ApiRequest Make(std::string method, std::string path, std::optional<json::Value> body = {}) {
   ApiRequest out;

@@ -1,5 +1,4 @@
 // `cove key`: the API keys of the server.
-#include "agents/terminal.h"
 #include "base/text.h"
 #include "cli/context.h"
 
@@ -8,10 +7,6 @@ namespace cove::cli {
 namespace {
 
 using agents::ApiRequest;
-
-std::string Text(const json::Object& object, std::string_view key) {
-  return agents::Printable(json::GetString(object, key).value_or(""));
-}
 
 Task<int> ListKeys(Context& context) {
   ApiRequest request;

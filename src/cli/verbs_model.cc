@@ -1,7 +1,6 @@
 // `cove usage`: what model calls used and cost, added up; `cove logs --ai`: one by one.
 #include <fmt/format.h>
 
-#include "agents/terminal.h"
 #include "base/text.h"
 #include "cli/context.h"
 #include "cli/money.h"
@@ -12,14 +11,6 @@ namespace cove::cli {
 namespace {
 
 using agents::ApiRequest;
-using agents::Printable;
-
-std::string Text(const json::Object& object, std::string_view key) {
-  return Printable(json::GetString(object, key).value_or(""));
-}
-int64_t Number(const json::Object& object, std::string_view key) {
-  return json::GetInt(object, key).value_or(0);
-}
 
 // The query string of the filters, from '?' on.
 std::string FilterQuery(const Options& options) {

@@ -14,10 +14,6 @@ std::string Path(const std::string& sandbox, std::string_view rest = {}) {
   return "/api/sandbox/" + PercentEncode(sandbox) + std::string(rest);
 }
 
-std::string Text(const json::Object& object, std::string_view key) {
-  return agents::Printable(json::GetString(object, key).value_or(""));
-}
-
 Result<void> PutPairs(json::Object& body, std::string_view key,
                       const std::vector<std::string>& pairs, std::string_view option) {
   json::Object map;

@@ -16,10 +16,6 @@ constexpr std::string_view kUsage =
     "[--path P]... [--in header|query|body]... < VALUE | rm NAME";
 constexpr size_t kValueBytesMax = 64 * 1024;
 
-std::string Text(const json::Object& object, std::string_view key) {
-  return agents::Printable(json::GetString(object, key).value_or(""));
-}
-
 std::string Texts(const json::Object& object, std::string_view key) {
   std::vector<std::string> out;
   const json::Array* list = json::GetArray(object, key);

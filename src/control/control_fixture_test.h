@@ -5,8 +5,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <filesystem>
-
+#include "base/testing.h"
 #include "control/fake_world_test.h"
 #include "identity/keys.h"
 #include "identity/previews.h"
@@ -16,11 +15,9 @@ namespace cove::control {
 class ControlTest : public ::testing::Test {
  protected:
   ControlTest() {
-    std::string pattern = ::testing::TempDir() + "control-XXXXXX";
-    folder_ = ::mkdtemp(pattern.data());
     store::Migrations migrations = identity::kMigrations;
     migrations.insert(migrations.end(), kMigrations.begin(), kMigrations.end());
-    store_ = *store::OpenSqlite(folder_ + "/cove.db", migrations);
+    store_ = *store::OpenSqlite(folder_ / "cove.db", migrations);
     previews_ = *loop_.RunUntil(identity::Previews::Open(*store_));
     facts_.cpus = 8;
     facts_.memory_bytes = facts_.memory_available_bytes = 16ull << 30;
@@ -32,7 +29,6 @@ class ControlTest : public ::testing::Test {
     control_.reset();
     previews_.reset();
     store_.reset();
-    std::filesystem::remove_all(folder_);
   }
 
   void Open() {
@@ -105,7 +101,7 @@ class ControlTest : public ::testing::Test {
   }
 
   async::Loop loop_;
-  std::string folder_;
+  TempDir folder_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<identity::Previews> previews_;
   FakeWorld world_;

@@ -81,6 +81,8 @@ struct Settings {
   Resources defaults;
   Intervals intervals;
   std::string default_snapshot{kHostSnapshot};
+  // Whose images the runner has. Another server's are used as they are: it makes and removes none.
+  enum class Images { kOwn, kBorrowed } images = Images::kOwn;
   Profile host_profile = Profile::kDefault;  // of sandboxes made from "host"
   std::string target = "local";              // the name of this machine's region
   // The most that one sandbox may ask for; 0: what the machine has.

@@ -2,6 +2,7 @@
 
 #include "control/sandboxes.h"
 #include "json/json.h"
+#include "store/columns.h"
 
 namespace cove::control {
 
@@ -203,23 +204,8 @@ constexpr std::string_view kLoadSandboxes =
     "preview_generation, idempotency_key, created_at, updated_at, last_activity_at, state_since, "
     "ttl_since, oom_kills, profile, created_by, policy, secrets, ancestors FROM sandbox";
 
-// Reads columns in the order of the SELECT.
-class Columns {
- public:
-  explicit Columns(const store::Row& row) : row_(row) {}
-  std::string Text() { return row_[i_++].Text(); }
-  int Int() { return static_cast<int>(row_[i_++].Int()); }
-  double Real() { return row_[i_++].Real(); }
-  WallTime Time() { return row_[i_++].Time(); }
-  const store::Value& Any() { return row_[i_++]; }
-
- private:
-  const store::Row& row_;
-  size_t i_ = 0;
-};
-
 Sandbox SandboxOf(const store::Row& row) {
-  Columns c(row);
+  store::Columns c(row);
   Sandbox s;
   s.id = SandboxId(c.Text());
   s.org = OrgId(c.Text());
@@ -233,16 +219,16 @@ Sandbox SandboxOf(const store::Row& row) {
   s.target = c.Text();
   s.env = MapFromJson(c.Text());
   s.labels = MapFromJson(c.Text());
-  s.is_public = c.Int() != 0;
+  s.is_public = c.Flag();
   s.resources.cpu = c.Real();
   s.resources.memory_gib = c.Real();
   s.resources.disk_gib = c.Real();
-  s.intervals.auto_stop = c.Int();
-  s.intervals.auto_pause = c.Int();
-  s.intervals.auto_archive = c.Int();
-  s.intervals.auto_delete = c.Int();
-  s.intervals.ttl = c.Int();
-  s.network.block_all = c.Int() != 0;
+  s.intervals.auto_stop = c.Int<int>();
+  s.intervals.auto_pause = c.Int<int>();
+  s.intervals.auto_archive = c.Int<int>();
+  s.intervals.auto_delete = c.Int<int>();
+  s.intervals.ttl = c.Int<int>();
+  s.network.block_all = c.Flag();
   s.network.allow_list = c.Text();
   s.network.domain_allow_list = c.Text();
   s.preview_generation = c.Text();
@@ -252,7 +238,7 @@ Sandbox SandboxOf(const store::Row& row) {
   s.last_activity_at = c.Time();
   s.state_since = c.Time();
   s.ttl_since = c.Time();
-  s.oom_kills = static_cast<uint64_t>(c.Any().Int());
+  s.oom_kills = c.Int<uint64_t>();
   s.profile = ProfileOf(c.Text());
   s.created_by = c.Text();
   s.network.policy = c.Text();
@@ -262,7 +248,7 @@ Sandbox SandboxOf(const store::Row& row) {
 }
 
 Snapshot SnapshotOf(const store::Row& row) {
-  Columns c(row);
+  store::Columns c(row);
   Snapshot s;
   s.id = c.Text();
   s.org = OrgId(c.Text());
@@ -270,15 +256,15 @@ Snapshot SnapshotOf(const store::Row& row) {
   s.image = ImageId(c.Text());
   s.state = ParseSnapshotState(c.Text());
   s.error_reason = c.Text();
-  s.bytes = static_cast<uint64_t>(c.Any().Int());
-  const store::Value& cpu = c.Any();
+  s.bytes = c.Int<uint64_t>();
+  const store::Value& cpu = c.Next();
   const double memory_gib = c.Real();
   const double disk_gib = c.Real();
   if (!cpu.is_null()) s.resources = Resources{cpu.Real(), memory_gib, disk_gib};
   s.source_sandbox = c.Text();
   s.created_at = c.Time();
   s.updated_at = c.Time();
-  const store::Value& used = c.Any();
+  const store::Value& used = c.Next();
   if (!used.is_null()) s.last_used_at = used.Time();
   s.profile = ProfileOf(c.Text());
   s.ancestors = ListFromJson(c.Text());
@@ -399,7 +385,7 @@ Result<std::vector<WarmPool>> LoadWarmPools(store::Db& db) {
       db.Query("SELECT id, org, snapshot, size, created_at, updated_at FROM warm_pool"));
   std::vector<WarmPool> out;
   for (const store::Row& row : rows) {
-    Columns c(row);
+    store::Columns c(row);
     WarmPool& p = out.emplace_back();
     p.id = c.Text();
     p.org = OrgId(c.Text());

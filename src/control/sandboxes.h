@@ -61,7 +61,8 @@ class Sandboxes {
   // Once, before anything else: compares rows with what the runner has and makes both one.
   // Running sandboxes are adopted before it returns, half-done operations go on behind.
   Task<Result<RecoverReport>> Recover();
-  // Starts the timers (auto-stop and the like) and, if need be, the capture of the host image.
+  // Starts the timers (auto-stop and the like) and, if need be and images are this server's own,
+  // the capture of the host image.
   void Run();
 
   // --- sandboxes

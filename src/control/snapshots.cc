@@ -184,6 +184,7 @@ Task<Result<Snapshot>> Sandboxes::Impl::RunHostCapture() {
 
 // Deletes images that neither a snapshot nor a sandbox names.
 Task<void> Sandboxes::Impl::CollectImages() {
+  if (settings_.images == Settings::Images::kBorrowed) co_return;
   // Again after each round that deleted one: only then may one of its layers go.
   while (co_await CollectImagesOnce()) {
   }

@@ -19,6 +19,7 @@ void Sandboxes::Impl::Run() {
   pool_.Run();
   ArrangePool();
   tasks_.Spawn(CheckForEver());
+  if (settings_.images == Settings::Images::kBorrowed) return;
   tasks_.Spawn([](Impl* self) -> Task<void> {
     auto host = co_await self->EnsureHostImage({});
     if (!host.ok()) log::Error("image.host_failed", {{"error", host.error().message()}});

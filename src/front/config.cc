@@ -3,13 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <optional>
 
 #include "base/nearest.h"
 #include "base/text.h"
 #include "front/config_keys.h"
+#include "sys/small_file.h"
 
 namespace cove::front {
 namespace {
@@ -20,8 +19,14 @@ bool IsName(std::string_view part) {
   });
 }
 
-// What stands for NAME or for MODEL ("" if the pattern has neither); nothing if `key` is another
-// one. The name of a model, always last, may have dots.
+// Of a table in a list of tables: no name of a table is written so.
+std::optional<size_t> NumberOf(std::string_view part) {
+  if (!part.starts_with('#')) return std::nullopt;
+  return ParseInt<size_t>(part.substr(1));
+}
+
+// What stands for NAME, for MODEL or for [] (a number then), "" if the pattern has none; nothing if
+// `key` is another one. The name of a model, always last, may have dots.
 std::optional<std::string> Match(std::string_view pattern, std::string_view key) {
   constexpr std::string_view kModel = "MODEL";
   if (pattern.ends_with(kModel)) {
@@ -36,6 +41,8 @@ std::optional<std::string> Match(std::string_view pattern, std::string_view key)
   for (size_t i = 0; i < want.size(); ++i) {
     if (want[i] == "NAME" && IsName(have[i])) {
       name = have[i];
+    } else if (want[i] == "[]" && NumberOf(have[i])) {
+      name = have[i].substr(1);
     } else if (want[i] != have[i]) {
       return std::nullopt;
     }
@@ -91,7 +98,7 @@ Result<void> CheckPrices(const Config& config, std::string_view name) {
                        : Result<void>(Error(Code::kInvalid, "input and output are missing"));
     if (checked) continue;
     return std::move(checked).error().Wrap(
-        fmt::format("{}: entry {} of [[ai.prices]]", name, *ParseInt<int>(number) + 1));
+        fmt::format("{}: entry {} of [[ai.prices]]", name, number + 1));
   }
   return Ok();
 }
@@ -114,13 +121,12 @@ Result<Config> ParseConfig(std::string_view text, std::string_view name) {
 Result<bridge::PriceTable> LoadPrices(const Config& config) {
   bridge::PriceTable table;
   if (!config.price_file.empty()) {
-    std::ifstream file(config.price_file);
-    const std::string text(std::istreambuf_iterator<char>(file), {});
-    if (!file && !file.eof()) {
-      return Error(Code::kInvalid, "ai.price_file: cannot read " + config.price_file +
-                                       " as the front's user (61800)");
+    const auto text = sys::ReadFile(config.price_file);
+    if (!text) {
+      return Error(Code::kInvalid,
+                   "ai.price_file, read as the front's user (61800): " + text.error().message());
     }
-    ASSIGN_OR_RETURN(table, bridge::PriceTable::Parse(text, config.price_file));
+    ASSIGN_OR_RETURN(table, bridge::PriceTable::Parse(*text, config.price_file));
   }
   for (const auto& [number, entry] : config.prices) {
     RETURN_IF_ERROR(table.Add(Complete(entry)));
@@ -140,7 +146,7 @@ std::string ConfigReference() {
   for (const ConfigKey& key : ConfigKeys()) {
     const std::string_view full = key.key;
     std::string table(full.substr(0, full.rfind('.')));
-    if (table == "ai.prices.NAME") table = "[ai.prices]";
+    if (table.ends_with(".[]")) table = "[" + table.substr(0, table.size() - 3) + "]";
     if (table != section) {
       section = table;
       out += fmt::format("\n## [{}]\n\n| key | type | default | meaning |\n|---|---|---|---|\n",

@@ -39,10 +39,10 @@ struct Config {
   bridge::WireSettings wire;
   bridge::GuardRules guard;
   bridge::TapeConfig tape;
-  bridge::BooksSettings books;                // without prices, which are
-  std::string collector;                      // of OpenTelemetry: a URL; empty: none
-  std::string price_file;                     // those of this file (empty: none) and
-  std::map<std::string, PriceConfig> prices;  // these, by their number, before the shipped ones
+  bridge::BooksSettings books;           // without prices, which are
+  std::string collector;                 // of OpenTelemetry: a URL; empty: none
+  std::string price_file;                // those of this file (empty: none) and
+  std::map<size_t, PriceConfig> prices;  // these, by their number, before the shipped ones
 };
 
 // `name` stands in errors. An empty text gives the defaults.

@@ -51,7 +51,7 @@ Result<void> Flattener::Table(const toml::table& table, const std::string& prefi
     }
     if (const auto* list = node.as_array(); list != nullptr && list->is_array_of_tables()) {
       for (size_t i = 0; i < list->size(); ++i) {
-        RETURN_IF_ERROR(Table(*list->get_as<toml::table>(i), key + "." + std::to_string(i) + "."));
+        RETURN_IF_ERROR(Table(*list->get_as<toml::table>(i), key + ".#" + std::to_string(i) + "."));
       }
       continue;
     }

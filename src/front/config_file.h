@@ -20,8 +20,8 @@ struct ConfigItem {
   uint32_t line = 0;
 };
 
-// In the order of the file; the tables of a list of tables are numbered ("ai.prices.0.model"). What
-// stands below the table `policy` is left out, but for policy.registries: rules are read by
+// In the order of the file; the tables of a list of tables are numbered ("ai.prices.#0.model").
+// What stands below the table `policy` is left out, but for policy.registries: rules are read by
 // policy/document.h. kInvalid with name and line for what is no TOML, and for dates and lists of
 // anything but texts, which no key takes. A file over kConfigBytesMax is kTooLarge.
 inline constexpr size_t kConfigBytesMax = 1024 * 1024;

@@ -40,11 +40,21 @@ Set Number(Pick pick, double least, double most) {
   };
 }
 
+Result<int64_t> AsWhole(const ConfigValue& v, double least, double most) {
+  if (!std::holds_alternative<int64_t>(v)) return Want("a whole number");
+  ASSIGN_OR_RETURN(const double number, AsNumber(v, least, most));
+  return static_cast<int64_t>(number);
+}
+
+Result<bool> AsFlag(const ConfigValue& v) {
+  if (const auto* flag = std::get_if<bool>(&v)) return *flag;
+  return Want("true or false");
+}
+
 template <class Pick>
 Set Whole(Pick pick, double least, double most) {
   return [=](Config& c, const ConfigValue& v, const std::string&) -> Result<void> {
-    if (!std::holds_alternative<int64_t>(v)) return Want("a whole number");
-    ASSIGN_OR_RETURN(const double number, AsNumber(v, least, most));
+    ASSIGN_OR_RETURN(const int64_t number, AsWhole(v, least, most));
     using T = std::remove_reference_t<decltype(pick(c))>;
     pick(c) = static_cast<T>(number);
     return Ok();
@@ -116,9 +126,7 @@ Result<void> SetActivity(Config& c, const ConfigValue& v, const std::string&) {
 }
 
 Result<void> SetResumeOnUse(Config& c, const ConfigValue& v, const std::string&) {
-  const auto* flag = std::get_if<bool>(&v);
-  if (flag == nullptr) return Want("true or false");
-  c.control.resume_on_use = *flag;
+  ASSIGN_OR_RETURN(c.control.resume_on_use, AsFlag(v));
   return Ok();
 }
 
@@ -166,9 +174,8 @@ Result<void> SetWebSocket(Config& c, const ConfigValue& v, const std::string&) {
 }
 
 Result<void> SetAskUsage(Config& c, const ConfigValue& v, const std::string&) {
-  const auto* flag = std::get_if<bool>(&v);
-  if (flag == nullptr) return Want("true or false");
-  c.wire.ask_usage = *flag ? bridge::AskUsage::kYes : bridge::AskUsage::kNo;
+  ASSIGN_OR_RETURN(const bool flag, AsFlag(v));
+  c.wire.ask_usage = flag ? bridge::AskUsage::kYes : bridge::AskUsage::kNo;
   return Ok();
 }
 
@@ -201,16 +208,13 @@ Set ProviderSeconds(Duration bridge::ProviderTimeouts::* member) {
 }
 
 Result<void> SetProviderRetries(Config& c, const ConfigValue& v, const std::string& name) {
-  if (!std::holds_alternative<int64_t>(v)) return Want("a whole number");
-  ASSIGN_OR_RETURN(const double number, AsNumber(v, 0, 5));
+  ASSIGN_OR_RETURN(const int64_t number, AsWhole(v, 0, 5));
   ProviderNamed(c, name).retries = static_cast<int>(number);
   return Ok();
 }
 
 Result<void> SetProviderForward(Config& c, const ConfigValue& v, const std::string& name) {
-  const auto* flag = std::get_if<bool>(&v);
-  if (flag == nullptr) return Want("true or false");
-  ProviderNamed(c, name).forward_agent_credentials = *flag;
+  ASSIGN_OR_RETURN(ProviderNamed(c, name).forward_agent_credentials, AsFlag(v));
   return Ok();
 }
 
@@ -240,7 +244,9 @@ Set Texts(Pick pick) {
   };
 }
 
-PriceConfig& PriceNumbered(Config& c, const std::string& number) { return c.prices[number]; }
+PriceConfig& PriceNumbered(Config& c, const std::string& number) {
+  return c.prices[ParseInt<size_t>(number).value_or(0)];  // it matched [], so it is one
+}
 
 template <class T>
 Set PriceText(T bridge::Price::* member) {
@@ -252,9 +258,7 @@ Set PriceText(T bridge::Price::* member) {
 
 Set PriceTokens(int64_t bridge::Price::* member) {
   return [=](Config& c, const ConfigValue& v, const std::string& number) -> Result<void> {
-    if (!std::holds_alternative<int64_t>(v)) return Want("a whole number");
-    ASSIGN_OR_RETURN(const double tokens, AsNumber(v, 0, 1e12));
-    PriceNumbered(c, number).price.*member = static_cast<int64_t>(tokens);
+    ASSIGN_OR_RETURN(PriceNumbered(c, number).price.*member, AsWhole(v, 0, 1e12));
     return Ok();
   };
 }
@@ -456,28 +460,28 @@ const ConfigKey kKeys[] = {
      "Whether a key that an agent inside a sandbox sends is passed on and used instead of the "
      "server's. Without it, what agents send as a credential never leaves.",
      SetProviderForward},
-    {"ai.prices.NAME.provider", "text", "must be given", "The provider's name, as in its table.",
+    {"ai.prices.[].provider", "text", "must be given", "The provider's name, as in its table.",
      PriceText(&bridge::Price::provider)},
-    {"ai.prices.NAME.model", "text", "must be given",
+    {"ai.prices.[].model", "text", "must be given",
      "The model, as requests name it; a `*` at the end stands for any rest.",
      PriceText(&bridge::Price::model)},
-    {"ai.prices.NAME.from", "text, a day", "\"1970-01-01\"",
+    {"ai.prices.[].from", "text, a day", "\"1970-01-01\"",
      "The first day (UTC) on which the price holds.", PriceText(&bridge::Price::from)},
-    {"ai.prices.NAME.above", "number, tokens", "0",
+    {"ai.prices.[].above", "number, tokens", "0",
      "The price is for calls whose prompt has more tokens than this.",
      PriceTokens(&bridge::Price::above)},
-    {"ai.prices.NAME.input", "number, dollars for a million tokens", "must be given",
+    {"ai.prices.[].input", "number, dollars for a million tokens", "must be given",
      "What input costs that is not from the provider's cache.", PriceDollars(&PriceConfig::input)},
-    {"ai.prices.NAME.cached", "number, dollars for a million tokens", "as input",
+    {"ai.prices.[].cached", "number, dollars for a million tokens", "as input",
      "What input costs that is read from the cache.", PriceDollars(&PriceConfig::cached)},
-    {"ai.prices.NAME.cache_write", "number, dollars for a million tokens", "as input",
+    {"ai.prices.[].cache_write", "number, dollars for a million tokens", "as input",
      "What input costs that is written to the cache.", PriceDollars(&PriceConfig::cache_write)},
-    {"ai.prices.NAME.output", "number, dollars for a million tokens", "must be given",
+    {"ai.prices.[].output", "number, dollars for a million tokens", "must be given",
      "What output costs, reasoning included.", PriceDollars(&PriceConfig::output)},
-    {"ai.prices.NAME.context", "number, tokens", "1050000",
+    {"ai.prices.[].context", "number, tokens", "1050000",
      "The most tokens that a prompt can have: what a call holds of a budget is reckoned with it.",
      PriceTokens(&bridge::Price::context)},
-    {"ai.prices.NAME.output_max", "number, tokens", "128000",
+    {"ai.prices.[].output_max", "number, tokens", "128000",
      "The most tokens that an answer can have; for the same.",
      PriceTokens(&bridge::Price::output_max)},
     {"otel.endpoint", "text", "none",

@@ -11,7 +11,8 @@
 namespace cove::front {
 
 struct ConfigKey {
-  // "NAME" as a whole part stands for any name of [a-z0-9-]; it is given to `set`.
+  // "NAME" as a whole part stands for any name of [a-z0-9-], "[]" for the number of a table in a
+  // list of tables, "MODEL" at the end for any text; it is given to `set`.
   std::string_view key;
   std::string_view type;           // for people
   std::string_view default_value;  // for people

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/testing.h"
 #include "front/config_keys.h"
 
 namespace cove::front {
@@ -31,9 +32,9 @@ TEST(ConfigTest, AnEmptyFileGivesTheDefaults) {
 }
 
 TEST(ConfigTest, PricesComeFromTheFileTheListAndWhatIsShipped) {
-  const std::string file = ::testing::TempDir() + "cove-prices-" + std::to_string(::getpid());
-  std::ofstream(file) << "openai from-file 2020-01-01 0 3 - - 4 1000 100\n";
-  auto config = ParseConfig("[ai]\nprice_file = \"" + file + R"("
+  const TempDir dir;
+  dir.File("prices", "openai from-file 2020-01-01 0 3 - - 4 1000 100\n");
+  auto config = ParseConfig("[ai]\nprice_file = \"" + dir / "prices" + R"("
 retention_days = 7
 calls_per_minute = 30
 [[ai.prices]]
@@ -61,8 +62,10 @@ output = 2
   EXPECT_EQ(prices->Find("openai", "gpt-5.5", now, 0)->cached, 125'000);
   EXPECT_EQ(prices->Find("openai", "gpt-5.5", now, 0)->cache_write, 1'250'000);
   EXPECT_EQ(prices->Find("openai", "gpt-5.4", now, 0)->output, 15'000'000);
-  std::filesystem::remove(file);
+  std::filesystem::remove(dir / "prices");
   EXPECT_FALSE(LoadPrices(*config).ok());
+  config->price_file = "/";
+  EXPECT_THAT(LoadPrices(*config).error().message(), HasSubstr("cannot read /"));
 }
 
 TEST(ConfigTest, APriceThatIsNotWholeIsNamed) {
@@ -70,7 +73,13 @@ TEST(ConfigTest, APriceThatIsNotWholeIsNamed) {
               HasSubstr("entry 1 of [[ai.prices]]: input and output are missing"));
   EXPECT_THAT(ErrorOf("[[ai.prices]]\ninput = 1\noutput = 1\n"), HasSubstr("entry 1"));
   EXPECT_THAT(ErrorOf("[[ai.prices]]\ninput = \"1\"\n"), HasSubstr("wants a number"));
-  EXPECT_THAT(ErrorOf("[[ai.prices]]\nouput = 1\n"), HasSubstr("ai.prices"));
+  EXPECT_THAT(ErrorOf("[[ai.prices]]\nouput = 1\n"), HasSubstr("did you mean ai.prices.[].output"));
+}
+
+TEST(ConfigTest, AListOfTablesIsNoTableAndTheOtherWayRound) {
+  EXPECT_THAT(ErrorOf("[ai.prices.mine]\nprovider = \"x\"\n"), HasSubstr("no such key"));
+  EXPECT_THAT(ErrorOf("[ai.prices.0]\ninput = 1\n"), HasSubstr("no such key"));
+  EXPECT_THAT(ErrorOf("[[ai.providers]]\nkind = \"openai\"\n"), HasSubstr("no such key"));
 }
 
 TEST(ConfigTest, EveryKindOfKeyIsRead) {
@@ -187,7 +196,7 @@ TEST(ConfigTest, WrongValuesSayWhatWouldDo) {
 TEST(ConfigTest, TheReferencePageIsTheOneThatTheCodePrints) {
   EXPECT_THAT(ConfigReference(), HasSubstr("## [defaults]"));
   std::ifstream file(COVE_SOURCE_DIR "/docs/reference/config.md");
-  if (!file) GTEST_SKIP() << "the sources are not here";
+  ASSERT_TRUE(file) << "the sources are not here";
   std::ostringstream text;
   text << file.rdbuf();
   EXPECT_EQ(text.str(), ConfigReference())

@@ -6,8 +6,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <filesystem>
-
+#include "base/testing.h"
 #include "identity/keys.h"
 
 namespace cove::front {
@@ -18,18 +17,15 @@ using ::testing::HasSubstr;
 class CredentialBookTest : public ::testing::Test {
  protected:
   CredentialBookTest() {
-    std::string pattern = ::testing::TempDir() + "book-XXXXXX";
-    folder_ = ::mkdtemp(pattern.data());
     store_ = *store::OpenSqlite(":memory:", identity::kMigrations);
     EXPECT_TRUE(loop_.RunUntil(identity::Keys::Open(*store_)));
-    secrets_ = *loop_.RunUntil(identity::Secrets::Open(*store_, folder_ + "/secrets.key"));
+    secrets_ = *loop_.RunUntil(identity::Secrets::Open(*store_, folder_ / "secrets.key"));
     book_ = std::make_unique<CredentialBook>(*secrets_);
     secrets_->set_on_changed([this](const OrgId& org) { book_->Refresh(org); });
     box_.id = SandboxId("box");
     box_.org = identity::kDefaultOrg;
     box_.secrets = {{"KEY", "api"}};
   }
-  ~CredentialBookTest() override { std::filesystem::remove_all(folder_); }
 
   std::string Make(std::string name) {
     identity::SecretRequest request;
@@ -42,7 +38,7 @@ class CredentialBookTest : public ::testing::Test {
   bool Holds() const { return book_->Of(box_.id)->Concern("api.test", 443); }
 
   async::Loop loop_;
-  std::string folder_;
+  TempDir folder_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<identity::Secrets> secrets_;
   std::unique_ptr<CredentialBook> book_;

@@ -119,6 +119,7 @@ int FrontMain(const std::vector<std::string>& args) {
   auto config = LoadConfig(*options);
   if (!config) return Fail(kExitUsage, config.error());
   log::Configure("front", options->log_level.value_or(config->log_level));
+  if (options->borrowed_images) config->control.images = control::Settings::Images::kBorrowed;
   ::umask(0077);
   ::signal(SIGPIPE, SIG_IGN);
   // A name is resolved as it was judged: no search domain of the machine is put behind it (see

@@ -15,6 +15,7 @@ struct Options {
   int config_fd = -1;                   // --config-fd N: the opened configuration file
   std::string config_name;              // --config-name NAME: for errors
   std::optional<log::Level> log_level;  // --log-level LEVEL: instead of the configuration's
+  bool borrowed_images = false;         // --borrowed-images: those of another server's runner
   bool print_reference = false;         // --print-config-reference: do only that
 };
 

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/testing.h"
 #include "base/text.h"
 #include "identity/keys.h"
 #include "identity/previews.h"
@@ -26,15 +27,8 @@ std::string ReadFile(const std::string& path) {
 
 class IdentityTest : public ::testing::Test {
  protected:
-  IdentityTest() {
-    std::string pattern = ::testing::TempDir() + "identity-XXXXXX";
-    folder_ = ::mkdtemp(pattern.data());
-    Reopen();
-  }
-  ~IdentityTest() override {
-    Close();
-    std::filesystem::remove_all(folder_);
-  }
+  IdentityTest() { Reopen(); }
+  ~IdentityTest() override { Close(); }
   void Close() {
     keys_.reset();
     previews_.reset();
@@ -42,7 +36,7 @@ class IdentityTest : public ::testing::Test {
   }
   void Reopen() {
     Close();
-    store_ = *store::OpenSqlite(folder_ + "/cove.db", kMigrations);
+    store_ = *store::OpenSqlite(folder_ / "cove.db", kMigrations);
     keys_ = *loop_.RunUntil(Keys::Open(*store_));
     previews_ = *loop_.RunUntil(Previews::Open(*store_));
   }
@@ -54,11 +48,11 @@ class IdentityTest : public ::testing::Test {
     return loop_.RunUntil(keys_->Create(request));
   }
   Result<AdminSeed> Seed(std::string key) {
-    return loop_.RunUntil(keys_->SeedAdmin(std::move(key), folder_ + "/admin.key"));
+    return loop_.RunUntil(keys_->SeedAdmin(std::move(key), folder_ / "admin.key"));
   }
 
   async::Loop loop_;
-  std::string folder_;
+  TempDir folder_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<Keys> keys_;
   std::unique_ptr<Previews> previews_;
@@ -83,7 +77,7 @@ TEST_F(IdentityTest, AKeyAdmitsItsHolderAlsoAfterARestart) {
 TEST_F(IdentityTest, NoKeyIsInTheDatabase) {
   auto key = MakeKey("ci");
   Close();
-  for (const auto& file : std::filesystem::directory_iterator(folder_)) {
+  for (const auto& file : std::filesystem::directory_iterator(folder_.path())) {
     EXPECT_EQ(ReadFile(file.path()).find(key->secret.substr(10)), std::string::npos);
   }
 }
@@ -113,7 +107,7 @@ TEST_F(IdentityTest, TheFirstStartWritesAnAdminKeyThatOnlyTheOwnerReads) {
   auto seed = Seed("");
   ASSERT_TRUE(seed.ok());
   EXPECT_TRUE(seed->generated);
-  const std::string file = folder_ + "/admin.key";
+  const std::string file = folder_ / "admin.key";
   struct stat st{};
   ASSERT_EQ(::stat(file.c_str(), &st), 0);
   EXPECT_EQ(st.st_mode & 0777, 0600u);

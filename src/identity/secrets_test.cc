@@ -12,6 +12,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/testing.h"
 #include "identity/keys.h"
 
 namespace cove::identity {
@@ -24,20 +25,15 @@ constexpr char kValue[] = "sk-the-value-that-nobody-sees";
 
 class SecretsTest : public ::testing::Test {
  protected:
-  SecretsTest() {
-    std::string pattern = ::testing::TempDir() + "secrets-XXXXXX";
-    folder_ = ::mkdtemp(pattern.data());
-    Reopen();
-  }
+  SecretsTest() { Reopen(); }
   ~SecretsTest() override {
     secrets_.reset();
     store_.reset();
-    std::filesystem::remove_all(folder_);
   }
   Result<void> TryReopen() {
     secrets_.reset();
     store_.reset();
-    store_ = *store::OpenSqlite(folder_ + "/cove.db", kMigrations);
+    store_ = *store::OpenSqlite(folder_ / "cove.db", kMigrations);
     if (auto keys = loop_.RunUntil(Keys::Open(*store_)); !keys) return std::move(keys).error();
     ASSIGN_OR_RETURN(secrets_, loop_.RunUntil(Secrets::Open(*store_, KeyFile())));
     secrets_->set_on_changed([this](const OrgId&) { ++changes_; });
@@ -47,7 +43,7 @@ class SecretsTest : public ::testing::Test {
     const auto done = TryReopen();
     ASSERT_TRUE(done) << done.error().message();
   }
-  std::string KeyFile() const { return folder_ + "/secrets.key"; }
+  std::string KeyFile() const { return folder_ / "secrets.key"; }
   Result<SecretInfo> Make(std::string name, std::vector<std::string> hosts = {"api.test"}) {
     SecretRequest request;
     request.org = kDefaultOrg;
@@ -65,14 +61,14 @@ class SecretsTest : public ::testing::Test {
   }
   std::string AllFiles() const {
     std::ostringstream out;
-    for (const auto& file : std::filesystem::directory_iterator(folder_)) {
+    for (const auto& file : std::filesystem::directory_iterator(folder_.path())) {
       out << std::ifstream(file.path(), std::ios::binary).rdbuf();
     }
     return out.str();
   }
 
   async::Loop loop_;
-  std::string folder_;
+  TempDir folder_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<Secrets> secrets_;
   int changes_ = 0;
@@ -97,13 +93,13 @@ TEST_F(SecretsTest, TheValueIsThereAfterARestartAndInNoFile) {
 
 TEST_F(SecretsTest, WithoutItsKeyNothingOpensAndTheErrorSaysWhatToDo) {
   ASSERT_TRUE(Make("api"));
-  std::filesystem::rename(KeyFile(), folder_ + "/away");
+  std::filesystem::rename(KeyFile(), folder_ / "away");
   EXPECT_THAT(TryReopen().error().message(), HasSubstr("secrets.key back"));
   std::ofstream(KeyFile()) << std::string(64, 'a');
   EXPECT_THAT(TryReopen().error().message(), HasSubstr("'api'"));
   std::ofstream(KeyFile()) << "short";
   EXPECT_THAT(TryReopen().error().message(), HasSubstr("holds no key"));
-  std::filesystem::rename(folder_ + "/away", KeyFile());
+  std::filesystem::rename(folder_ / "away", KeyFile());
   Reopen();
 }
 

@@ -2,13 +2,13 @@
 // Method: trees in a temporary directory.
 #include "image/dir.h"
 
-#include "image/testing.h"
+#include "base/testing.h"
 
 namespace cove::image {
 namespace {
 
 TEST(RemoveTreeTest, RemovesATreeDeeperThanPathsMayBe) {
-  const testing::TempDir tmp;
+  const TempDir tmp;
   UniqueFd at(openat(tmp.fd(), ".", O_RDONLY | O_DIRECTORY));
   for (int i = 0; i < 3000; ++i) {
     auto next = MakeDir(at.get(), "directory", 0700);
@@ -22,7 +22,7 @@ TEST(RemoveTreeTest, RemovesATreeDeeperThanPathsMayBe) {
 }
 
 TEST(RemoveTreeTest, DoesNotFollowLinks) {
-  const testing::TempDir tmp;
+  const TempDir tmp;
   tmp.File("outside/kept", "x");
   tmp.Dir("tree");
   std::filesystem::create_symlink("../outside", tmp / "tree/link");
@@ -31,7 +31,7 @@ TEST(RemoveTreeTest, DoesNotFollowLinks) {
 }
 
 TEST(CopyDataTest, KeepsDataAndHoles) {
-  const testing::TempDir tmp;
+  const TempDir tmp;
   const UniqueFd in(openat(tmp.fd(), "in", O_RDWR | O_CREAT, 0600));
   ASSERT_EQ(ftruncate(in.get(), 64 << 20), 0);
   ASSERT_EQ(pwrite(in.get(), "middle", 6, 32 << 20), 6);

@@ -2,9 +2,9 @@
 // Method: captures of a small fake host in a temporary directory.
 #include "image/host_capture.h"
 
+#include "base/testing.h"
 #include "image/guest_files.h"
 #include "image/store.h"
-#include "image/testing.h"
 
 namespace cove::image {
 namespace {
@@ -35,8 +35,8 @@ struct FakeHost {
     root.File("var/lib/dpkg/status", "Package: tool\n");
   }
   Result<ImageInfo> Capture() { return CaptureHost({root.path()}, images.fd(), {}); }
-  testing::TempDir root;
-  testing::TempDir images;
+  TempDir root;
+  TempDir images;
 };
 
 TEST(HostCaptureTest, TrustsWhatItIsToldToBesidesTheHosts) {

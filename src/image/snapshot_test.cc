@@ -3,25 +3,24 @@
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
+#include "base/testing.h"
+#include "image/dir.h"
 #include "image/job.h"
 #include "image/store.h"
-#include "image/testing.h"
 
 namespace cove::image {
 namespace {
 
 class SnapshotTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    if (geteuid() != 0) GTEST_SKIP() << "needs root";
-  }
+  void SetUp() override { NEEDS_ROOT(); }
   Result<ImageInfo> Take() {
     const UniqueFd dir(open((upper / "u").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     return Snapshot(dir.get(), images.fd(), {base}, {});
   }
   const ImageId base{std::string(64, 'a')};
-  testing::TempDir upper;
-  testing::TempDir images;
+  TempDir upper;
+  TempDir images;
 };
 
 TEST_F(SnapshotTest, KeepsWhiteoutsAttributesLinksAndOwners) {

@@ -5,9 +5,9 @@
 #include <gmock/gmock.h>
 
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 
+#include "base/testing.h"
 #include "policy/policy.h"
 
 namespace cove::policy {
@@ -74,15 +74,10 @@ TEST(RegistriesTest, AddressesAndOddUrlsGiveNoRule) {
 }
 
 TEST(RegistriesTest, ReadsTheFilesOfAMachine) {
-  char dir[] = "/tmp/cove-registries-XXXXXX";
-  ASSERT_NE(mkdtemp(dir), nullptr);
-  const std::filesystem::path root(dir);
-  std::filesystem::create_directories(root / "etc/apt/sources.list.d");
-  std::filesystem::create_directories(root / "home/u");
-  std::ofstream(root / "etc/apt/sources.list.d/x.sources") << "URIs: http://apt.test/\n";
-  std::ofstream(root / "home/u/.npmrc") << "registry=https://npm.test/\n";
-  const auto files = ReadRegistryFiles(root, {root / "home/u"});
-  std::filesystem::remove_all(root);
+  const TempDir root;
+  root.File("etc/apt/sources.list.d/x.sources", "URIs: http://apt.test/\n");
+  root.File("home/u/.npmrc", "registry=https://npm.test/\n");
+  const auto files = ReadRegistryFiles(root.path(), {root / "home/u"});
   const auto rules = RegistryRules(files);
   EXPECT_THAT(rules, Contains("apt.test:80"));
   EXPECT_THAT(rules, Contains("npm.test:443"));

@@ -14,7 +14,7 @@ using testing::kB;
 class BoxesTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (geteuid() != 0) GTEST_SKIP() << "needs root";
+    NEEDS_ROOT();
     data = std::make_unique<testing::TempData>();
     jobs = std::make_unique<testing::FakeJobs>(data->data());
     disk = std::make_unique<testing::FakeDisk>(*data / "runner/disk");

@@ -1,5 +1,6 @@
 // Goal: the front is replaced when it dies, and workers do their jobs as processes of their own.
 // Method: this very test program started again: as a fake front, or as the real worker.
+#include "image/dir.h"
 #include "image/job.h"
 #include "runner/front_process.h"
 #include "runner/testing.h"
@@ -29,9 +30,7 @@ __attribute__((constructor)) void MaybeChild(int argc, char** argv, char**) {
 
 class ProcessTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    if (geteuid() != 0) GTEST_SKIP() << "needs root";
-  }
+  void SetUp() override { NEEDS_ROOT(); }
   async::Loop loop;
 };
 

@@ -16,7 +16,7 @@ namespace pr = proto::runner;
 class RequestsTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (geteuid() != 0) GTEST_SKIP() << "needs root";
+    NEEDS_ROOT();
     data_ = std::make_unique<testing::TempData>();
     jobs_ = std::make_unique<testing::FakeJobs>(data_->data());
     image_ = data_->MakeImage('a');

@@ -163,6 +163,7 @@ FrontProcess::Settings Server::FrontSettings(const Options& options) {
   if (config_) {
     out.args.insert(out.args.end(), {"--config-fd", "4", "--config-name", options.config});
   }
+  if (!options.images.empty()) out.args.emplace_back("--borrowed-images");
   if (!options.log_level.empty()) {
     out.args.insert(out.args.end(), {"--log-level", options.log_level});
   }

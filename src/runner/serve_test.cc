@@ -134,13 +134,10 @@ class ServeTest : public ::testing::Test {
  protected:
   void SetUp() override {
     const auto self = std::filesystem::read_symlink("/proc/self/exe").parent_path();
-    if (geteuid() != 0) GTEST_SKIP() << "needs root";
+    NEEDS_ROOT();
     if (kSanitized)
       GTEST_SKIP() << "a sanitized toolbox is not static; the small host lacks its libraries";
-    if (!std::filesystem::exists(self / "cove-toolbox")) GTEST_SKIP() << "needs cove-toolbox";
-    std::string name = "/var/tmp/cove-serve-XXXXXX";
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    path = name;
+    ASSERT_TRUE(std::filesystem::exists(self / "cove-toolbox"));
     ASSERT_NO_FATAL_FAILURE(CaptureSmallHost());
   }
   void CaptureSmallHost() {
@@ -152,11 +149,6 @@ class ServeTest : public ::testing::Test {
     ASSERT_EQ(std::system(("sh " + path + "/make.sh " + root).c_str()), 0);
     const auto image = image::CaptureHost({root}, data->images(), {});
     ASSERT_TRUE(image) << image.error().message();
-  }
-  void TearDown() override {
-    if (path.empty()) return;
-    const UniqueFd parent(open("/var/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    EXPECT_TRUE(image::RemoveTree(parent.get(), path.substr(9)));
   }
 
   // Starts a server whose front plays `script`, and gives what became of it once it is ready.
@@ -194,7 +186,8 @@ class ServeTest : public ::testing::Test {
   }
 
   async::Loop loop;
-  std::string path;
+  const TempDir dir{"/var/tmp"};
+  const std::string& path = dir.path();
   std::string log;
 };
 

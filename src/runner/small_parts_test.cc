@@ -93,7 +93,7 @@ TEST(FrontEnvTest, KeepsKeysAndDropsTheRest) {
 }
 
 TEST(BoxRecordTest, IsWholeOrAbsent) {
-  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  NEEDS_ROOT();
   const testing::TempData data;
   const int dir = data.data().boxes();
   EXPECT_EQ(ReadSpec(dir).error().code(), Code::kNotFound);
@@ -109,7 +109,7 @@ TEST(BoxRecordTest, IsWholeOrAbsent) {
 }
 
 TEST(DataDirTest, RefusesWrongOwnersModesAndASecondServer) {
-  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  NEEDS_ROOT();
   std::string path;
   {
     const testing::TempData data;

@@ -10,18 +10,10 @@
 
 #include "async/fd_watch.h"
 #include "runner/spawn_child.h"
+#include "sys/argv.h"
 
 namespace cove::runner {
-namespace {
-
-std::vector<char*> Pointers(const std::vector<std::string>& texts) {
-  std::vector<char*> out;
-  for (const std::string& t : texts) out.push_back(const_cast<char*>(t.c_str()));
-  out.push_back(nullptr);
-  return out;
-}
-
-}  // namespace
+namespace {}  // namespace
 
 Child::Child(Child&& other) noexcept
     : pid_(std::exchange(other.pid_, 0)), pidfd_(std::move(other.pidfd_)) {}
@@ -69,8 +61,8 @@ async::Task<int> Child::Wait() {
 Result<Child> Spawn(const SpawnRequest& request) {
   std::vector<std::string> args = {"cove"};
   args.insert(args.end(), request.args.begin(), request.args.end());
-  const auto argv = Pointers(args);
-  const auto envp = Pointers(request.env);
+  const auto argv = sys::Pointers(args);
+  const auto envp = sys::Pointers(request.env);
   std::vector<int> from;
   for (const auto& [here, there] : request.fds) {
     if (there != 3 + static_cast<int>(from.size())) {

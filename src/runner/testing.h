@@ -15,7 +15,7 @@
 #include <set>
 #include <sstream>
 
-#include "image/dir.h"
+#include "base/testing.h"
 #include "image/store.h"
 #include "net/socket.h"
 #include "runner/boxes.h"
@@ -25,24 +25,14 @@ namespace cove::runner::testing {
 class TempData {
  public:
   TempData() {
-    std::string name = "/tmp/cove-runner-XXXXXX";
-    EXPECT_NE(mkdtemp(name.data()), nullptr);
-    path_ = name;
-    auto data = DataDir::Open(path_);
+    auto data = DataDir::Open(dir_.path());
     EXPECT_TRUE(data) << data.error().message();
     data_.emplace(*std::move(data));
     EXPECT_TRUE(data_->OpenDirs());
   }
-  ~TempData() {
-    data_.reset();
-    const UniqueFd tmp(open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    EXPECT_TRUE(image::RemoveTree(tmp.get(), path_.substr(5)));
-  }
   const DataDir& data() const { return *data_; }
-  bool Has(const std::string& name) const {
-    return std::filesystem::exists(std::filesystem::symlink_status(path_ + "/" + name));
-  }
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+  bool Has(const std::string& name) const { return dir_.Has(name); }
+  std::string operator/(const std::string& name) const { return dir_ / name; }
   ImageId MakeImage(char digit, std::vector<ImageId> below = {}) const {
     const ImageId id(std::string(64, digit));
     auto image = image::NewImage::Begin(data_->images());
@@ -52,7 +42,7 @@ class TempData {
   }
 
  private:
-  std::string path_;
+  TempDir dir_;
   std::optional<DataDir> data_;
 };
 

@@ -9,25 +9,25 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/testing.h"
+
 namespace cove::runner {
 namespace {
 
 class UidRangesTest : public ::testing::Test {
  protected:
   UidRangesTest() {
-    EXPECT_NE(mkdtemp(root.data()), nullptr);
-    for (const char* dir : {"/a", "/b", "/c"}) std::filesystem::create_directory(root + dir);
+    for (const char* dir : {"a", "b", "c"}) root.Dir(dir);
   }
-  ~UidRangesTest() override { std::filesystem::remove_all(root); }
   UidRanges Open(const std::string& dir) {
-    auto opened = UidRanges::Open(root + "/registry", root + "/" + dir);
+    auto opened = UidRanges::Open(root / "registry", root / dir);
     EXPECT_TRUE(opened) << opened.error().message();
     return *std::move(opened);
   }
   std::string FileOf(uint32_t slot) const {
-    return root + "/registry/" + std::to_string(slot / kSlotsPerBlock);
+    return root / "registry/" + std::to_string(slot / kSlotsPerBlock);
   }
-  std::string root = "/tmp/cove-uids-XXXXXX";
+  TempDir root;
 };
 
 TEST_F(UidRangesTest, DirectoriesShareNoSlotAndTheGoneGiveTheirsBack) {
@@ -40,7 +40,7 @@ TEST_F(UidRangesTest, DirectoriesShareNoSlotAndTheGoneGiveTheirsBack) {
   UidRanges again = Open("a");
   EXPECT_EQ(*again.FreeSlot({}), of_a) << "a restart keeps the block";
   EXPECT_EQ(*again.FreeSlot({of_a}), of_a + 1);
-  std::filesystem::remove(root + "/a");
+  std::filesystem::remove(root / "a");
   UidRanges c = Open("c");
   EXPECT_EQ(*c.FreeSlot({}), of_a) << "its owner is gone";
   // A claim cut short names nobody.

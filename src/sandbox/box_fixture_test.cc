@@ -7,6 +7,7 @@
 
 #include <cstdlib>
 
+#include "base/testing.h"
 #include "base/text.h"
 #include "net/socket.h"
 #include "proto/boot.h"
@@ -15,7 +16,7 @@
 namespace cove::sandbox {
 namespace {
 
-std::string g_root;
+std::unique_ptr<TempDir> g_root;
 
 // Programs with the libraries they name, at the places they have here.
 constexpr char kBuildImage[] = R"(set -e
@@ -53,12 +54,10 @@ std::string ReadAll(int fd) {
 }  // namespace
 
 void BoxTest::SetUpTestSuite() {
-  if (getuid() != 0) GTEST_SKIP() << "the driver needs root";
-  char name[] = "/var/tmp/cove-sandbox-test-XXXXXX";
-  ASSERT_NE(mkdtemp(name), nullptr);
-  g_root = name;
+  NEEDS_ROOT();
+  g_root = std::make_unique<TempDir>("/var/tmp");
   ASSERT_EQ(mkdir(Layer().c_str(), 0755), 0);
-  const std::string script = g_root + "/build.sh";
+  const std::string script = *g_root / "build.sh";
   FILE* file = fopen(script.c_str(), "w");
   fputs(kBuildImage, file);
   fclose(file);
@@ -67,19 +66,14 @@ void BoxTest::SetUpTestSuite() {
   ASSERT_EQ(std::system(command.c_str()), 0);
 }
 
-void BoxTest::TearDownTestSuite() {
-  if (!g_root.empty()) {
-    EXPECT_EQ(std::system(("rm -rf --one-file-system " + g_root).c_str()), 0);
-  }
-  g_root.clear();
-}
+void BoxTest::TearDownTestSuite() { g_root.reset(); }
 
-std::string BoxTest::Layer() { return g_root + "/layer"; }
+std::string BoxTest::Layer() { return *g_root / "layer"; }
 
 void BoxTest::SetUp() {
-  if (getuid() != 0) GTEST_SKIP() << "the driver needs root";
+  NEEDS_ROOT();
   id_ = SandboxId(NewUuid());
-  dir_ = g_root + "/" + id_.value;
+  dir_ = *g_root / id_.value;
   ASSERT_EQ(mkdir(dir_.c_str(), 0700), 0);
   auto made =
       NamespaceDriver::Make({.toolbox_path = "/proc/self/exe", .cgroup_parent = CgroupParent()});

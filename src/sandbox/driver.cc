@@ -160,8 +160,10 @@ class Driver final : public NamespaceDriver {
 
   Task<Result<void>> RemoveCgroups(SandboxId id, TimePoint deadline) override {
     for (Duration wait = kRemoveRetryFirst;; wait = std::min<Duration>(wait * 2, kRemoveRetryMax)) {
-      if (!kit_.cgroups.IsOccupied(id.value)) {
-        if (spares_.Keep(id.value)) co_return Ok();
+      using Keeping = sys::CgroupSpares::Keeping;
+      const Keeping keeping = spares_.Keep(id.value);
+      if (keeping == Keeping::kKept) co_return Ok();
+      if (keeping == Keeping::kNot) {
         CO_ASSIGN_OR_RETURN(const bool removed, kit_.cgroups.Remove(id.value));
         if (removed) co_return Ok();
       }

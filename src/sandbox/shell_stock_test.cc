@@ -11,6 +11,7 @@
 #include <csignal>
 
 #include "async/loop.h"
+#include "base/testing.h"
 #include "proto/boot.h"
 #include "sandbox/rules.h"
 #include "sys/process.h"
@@ -22,7 +23,7 @@ namespace {
 class ShellStockTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (getuid() != 0) GTEST_SKIP() << "shells need root";
+    NEEDS_ROOT();
     auto toolbox = sys::SealedExecutable("/proc/self/exe");
     auto slot = sys::Open("/dev/null", O_RDWR);
     ASSERT_TRUE(toolbox && slot);

@@ -11,10 +11,10 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <filesystem>
 #include <fstream>
 
 #include "async/task_group.h"
+#include "base/testing.h"
 
 namespace {
 std::atomic<int> g_flushes{0};
@@ -43,13 +43,6 @@ const Migrations kTwo = {
 
 class StoreTest : public ::testing::Test {
  protected:
-  StoreTest() {
-    std::string pattern = ::testing::TempDir() + "store-XXXXXX";
-    folder_ = ::mkdtemp(pattern.data());
-    path_ = folder_ + "/cove.db";
-  }
-  ~StoreTest() override { std::filesystem::remove_all(folder_); }
-
   Result<void> Add(Store& store, std::string name, Durability durability = Durability::kProcess) {
     return loop_.RunUntil(store.Write(
         [name](Db& db) -> Result<void> {
@@ -67,8 +60,8 @@ class StoreTest : public ::testing::Test {
   }
 
   async::Loop loop_;
-  std::string folder_;
-  std::string path_;
+  TempDir folder_;
+  const std::string path_ = folder_ / "cove.db";
 };
 
 TEST_F(StoreTest, KeepsRowsOverAReopening) {
@@ -227,7 +220,7 @@ TEST_F(StoreTest, SaysWhatToDoWithAFileThatIsNoDatabase) {
 }
 
 TEST_F(StoreTest, SaysWhoMustOwnAFolderThatIsNotThere) {
-  auto store = OpenSqlite(folder_ + "/missing/cove.db", kOne);
+  auto store = OpenSqlite(folder_ / "missing/cove.db", kOne);
   ASSERT_FALSE(store.ok());
   EXPECT_THAT(store.error().message(), HasSubstr("must belong to"));
 }

@@ -113,8 +113,8 @@ class CgroupTree {
   bool CanRename() const;
   // Processes are in it, or on their way out.
   bool IsOccupied(const std::string& box) const;
-  // Nothing runs in it and the next one to use it would find nothing of this one: no memory held
-  // to speak of, no kill counted, not frozen.
+  // The next one to use it would find nothing of this one: no memory held to speak of, no kill
+  // counted, not frozen. REQUIRES: it is not occupied.
   bool IsUnused(const std::string& box) const;
   // Takes the limits off the workload again, but for that of the processors.
   Result<void> LiftLimits(const std::string& box) const;

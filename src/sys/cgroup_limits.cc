@@ -134,7 +134,6 @@ bool CgroupTree::IsOccupied(const std::string& box) const {
 }
 
 bool CgroupTree::IsUnused(const std::string& box) const {
-  if (IsOccupied(box)) return false;
   const CgroupHierarchy& h = *Find("memory");
   const auto used = NumberIn(Path(h, box, CgroupPart::kBoth) + UsedFile(h));
   if (!used || *used > kUnusedBytesMax) return false;

@@ -29,17 +29,18 @@ bool CgroupSpares::Take(const std::string& box) {
   return false;
 }
 
-bool CgroupSpares::Keep(const std::string& box) {
-  if (spares_.size() >= max_ || !tree_.IsUnused(box)) return false;
+CgroupSpares::Keeping CgroupSpares::Keep(const std::string& box) {
+  if (tree_.IsOccupied(box)) return Keeping::kOccupied;
+  if (spares_.size() >= max_ || !tree_.IsUnused(box)) return Keeping::kNot;
   // Of a start that was cut short some may be missing.
-  if (!tree_.Create(box) || !tree_.LiftLimits(box)) return false;
+  if (!tree_.Create(box) || !tree_.LiftLimits(box)) return Keeping::kNot;
   std::string spare = kPrefix + std::to_string(next_++);
   if (!tree_.Rename(box, spare)) {
     RemoveAll({spare});
-    return false;
+    return Keeping::kNot;
   }
   spares_.push_back(std::move(spare));
-  return true;
+  return Keeping::kKept;
 }
 
 }  // namespace cove::sys

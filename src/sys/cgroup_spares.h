@@ -29,8 +29,12 @@ class CgroupSpares {
   // True: `box` has all its groups now. The toolbox's have any limits, the workload's only some of
   // the processors, which are dear to change: set all that shall be limited.
   bool Take(const std::string& box);
-  // True: the groups of `box`, in which nothing runs, are kept, and nothing of that name is left.
-  bool Keep(const std::string& box);
+  enum class Keeping {
+    kKept,      // nothing of that name is left
+    kNot,       // nothing runs in them, but they are not fit for another box, or there are enough
+    kOccupied,  // something runs in them yet
+  };
+  Keeping Keep(const std::string& box);
 
  private:
   void RemoveAll(const std::vector<std::string>& names);

@@ -9,6 +9,7 @@
 
 #include <csignal>
 
+#include "base/testing.h"
 #include "sys/cgroup_moves.h"
 #include "sys/cgroup_spares.h"
 #include "sys/small_file.h"
@@ -68,10 +69,12 @@ TEST(CgroupMountsTest, IgnoresOtherLines) {
       ParseCgroupMounts("nonsense\n\n1 2 3\n30 23 0:26 / / rw - ext4 /dev/vda rw\n", "").empty());
 }
 
+using Keeping = CgroupSpares::Keeping;
+
 class CgroupTreeTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (getuid() != 0) GTEST_SKIP() << "cgroups need root";
+    NEEDS_ROOT();
     auto tree = CgroupTree::Open("cove-sys-test-" + std::to_string(getpid()));
     ASSERT_TRUE(tree) << tree.error().message();
     tree_ = *std::move(tree);
@@ -160,7 +163,7 @@ TEST_F(CgroupTreeTest, ABoxTakesOverTheGroupsOfOneThatIsGone) {
   ASSERT_TRUE(tree_.Create("d"));
   ASSERT_TRUE(tree_.SetLimits("d", CgroupPart::kWork,
                               {.cpu_millis = 100, .memory_bytes = 16 << 20, .pids = 1}));
-  if (!spares.Keep("d")) {
+  if (spares.Keep("d") != Keeping::kKept) {
     ASSERT_FALSE(tree_.CanRename());
     EXPECT_TRUE(*tree_.Remove("d"));
     return;
@@ -173,29 +176,29 @@ TEST_F(CgroupTreeTest, ABoxTakesOverTheGroupsOfOneThatIsGone) {
   for (int i = 0; i < 2000 && *tree_.MemoryHeld("e") < 64 << 20; ++i) usleep(1000);
   EXPECT_GE(*tree_.MemoryHeld("e"), 64u << 20);
   EXPECT_TRUE(tree_.IsOccupied("e"));
-  EXPECT_FALSE(spares.Keep("e")) << "it runs";
+  EXPECT_EQ(spares.Keep("e"), Keeping::kOccupied);
   kill(pid, SIGKILL);
   waitpid(pid, nullptr, 0);
-  ASSERT_TRUE(spares.Keep("e"));
+  ASSERT_EQ(spares.Keep("e"), Keeping::kKept);
   ASSERT_TRUE(tree_.Create("f"));
-  EXPECT_FALSE(spares.Keep("f")) << "there are enough";
+  EXPECT_EQ(spares.Keep("f"), Keeping::kNot) << "there are enough";
   EXPECT_TRUE(*tree_.Remove("f"));
 }
 
 TEST_F(CgroupTreeTest, GroupsThatTellOfTheirBoxAreNotKept) {
   CgroupSpares spares(tree_, 4);
-  EXPECT_FALSE(spares.Keep("nobody"));
+  EXPECT_EQ(spares.Keep("nobody"), Keeping::kNot);
   ASSERT_TRUE(tree_.Create("g"));
   ASSERT_TRUE(tree_.SetLimits("g", CgroupPart::kWork, {.memory_bytes = 8 << 20}));
   const pid_t pid = HoldMemory(tree_, "g", 64 << 20);
   waitpid(pid, nullptr, 0);
   ASSERT_GE(*tree_.OomKills("g"), 1u);
-  EXPECT_FALSE(spares.Keep("g"));
+  EXPECT_EQ(spares.Keep("g"), Keeping::kNot);
   EXPECT_TRUE(*tree_.Remove("g"));
 
   ASSERT_TRUE(tree_.Create("h"));
   ASSERT_TRUE(tree_.Freeze("h"));
-  EXPECT_FALSE(spares.Keep("h"));
+  EXPECT_EQ(spares.Keep("h"), Keeping::kNot);
   ASSERT_TRUE(tree_.Thaw("h"));
   EXPECT_TRUE(*tree_.Remove("h"));
 }

@@ -11,6 +11,7 @@
 
 #include <csignal>
 
+#include "base/testing.h"
 #include "sys/small_file.h"
 
 namespace cove::sys {
@@ -57,7 +58,7 @@ TEST(ProcessTest, SaysGoneForAPidThatIsNot) {
 }
 
 TEST(ProcessTest, TakesADescriptorFromAnotherProcess) {
-  if (getuid() != 0) GTEST_SKIP() << "needs the right to trace";
+  NEEDS_ROOT();
   int pipe_fds[2];
   ASSERT_EQ(pipe2(pipe_fds, O_CLOEXEC), 0);
   const pid_t pid = Sleeper();

@@ -5,48 +5,42 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include <filesystem>
 #include <fstream>
+
+#include "base/testing.h"
 
 namespace cove::toolbox {
 namespace {
 
 class AccountsTest : public testing::Test {
  protected:
-  AccountsTest() {
-    char name[] = "/tmp/cove-accounts-XXXXXX";
-    etc_ = mkdtemp(name);
-  }
-  ~AccountsTest() override { std::filesystem::remove_all(etc_); }
-  void Put(const std::string& name, const std::string& text) {
-    std::ofstream(etc_ + "/" + name) << text;
-  }
-  std::string etc_;
+  void Put(const std::string& name, const std::string& text) { std::ofstream(etc_ / name) << text; }
+  TempDir etc_;
 };
 
 TEST_F(AccountsTest, FindsByNameAndNumberWithGroups) {
   Put("passwd", "root:x:0:0::/root:/bin/sh\nbad line\ndaytona:x:1000:1001:,,,:/home/d:/bin/bash\n");
   Put("group", "sudo:x:27:bob,daytona\ndaytona:x:1001:\nother:x:5:bob\n");
-  const auto a = FindAccount("", etc_);
+  const auto a = FindAccount("", etc_.path());
   ASSERT_TRUE(a);
   EXPECT_EQ(a->uid, 1000u);
   EXPECT_EQ(a->home, "/home/d");
   EXPECT_EQ(a->groups, (std::vector<gid_t>{1001, 27}));
-  EXPECT_EQ(FindAccount("1000", etc_)->name, "daytona");
-  EXPECT_EQ(FindAccount("nobody", etc_).error().code(), Code::kInvalid);
-  EXPECT_EQ(*FindGroup("sudo", etc_), 27u);
-  EXPECT_EQ(*FindGroup("99", etc_), 99u);
+  EXPECT_EQ(FindAccount("1000", etc_.path())->name, "daytona");
+  EXPECT_EQ(FindAccount("nobody", etc_.path()).error().code(), Code::kInvalid);
+  EXPECT_EQ(*FindGroup("sudo", etc_.path()), 27u);
+  EXPECT_EQ(*FindGroup("99", etc_.path()), 99u);
 }
 
 TEST_F(AccountsTest, FallsBackToRootWithoutFiles) {
-  const auto a = FindAccount("", etc_);
+  const auto a = FindAccount("", etc_.path());
   ASSERT_TRUE(a);
   EXPECT_EQ(a->uid, 0u);
 }
 
 TEST_F(AccountsTest, DoesNotHangOnAFifo) {
-  ASSERT_EQ(mkfifo((etc_ + "/passwd").c_str(), 0666), 0);
-  EXPECT_EQ(FindAccount("root", etc_)->uid, 0u);
+  ASSERT_EQ(mkfifo((etc_ / "passwd").c_str(), 0666), 0);
+  EXPECT_EQ(FindAccount("root", etc_.path())->uid, 0u);
 }
 
 }  // namespace

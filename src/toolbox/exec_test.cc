@@ -102,17 +102,17 @@ TEST_F(ExecTest, TellsOutOfMemoryFromAnyOtherKill) {
   ExecRequest request;
   request.command = "kill -9 $$";
   EXPECT_EQ(Run(request).status.reason, ExitReason::kSignaled);
-  request.command = "echo 'oom_kill 1' > '" + root_ + "/socket.oom'; kill -9 $$";
+  request.command = "echo 'oom_kill 1' > '" + root_ / "socket.oom'; kill -9 $$";
   auto status = Run(request).status;
   EXPECT_EQ(status.reason, ExitReason::kOom);
   EXPECT_EQ(status.code, 137);
   EXPECT_EQ(status.oom_kills, 1u);
   // A child of the command's shell was killed.
-  request.command = "echo 'oom_kill 3' > '" + root_ + "/socket.oom'; bash -c 'kill -9 $$'; exit $?";
+  request.command = "echo 'oom_kill 3' > '" + root_ / "socket.oom'; bash -c 'kill -9 $$'; exit $?";
   status = Run(request).status;
   EXPECT_EQ(status.reason, ExitReason::kOom);
   EXPECT_EQ(status.oom_kills, 2u);
-  request.command = "echo 'oom_kill 4' > '" + root_ + "/socket.oom'; exit 3";
+  request.command = "echo 'oom_kill 4' > '" + root_ / "socket.oom'; exit 3";
   status = Run(request).status;
   EXPECT_EQ(status.reason, ExitReason::kExited);
   EXPECT_EQ(status.oom_kills, 1u);

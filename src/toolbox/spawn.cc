@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include "async/fd_watch.h"
+#include "sys/argv.h"
 
 namespace cove::toolbox {
 namespace {
@@ -46,14 +47,6 @@ Result<Wires> MakeWires(const SpawnPlan& plan) {
   return w;
 }
 
-std::vector<char*> Pointers(std::vector<std::string>& texts) {
-  std::vector<char*> out;
-  out.reserve(texts.size() + 1);
-  for (std::string& text : texts) out.push_back(text.data());
-  out.push_back(nullptr);
-  return out;
-}
-
 int Or(const UniqueFd& fd, const UniqueFd& other) { return fd ? fd.get() : other.get(); }
 
 ChildPlan MakeChildPlan(const Confinement& confinement, SpawnPlan& plan, const Wires& w,
@@ -62,10 +55,10 @@ ChildPlan MakeChildPlan(const Confinement& confinement, SpawnPlan& plan, const W
   out.confinement = &confinement;
   out.account = &plan.account;
   for (const std::string& path : plan.candidates) out.candidates.push_back(path.c_str());
-  out.argv = Pointers(plan.argv);
-  out.env = Pointers(plan.env);
+  out.argv = sys::Pointers(plan.argv);
+  out.env = sys::Pointers(plan.env);
   if (!plan.shell_argv.empty()) {
-    out.shell_argv = Pointers(plan.shell_argv);
+    out.shell_argv = sys::Pointers(plan.shell_argv);
     out.env.resize(out.env.size() + 2, nullptr);
   }
   out.cwd = plan.cwd.c_str();

@@ -13,6 +13,7 @@
 
 #include "async/deadline.h"
 #include "async/timer.h"
+#include "base/testing.h"
 #include "proto/toolbox_client.h"
 
 namespace cove::toolbox {
@@ -31,18 +32,16 @@ using proto::toolbox::ToolboxClient;
 class ToolboxTest : public testing::Test {
  protected:
   ToolboxTest() {
-    char name[] = "/tmp/cove-toolbox-test-XXXXXX";
-    root_ = mkdtemp(name);
-    home_ = root_ + "/home";
+    home_ = root_ / "home";
     std::filesystem::create_directory(home_);
     SetOomKills(0);
-    client_ = std::make_unique<ToolboxClient>(root_ + "/socket");
+    client_ = std::make_unique<ToolboxClient>(root_ / "socket");
     char self[PATH_MAX] = {};
     (void)!readlink("/proc/self/exe", self, sizeof self - 1);
     const std::string program = std::filesystem::path(self).parent_path() / "cove-toolbox";
     pid_ = fork();
     if (pid_ == 0) {
-      execl(program.c_str(), program.c_str(), "--standalone", (root_ + "/socket").c_str(),
+      execl(program.c_str(), program.c_str(), "--standalone", (root_ / "socket").c_str(),
             home_.c_str(), nullptr);
       _exit(127);
     }
@@ -53,7 +52,6 @@ class ToolboxTest : public testing::Test {
     int status = 0;
     waitpid(pid_, &status, 0);
     EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "toolbox ended with " << status;
-    std::filesystem::remove_all(root_);
   }
 
   // Runs a call to its end; no test may hang.
@@ -73,7 +71,7 @@ class ToolboxTest : public testing::Test {
   }
   // What the kernel would count; written in place, as the toolbox holds the file open.
   void SetOomKills(int kills) const {
-    std::ofstream(root_ + "/socket.oom") << "oom_kill " << kills << "\n";
+    std::ofstream(root_ / "socket.oom") << "oom_kill " << kills << "\n";
   }
   // Waits for a condition that another process makes true.
   template <class Fn>
@@ -92,7 +90,7 @@ class ToolboxTest : public testing::Test {
   }
 
   async::Loop loop_;
-  std::string root_;
+  TempDir root_;
   std::string home_;
   pid_t pid_ = -1;
   std::unique_ptr<ToolboxClient> client_;

@@ -6,8 +6,9 @@ import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, readdirSync,
 import { join } from 'node:path';
 import { spawnSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
-import { bin, cmdline, pids, root, until } from './lib/cove.mjs';
-import { Bed, KEY, OUTSIDE, OWNER } from './lib/box.mjs';
+import { argv, bin, cmdline, pids, root, status, until } from './lib/cove.mjs';
+import { Bed, KEY, OUTSIDE, OWNER, SECOND_RESOLVER } from './lib/box.mjs';
+import { publishPackages } from './lib/box_packages.mjs';
 
 let bed;
 before(async () => {
@@ -95,21 +96,49 @@ test('8 every option is known, and -- ends them', async () => {
   assert.equal(r.stdout, 'codex-cli 0.169.0\n');
   await refused(['--firewall', 'none'], "--firewall must be proxy or acl, not 'none'.");
 });
-test('9 the rest goes to codex unchanged; without any it works on its own', async () => {
+// The arguments of the real codex that a started box runs, as the kernel has them.
+const codexOf = (box) => {
+  const parents = new Map(pids().map((p) => [p, Number(/^PPid:\t(\d+)/m.exec(status(p))?.[1] ?? 0)]));
+  const below = (p) => { while (p && p !== box.child.pid) p = parents.get(p); return Boolean(p); };
+  for (const p of parents.keys()) {
+    const words = argv(p);
+    const at = words.findIndex((w, i) => i < 2 && w.endsWith('/codex'));
+    // It may ask for the options of this version first.
+    if (at >= 0 && below(p) && words[at + 1] !== '--help') return words.slice(at + 1);
+  }
+};
+test('9 the rest goes to codex unchanged, word by word', async () => {
+  const words = ['-c', 'x.y="it\'s $HOME `id`"', 'exec', '--skip-git-repo-check', '-c', '', '-y', "stay a while\n 'q' $HOME \"d\"  * ~ \\ ü ; exit"];
   const dir = bed.project();
-  const r = await bed.run(['exec', '--yes', "it's $HOME `x`\n two"], { cwd: dir });
-  assert.equal(r.status, 2);
-  assert.match(r.stderr, /unexpected argument '--yes'/);
-  const words = await bed.run(['exec', '--skip-git-repo-check', "make a file  'q' $HOME \"d\""], { cwd: dir });
-  assert.equal(words.status, 0, words.stderr);
-  assert.ok(words.stderr.includes("make a file  'q' $HOME \"d\""), words.stderr);
-  const alone = bed.start([], { cwd: dir, pty: true, input: null, env: { TERM: 'xterm' } });
-  const codex = () => pids().map(cmdline).find((c) => /codex.* --sandbox workspace-write --ask-for-approval on-request|codex --full-auto/.test(c) && !c.includes('grep'));
-  await until('codex runs', codex, 20000);
-  alone.child.stdin.end('\x03\x03');
-  alone.child.kill('SIGTERM');
-  await alone.done;
-  await until('it is gone', () => !codex());
+  const box = bed.start([...words], { cwd: dir });
+  await until('codex runs', () => codexOf(box) || box.status !== null, 20000);
+  const seen = codexOf(box);
+  box.child.kill('SIGTERM');
+  await box.done;
+  assert.deepEqual(seen, words, box.stderr);
+});
+test('9 without any word codex works on its own, at the terminal', async () => {
+  const dir = bed.project();
+  // What it would ask at a first start is answered: is the directory trusted, is a newer model wanted.
+  const config = bed.put(join(bed.dir, 'c9.toml'), `model = "gpt-5.5"\n[projects."/app${dir}"]\ntrust_level = "trusted"\n[notice.model_migrations]\n"gpt-5.5" = "gpt-6-sol"\n`);
+  const box = bed.start(['--config', config], { cwd: dir, pty: true, input: null, env: { TERM: 'xterm-256color' } });
+  // What a terminal answers: where its cursor is.
+  box.child.stdout.on('data', (d) => { if (String(d).includes('\x1b[6n')) box.child.stdin.write('\x1b[1;1R'); });
+  try {
+    const words = await until('codex runs', () => codexOf(box), 20000);
+    assert.ok(['--sandbox workspace-write --ask-for-approval on-request', '--full-auto'].includes(words.join(' ')), words.join(' '));
+    // The terminal is told so.
+    await until('it waits for work', () => box.stdout.includes('state=idle'), 20000);
+    const before = box.stdout.length;
+    box.child.stdin.write('make a file');
+    const letters = () => box.stdout.slice(before).replace(/\x1b(\[[0-9;?]*[A-Za-z]|\][^\x07\x1b]*)/g, '').replace(/[^a-z]/g, '');
+    await until('it has what was typed', () => /makea.*file/.test(letters()));
+    box.child.stdin.write('\r');
+    await until('it has made the file and asked nobody', () => existsSync(join(dir, 'made.txt')), 20000);
+  } finally {
+    box.child.kill('SIGTERM');
+    await box.done;
+  }
 });
 test('10 a terminal inside exactly when standard input is one', async () => {
   const tty = 'if [ -t 1 ]; then echo tty=yes; else echo tty=no; fi';
@@ -122,6 +151,8 @@ test('10 a terminal inside exactly when standard input is one', async () => {
   assert.match(await fake({ input: 'make a file' }), /said make a file/);
   assert.match(await fake({ pty: true }), /No prompt provided/);
   assert.equal(says(await bed.probe(tty), 'tty'), 'no');
+  const none = await bed.run(['--', '--version'], { cwd: bed.project(), closed: true });
+  assert.equal(none.status, 0, none.stderr);
 });
 test('11 the exit status is codex\'s own', async () => {
   assert.equal((await bed.run(['--no-such-flag'], { cwd: bed.project() })).status, 2);
@@ -217,7 +248,9 @@ test('15 auth.json: found in the wrapper\'s order, never copied into the project
 test('16 auth.json is read-only inside and holds no secret; none is a warning, a missing one an error', async () => {
   const dir = bed.project();
   const r = await bed.probe('cat /codex_home/auth.json; echo; echo x >> /codex_home/auth.json || echo ro=yes; rm -f /codex_home/auth.json; ls -la $SANDBOX_ENV_DIR/auth.json; ' +
-    `echo found=$(grep -rls scripted-[k]ey /codex_home /app /etc /home /tmp /run /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | wc -l)`, { cwd: dir });
+    `echo found=$(grep -rls scripted-[k]ey /codex_home /app /etc /home /tmp /run /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | wc -l); ` +
+    `echo other=$(curl -s http://models.cove/anthropic/v1/messages -H 'content-type: application/json' -d '{"model":"m","max_tokens":1,"messages":[{"role":"user","content":"x"}]}')`, { cwd: dir, env: { ANTHROPIC_API_KEY: 'not for this box' } });
+  assert.match(says(r, 'other'), /set ANTHROPIC_API_KEY/, 'a key that lies around is not the agent\'s to spend');
   assert.equal(says(r, 'ro'), 'yes');
   assert.match(r.stdout, /"OPENAI_API_KEY":"added-by-the-gateway-outside"/);
   assert.equal(says(r, 'found'), '0');
@@ -376,17 +409,49 @@ test('27 the hook runs as codex in the project with SANDBOX_ENV_DIR; its failure
   assert.equal(fails.status, 7);
   assert.doesNotMatch(fails.stdout, /codex-cli/);
 });
-test('28 the example hooks run, twice, and say [sandbox]', async () => {
+test('28 the example hooks fetch what a project names into their places, once, and every line says [sandbox]', async () => {
   const examples = join(root, 'docs/examples/box');
   assert.deepEqual(readdirSync(examples).sort(), ['jdk.sh', 'maven.sh', 'node.sh', 'python.sh']);
-  for (const name of readdirSync(examples)) {
-    const dir = bed.project();
-    for (let i = 0; i < 2; ++i) {
-      const r = await bed.run(['--init_script', join(examples, name), '--', '--version'], { cwd: dir });
-      assert.equal(r.status, 0, `${name}: ${r.stdout}${r.stderr}`);
-      assert.match(r.stdout, /^\[sandbox\] /m, name);
+  publishPackages(bed);
+  const dir = bed.project({
+    'package.json': JSON.stringify({ name: 'p', version: '1.0.0', dependencies: { 'cove-left': '1.0.0' } }),
+    '.npmrc': 'registry=https://registry.example.org/\ncafile=bed.pem\n',
+    'requirements.txt': '--index-url https://pypi.example.org/simple\ncove-right==1.0\n',
+    'pom.xml': '<project/>',
+    'bed.pem': readFileSync(join(bed.dir, 'cert.pem'), 'utf8'),
+    // Maven itself would need half of its central repository.
+    'tools/mvn': '#!/bin/sh\nfor w in "$@"; do case $w in -Dmaven.repo.local=*) echo "$*" >> "${w#*=}/asked" ;; esac; done\n',
+  });
+  chmodSync(join(dir, 'tools/mvn'), 0o755);
+  const env = { OPENAI_ALLOWED_DOMAINS: 'registry.example.org pypi.example.org api.adoptium.net' };
+  const hosts = env.OPENAI_ALLOWED_DOMAINS.split(' ');
+  const fetched = () => bed.outside().filter((e) => e.kind === 'https' && hosts.includes(e.host)).map((e) => e.host + e.path);
+  // What a machine that trusts the bed's certificate, and has Maven, would have.
+  const hook = (name) => `export CURL_CA_BUNDLE=$PWD/bed.pem REQUESTS_CA_BUNDLE=$PWD/bed.pem PATH=$PWD/tools:$PATH\n${readFileSync(join(examples, name), 'utf8')}`;
+  const lines = (r) => r.stdout.split('\n').filter((l) => l && !l.startsWith('codex-cli '));
+  const wanted = { 'node.sh': /cove-left-1\.0\.0\.tgz$/, 'python.sh': /cove_right-1\.0-py3-none-any\.whl$/, 'jdk.sh': /binary\/latest\/25\/ga\/linux\/\w+\/jdk\//, 'maven.sh': null };
+  for (const [name, request] of Object.entries(wanted)) {
+    const before = fetched().length;
+    const first = await bed.probe(hook(name), { cwd: dir, env });
+    if (request) assert.match(fetched().at(-1), request, name);
+    const between = fetched().length;
+    assert.ok(!request || between > before, name);
+    const again = await bed.probe(hook(name), { cwd: dir, env });
+    assert.equal(fetched().length, between, `${name}: a second time nothing is fetched`);
+    for (const r of [first, again]) {
+      assert.ok(lines(r).length > 0 && lines(r).every((l) => l.startsWith('[sandbox] ')), `${name}: ${r.stdout}`);
     }
   }
+  const environment = join(dir, '.codex/.environment');
+  assert.ok(existsSync(join(dir, 'node_modules/cove-left/index.js')));
+  assert.ok(existsSync(join(environment, '.venv/bin/python')));
+  assert.ok(readdirSync(join(environment, '.venv/lib')).some((v) => existsSync(join(environment, '.venv/lib', v, 'site-packages/cove_right.py'))));
+  assert.equal(readFileSync(join(environment, 'jdk-25/bin/java'), 'utf8'), '#!/bin/sh\necho 25\n');
+  assert.match(readFileSync(join(environment, 'm2/asked'), 'utf8'), /^-q -B .*dependency:go-offline\n.*dependency:go-offline\n$/);
+  // As they are, in a project that has none of it: nothing to do is no failure.
+  const each = `for hook in /app${examples}/*.sh; do "$hook" || exit 1; done`;
+  const none = await bed.probe(each, { args: ['--read-only', examples] });
+  assert.equal(none.stdout.match(/^\[sandbox\] no /gm)?.length, 4, none.stdout);
 });
 
 // ---- 1.6 image and version
@@ -516,6 +581,10 @@ test('38 what is no domain is refused; the effective list is readable inside', a
   for (const bad of ['-a.example', 'a_b.example', 'example', '1.2.3.4', 'a.example/x', '*.example.org']) {
     await refused([], `Invalid domain format: ${bad}`, { env: { OPENAI_ALLOWED_DOMAINS: bad } });
   }
+  // An agent may have written it: nothing of that moves the cursor of whoever starts a box.
+  const hostile = await bed.run([], { cwd: bed.project({ '.codex/.environment/allowed_domains.txt': 'a\x1b]0;owned\x07\n' }) });
+  assert.match(hostile.stderr, /^Error: Invalid domain format: a.*owned/m);
+  assert.doesNotMatch(hostile.stderr, /[\x1b\x07]/);
   const r = await bed.probe('stat -c mode=%A /etc/codex/allowed_domains.txt; echo x >> /etc/codex/allowed_domains.txt || echo ro=yes');
   assert.equal(says(r, 'ro'), 'yes');
 });
@@ -590,16 +659,47 @@ test('46 the self-test: what must not be reached is not, what must be is, or cod
   const shut = await bed.run(['--', '--version'], { cwd: dir, env: { COVE_BOX_TEST_REACHED: 'https://other.example.org' } });
   assert.equal(shut.status, 1);
   assert.match(shut.stderr, /^Error: Firewall verification failed: https:\/\/other\.example\.org could not be reached/m);
+  assert.match(shut.stderr, /^\[sandbox\] gateway: dns other\.example\.org no_rule/m, 'and why');
   assert.ok(Date.now() - from >= 4000, 'three attempts, two seconds apart');
   // A name of the test that its owner has allowed is no test.
   assert.equal((await bed.run(['--', '--version'], { cwd: dir, env: { OPENAI_ALLOWED_DOMAINS: 'example.com' } })).status, 0);
 });
-test('47 the places of lists and tests can be named', async () => {
-  const file = bed.put(join(bed.dir, 'domains47.txt'), 'named.example.org\n');
-  const r = await bed.probe('tail -1 /etc/codex/allowed_domains.txt', { env: { ALLOWED_DOMAINS_FILE: file } });
-  assert.match(r.stdout, /^named\.example\.org$/m);
-  const none = await bed.run([], { cwd: bed.project(), env: { ALLOWED_DOMAINS_FILE: '/none.txt' } });
-  assert.match(none.stderr, /^Error: Unable to read \/none\.txt/m);
+test('47 ALLOWED_DOMAINS_FILE and RESOLV_CONF_FILE are used instead of the usual files', async () => {
+  const env = {
+    ALLOWED_DOMAINS_FILE: bed.put(join(bed.dir, 'domains47.txt'), 'resolved.example.org\n'),
+    RESOLV_CONF_FILE: bed.put(join(bed.dir, 'resolv47.conf'), `nameserver ${SECOND_RESOLVER}\n`),
+  };
+  const look = 'tail -1 /etc/codex/allowed_domains.txt; ' + web('https://resolved.example.org/47');
+  const asked = (at) => bed.outside().filter((e) => e.kind === 'dns' && e.at === at && e.name === 'resolved.example.org').length;
+  const own = { cwd: bed.project({ '.codex/.environment/allowed_domains.txt': 'unused.example.org\n' }) };
+  const usual = await bed.probe(look, { ...own, env: { ALLOWED_DOMAINS_FILE: env.ALLOWED_DOMAINS_FILE } });
+  assert.match(usual.stdout, /^resolved\.example\.org$/m);
+  assert.doesNotMatch(usual.stdout, /https resolved/, 'the usual resolver does not know it');
+  assert.deepEqual([asked(OUTSIDE) > 0, asked(SECOND_RESOLVER)], [true, 0]);
+  const before = asked(OUTSIDE);
+  const named = await bed.probe(look, { ...own, env });
+  assert.match(named.stdout, /https resolved\.example\.org/);
+  assert.deepEqual([asked(OUTSIDE), asked(SECOND_RESOLVER) > 0], [before, true]);
+  assert.equal(spawnSync('nsenter', ['-m', '-t', String(process.pid), 'findmnt', '/etc/resolv.conf']).status, 1, 'the machine keeps its own');
+});
+test('47 PROXY_CONFIG_FILE names the proxy, over the variables', async () => {
+  const file = bed.put(join(bed.dir, 'proxy47.conf'), `# ours\nPROXY_IP_V4="${OUTSIDE}"\nPROXY_PORT=3128\n`);
+  const env = { PROXY_CONFIG_FILE: file, PROXY_IP_V4: '203.0.113.1', PROXY_PORT: '1', COVE_BOX_TEST_REACHED: 'https://api.openai.com' };
+  const r = await bed.probe('echo vars=$HTTPS_PROXY; ' + web('https://api.openai.com/by-file') + web('--noproxy "*" https://api.openai.com/around47'), { env });
+  assert.equal(says(r, 'vars'), `http://${OUTSIDE}:3128`);
+  assert.ok(bed.outside().some((e) => e.path === '/by-file'));
+  assert.ok(!bed.outside().some((e) => e.path === '/around47'));
+  await refused([], "PROXY_CONFIG_FILE takes PROXY_IP_V4=, PROXY_IP_V6= and PROXY_PORT=, not 'touch /x'", { env: { PROXY_CONFIG_FILE: bed.put(file, 'touch /x\n') } });
+});
+test('47 a place that cannot be read, or that an agent could write, is not used unasked', async () => {
+  for (const name of ['ALLOWED_DOMAINS_FILE', 'RESOLV_CONF_FILE', 'PROXY_CONFIG_FILE']) {
+    const none = await bed.run([], { cwd: bed.project(), env: { [name]: '/none.txt' } });
+    assert.match(none.stderr, /^Error: Unable to read \/none\.txt/m, name);
+    const dir = bed.project({ 'mine.txt': 'evil.example.org\n' });
+    const r = await bed.run([], { cwd: dir, env: { [name]: 'mine.txt' } });
+    assert.match(r.stderr, /^Error: Non-interactive shell; refusing to use .*\/mine\.txt, which was never approved\.$/m, name);
+  }
+  await refused([], 'RESOLV_CONF_FILE names no nameserver', { env: { RESOLV_CONF_FILE: bed.put(join(bed.dir, 'no47.conf'), 'search example.org\n') } });
 });
 test('48 a second terminal can look inside, and every decision is on record', async () => {
   const dir = bed.project();

@@ -8,7 +8,7 @@ fi
 stamp=node_modules/.cove-installed
 if ! cmp -s package.json "$stamp"; then
   echo "[sandbox] npm install"
-  npm install --no-audit --no-fund --loglevel=error
+  npm install --no-audit --no-fund --loglevel=error >/dev/null
   mkdir -p node_modules
   cp package.json "$stamp"
 fi

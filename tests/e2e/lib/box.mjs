@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { bin, root, until } from './cove.mjs';
 
 export const OUTSIDE = '9.9.9.10';
+export const SECOND_RESOLVER = '9.9.9.11';
 export const KEY = 'scripted-key';
 export const OWNER = 4321;  // of the projects: nobody the host knows
 
@@ -39,14 +40,14 @@ export class Bed {
       ip(ns, 'addr', 'add', addr, 'dev', dev);
       ip(ns, 'link', 'set', dev, 'up');
     }
-    ip(bed.outer, 'addr', 'add', `${OUTSIDE}/32`, 'dev', 'lo');
+    for (const addr of [OUTSIDE, SECOND_RESOLVER]) ip(bed.outer, 'addr', 'add', `${addr}/32`, 'dev', 'lo');
     ip(bed.inner, 'route', 'add', 'default', 'via', '10.99.0.2');
-    const names = ['api.openai.com', 'chatgpt.com', 'openai.com', 'registry.example.org', 'example.com', 'example.net', 'other.example.org'];
+    const names = ['api.openai.com', 'chatgpt.com', 'openai.com', 'registry.example.org', 'example.com', 'example.net', 'other.example.org', 'pypi.example.org', 'api.adoptium.net'];
     writeFileSync(join(bed.dir, 'hosts'), `127.0.0.1 localhost\n${OUTSIDE} ${names.join(' ')}\n10.99.0.2 private.example.org\n`);
     writeFileSync(join(bed.dir, 'resolv.conf'), `nameserver ${OUTSIDE}\noptions timeout:1 attempts:1\n`);
-    must('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj', '/CN=bed',
+    must('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj', '/CN=bed', '-addext', `subjectAltName=${names.map((n) => `DNS:${n}`)}`,
       '-keyout', join(bed.dir, 'key.pem'), '-out', join(bed.dir, 'cert.pem')]);
-    bed.servers = startLines('nsenter', [`--net=/run/netns/${bed.outer}`, 'node', join(root, 'tests/e2e/lib/box_servers.mjs'), OUTSIDE, join(bed.dir, 'key.pem'), join(bed.dir, 'cert.pem')]);
+    bed.servers = startLines('nsenter', [`--net=/run/netns/${bed.outer}`, 'node', join(root, 'tests/e2e/lib/box_servers.mjs'), OUTSIDE, SECOND_RESOLVER, join(bed.dir, 'key.pem'), join(bed.dir, 'cert.pem'), join(bed.dir, 'www')]);
     await until('the servers outside are ready', () => bed.servers.text.includes('ready bed'));
     return bed;
   }
@@ -61,6 +62,12 @@ export class Bed {
     writeFileSync(this.config, `[ai.providers.openai]\nkind = "openai"\nbase_url = "${url}/v1"\n`);
   }
   modelCalls() { return existsSync(this.modelLog) ? readFileSync(this.modelLog, 'utf8').trim().split('\n').filter(Boolean).map((l) => JSON.parse(l)) : []; }
+  // What the outside answers to https://HOST/PATH; a folder's own answer is its `index`.
+  publish(name, bytes) {
+    const path = join(this.dir, 'www', name);
+    mkdirSync(join(path, '..'), { recursive: true });
+    writeFileSync(path, bytes);
+  }
   outside() { return this.servers.text.split('\n').filter((l) => l.startsWith('{')).map((l) => JSON.parse(l)); }
 
   // A home of its own with an auth.json, unless told otherwise.
@@ -85,17 +92,18 @@ export class Bed {
   }
   script(text) { return this.put(join(this.dir, `hook-${Math.random().toString(36).slice(2)}.sh`), `#!/bin/bash\n${text}\n`, 0o755); }
 
-  command(args, { pty = false, online = false } = {}) {
+  command(args, { pty = false, online = false, closed = false } = {}) {
     const inner = online ? [bin, 'box', ...args] : ['nsenter', `--net=/run/netns/${this.inner}`, 'unshare', '-m', 'sh', '-c',
       `mount --bind ${this.dir}/hosts /etc/hosts && mount --bind ${this.dir}/resolv.conf /etc/resolv.conf && exec "$@"`, 'sh', bin, 'box', ...args];
+    if (closed) return ['sh', '-c', 'exec "$@" <&-', 'sh', ...inner];
     if (!pty) return inner;
     const quoted = inner.map((w) => `'${w.replaceAll("'", `'\\''`)}'`).join(' ');
     return ['script', '-qec', quoted, '/dev/null'];
   }
 
   // Starts it; `done` resolves with {status, stdout, stderr}.
-  start(args, { cwd, env = {}, input, pty = false, home, online = false } = {}) {
-    const [command, ...words] = this.command(args, { pty, online });
+  start(args, { cwd, env = {}, input, pty = false, home, online = false, closed = false } = {}) {
+    const [command, ...words] = this.command(args, { pty, online, closed });
     const clean = Object.fromEntries(Object.entries(process.env).filter(([n]) => !/^(CODEX|OPENAI|PROXY|INIT_|NO_PROXY|HTTPS?_PROXY|WORKSPACE|SUDO|ALLOW)/i.test(n)));
     const child = spawn(command, words, {
       cwd: cwd ?? this.dir, stdio: ['pipe', 'pipe', 'pipe'],

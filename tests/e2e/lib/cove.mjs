@@ -173,6 +173,10 @@ export function alive(pid) {
 export function cmdline(pid) {
   try { return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').join(' '); } catch { return ''; }
 }
+export function argv(pid) {
+  try { return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, -1); } catch { return []; }
+}
+export function status(pid) { try { return readFileSync(`/proc/${pid}/status`, 'utf8'); } catch { return ''; } }
 export function childrenOf(pid) {
   try { return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(/\s+/).filter(Boolean).map(Number); } catch { return []; }
 }
