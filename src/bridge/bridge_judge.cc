@@ -19,6 +19,14 @@ std::optional<std::string> TurnIn(const json::Object& request) {
   return turn ? json::GetString(*turn, "turn_id") : std::nullopt;
 }
 
+void PutAliasIntoPath(const Aliases& aliases, BedrockCall call, RequestEdit& edit,
+                      std::string& target) {
+  const auto alias = aliases.find(call.model);
+  if (alias == aliases.end()) return;
+  edit.model = call.model = alias->second;
+  target = BedrockPath(call);
+}
+
 }  // namespace
 
 std::optional<ProviderError> Bridge::Forbidden(const InFlight& call,
@@ -53,9 +61,13 @@ std::optional<ProviderError> Bridge::Judge(const InFlight& call, std::string_vie
         "\"background\": true is not possible through the gateway, because its result "
         "would be fetched by a call that nobody is charged for. Leave it out."};
   }
+  if (call.route.bedrock) {
+    if (auto refusal = ReadBedrockRequest(*call.route.bedrock, *parsed)) return refusal;
+  }
   const WireSettings& wire = deps_.wire;
   // A model is judged by its own name, not by an alias.
   RequestEdit edit = EditRequest(call.route.api, body, *parsed, wire.aliases, wire.ask_usage);
+  if (call.route.bedrock) PutAliasIntoPath(wire.aliases, *call.route.bedrock, edit, out.target);
   if (edit.model != json::GetString(*parsed, "model").value_or("")) {
     out.alias = *json::GetString(*parsed, "model");
     (*parsed)["model"] = edit.model;

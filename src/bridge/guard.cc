@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "bridge/bedrock.h"
 #include "bridge/fetched_urls.h"
 #include "bridge/tool_kinds.h"
 
@@ -65,8 +66,13 @@ bool FitsPattern(std::string_view pattern, std::string_view text) {
 }
 
 bool Guard::ModelAllowed(std::string_view model) const {
-  if (FitsAny(rules_.deny_models, model)) return false;
-  return rules_.models.empty() || FitsAny(rules_.models, model);
+  const std::string plain = PlainModel(model);
+  const auto fits = [&](const std::vector<std::string>& patterns) {
+    return FitsAny(patterns, model) || (!plain.empty() && FitsAny(patterns, plain));
+  };
+  if (fits(rules_.deny_models)) return false;
+  if (rules_.models.empty()) return !IsOpaqueModel(model);
+  return fits(rules_.models);
 }
 
 bool Guard::ToolAllowed(std::string_view kind) const {

@@ -48,6 +48,10 @@ class Guard {
   GuardRules rules_;
 };
 
+// A model of Bedrock's is known by its plain name (bedrock.h) as well as by the one in the request;
+// one of which only its account knows what it is passes where `models` names it, or no rule is
+// about models.
+
 // '*' stands for any characters, also none.
 bool FitsPattern(std::string_view pattern, std::string_view text);
 
