@@ -7,16 +7,21 @@
 namespace cove::bridge {
 namespace {
 
-// Asks, and waits for the first byte of the answer.
-Task<net::StreamPtr> Ask(uint16_t port) {
+Task<net::StreamPtr> SendOnly(uint16_t port) {
   auto stream =
       co_await net::Connect(*net::SocketAddress::FromIp("127.0.0.1", port), Now() + seconds(5));
   (void)co_await (*stream)->Write(
       "POST /openai/v1/responses HTTP/1.1\r\nHost: x\r\nContent-Length: "
       "26\r\n\r\n{\"model\":\"m\",\"input\":\"hi\"}");
-  char byte[1];
-  (void)co_await (*stream)->Read(byte);
   co_return *std::move(stream);
+}
+
+// Asks, and waits for the first byte of the answer.
+Task<net::StreamPtr> Ask(uint16_t port) {
+  net::StreamPtr stream = co_await SendOnly(port);
+  char byte[1];
+  (void)co_await stream->Read(byte);
+  co_return stream;
 }
 
 TEST_F(BridgeTest, AnAgentThatLeavesIsStillChargedForWhatItAsked) {
@@ -45,6 +50,33 @@ TEST_F(BridgeTest, ACallWhoseConnectionIsTakenDownIsHeardOutAndSettled) {
   EXPECT_EQ(UseOf(budget).held, 0);
   EXPECT_EQ(UseOf(budget).in_flight, 0);
   EXPECT_EQ(SaidIn(calls[0].id).prompt, "hi");
+}
+
+TEST_F(BridgeTest, AnAgentThatLeavesWhileItsCallWaitsForABudgetDoesNotMakeIt) {
+  const Budget budget = MakeBudget(15'000);  // for one call, of at most 10 026
+  up_.mode = ScriptedUpstream::Mode::kHeld;
+  const net::StreamPtr first = loop_.RunUntil(Ask(front_.port));
+  std::vector<net::StreamPtr> waiting;
+  const auto until = [this](size_t n) {
+    for (int i = 0; i < 1000 && books_.budgets().waiting() != n; ++i) loop_.RunUntil(Pause());
+    return books_.budgets().waiting();
+  };
+  for (int i = 0; i < 2; ++i) waiting.push_back(loop_.RunUntil(SendOnly(front_.port)));
+  ASSERT_EQ(until(2), 2U);
+  waiting[0]->MarkAborted();
+  waiting[0].reset();
+  EXPECT_EQ(until(1), 1U) << "who has left does not wait";
+  EXPECT_EQ(UseOf(budget).in_flight, 1);
+  up_.go.Set();
+  EXPECT_EQ(until(0), 0U);
+  for (int i = 0; i < 1000 && (up_.requests < 2 || UseOf(budget).in_flight > 0); ++i) {
+    loop_.RunUntil(Pause());
+  }
+  loop_.RunUntil(bridge_.Flush(Now() + seconds(5)));
+  EXPECT_EQ(up_.requests, 2) << "the first, and the one that waited on";
+  EXPECT_EQ(Calls().size(), 2U);
+  EXPECT_EQ(UseOf(budget).spent, 600);
+  EXPECT_NE(books_.metrics().Text().find("reason=\"cove_agent_gone\"} 1"), std::string::npos);
 }
 
 TEST_F(BridgeTest, ACallThatFallsBackIsOneRowOfWhoAnsweredAtItsPrice) {

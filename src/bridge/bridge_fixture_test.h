@@ -33,9 +33,7 @@ struct Listening {
 class BooksFixture : public testing::Test {
  protected:
   explicit BooksFixture(std::string_view prices)
-      : store_(*OpenStore()),
-        books_({.store = store_.get()}, With(prices)),
-        client_(pool_) {
+      : store_(*OpenStore()), books_({.store = store_.get()}, With(prices)), client_(pool_) {
     EXPECT_TRUE(loop_.RunUntil(books_.Open()).ok());
   }
 
@@ -90,7 +88,7 @@ inline constexpr std::string_view kAnswer =
 
 // What the upstream does with the next request, and what it saw of the last one.
 struct ScriptedUpstream {
-  enum class Mode { kStream, kError, kCut, kSlow };
+  enum class Mode { kStream, kError, kCut, kSlow, kHeld };
   Mode mode = Mode::kStream;
   int requests = 0;
   std::string answer = std::string(kAnswer);
@@ -98,6 +96,7 @@ struct ScriptedUpstream {
   std::string target;
   http::Headers headers;
   std::string body;
+  async::Event go;  // kHeld: for the second half of the answer
 };
 
 inline Task<void> Answer(ScriptedUpstream& up, http::Exchange& exchange) {
@@ -123,6 +122,7 @@ inline Task<void> Answer(ScriptedUpstream& up, http::Exchange& exchange) {
   (void)co_await (*writer)->Write(answer.substr(0, half));
   if (up.mode == ScriptedUpstream::Mode::kCut) co_return;
   if (up.mode == ScriptedUpstream::Mode::kSlow) co_await async::Sleep(milliseconds(50));
+  if (up.mode == ScriptedUpstream::Mode::kHeld) co_await up.go.Wait();
   (void)co_await (*writer)->Write(answer.substr(half));
   (void)co_await (*writer)->Finish();
 }

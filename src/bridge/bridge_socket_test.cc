@@ -223,6 +223,31 @@ TEST_F(BridgeSocketTest, AnAgentThatLeavesIsStillChargedForWhatItAsked) {
   EXPECT_EQ(calls[0].end.usage.output, 4);
 }
 
+TEST_F(BridgeSocketTest, AnAgentThatLeavesWhileItsCallWaitsForABudgetDoesNotMakeIt) {
+  CallStart other;  // holds all of the budget
+  other.org = OrgId("org");
+  other.provider = "openai";
+  other.model = "gpt-5.5";
+  const Budget budget = MakeBudget(1);
+  auto held = loop_.RunUntil(books_.Admit(other));
+  const auto until = [this](size_t n) {
+    for (int i = 0; i < 1000 && books_.budgets().waiting() != n; ++i) loop_.RunUntil(Pause());
+    return books_.budgets().waiting();
+  };
+  auto agent = loop_.RunUntil(Connect());
+  ASSERT_TRUE(agent);
+  ASSERT_TRUE(loop_.RunUntil((*agent)->SendText(kCreate)));
+  ASSERT_EQ(until(1), 1U);
+  agent->reset();
+  EXPECT_EQ(until(0), 0U);
+  for (int i = 0; i < 1000 && served_ == 0; ++i) loop_.RunUntil(Pause());
+  EXPECT_EQ(served_, 1) << "nothing keeps the connection";
+  EXPECT_EQ(UseOf(budget).in_flight, 1);
+  EXPECT_TRUE(up_.got.empty());
+  EXPECT_TRUE(loop_.RunUntil(
+      books_.Finish(std::move(std::get<Ticket>(held)), {.outcome = Outcome::kUnreachable})));
+}
+
 TEST_F(BridgeSocketTest, AConnectionThatIsTakenDownIsHeardOutAndSettled) {
   up_.waits = true;
   const Budget budget = MakeBudget(1'000'000);
