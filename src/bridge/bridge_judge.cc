@@ -32,6 +32,13 @@ void PutAliasIntoPath(const Aliases& aliases, BedrockCall call, RequestEdit& edi
 std::optional<ProviderError> Bridge::Forbidden(const InFlight& call,
                                                const json::Object& request) const {
   if (auto refusal = deps_.guard.Judge(request)) return refusal;
+  if (deps_.guards) {
+    const auto guards = deps_.guards(call.caller.org, call.caller.sandbox);
+    if (!guards) return ProviderError{503, "cove_policy_unavailable", guards.error().message()};
+    for (const Guard& guard : *guards) {
+      if (auto refusal = guard.Judge(request)) return refusal;
+    }
+  }
   if (!deps_.may_reach || call.caller.sandbox.value.empty()) return std::nullopt;
   for (const FetchedUrl& found : FetchedUrls(request)) {
     const auto url = http::Url::Parse(found.text);

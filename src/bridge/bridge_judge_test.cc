@@ -56,6 +56,32 @@ TEST_F(BridgeTest, AProviderIsNotSentWhereTheSandboxMayNotGo) {
   }
 }
 
+TEST_F(BridgeTest, WhatThePolicySaysIsAskedForEachCall) {
+  Bridge::Deps deps = MakeDeps();
+  Result<std::vector<Guard>> said = std::vector<Guard>();
+  deps.guards = [&said](const OrgId& org, const SandboxId& sandbox) {
+    EXPECT_EQ(org.value + "/" + sandbox.value, "org/box");
+    return said;
+  };
+  Bridge bridge(std::move(deps));
+  Listening front([&bridge](http::Exchange& e) { return ServeBy(bridge, e); });
+  std::swap(front.port, front_.port);
+  const auto ask = [this] { return Run(Post(R"({"model":"gpt-5.5"})"), "/openai/v1/responses"); };
+  EXPECT_EQ(ask().status, 200);
+  GuardRules rules;
+  rules.deny_models = {"gpt-*"};
+  said = std::vector<Guard>{Guard(), Guard(rules, {.who = "the policy of the organization"})};
+  const Reply refused = ask();
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_NE(refused.body.find("the policy of the organization does not allow"), std::string::npos)
+      << refused.body;
+  said = Error(Code::kInternal, "cannot be read");
+  EXPECT_EQ(ask().status, 503);
+  EXPECT_EQ(up_.requests, 1);
+  std::swap(front.port, front_.port);
+  loop_.RunUntil(bridge.Flush(Now() + seconds(5)));
+}
+
 TEST_F(BridgeTest, AnAliasIsPutIntoTheBodyAndTheBookHasBoth) {
   Run(Post(R"({"model": "fast" ,"odd":1.0})"), "/openai/v1/responses");
   EXPECT_EQ(up_.body, R"({"model": "gpt-5.5-mini" ,"odd":1.0})");

@@ -199,6 +199,11 @@ test('a refused key is replaced by the next, and what the guard forbids is a pro
   await assert.rejects(openai().responses.create({ model: 'forbidden-1', input: 'hello' }), (e) => e.status === 403 && e.code === 'cove_model_not_allowed');
   await assert.rejects(openai().responses.create({ model: 'gpt-5.5', input: 'hello', tools: [{ type: 'web_search' }] }), (e) => e.code === 'cove_tool_not_allowed');
   await assert.rejects(anthropic().messages.create({ model: 'forbidden-1', max_tokens: 9, messages: [] }), (e) => e.status === 403 && e.error.error.type === 'permission_error');
+  // A layer's policy cuts, too, from the next call on. That it is gone again, the replay shows.
+  const put = await cove.api('PUT', '/api/policy/organization', { toml: '[ceiling.models]\ndeny = ["gpt-5.5"]' });
+  assert.equal(put.status, 200, put.text);
+  await assert.rejects(openai().responses.create({ model: 'gpt-5.5', input: 'hello' }), (e) => e.code === 'cove_model_not_allowed' && /the policy of the organization/.test(e.message));
+  assert.ok((await cove.api('DELETE', '/api/policy/organization')).status < 300);
   assert.equal(model.requests().length, from + 2);
 });
 
