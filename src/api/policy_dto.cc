@@ -13,6 +13,21 @@ json::Value DocumentDto(const std::shared_ptr<const policy::Document>& document)
   return out;
 }
 
+json::Value ModelsDto(const std::shared_ptr<const policy::ModelRules>& rules) {
+  if (rules == nullptr) return nullptr;
+  const auto list = [](const std::vector<std::string>& texts) {
+    json::Array out;
+    for (const std::string& text : texts) out.emplace_back(text);
+    return out;
+  };
+  json::Object out;
+  if (!rules->allow.empty()) out["allow"] = list(rules->allow);
+  if (!rules->deny.empty()) out["deny"] = list(rules->deny);
+  if (rules->hosted_tools) out["hosted_tools"] = list(*rules->hosted_tools);
+  if (!rules->deny_parameters.empty()) out["deny_parameters"] = list(rules->deny_parameters);
+  return out;
+}
+
 }  // namespace
 
 void PutStoredPolicy(json::Object& out, const std::optional<control::StoredPolicy>& stored) {
@@ -28,12 +43,15 @@ json::Array LayersDto(const policy::Policy& policy) {
     if (layer.standard != nullptr) holds = &layer;
   }
   for (const policy::LayerPolicy& layer : policy.layers()) {
-    if (layer.standard == nullptr && layer.ceiling == nullptr) continue;
+    const bool models = layer.models != nullptr || layer.models_ceiling != nullptr;
+    if (layer.standard == nullptr && layer.ceiling == nullptr && !models) continue;
     json::Object one;
     one["layer"] = policy::LayerName(layer.layer);
     one["holds"] = &layer == holds;
     one["default"] = DocumentDto(layer.standard);
     one["ceiling"] = DocumentDto(layer.ceiling);
+    one["models"] = ModelsDto(layer.models);
+    one["modelsCeiling"] = ModelsDto(layer.models_ceiling);
     out.push_back(std::move(one));
   }
   return out;

@@ -171,6 +171,11 @@ ProviderError Books::Refusal(const CallStart& start, const Exhausted& why) {
       error.message = "Cove did not make this call: " + whose +
                       " is nearly used up, and calls under way may need the rest. Try again.";
       break;
+    case Exhausted::Why::kGone:
+      error.status = 499;  // as proxies note it; nobody is left to read it
+      error.code = "cove_agent_gone";
+      error.message = "Cove did not make this call: who asked for it went away while it waited.";
+      break;
   }
   metrics_.Refused(error.code);
   const bool pauses = why.why == Exhausted::Why::kSpent && deps_.pause &&
@@ -186,7 +191,7 @@ ProviderError Books::Refusal(const CallStart& start, const Exhausted& why) {
   return error;
 }
 
-Task<std::variant<Ticket, ProviderError>> Books::Admit(CallStart start) {
+Task<std::variant<Ticket, ProviderError>> Books::Admit(CallStart start, Gone gone) {
   if (auto refused = EnterRate(start)) co_return *std::move(refused);
   auto open = std::make_unique<Ticket::Open>();
   open->books = this;
@@ -195,7 +200,7 @@ Task<std::variant<Ticket, ProviderError>> Books::Admit(CallStart start) {
   metrics_.Entered();
   const int64_t continued = start.ask.continues.empty() ? 0 : SizeOf(start.ask.continues);
   const auto most = MostOf(settings_.prices, start, continued, open->started_at);
-  auto taken = co_await budgets_->Take(start, most, Now() + settings_.budget_wait);
+  auto taken = co_await budgets_->Take(start, most, Now() + settings_.budget_wait, std::move(gone));
   if (const auto* why = std::get_if<Exhausted>(&taken)) co_return Refusal(start, *why);
   open->hold = std::move(std::get<Budgets::Hold>(taken));
   auto id = co_await log_.Begin(start);

@@ -71,7 +71,8 @@ class Books {
   Task<Result<int64_t>> Open();
 
   // The ticket, or what to tell the agent. The call's row is written before this returns one.
-  Task<std::variant<Ticket, ProviderError>> Admit(CallStart start);
+  // A call whose asker has gone while it waited for a budget is not made.
+  Task<std::variant<Ticket, ProviderError>> Admit(CallStart start, Gone gone = {});
   Task<Result<void>> Finish(Ticket ticket, CallEnd end, Said said = {});
 
   // For ever: removes rows that are too old, a bounded number at a time.

@@ -42,7 +42,7 @@ std::vector<std::string> Bridge::ProvidersWithKey() const {
 
 Task<void> Bridge::Refuse(InFlight& call, ProviderError error) {
   const ProviderKind kind = call.provider ? call.provider->kind : ProviderKind::kOpenAi;
-  http::ResponseHead head = ErrorHead(error);
+  http::ResponseHead head = ErrorHead(kind, error);
   std::string body = ErrorBody(kind, error);
   // If the agent is gone there is nobody to tell.
   auto sent = co_await call.exchange.Respond(std::move(head), std::move(body));
@@ -71,7 +71,9 @@ Task<void> Bridge::Serve(Caller caller, http::Exchange& exchange, std::string pa
         ProviderError{404, "cove_no_route",
                       "The model gateway has no route " + head.method + " " + call.path +
                           ". It serves responses, chat/completions and models of providers of kind "
-                          "openai, messages, count_tokens and models of kind anthropic."});
+                          "openai, messages, count_tokens and models of kind anthropic, invoke, "
+                          "invoke-with-response-stream and count-tokens of a model of kind "
+                          "bedrock."});
     co_return;
   }
   if (auto why = upstream_.WhyNot(*call.provider, head, call.from())) {
@@ -134,6 +136,7 @@ Task<void> Bridge::ServeRoute(InFlight& call) {
     const std::string_view path = SplitProvider(call.path).rest;
     call.asked = RequestHash(call.provider->kind, call.head.method, path, text);
   }
+  if (!judged.target.empty()) call.route.target = std::move(judged.target);
   // What was edited goes plain; what was not goes as it came.
   if (!judged.edited.empty()) {
     body.sent = std::move(judged.edited);

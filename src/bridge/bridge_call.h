@@ -54,6 +54,7 @@ struct Bridge::Body {
 struct Bridge::Judged {
   CallStart start;
   std::string edited;  // the body that is sent; empty: as it came
+  std::string target;  // in place of the route's, where an alias stands in it; empty: the route's
   bool usage_added = false;
   std::string prompt;
   std::string alias;

@@ -82,7 +82,8 @@ RelayOptions Bridge::OptionsOf(const InFlight& call) const {
 
 Task<void> Bridge::ServeRecorded(InFlight& call, std::string body, Judged judged) {
   call.model = judged.start.model;
-  auto admitted = co_await deps_.books->Admit(judged.start);
+  auto admitted = co_await deps_.books->Admit(
+      judged.start, [&exchange = call.exchange] { return exchange.PeerClosed(); });
   if (auto* refused = std::get_if<ProviderError>(&admitted)) {
     co_await Refuse(call, std::move(*refused));
     co_return;

@@ -19,11 +19,26 @@ std::optional<std::string> TurnIn(const json::Object& request) {
   return turn ? json::GetString(*turn, "turn_id") : std::nullopt;
 }
 
+void PutAliasIntoPath(const Aliases& aliases, BedrockCall call, RequestEdit& edit,
+                      std::string& target) {
+  const auto alias = aliases.find(call.model);
+  if (alias == aliases.end()) return;
+  edit.model = call.model = alias->second;
+  target = BedrockPath(call);
+}
+
 }  // namespace
 
 std::optional<ProviderError> Bridge::Forbidden(const InFlight& call,
                                                const json::Object& request) const {
   if (auto refusal = deps_.guard.Judge(request)) return refusal;
+  if (deps_.guards) {
+    const auto guards = deps_.guards(call.caller.org, call.caller.sandbox);
+    if (!guards) return ProviderError{503, "cove_policy_unavailable", guards.error().message()};
+    for (const Guard& guard : *guards) {
+      if (auto refusal = guard.Judge(request)) return refusal;
+    }
+  }
   if (!deps_.may_reach || call.caller.sandbox.value.empty()) return std::nullopt;
   for (const FetchedUrl& found : FetchedUrls(request)) {
     const auto url = http::Url::Parse(found.text);
@@ -53,9 +68,13 @@ std::optional<ProviderError> Bridge::Judge(const InFlight& call, std::string_vie
         "\"background\": true is not possible through the gateway, because its result "
         "would be fetched by a call that nobody is charged for. Leave it out."};
   }
+  if (call.route.bedrock) {
+    if (auto refusal = ReadBedrockRequest(*call.route.bedrock, *parsed)) return refusal;
+  }
   const WireSettings& wire = deps_.wire;
   // A model is judged by its own name, not by an alias.
   RequestEdit edit = EditRequest(call.route.api, body, *parsed, wire.aliases, wire.ask_usage);
+  if (call.route.bedrock) PutAliasIntoPath(wire.aliases, *call.route.bedrock, edit, out.target);
   if (edit.model != json::GetString(*parsed, "model").value_or("")) {
     out.alias = *json::GetString(*parsed, "model");
     (*parsed)["model"] = edit.model;

@@ -57,6 +57,7 @@ class Bridge::Socket {
 
   Task<void> Run() {
     group_.Spawn(FromAgent());
+    group_.Spawn(Answer());
     group_.Spawn(FromProvider());
     co_await over_.Wait();
     group_.Clear();
@@ -99,11 +100,28 @@ class Bridge::Socket {
     AnswerReader reader;
   };
 
+  // Reads on while a call waits, by one message: that is how it is known that the agent has left.
   Task<void> FromAgent() {
     for (;;) {
       auto message = co_await agent_->Receive();
       if (!message) break;
-      if (auto refused = co_await OnMessage(*std::move(message))) {
+      while (come_) co_await turn_.Wait();
+      come_ = *std::move(message);
+      turn_.NotifyAll();
+    }
+    left_.Set();
+    turn_.NotifyAll();
+  }
+  Task<void> Left() { co_await left_.Wait(); }
+
+  Task<void> Answer() {
+    for (;;) {
+      while (!come_ && !left_.is_set()) co_await turn_.Wait();
+      if (!come_) break;
+      http::WebSocketMessage message = *std::move(come_);
+      come_.reset();
+      turn_.NotifyAll();
+      if (auto refused = co_await OnMessage(std::move(message))) {
         if (!(co_await agent_->SendText(ErrorEvent(*refused)))) break;
       }
     }
@@ -142,7 +160,7 @@ class Bridge::Socket {
     if (auto refused = bridge_.Judge(call_, text, judged)) co_return refused;
     judged.start.stream = true;
     if (!judged.edited.empty()) text = std::move(judged.edited);
-    auto admitted = co_await bridge_.deps_.books->Admit(judged.start);
+    auto admitted = co_await bridge_.deps_.books->Admit(judged.start, [this] { return Left(); });
     if (auto* refused = std::get_if<ProviderError>(&admitted)) co_return std::move(*refused);
     if (bridge_.deps_.used) bridge_.deps_.used(call_.caller.sandbox);
     Open& open = open_.emplace_back(std::move(judged), std::move(std::get<Ticket>(admitted)));
@@ -224,6 +242,9 @@ class Bridge::Socket {
   std::unique_ptr<http::WebSocket> provider_;
   std::deque<Open> open_;  // calls that were sent and have not ended, in order
   std::optional<http::WebSocketMessage> passing_;  // on its way to the agent
+  std::optional<http::WebSocketMessage> come_;     // from the agent, and not looked at yet
+  async::Event turn_;                              // come_ or left_ has changed
+  async::Event left_;                              // nothing more comes from the agent
   bool agent_gone_ = false;
   async::Event over_;
   async::TaskGroup group_;

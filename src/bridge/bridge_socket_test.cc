@@ -3,16 +3,13 @@
 // Method: a Cove http server with the bridge, a scripted provider and an agent, all over loopback
 // on one loop; the book in memory.
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
-#include "async/timer.h"
-#include "bridge/bridge.h"
+#include "bridge/bridge_fixture_test.h"
 #include "http/websocket.h"
 
 namespace cove::bridge {
 namespace {
 
-using async::Task;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -60,49 +57,14 @@ Task<void> AnswerSocket(Script& up, http::Exchange& exchange) {
   }
 }
 
-Task<void> RunServer(http::Server* server, net::Listener* listener) {
-  (void)co_await server->Serve(*listener);
-}
-
-struct Listening {
-  explicit Listening(http::Handler handler) : server(std::move(handler)) {
-    auto fd = net::ListenTcp(*net::SocketAddress::FromIp("127.0.0.1", 0));
-    port = net::LocalAddress(fd->get())->port();
-    listener = std::make_unique<net::Listener>(*std::move(fd));
-    group.Spawn(RunServer(&server, listener.get()));
-  }
-  std::string Url(std::string_view path) const {
-    return "http://127.0.0.1:" + std::to_string(port) + std::string(path);
-  }
-  http::Server server;
-  std::unique_ptr<net::Listener> listener;
-  uint16_t port = 0;
-  async::TaskGroup group;
-};
-
-class BridgeSocketTest : public testing::Test {
+class BridgeSocketTest : public BooksFixture {
  protected:
+  // kCompleted's usage costs 9 + 40 micro-dollars.
   BridgeSocketTest()
-      : store_(*OpenStore()),
-        books_({.store = store_.get()}, Prices()),
-        client_(pool_),
+      : BooksFixture("openai gpt-5.5 2020-01-01 0 1 - - 10 1000 1000\n"),
         upstream_([this](http::Exchange& e) { return AnswerSocket(up_, e); }),
         bridge_(MakeDeps()),
-        front_([this](http::Exchange& e) { return Serve(e); }) {
-    EXPECT_TRUE(loop_.RunUntil(books_.Open()));
-  }
-
-  static Result<std::unique_ptr<store::Store>> OpenStore() {
-    return store::OpenSqlite(":memory:", kMigrations);
-  }
-
-  // kCompleted's usage costs 9 + 40 micro-dollars.
-  static BooksSettings Prices() {
-    BooksSettings settings;
-    settings.prices =
-        *PriceTable::Parse("openai gpt-5.5 2020-01-01 0 1 - - 10 1000 1000\n", "test");
-    return settings;
-  }
+        front_([this](http::Exchange& e) { return Serve(e); }) {}
 
   Bridge::Deps MakeDeps() {
     Provider provider;
@@ -120,11 +82,8 @@ class BridgeSocketTest : public testing::Test {
   }
 
   Task<void> Serve(http::Exchange& exchange) {
-    Caller caller;
-    caller.org = OrgId("org");
-    caller.sandbox = SandboxId("box");
     std::string path(exchange.request().RawPath());
-    co_await bridge_.Serve(std::move(caller), exchange, std::move(path));
+    co_await bridge_.Serve(Box(), exchange, std::move(path));
     ++served_;
   }
 
@@ -177,14 +136,8 @@ class BridgeSocketTest : public testing::Test {
     std::reverse(calls.begin(), calls.end());
     return calls;
   }
-  static Task<void> Pause() { co_await async::Sleep(milliseconds(2)); }
 
-  async::Loop loop_;
-  async::ThreadPool pool_{1};
-  std::unique_ptr<store::Store> store_;
-  Books books_;
   Script up_;
-  http::Client client_;
   Listening upstream_;
   std::string used_;
   Bridge bridge_;
@@ -221,10 +174,9 @@ TEST_F(BridgeSocketTest, EachResponseIsACallAndMessagesPassUnchanged) {
     EXPECT_EQ(call.end.response_bytes, kCreated.size() + kTool.size() + kCompleted.size());
   }
   EXPECT_EQ(calls[1].start.turn, "t7");
-  auto said = loop_.RunUntil(books_.log().ReadSaid(OrgId("org"), std::nullopt, calls[1].id));
-  ASSERT_TRUE(said);
-  EXPECT_EQ(said->prompt, "hi");
-  ASSERT_EQ(said->tools.size(), 1U);
+  const Said said = SaidIn(calls[1].id);
+  EXPECT_EQ(said.prompt, "hi");
+  EXPECT_EQ(said.tools.size(), 1U);
 }
 
 TEST_F(BridgeSocketTest, WhatMayNotLeaveIsAnsweredWithAnErrorAndTheConnectionGoesOn) {
@@ -271,42 +223,60 @@ TEST_F(BridgeSocketTest, AnAgentThatLeavesIsStillChargedForWhatItAsked) {
   EXPECT_EQ(calls[0].end.usage.output, 4);
 }
 
+TEST_F(BridgeSocketTest, AnAgentThatLeavesWhileItsCallWaitsForABudgetDoesNotMakeIt) {
+  CallStart other;  // holds all of the budget
+  other.org = OrgId("org");
+  other.provider = "openai";
+  other.model = "gpt-5.5";
+  const Budget budget = MakeBudget(1);
+  auto held = loop_.RunUntil(books_.Admit(other));
+  const auto until = [this](size_t n) {
+    for (int i = 0; i < 1000 && books_.budgets().waiting() != n; ++i) loop_.RunUntil(Pause());
+    return books_.budgets().waiting();
+  };
+  auto agent = loop_.RunUntil(Connect());
+  ASSERT_TRUE(agent);
+  ASSERT_TRUE(loop_.RunUntil((*agent)->SendText(kCreate)));
+  ASSERT_EQ(until(1), 1U);
+  agent->reset();
+  EXPECT_EQ(until(0), 0U);
+  for (int i = 0; i < 1000 && served_ == 0; ++i) loop_.RunUntil(Pause());
+  EXPECT_EQ(served_, 1) << "nothing keeps the connection";
+  EXPECT_EQ(UseOf(budget).in_flight, 1);
+  EXPECT_TRUE(up_.got.empty());
+  EXPECT_TRUE(loop_.RunUntil(
+      books_.Finish(std::move(std::get<Ticket>(held)), {.outcome = Outcome::kUnreachable})));
+}
+
 TEST_F(BridgeSocketTest, AConnectionThatIsTakenDownIsHeardOutAndSettled) {
   up_.waits = true;
-  Budget budget;
-  budget.org = OrgId("org");
-  budget.limit = 1'000'000;
-  budget = *loop_.RunUntil(books_.budgets().Create(budget));
+  const Budget budget = MakeBudget(1'000'000);
   const auto agent = loop_.RunUntil(Connect());
   ASSERT_TRUE(agent);
   ASSERT_TRUE(loop_.RunUntil((*agent)->SendText(kCreate)));
   ASSERT_TRUE(loop_.RunUntil((*agent)->Receive()));
   front_.group.Clear();
   served_ = 1;
-  EXPECT_EQ(books_.budgets().UseOf(budget).front().in_flight, 1);
+  EXPECT_EQ(UseOf(budget).in_flight, 1);
   const auto calls = Calls();
   ASSERT_EQ(calls.size(), 1U);
   EXPECT_EQ(calls[0].end.outcome, Outcome::kClientGone);
   EXPECT_EQ(calls[0].end.usage.output, 4);
   EXPECT_EQ(calls[0].charge.cost, 9 + 40);
-  EXPECT_EQ(books_.budgets().UseOf(budget).front().spent, 9 + 40);
-  EXPECT_EQ(books_.budgets().UseOf(budget).front().in_flight, 0);
-  EXPECT_EQ(loop_.RunUntil(books_.log().ReadSaid(OrgId("org"), std::nullopt, calls[0].id))->prompt,
-            "hi");
+  EXPECT_EQ(UseOf(budget).spent, 9 + 40);
+  EXPECT_EQ(UseOf(budget).in_flight, 0);
+  EXPECT_EQ(SaidIn(calls[0].id).prompt, "hi");
 }
 
 TEST_F(BridgeSocketTest, WhatABudgetRefusesIsAnErrorEventAndNotSent) {
-  Budget budget;
-  budget.org = OrgId("org");
-  budget.limit = 9 + 40;
-  budget = *loop_.RunUntil(books_.budgets().Create(budget));
+  const Budget budget = MakeBudget(9 + 40);
   loop_.RunUntil(Talk({std::string(kCreate), std::string(kCreate), std::string(kCreate)}));
   EXPECT_EQ(up_.got.size(), 1U);
   ASSERT_EQ(events_.size(), 5U);
   EXPECT_THAT(events_[3], HasSubstr(R"("status":403)"));
   EXPECT_THAT(events_[4], HasSubstr("cove_budget_exhausted"));
   EXPECT_EQ(Calls().size(), 1U);
-  EXPECT_EQ(books_.budgets().UseOf(budget).front().spent, 9 + 40);
+  EXPECT_EQ(UseOf(budget).spent, 9 + 40);
 }
 
 TEST_F(BridgeSocketTest, AnAnswerThatIsCutIsNotFree) {
@@ -329,12 +299,8 @@ TEST_F(BridgeSocketTest, ARefusingGatewayAsksNobody) {
   Bridge::Deps deps = MakeDeps();
   deps.wire.websocket = WireSettings::WebSocket::kRefuse;
   Bridge refusing(std::move(deps));
-  Listening front([&](http::Exchange& e) {
-    Caller caller;
-    caller.org = OrgId("org");
-    caller.sandbox = SandboxId("box");
-    return refusing.Serve(std::move(caller), e, "/openai/v1/responses");
-  });
+  Listening front(
+      [&](http::Exchange& e) { return refusing.Serve(Box(), e, "/openai/v1/responses"); });
   std::swap(front.port, front_.port);
   EXPECT_FALSE(loop_.RunUntil(Connect()));
   std::swap(front.port, front_.port);

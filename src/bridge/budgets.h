@@ -15,11 +15,12 @@
 // Thread: loop-confined. The store must outlive the object.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <tuple>
 
-#include "async/event.h"
+#include "async/task_group.h"
 #include "bridge/call_log.h"
 
 namespace cove::bridge {
@@ -63,12 +64,16 @@ struct BudgetUse {
 
 // Why a call may not start.
 struct Exhausted {
-  enum class Why { kSpent, kUnpriced, kBusy };
+  enum class Why { kSpent, kUnpriced, kBusy, kGone };
   Why why = Why::kSpent;
   Budget budget;
   std::string subject;
   Micros spent = 0;
 };
+
+// Ends when whoever asked for a call has gone away. Called where the call has to wait, and
+// destroyed when it need not wait any more.
+using Gone = std::function<Task<void>()>;
 
 class Budgets {
  public:
@@ -101,9 +106,9 @@ class Budgets {
     Micros most_ = 0;
   };
   // The hold, or why not. `most`: what the call can cost at most; nothing: unpriced. Waits at most
-  // until `deadline` (kBusy).
+  // until `deadline` (kBusy), and no longer than `gone` does (kGone; empty: nobody goes away).
   Task<std::variant<Hold, Exhausted>> Take(CallStart call, std::optional<Micros> most,
-                                           TimePoint deadline);
+                                           TimePoint deadline, Gone gone = {});
   // The call has ended: what it held is free, and this is what its budgets have spent now.
   void Settle(Hold hold, const std::vector<Spent>& spent);
   // Forgets what was used in periods that are over.

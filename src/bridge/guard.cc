@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "bridge/bedrock.h"
 #include "bridge/fetched_urls.h"
 #include "bridge/tool_kinds.h"
 
@@ -65,8 +66,13 @@ bool FitsPattern(std::string_view pattern, std::string_view text) {
 }
 
 bool Guard::ModelAllowed(std::string_view model) const {
-  if (FitsAny(rules_.deny_models, model)) return false;
-  return rules_.models.empty() || FitsAny(rules_.models, model);
+  const std::string plain = PlainModel(model);
+  const auto fits = [&](const std::vector<std::string>& patterns) {
+    return FitsAny(patterns, model) || (!plain.empty() && FitsAny(patterns, plain));
+  };
+  if (fits(rules_.deny_models)) return false;
+  if (rules_.models.empty()) return !IsOpaqueModel(model);
+  return fits(rules_.models);
 }
 
 bool Guard::ToolAllowed(std::string_view kind) const {
@@ -79,8 +85,8 @@ std::optional<ProviderError> Guard::JudgeModels(const json::Object& request) con
   for (const std::string& model : ModelsOf(request)) {
     if (ModelAllowed(model)) continue;
     return Refusal(403, "cove_model_not_allowed",
-                   "The operator of Cove does not allow the model '" + model +
-                       "' here (ai.guard.models). Choose another one.");
+                   "The model '" + model + "' is one that " + words_.who +
+                       " does not allow here (" + words_.models + "). Choose another one.");
   }
   return std::nullopt;
 }
@@ -93,11 +99,10 @@ std::optional<ProviderError> Guard::JudgeTools(const json::Object& request) cons
   }
   for (const std::string& kind : kinds) {
     if (ToolAllowed(kind)) continue;
-    return Refusal(
-        403, "cove_tool_not_allowed",
-        "The request lets the provider use '" + kind +
-            "', which the operator of Cove does not allow (ai.guard.hosted_tools). Leave "
-            "it out, or use a tool inside the sandbox.");
+    return Refusal(403, "cove_tool_not_allowed",
+                   "The request lets the provider use '" + kind + "', which " + words_.who +
+                       " does not allow (" + words_.hosted_tools +
+                       "). Leave it out, or use a tool inside the sandbox.");
   }
   return std::nullopt;
 }
@@ -109,8 +114,8 @@ std::optional<ProviderError> Guard::JudgeParameters(const json::Object& request)
     if (found == nullptr || found->is_null()) continue;
     if (equals != std::string::npos && Plain(*found) != rule.substr(equals + 1)) continue;
     return Refusal(403, "cove_parameter_not_allowed",
-                   "The operator of Cove does not allow '" + rule +
-                       "' in a request (ai.guard.deny_parameters). Leave it out.");
+                   "The request has '" + rule + "', which " + words_.who + " does not allow (" +
+                       words_.deny_parameters + "). Leave it out.");
   }
   return std::nullopt;
 }

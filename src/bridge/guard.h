@@ -1,5 +1,5 @@
-// Guard: which models, hosted tools and parameters an agent may use ([ai.guard]). It judges a
-// request as it was parsed; it changes nothing.
+// Guard: which models, hosted tools and parameters an agent may use, as [ai.guard] or a policy
+// says. It judges a request as it was parsed; it changes nothing.
 //
 // A hosted tool is one that the provider runs: what it reaches is not the sandbox's to reach, so
 // it is a way around the sandbox's policy. Tools that the agent runs itself are of no concern here:
@@ -27,13 +27,22 @@ struct GuardRules {
   std::vector<std::string> deny_parameters;
 };
 
+// Who says so and where, for the text of a refusal.
+struct GuardWords {
+  std::string who = "the operator of Cove";
+  std::string models = "ai.guard.models";
+  std::string hosted_tools = "ai.guard.hosted_tools";
+  std::string deny_parameters = "ai.guard.deny_parameters";
+};
+
 inline constexpr const char* kHostedTools[] = {
     "web_search",  "web_fetch",        "mcp",           "urls", "code",
     "file_search", "image_generation", "stored_prompts"};
 
 class Guard {
  public:
-  explicit Guard(GuardRules rules = {}) : rules_(std::move(rules)) {}
+  explicit Guard(GuardRules rules = {}, GuardWords words = {})
+      : rules_(std::move(rules)), words_(std::move(words)) {}
 
   // Nothing: it may pass.
   std::optional<ProviderError> Judge(const json::Object& request) const;
@@ -46,7 +55,12 @@ class Guard {
   std::optional<ProviderError> JudgeParameters(const json::Object& request) const;
 
   GuardRules rules_;
+  GuardWords words_;
 };
+
+// A model of Bedrock's is known by its plain name (bedrock.h) as well as by the one in the request;
+// one of which only its account knows what it is passes where `models` names it, or no rule is
+// about models.
 
 // '*' stands for any characters, also none.
 bool FitsPattern(std::string_view pattern, std::string_view text);

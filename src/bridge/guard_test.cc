@@ -30,6 +30,25 @@ TEST(GuardTest, WithoutRulesEverythingPasses) {
   EXPECT_EQ(Judge({}, R"({"a:b":"c:\":d\\","e":[":",{"f":":"}]})"), "");
 }
 
+TEST(GuardTest, AModelOfBedrocksIsKnownByItsPlainName) {
+  const auto judge = [](std::vector<std::string> models, std::vector<std::string> deny,
+                        const std::string& model) {
+    GuardRules rules;
+    rules.models = std::move(models);
+    rules.deny_models = std::move(deny);
+    return Judge(rules, R"({"model":")" + model + R"("})");
+  };
+  const std::string opus = "us.anthropic.claude-opus-4-8-v1:0";
+  EXPECT_EQ(judge({"claude-*"}, {}, opus), "");
+  EXPECT_EQ(judge({"us.anthropic.*"}, {}, opus), "");
+  EXPECT_EQ(judge({"*"}, {"claude-opus-*"}, opus), "cove_model_not_allowed");
+  EXPECT_EQ(judge({"eu.*"}, {}, opus), "cove_model_not_allowed");
+  const std::string own = "arn:aws:bedrock:us-east-1:1:application-inference-profile/a";
+  EXPECT_EQ(judge({}, {}, own), "");
+  EXPECT_EQ(judge({}, {"claude-opus-*"}, own), "cove_model_not_allowed") << "it may be one";
+  EXPECT_EQ(judge({own, "gpt-*"}, {"claude-opus-*"}, own), "");
+}
+
 TEST(GuardTest, OnlyAllowedModelsAreUsedByAnyPartOfTheRequest) {
   GuardRules rules;
   rules.models = {"gpt-*"};

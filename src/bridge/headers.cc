@@ -21,12 +21,14 @@ constexpr std::array<std::string_view, 10> kConnectionOnly = {"connection",
                                                               "upgrade",
                                                               "expect"};
 
-constexpr std::array<std::string_view, 8> kNotUpstream = {
-    "host",      "content-length",  "accept-encoding",     "cookie",
-    "forwarded", "x-forwarded-for", "openai-organization", "openai-project"};
+// The last two are of a signature by the agent's own AWS key.
+constexpr std::array<std::string_view, 10> kNotUpstream = {
+    "host",       "content-length",      "accept-encoding",     "cookie",
+    "forwarded",  "x-forwarded-for",     "openai-organization", "openai-project",
+    "x-amz-date", "x-amz-content-sha256"};
 
-constexpr std::array<std::string_view, 4> kCredentials = {"authorization", "x-api-key", "api-key",
-                                                          "chatgpt-account-id"};
+constexpr std::array<std::string_view, 5> kCredentials = {
+    "authorization", "x-api-key", "api-key", "chatgpt-account-id", "x-amz-security-token"};
 
 constexpr std::array<std::string_view, 3> kFraming = {"host", "content-length", "accept-encoding"};
 constexpr std::array<std::string_view, 2> kNotDownstream = {"set-cookie", "alt-svc"};
@@ -67,12 +69,12 @@ http::Headers UpstreamHeaders(const http::Headers& from_agent, const Provider& p
   }
   for (const auto& [name, value] : provider.headers) out.Add(name, value);
   if (key == nullptr) return out;
-  if (provider.kind == ProviderKind::kOpenAi) {
-    out.Add("Authorization", "Bearer " + key->secret.Reveal());
-    if (!provider.account.empty()) out.Add("ChatGPT-Account-ID", provider.account);
-  } else {
+  if (provider.kind == ProviderKind::kAnthropic) {
     out.Add("x-api-key", key->secret.Reveal());
+  } else if (key->access_key_id.empty()) {
+    out.Add("Authorization", "Bearer " + key->secret.Reveal());
   }
+  if (!provider.account.empty()) out.Add("ChatGPT-Account-ID", provider.account);
   return out;
 }
 
@@ -121,8 +123,10 @@ AgentNames ReadAgentNames(const http::Headers& headers) {
 }
 
 std::string ProviderRequestId(const http::Headers& from_provider) {
-  const auto id = from_provider.Get("x-request-id");
-  return std::string(id ? *id : from_provider.Get("request-id").value_or(""));
+  for (const char* name : {"x-request-id", "request-id", "x-amzn-requestid"}) {
+    if (const auto id = from_provider.Get(name)) return std::string(*id);
+  }
+  return {};
 }
 
 }  // namespace cove::bridge

@@ -9,7 +9,8 @@ namespace cove::bridge {
 
 // The agent's fields without: what belongs to its connection, every credential it may have sent,
 // what would choose whose account pays, and Accept-Encoding (the copy of the answer is read). The
-// provider's own fields and its key are added; without a key (null) the agent's credentials stay.
+// provider's own fields and its key are added, but for a key of AWS, which signs the finished
+// request (sigv4.h); without a key (null) the agent's credentials stay.
 http::Headers UpstreamHeaders(const http::Headers& from_agent, const Provider& provider,
                               const ProviderKey* key);
 
@@ -35,7 +36,8 @@ struct AgentNames {
 };
 AgentNames ReadAgentNames(const http::Headers& headers);
 
-// The id that a provider gave to the request ("x-request-id" or "request-id"); empty: none.
+// The id that a provider gave to the request ("x-request-id", "request-id" or "x-amzn-requestid");
+// empty: none.
 std::string ProviderRequestId(const http::Headers& from_provider);
 
 }  // namespace cove::bridge

@@ -43,6 +43,21 @@ TEST(HeadersTest, WithoutAKeyOfOursTheAgentsCredentialsStayAndNothingElse) {
   EXPECT_EQ(got.Get("authorization"), "Bearer own");
 }
 
+TEST(HeadersTest, AnAgentsSignatureForAwsIsTakenAway) {
+  Provider p = OpenAi();
+  p.kind = ProviderKind::kBedrock;
+  const http::Headers from = {{"Authorization", "AWS4-HMAC-SHA256 Credential=theirs"},
+                              {"X-Amz-Security-Token", "theirs"},
+                              {"X-Amz-Date", "20150830T123600Z"},
+                              {"x-amz-content-sha256", "theirs"},
+                              {"x-amzn-bedrock-trace", "ENABLED"}};
+  const http::Headers bearer = UpstreamHeaders(from, p, &kKey);
+  EXPECT_EQ(bearer.size(), 2U);
+  EXPECT_EQ(bearer.Get("authorization"), "Bearer real-key");
+  const ProviderKey signs{Secret("secret"), "1", "AKID", Secret()};
+  EXPECT_EQ(UpstreamHeaders(from, p, &signs).size(), 1U) << "the signature comes last";
+}
+
 TEST(HeadersTest, TheProvidersOwnFieldsReplaceTheAgents) {
   Provider p = OpenAi();
   p.headers = {{"OpenAI-Project", "ours"}, {"X-Tag", "a"}};
@@ -142,6 +157,16 @@ TEST(ProviderErrorTest, HasTheShapeOfEachProvider) {
             R"("code":"cove_x"}})");
   EXPECT_EQ(ErrorBody(ProviderKind::kAnthropic, error),
             R"({"type":"error","error":{"type":"authentication_error","message":"say \"why\""}})");
+  EXPECT_EQ(ErrorBody(ProviderKind::kBedrock, error), R"({"message":"say \"why\""})");
+  const auto type = [&error](int status) {
+    error.status = status;
+    const http::ResponseHead head = ErrorHead(ProviderKind::kBedrock, error);
+    return std::string(head.headers.Get("x-amzn-errortype").value_or(""));
+  };
+  EXPECT_EQ(type(403), "AccessDeniedException");
+  EXPECT_EQ(type(429), "ThrottlingException");
+  EXPECT_EQ(type(413), "ValidationException");
+  EXPECT_EQ(type(504), "InternalServerException");
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <cctype>
 
 #include "base/text.h"
+#include "bridge/bedrock.h"
 #include "bridge/price_list.h"
 
 namespace cove::bridge {
@@ -170,6 +171,16 @@ Result<void> PriceTable::Add(Price price) {
 const Price* PriceTable::Find(std::string_view provider, std::string_view model, WallTime when,
                               int64_t prompt_tokens) const {
   const std::string day = FormatIso(when).substr(0, sizeof("2026-11-17") - 1);
+  const Price* found = FindNamed(provider, model, day, prompt_tokens);
+  if (found != nullptr) return found;
+  const std::string plain = PlainModel(model);
+  if (plain.empty()) return nullptr;
+  if (IsGlobalProfile(model)) found = FindNamed(provider, "global." + plain, day, prompt_tokens);
+  return found != nullptr ? found : FindNamed(provider, plain, day, prompt_tokens);
+}
+
+const Price* PriceTable::FindNamed(std::string_view provider, std::string_view model,
+                                   std::string_view day, int64_t prompt_tokens) const {
   const Price* own = FindIn(rows_, provider, model, day, prompt_tokens);
   return own != nullptr ? own : FindIn(fallback_, provider, model, day, prompt_tokens);
 }

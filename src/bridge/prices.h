@@ -56,12 +56,16 @@ class PriceTable {
   void Fallback(const PriceTable& other) { fallback_ = other.rows_; }
 
   // Null: unpriced. The pointer lives as long as the table is not changed. A model that ends in a
-  // date ("-2026-04-23", "-20260423") is also found by its name without it.
+  // date ("-2026-04-23", "-20260423") is also found by its name without it, one of Bedrock's by its
+  // plain name (bedrock.h), with "global." before it where its profile is.
   const Price* Find(std::string_view provider, std::string_view model, WallTime when,
                     int64_t prompt_tokens) const;
   const std::vector<Price>& rows() const { return rows_; }
 
  private:
+  const Price* FindNamed(std::string_view provider, std::string_view model, std::string_view day,
+                         int64_t prompt_tokens) const;
+
   std::vector<Price> rows_;
   std::vector<Price> fallback_;
 };

@@ -104,6 +104,16 @@ TEST(Prices, TheShippedListKnowsTheModelsOfTheAgents) {
   EXPECT_EQ(table.Find("openai", "gpt-5.6-sol", Day(320), 0)->output, 20'000'000);
   EXPECT_EQ(table.Find("anthropic", "claude-haiku-4-5-20251001", Day(320), 0)->input, 1'000'000);
   EXPECT_EQ(table.Find("anthropic", "claude-haiku-5-5", Day(320), 100'001)->input, 500'000);
+  const auto rock = [&table](std::string_view model) {
+    const Price* price = table.Find("bedrock", model, Day(320), 0);
+    return price == nullptr ? -1 : price->input;
+  };
+  EXPECT_EQ(rock("global.anthropic.claude-haiku-4-5-20251001-v1:0"), 1'000'000);
+  EXPECT_EQ(rock("us.anthropic.claude-haiku-4-5-20251001-v1:0"), 1'100'000);
+  EXPECT_EQ(rock("arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-opus-4-8"),
+            5'500'000);
+  EXPECT_EQ(rock("global.anthropic.claude-sonnet-4-20250514-v1:0"), 3'000'000);
+  EXPECT_EQ(rock("arn:aws:bedrock:us-east-1:1:application-inference-profile/a"), -1);
 }
 
 }  // namespace

@@ -45,6 +45,25 @@ Result<std::string> ReadKeyFile(const std::string& path) {
   return std::string(Trim(text.str()));
 }
 
+// "ID:SECRET" or "ID:SECRET:SESSION-TOKEN" of AWS. An API key of Bedrock has no colon.
+Result<void> SplitAwsKey(ProviderKey& key, const std::string& where) {
+  const std::string text = key.secret.Reveal();
+  const auto parts = Split(text, ':');
+  if (parts.size() == 1) return Ok();
+  const bool empty =
+      std::any_of(parts.begin(), parts.end(), [](std::string_view part) { return part.empty(); });
+  if (parts.size() > 3 || empty) {
+    return Error(Code::kInvalid,
+                 where +
+                     ": a key of AWS is ACCESS_KEY_ID:SECRET_ACCESS_KEY, with :SESSION_TOKEN "
+                     "where it is a temporary one");
+  }
+  key.access_key_id = parts[0];
+  key.secret = Secret(std::string(parts[1]));
+  if (parts.size() == 3) key.session_token = Secret(std::string(parts[2]));
+  return Ok();
+}
+
 Result<void> AddKey(Provider& out, std::string key, const std::string& where) {
   if (key.empty()) return Ok();
   if (!IsKey(key)) {
@@ -53,16 +72,35 @@ Result<void> AddKey(Provider& out, std::string key, const std::string& where) {
   if (out.keys.size() == kKeysMax) {
     return Error(Code::kInvalid, where + ": at most " + std::to_string(kKeysMax) + " keys");
   }
-  std::string hint = std::to_string(out.keys.size() + 1);
-  if (key.size() >= kHintFrom) hint += " (…" + key.substr(key.size() - kHintBytes) + ")";
-  out.keys.push_back({Secret(std::move(key)), std::move(hint)});
+  ProviderKey added;
+  added.secret = Secret(std::move(key));
+  if (out.kind == ProviderKind::kBedrock) RETURN_IF_ERROR(SplitAwsKey(added, where));
+  // The id of an AWS key is no secret, and what its owner knows it by.
+  const std::string& shown =
+      added.access_key_id.empty() ? added.secret.Reveal() : added.access_key_id;
+  added.hint = std::to_string(out.keys.size() + 1);
+  const size_t from = added.access_key_id.empty() ? kHintFrom : kHintBytes;
+  if (shown.size() >= from) added.hint += " (…" + shown.substr(shown.size() - kHintBytes) + ")";
+  out.keys.push_back(std::move(added));
   return Ok();
 }
 
 // The front gets only a part of the server's environment (runner/front_env.h).
 bool IsPassedOn(std::string_view name) {
   return name.ends_with("_API_KEY") || name.ends_with("_AUTH_TOKEN") ||
-         name.starts_with("OPENAI_") || name.starts_with("ANTHROPIC_") || name.starts_with("COVE_");
+         name.starts_with("OPENAI_") || name.starts_with("ANTHROPIC_") ||
+         name.starts_with("AWS_") || name.starts_with("COVE_");
+}
+
+// What AWS's own clients read: an API key of Bedrock, or a key that signs.
+std::string AwsKeyOf(ReadEnv env) {
+  const auto read = [env](const char* name) { return std::string(Trim(env(name))); };
+  if (std::string key = read("AWS_BEARER_TOKEN_BEDROCK"); !key.empty()) return key;
+  const std::string id = read("AWS_ACCESS_KEY_ID");
+  const std::string secret = read("AWS_SECRET_ACCESS_KEY");
+  if (id.empty() || secret.empty()) return {};
+  const std::string token = read("AWS_SESSION_TOKEN");
+  return id + ":" + secret + (token.empty() ? "" : ":" + token);
 }
 
 Result<void> ReadKeys(Provider& out, const ProviderConfig& config, const std::string& where,
@@ -84,6 +122,11 @@ Result<void> ReadKeys(Provider& out, const ProviderConfig& config, const std::st
       RETURN_IF_ERROR(AddKey(out, std::string(Trim(env(name))), where));
     }
     out.key_hint = "set " + config.api_key_env.front() + " for `cove serve`";
+  } else if (out.kind == ProviderKind::kBedrock) {
+    RETURN_IF_ERROR(AddKey(out, AwsKeyOf(env), where));
+    out.key_hint =
+        "set AWS_BEARER_TOKEN_BEDROCK, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, for `cove "
+        "serve`";
   } else {
     out.key_hint = "set " + where + ".api_key_env or .api_key_file";
   }
@@ -105,7 +148,21 @@ Result<void> ReadHeaders(Provider& out, const ProviderConfig& config, const std:
   return Ok();
 }
 
-Result<void> ReadWay(Provider& out, const ProviderConfig& config, const std::string& where) {
+Result<void> ReadRegion(Provider& out, const ProviderConfig& config, const std::string& where,
+                        ReadEnv env) {
+  out.region = config.region;
+  if (out.region.empty()) out.region = Trim(env("AWS_REGION"));
+  const bool fine = std::all_of(out.region.begin(), out.region.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  });
+  if (!out.region.empty() && fine) return Ok();
+  return Error(Code::kInvalid, where +
+                                   ".region must be one of AWS, like \"us-east-1\"; without it "
+                                   "AWS_REGION of the server counts");
+}
+
+Result<void> ReadWay(Provider& out, const ProviderConfig& config, const std::string& where,
+                     ReadEnv env) {
   std::string base_url = config.base_url;
   if (config.kind == "openai") {
     out.kind = ProviderKind::kOpenAi;
@@ -113,9 +170,18 @@ Result<void> ReadWay(Provider& out, const ProviderConfig& config, const std::str
   } else if (config.kind == "anthropic") {
     out.kind = ProviderKind::kAnthropic;
     if (base_url.empty()) base_url = "https://api.anthropic.com";
+  } else if (config.kind == "bedrock") {
+    out.kind = ProviderKind::kBedrock;
+    RETURN_IF_ERROR(ReadRegion(out, config, where, env));
+    if (base_url.empty()) base_url = "https://bedrock-runtime." + out.region + ".amazonaws.com";
+    if (config.forward_agent_credentials) {
+      return Error(Code::kInvalid, where +
+                                       ".forward_agent_credentials: what an agent signs for the "
+                                       "gateway is no signature for AWS");
+    }
   } else {
-    return Error(Code::kInvalid,
-                 where + ".kind is '" + config.kind + "'; it must be \"openai\" or \"anthropic\"");
+    return Error(Code::kInvalid, where + ".kind is '" + config.kind +
+                                     "'; it must be \"openai\", \"anthropic\" or \"bedrock\"");
   }
   while (base_url.ends_with('/')) base_url.pop_back();
   auto url = http::Url::Parse(base_url);
@@ -186,7 +252,7 @@ Result<Provider> LoadProvider(const ProviderConfig& config, ReadEnv env) {
         Code::kInvalid,
         where + ": a name is words of lower-case letters and digits with '-' between them");
   }
-  RETURN_IF_ERROR(ReadWay(out, config, where));
+  RETURN_IF_ERROR(ReadWay(out, config, where, env));
   RETURN_IF_ERROR(ReadKeys(out, config, where, env));
   RETURN_IF_ERROR(ReadHeaders(out, config, where));
   if (!IsKey(config.account)) {

@@ -14,7 +14,7 @@
 namespace cove::bridge {
 
 // What protocol a provider speaks; it decides routes, key header and the shape of errors.
-enum class ProviderKind { kOpenAi, kAnthropic };
+enum class ProviderKind { kOpenAi, kAnthropic, kBedrock };
 
 // A text that must not be shown: it has no way into a log line or an error by accident.
 class Secret {
@@ -32,6 +32,9 @@ class Secret {
 struct ProviderKey {
   Secret secret;
   std::string hint;  // which one it is, for logs and books: "1", or "1 (…9f2a)" if it is long
+  // Of AWS, whose requests are signed (sigv4.h); empty: the secret itself is sent.
+  std::string access_key_id;
+  Secret session_token;
 };
 
 struct ProviderTimeouts {
@@ -49,7 +52,8 @@ enum class Credentials {
 struct Provider {
   std::string name;  // the first segment of its paths: [a-z0-9]+(-[a-z0-9]+)*
   ProviderKind kind = ProviderKind::kOpenAi;
-  http::Url base;                  // kOpenAi: with the version ("…/v1"); kAnthropic: without
+  http::Url base;                  // kOpenAi: with the version ("…/v1"); the others: without
+  std::string region;              // of AWS: kBedrock
   std::vector<ProviderKey> keys;   // in the order of use; none: calls are refused with key_hint
   std::string account;             // of ChatGPT, sent along with its token; empty: none
   std::string key_hint;            // what to do when there is no key, for people
@@ -65,8 +69,9 @@ struct Provider {
 // As the configuration has it ([ai.providers.NAME]).
 struct ProviderConfig {
   std::string name;
-  std::string kind;                       // "openai" or "anthropic"
+  std::string kind;                       // "openai", "anthropic" or "bedrock"
   std::string base_url;                   // empty: the public one
+  std::string region;                     // bedrock: as in AWS_REGION
   std::vector<std::string> api_key_env;   // the variables that hold the keys, the first one first
   std::vector<std::string> api_key_file;  // files that hold them; win over the variables
   std::string account;               // ChatGPT's account id, where the key is one of its tokens

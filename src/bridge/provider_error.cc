@@ -29,12 +29,32 @@ std::string_view AnthropicType(int status) {
   }
 }
 
+// Source: the errors of InvokeModel in the reference of Bedrock's runtime API.
+std::string_view BedrockType(int status) {
+  switch (status) {
+    case 401:
+    case 403:
+      return "AccessDeniedException";
+    case 404:
+      return "ResourceNotFoundException";
+    case 429:
+      return "ThrottlingException";
+    case 503:
+      return "ServiceUnavailableException";
+    default:
+      return status >= 500 ? "InternalServerException" : "ValidationException";
+  }
+}
+
 }  // namespace
 
-http::ResponseHead ErrorHead(const ProviderError& error) {
+http::ResponseHead ErrorHead(ProviderKind kind, const ProviderError& error) {
   http::ResponseHead head;
   head.status = error.status;
   head.headers.Set("Content-Type", "application/json");
+  if (kind == ProviderKind::kBedrock) {
+    head.headers.Set("x-amzn-ErrorType", std::string(BedrockType(error.status)));
+  }
   if (error.retry_after) {
     head.headers.Set("Retry-After", std::to_string(error.retry_after->count()));
   }
@@ -44,6 +64,10 @@ http::ResponseHead ErrorHead(const ProviderError& error) {
 std::string ErrorBody(ProviderKind kind, const ProviderError& error) {
   json::Object inner;
   json::Object outer;
+  if (kind == ProviderKind::kBedrock) {
+    outer["message"] = error.message;
+    return json::Write(outer);
+  }
   if (kind == ProviderKind::kOpenAi) {
     inner["message"] = error.message;
     inner["type"] = OpenAiType(error.status);

@@ -13,7 +13,7 @@ struct ProviderError {
   std::optional<seconds> retry_after;
 };
 
-http::ResponseHead ErrorHead(const ProviderError& error);
+http::ResponseHead ErrorHead(ProviderKind kind, const ProviderError& error);
 std::string ErrorBody(ProviderKind kind, const ProviderError& error);
 
 }  // namespace cove::bridge

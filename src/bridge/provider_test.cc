@@ -90,6 +90,58 @@ TEST(ProviderTest, SeveralKeysAreInTheirOrderAndKnownByHintsThatDoNotShowThem) {
   EXPECT_EQ(got->keys[1].hint, "2 (…9f2a)");
 }
 
+std::string AwsEnv(const std::string& name) {
+  if (name == "AWS_REGION") return "us-east-1";
+  if (name == "AWS_ACCESS_KEY_ID") return "AKIDEXAMPLE";
+  return name == "AWS_SECRET_ACCESS_KEY" ? "a/secret+of=40" : "";
+}
+
+TEST(ProviderTest, BedrockHasARegionAndTakesWhatAwsOwnClientsTake) {
+  auto got = LoadProvider(Entry("rock", "bedrock"), AwsEnv);
+  ASSERT_TRUE(got.ok()) << got.error().message();
+  EXPECT_EQ(got->base.host, "bedrock-runtime.us-east-1.amazonaws.com");
+  ASSERT_EQ(got->keys.size(), 1U);
+  EXPECT_EQ(got->keys[0].access_key_id, "AKIDEXAMPLE");
+  EXPECT_EQ(got->keys[0].secret.Reveal(), "a/secret+of=40");
+  EXPECT_EQ(got->keys[0].hint, "1 (…MPLE)");
+
+  ProviderConfig named = Entry("rock", "bedrock");
+  named.region = "eu-central-1";
+  named.api_key_env = {"AWS_PAIR", "AWS_TEMPORARY", "ROCK_API_KEY"};
+  got = LoadProvider(named, [](const std::string& name) -> std::string {
+    return name == "AWS_PAIR"        ? "AKID1:s1"
+           : name == "AWS_TEMPORARY" ? "AKID2:s2:t2"
+                                     : "bedrock-key";
+  });
+  ASSERT_TRUE(got.ok()) << got.error().message();
+  EXPECT_EQ(got->region, "eu-central-1");
+  ASSERT_EQ(got->keys.size(), 3U);
+  EXPECT_EQ(got->keys[1].session_token.Reveal(), "t2");
+  EXPECT_EQ(got->keys[2].access_key_id, "");
+  EXPECT_EQ(got->keys[2].secret.Reveal(), "bedrock-key");
+}
+
+TEST(ProviderTest, MistakesAboutBedrockAreTold) {
+  const auto message = [](ProviderConfig config, ReadEnv env = AwsEnv) {
+    auto got = LoadProvider(config, env);
+    return got.ok() ? "" : got.error().message();
+  };
+  EXPECT_NE(message(Entry("rock", "bedrock"), Env).find("rock.region"), std::string::npos);
+  ProviderConfig config = Entry("rock", "bedrock");
+  config.region = "evil.test/";
+  EXPECT_NE(message(config).find("rock.region"), std::string::npos);
+  config = Entry("rock", "bedrock");
+  config.forward_agent_credentials = true;
+  EXPECT_NE(message(config).find("forward_agent_credentials"), std::string::npos);
+  config = Entry("rock", "bedrock");
+  config.api_key_env = {"AWS_X"};
+  const ReadEnv wrong = [](const std::string& name) -> std::string {
+    return name == "AWS_X" ? "AKID:" : "us-east-1";
+  };
+  EXPECT_NE(message(config, wrong).find("ACCESS_KEY_ID:SECRET_ACCESS_KEY"), std::string::npos);
+  EXPECT_EQ(message(config, wrong).find("AKID:"), std::string::npos);
+}
+
 TEST(ProviderTest, FallbacksLeadToAnotherProviderOfTheKind) {
   auto load = [](const std::string& of_a, const std::string& of_b) {
     ProviderConfig a = Entry("a", "openai");

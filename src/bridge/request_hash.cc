@@ -75,7 +75,15 @@ void Feed(const json::Value& value, std::string& out) {
 }  // namespace
 
 std::string_view KindName(ProviderKind kind) {
-  return kind == ProviderKind::kOpenAi ? "openai" : "anthropic";
+  switch (kind) {
+    case ProviderKind::kOpenAi:
+      return "openai";
+    case ProviderKind::kAnthropic:
+      return "anthropic";
+    case ProviderKind::kBedrock:
+      return "bedrock";
+  }
+  return "unknown";
 }
 
 std::string RequestHash(ProviderKind kind, std::string_view method, std::string_view path,

@@ -24,6 +24,18 @@ constexpr Entry kTable[] = {
     {ProviderKind::kAnthropic, "GET", "/v1/models", "/v1/models", Api::kModels, false},
 };
 
+// "/model/{model}/{verb}".
+Route FindBedrockRoute(std::string_view method, std::string_view path) {
+  Route out;
+  if (method == "POST") out.bedrock = ParseBedrockPath(path);
+  if (!out.bedrock) return out;
+  out.verdict = Route::Verdict::kForward;
+  out.recorded = out.bedrock->verb != BedrockVerb::kCountTokens;
+  out.api = out.recorded ? Api::kMessages : Api::kCountTokens;
+  out.target = BedrockPath(*out.bedrock);
+  return out;
+}
+
 }  // namespace
 
 std::string_view ApiName(Api api) {
@@ -54,6 +66,7 @@ Route FindRoute(ProviderKind kind, std::string_view method, std::string_view pat
     }
     return out;
   }
+  if (kind == ProviderKind::kBedrock) return FindBedrockRoute(method, path);
   for (const Entry& entry : kTable) {
     if (entry.kind != kind || entry.method != method || entry.path != path) continue;
     out.verdict = Route::Verdict::kForward;

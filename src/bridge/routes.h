@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "bridge/provider.h"
+#include "bridge/bedrock.h"
 
 namespace cove::bridge {
 
@@ -30,6 +30,7 @@ struct Route {
   Api api = Api::kModels;
   bool recorded = false;  // a call that costs: it gets a row and its body is looked into
   std::string target;     // kForward: the path at the provider, after the base's
+  std::optional<BedrockCall> bedrock;  // what the path says there
 };
 
 // `path` is what follows the provider's name ("/v1/responses"), without the query. `upgrade`:

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "bridge/headers.h"
 #include "bridge/request_hash.h"
+#include "bridge/sigv4.h"
 #include "log/log.h"
 
 namespace cove::bridge {
@@ -147,6 +148,9 @@ Task<Upstream::Tried> Upstream::SendOnce(Line& line, const Outgoing& call, const
   request.headers = UpstreamHeaders(call.agent->headers, provider, key);
   for (const auto& [name, value] : call.handshake) request.headers.Set(name, value);
   request.body = call.body;
+  if (key != nullptr && !key->access_key_id.empty()) {
+    SignForAws(request, *key, {provider.region, "bedrock"}, WallNow());
+  }
   request.head_deadline = Now() + provider.timeouts.head;
   request.body_timeout = provider.timeouts.body;
   Tried out;
@@ -226,7 +230,10 @@ Sent Upstream::Replay(const Outgoing& call) {
 std::unique_ptr<http::ClientResponse> Upstream::OnTape(const Outgoing& call, Sent& sent) {
   std::vector<Secret> secrets;
   for (const Provider& provider : providers_) {
-    for (const ProviderKey& key : provider.keys) secrets.push_back(key.secret);
+    for (const ProviderKey& key : provider.keys) {
+      secrets.push_back(key.secret);
+      secrets.push_back(key.session_token);
+    }
     for (const auto& [name, value] : provider.headers) secrets.emplace_back(value);
   }
   for (const auto& [name, value] : call.agent->headers) {

@@ -2,30 +2,17 @@
 // book holds what they said.
 // Method: the corpus of tests/wire, each answer relayed between a provider and an agent of the test
 // that split, change, cut and leave at every byte.
-#include <gtest/gtest.h>
-#include <zlib.h>
-#include <zstd.h>
-
-#include <filesystem>
-#include <fstream>
-#include <sstream>
-
 #include "bridge/human_prompt.h"
-#include "bridge/relay.h"
+#include "bridge/packing_test.h"
 #include "bridge/request_edit.h"
+#include "bridge/wire_corpus_test.h"
+#include "codec/base64.h"
+#include "codec/event_stream_fixture_test.h"
 
 namespace cove::bridge {
 namespace {
 
 using async::Task;
-
-std::string ReadFile(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  EXPECT_TRUE(in) << path;
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
 
 // The provider's side: pieces, and then the end or a break.
 class Body final : public http::BodyReader {
@@ -112,49 +99,6 @@ constexpr size_t kStep = 11;
 constexpr size_t kStep = 1;
 #endif
 
-struct Case {
-  std::string name;
-  std::string request;
-  std::string answer;
-  json::Object record;
-  std::string client;  // what the agent gets
-  Api api = Api::kModels;
-  RelayOptions options;
-  http::ResponseHead head;
-  bool sse() const { return FormOf(*head.headers.Get("content-type")) == AnswerForm::kSse; }
-};
-
-Api ParseApi(std::string_view name) {
-  for (const Api api :
-       {Api::kResponses, Api::kChatCompletions, Api::kMessages, Api::kCountTokens}) {
-    if (ApiName(api) == name) return api;
-  }
-  return Api::kModels;
-}
-
-std::vector<Case> Corpus() {
-  std::vector<Case> out;
-  const std::filesystem::path dir = COVE_SOURCE_DIR "/tests/wire";
-  for (const auto& entry : std::filesystem::directory_iterator(dir)) {
-    if (entry.path().extension() != ".answer") continue;
-    Case c;
-    c.name = entry.path().stem();
-    c.answer = ReadFile(entry.path());
-    c.request = ReadFile(dir / (c.name + ".request.json"));
-    c.record = *json::ParseObject(ReadFile(dir / (c.name + ".record.json")));
-    c.client = json::GetString(c.record, "client").value_or(c.answer);
-    c.api = ParseApi(*json::GetString(c.record, "api"));
-    c.options.api = c.api;
-    if (c.client != c.answer) c.options.usage_chunk = RelayOptions::UsageChunk::kHide;
-    c.head.status = static_cast<int>(*json::GetInt(c.record, "status"));
-    c.head.headers.Set("Content-Type", *json::GetString(c.record, "type"));
-    c.head.headers.Set("x-request-id", "req_7");
-    out.push_back(std::move(c));
-  }
-  EXPECT_GE(out.size(), 19U);
-  return out;
-}
-
 class WireTest : public testing::Test {
  protected:
   struct Outcome {
@@ -180,60 +124,6 @@ class WireTest : public testing::Test {
   async::Loop loop_;
   const std::vector<Case> corpus_ = Corpus();
 };
-
-Usage WantedUsage(const Case& c) {
-  Usage out;
-  const json::Object* usage = json::GetObject(c.record, "usage");
-  if (usage == nullptr) return out;
-  out.known = true;
-  out.input = *json::GetInt(*usage, "input");
-  out.cached = *json::GetInt(*usage, "cached");
-  out.cache_write = *json::GetInt(*usage, "cacheWrite");
-  out.output = *json::GetInt(*usage, "output");
-  out.reasoning = *json::GetInt(*usage, "reasoning");
-  out.cache_write_1h = *json::GetInt(*usage, "cacheWrite1h");
-  out.web_searches = *json::GetInt(*usage, "webSearches");
-  return out;
-}
-
-json::Value ToolsOf(const AnswerFacts& facts) {
-  json::Array out;
-  for (const ToolCall& t : facts.tools()) {
-    EXPECT_FALSE(t.cut);
-    out.push_back(json::Array{t.kind, t.name, t.server, t.call_id, t.item_id, t.input});
-  }
-  return out;
-}
-
-json::Value ThoughtsOf(const AnswerFacts& facts) {
-  json::Array out;
-  for (const Thought& t : facts.thoughts()) out.push_back(json::Array{t.source, t.text});
-  return out;
-}
-
-std::string Show(const Usage& u) {
-  std::ostringstream out;
-  out << u.known << " " << u.input << " " << u.cached << " " << u.cache_write << " " << u.output
-      << " " << u.reasoning << " " << u.cache_write_1h << " " << u.web_searches;
-  return out.str();
-}
-
-void ExpectRecord(const Case& c, const AnswerFacts& facts, const std::string& where) {
-  const auto text = [&](const char* key) { return json::GetString(c.record, key).value_or(""); };
-  const auto list = [&](const char* key) {
-    const json::Value* value = json::Find(c.record, key);
-    return value == nullptr ? json::Value(json::Array()) : *value;
-  };
-  EXPECT_EQ(Show(facts.usage), Show(WantedUsage(c))) << where;
-  EXPECT_EQ(facts.response_id, text("id")) << where;
-  EXPECT_EQ(facts.model, text("model")) << where;
-  EXPECT_EQ(facts.stop, text("stop")) << where;
-  EXPECT_EQ(facts.error, text("error")) << where;
-  EXPECT_EQ(facts.complete, json::GetBool(c.record, "complete").value_or(false)) << where;
-  EXPECT_FALSE(facts.cut) << where;
-  EXPECT_EQ(json::Write(ToolsOf(facts)), json::Write(list("tools"))) << where;
-  EXPECT_EQ(json::Write(ThoughtsOf(facts)), json::Write(list("thoughts"))) << where;
-}
 
 TEST_F(WireTest, SplitAtEveryByteTheBytesAndTheBookAreTheSame) {
   for (const Case& c : corpus_) {
@@ -315,6 +205,73 @@ TEST_F(WireTest, OtherLineEndsCommentsAndStrangeEventsChangeNothing) {
   }
 }
 
+// The messages of an event stream, each whole.
+std::vector<std::string> Frames(const std::string& stream) {
+  std::vector<std::string> out;
+  for (size_t at = 0; at < stream.size();) {
+    size_t size = 0;
+    for (size_t i = 0; i < 4; ++i) size = size << 8 | static_cast<unsigned char>(stream[at + i]);
+    out.push_back(stream.substr(at, size));
+    at += size;
+  }
+  return out;
+}
+
+TEST_F(WireTest, StrangeMessagesOfAnEventStreamChangeNothing) {
+  const std::string event = codec::Text(":message-type", "event");
+  const auto chunk = [&](const std::string& inside) {
+    return codec::Message(codec::Text(":event-type", "chunk") + event,
+                          R"({"bytes":")" + codec::EncodeBase64(inside) + R"("})");
+  };
+  std::string strange = codec::Message(event + codec::Text(":event-type", "initial-response"), "");
+  for (const char* payload : {"", "{", "[]", "{}", R"({"bytes":7})", R"({"bytes":"no base64!"})"}) {
+    strange += codec::Message(event + codec::Text(":event-type", "chunk"), payload);
+  }
+  for (const char* inside :
+       {"", "{", "\xff\xfe", R"({"type":"of.the.future","a":[{}]})", R"({"usage":{"input_tokens":)",
+        R"({"type":"content_block_start","index":9,"content_block":{"type":"future"}})"}) {
+    strange += chunk(inside);
+  }
+  for (const Case& c : corpus_) {
+    if (!c.event_stream()) continue;
+    const std::vector<std::string> frames = Frames(c.answer);
+    for (size_t before = 0; before < frames.size(); ++before) {
+      std::vector<std::string> with = frames;
+      with.insert(with.begin() + static_cast<std::ptrdiff_t>(before), strange);
+      std::string all;
+      for (const std::string& frame : with) all += frame;
+      const std::string where = c.name + " before " + std::to_string(before);
+      for (size_t cut = 0; cut <= all.size(); cut += std::max<size_t>(all.size() / 61, 1)) {
+        const Outcome out = Pass(c, {all.substr(0, cut), all.substr(cut)});
+        ASSERT_EQ(out.got, all) << where;
+        ExpectRecord(c, out.relayed.facts, where);
+        if (HasFailure()) return;
+      }
+    }
+  }
+}
+
+TEST_F(WireTest, ABrokenMessageOfAnEventStreamPassesAndLosesOnlyWhatFollows) {
+  for (const Case& c : corpus_) {
+    if (c.name != "bedrock_stream") continue;
+    const std::vector<std::string> frames = Frames(c.answer);
+    std::string all;
+    for (const std::string& frame : frames) all += frame;
+    const size_t last = all.size() - frames.back().size();
+    std::string broken = all;
+    broken[last + 20] ^= 1;
+    const Outcome out = Pass(c, {broken});
+    EXPECT_EQ(out.got, broken);
+    EXPECT_EQ(Show(out.relayed.facts.usage), Show(WantedUsage(c))) << "told before";
+    EXPECT_FALSE(out.relayed.facts.complete);
+    std::string at_start = all;
+    at_start[5] ^= 1;
+    const Outcome none = Pass(c, {at_start});
+    EXPECT_EQ(none.got, at_start);
+    EXPECT_FALSE(none.relayed.facts.usage.known);
+  }
+}
+
 TEST_F(WireTest, DataOnSeveralLinesIsOneEvent) {
   Case c = corpus_.front();
   for (const Case& other : corpus_) {
@@ -325,26 +282,6 @@ TEST_F(WireTest, DataOnSeveralLinesIsOneEvent) {
   const Outcome out = Pass(c, {answer});
   EXPECT_EQ(out.got, answer);
   ExpectRecord(c, out.relayed.facts, c.name);
-}
-
-std::string Gzip(const std::string& text) {
-  z_stream stream{};
-  EXPECT_EQ(deflateInit2(&stream, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
-  std::string out(deflateBound(&stream, text.size()), '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  EXPECT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
-}
-
-std::string Zstd(const std::string& text) {
-  std::string out(ZSTD_compressBound(text.size()), '\0');
-  out.resize(ZSTD_compress(out.data(), out.size(), text.data(), text.size(), 3));
-  return out;
 }
 
 TEST_F(WireTest, ACompressedAnswerIsReadToo) {

@@ -74,6 +74,9 @@ Result<void> ReadPolicy(Config& config, std::string_view text, std::string_view 
     std::erase_if(table.entries, [](const auto& e) { return e.key == "registries"; });
     if (table.entries.empty()) continue;
     ASSIGN_OR_RETURN(policy::LayerPolicy layer, policy::ReadLayer(table, policy::Layer::kServer));
+    if (layer.models != nullptr || layer.models_ceiling != nullptr) {
+      return table.Wrong("about models the server says its word in [ai.guard]");
+    }
     config.ceiling = std::move(layer.ceiling);
     if (layer.standard != nullptr) config.standard = *layer.standard;
   }

@@ -413,15 +413,20 @@ const ConfigKey kKeys[] = {
      "(`service_tier=priority`).",
      Texts([](Config& c) -> auto& { return c.guard.deny_parameters; })},
     {"ai.providers.NAME.kind", "text", "of openai and anthropic: their own",
-     "The protocol of a model provider: openai or anthropic.",
+     "The protocol of a model provider: openai, anthropic or bedrock.",
      ProviderText(&bridge::ProviderConfig::kind)},
     {"ai.providers.NAME.base_url", "text", "the public one",
-     "Where it is. For openai with the version (…/v1), for anthropic without.",
+     "Where it is. For openai with the version (…/v1), for the others without.",
      ProviderText(&bridge::ProviderConfig::base_url)},
+    {"ai.providers.NAME.region", "text", "AWS_REGION", "Of AWS, for kind bedrock: \"us-east-1\".",
+     ProviderText(&bridge::ProviderConfig::region)},
     {"ai.providers.NAME.api_key_env", "text or list", "OPENAI_API_KEY, ANTHROPIC_API_KEY",
      "The variable of the server's environment that holds its key, named ..._API_KEY or "
      "..._AUTH_TOKEN. Sandboxes never see the key. "
-     "Several: where the provider refuses one (401, 403, 429), the next one is used.",
+     "Several: where the provider refuses one (401, 403, 429), the next one is used. Of kind "
+     "bedrock: an API key of Bedrock, or ACCESS_KEY_ID:SECRET_ACCESS_KEY[:SESSION_TOKEN]; when "
+     "neither this nor `api_key_file` is given, AWS_BEARER_TOKEN_BEDROCK or AWS_ACCESS_KEY_ID, "
+     "AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN.",
      ProviderTexts(&bridge::ProviderConfig::api_key_env)},
     {"ai.providers.NAME.api_key_file", "path or list", "none",
      "A file that holds the key, readable for the front's user (61800), or several; wins over the "

@@ -189,6 +189,7 @@ TEST(ConfigTest, WrongValuesSayWhatWouldDo) {
   EXPECT_THAT(ErrorOf("[policy]\nalow = [\"github.com\"]\n"), HasSubstr("did you mean 'allow'?"));
   EXPECT_THAT(ErrorOf("[policy.ceiling]\nresolve_to = 1\n"), HasSubstr("cove.toml:2"));
   EXPECT_THAT(ErrorOf("[policy]\nallow = [1]\n"), HasSubstr("cove.toml:2"));
+  EXPECT_THAT(ErrorOf("[policy.models]\nallow = [\"x\"]\n"), HasSubstr("[ai.guard]"));
   EXPECT_THAT(ErrorOf("[server]\npublic_url = \"nowhere\"\n"), HasSubstr("https://"));
   EXPECT_THAT(ErrorOf("[server\n"), HasSubstr("cove.toml:1"));
 }

@@ -5,8 +5,8 @@
 // snapshots that led to it, the one it was made from last), the sandbox. The innermost that has a
 // default is what holds, cut by every ceiling. A sandbox's own default is its policy document, or
 // its allow lists (names on ports 80 and 443, address ranges on every port); one that blocks all
-// reaches nothing. A layer that cannot be read denies everything below it. The model gateway is no
-// matter of policy: it is always there. Thread: loop-confined.
+// reaches nothing. A layer that cannot be read denies everything below it. The model gateway is
+// always there; what it may be asked for, the layers say, too (model_guards.h). Thread: loop-confined.
 #pragma once
 
 #include <functional>

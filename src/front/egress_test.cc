@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "front/model_guards.h"
 #include "front/options.h"
 
 namespace cove::front {
@@ -133,6 +134,31 @@ TEST_F(LayeredEgressTest, WhatAProviderFetchesIsJudgedAsBytesThatNobodyReads) {
   EXPECT_FALSE(may("https://read.test/org/x")) << "it would be POSTed to";
   EXPECT_FALSE(may("https://seen.test/"));
   EXPECT_FALSE(egress_->MayFetch(SandboxId("b"), *http::Url::Parse("https://open.test/")));
+}
+
+TEST_F(LayeredEgressTest, WhatIsSaidAboutModelsHoldsForSandboxesThatRunAtOnce) {
+  egress_->Set(Box("a", "one", "host"));
+  const auto code = [this](const char* request) -> std::string {
+    for (const bridge::Guard& guard : ModelGuards(*egress_->PolicyOf(SandboxId("a")))) {
+      if (const auto refusal = guard.Judge(*json::ParseObject(request))) {
+        return refusal->code + ": " + refusal->message;
+      }
+    }
+    return "";
+  };
+  const char* const opus =
+      R"({"model":"claude-opus-4-8","tools":[{"type":"web_search_20250305"}]})";
+  EXPECT_EQ(code(opus), "");
+  ASSERT_TRUE(Put(Scope::kTemplate, "one", "host", "[models]\nallow=\"gpt-*\""));
+  EXPECT_THAT(code(opus), ::testing::AllOf(::testing::HasSubstr("cove_model_not_allowed"),
+                                           ::testing::HasSubstr("the policy of the template"),
+                                           ::testing::HasSubstr("[models] allow")));
+  ASSERT_TRUE(Put(Scope::kTemplate, "one", "host", "[models]\nallow=\"claude-*\""));
+  EXPECT_EQ(code(opus), "");
+  ASSERT_TRUE(Put(Scope::kOrganization, "one", "", "[ceiling.models]\nhosted_tools=[\"mcp\"]"));
+  EXPECT_THAT(code(opus), ::testing::HasSubstr("[ceiling.models] hosted_tools"));
+  EXPECT_EQ(code(R"({"model":"claude-opus-4-8"})"), "");
+  EXPECT_TRUE(Allows("a", "pypi.org")) << "the network is as it was";
 }
 
 TEST_F(LayeredEgressTest, EveryTemplateThatLedToItHoldsAlsoWhenItIsSetLater) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "front/model_guards.h"
 #include "log/log.h"
 
 namespace cove::front {
@@ -71,6 +72,9 @@ Result<std::unique_ptr<Services>> Services::Make(Options options, Config config)
   ASSIGN_OR_RETURN(deps.providers, bridge::LoadProviders(s->config_.providers));
   ASSIGN_OR_RETURN(deps.tape, bridge::Tape::Open(s->config_.tape, s->resolver_pool_));
   deps.guard = bridge::Guard(s->config_.guard);
+  deps.guards = [services = s.get()](const OrgId& org, const SandboxId& id) {
+    return services->GuardsOf(org, id);
+  };
   deps.may_reach = [egress = s->egress_.get()](const SandboxId& id, const http::Url& url) {
     return egress->MayFetch(id, url);
   };
@@ -250,6 +254,20 @@ Task<void> Services::Handle(http::Exchange& exchange) {
     ~Count() { --n; }
   } const count(requests_);
   co_await api_->Handle(exchange);
+}
+
+Result<std::vector<bridge::Guard>> Services::GuardsOf(const OrgId& org, const SandboxId& id) const {
+  if (const auto held = egress_->PolicyOf(id)) return ModelGuards(*held);
+  // From outside: for a sandbox that may be stopped, or for none.
+  control::Sandbox caller;
+  caller.org = org;
+  if (!id.empty()) {
+    const auto known = sandboxes_->Find(id);
+    if (!known) return Error(Code::kNotFound, "The sandbox of this token is gone.");
+    caller = *known;
+  }
+  ASSIGN_OR_RETURN(const auto policy, egress_->PolicyFor(caller));
+  return ModelGuards(*policy);
 }
 
 Task<void> Services::ServeModel(SandboxId sandbox, http::Exchange& exchange) {

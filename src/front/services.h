@@ -48,6 +48,8 @@ class Services {
   control::Door MakeDoor();
   Task<void> FlushForEver();
   // The model gateway, for a sandbox and for an agent outside.
+  // What policies say about a model call of the sandbox (empty: of one that is bound to none).
+  Result<std::vector<bridge::Guard>> GuardsOf(const OrgId& org, const SandboxId& id) const;
   Task<void> ServeModel(SandboxId sandbox, http::Exchange& exchange);
   Task<void> ServeModelOutside(http::Exchange& exchange, bridge::Caller caller);
   Task<Result<void>> OpenBooks();

@@ -26,11 +26,16 @@ std::string Sha256Hex(std::string_view text) {
   return ToHex(std::as_bytes(std::span(digest)));
 }
 
-std::string HmacHex(std::string_view key, std::string_view text) {
+std::string Hmac(std::string_view key, std::string_view text) {
   Digest digest{};
   unsigned size = 0;
   HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), Bytes(text), text.size(),
        digest.data(), &size);
+  return {digest.begin(), digest.end()};
+}
+
+std::string HmacHex(std::string_view key, std::string_view text) {
+  const std::string digest = Hmac(key, text);
   return ToHex(std::as_bytes(std::span(digest)));
 }
 

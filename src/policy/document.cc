@@ -2,59 +2,25 @@
 
 #include <algorithm>
 #include <array>
-#include <functional>
 #include <iterator>
 #include <span>
 #include <utility>
 
-#include "base/nearest.h"
 #include "base/text.h"
+#include "policy/node_parts.h"
 #include "policy/presets.h"
 
 namespace cove::policy {
 namespace {
 
-constexpr size_t kListMax = 1024;
 constexpr size_t kMethodBytesMax = 32;
 constexpr uint32_t kCountMax = 1'000'000;
 
-using Names = std::span<const std::string_view>;
 constexpr auto kDocumentKeys =
     std::to_array<std::string_view>({"default", "presets", "allow", "deny", "rule"});
 constexpr auto kRuleKeys = std::to_array<std::string_view>(
     {"allow", "deny", "ports", "methods", "paths", "inspect", "credential", "connections", "bytes",
      "rate", "log", "resolves_to"});
-
-Result<void> CheckKeys(const Node& table, Names known) {
-  for (const auto& [key, node] : table.entries) {
-    if (std::find(known.begin(), known.end(), key) != known.end()) continue;
-    return node.Wrong("there is no key '" + key + "' here; did you mean '" +
-                      std::string(Nearest(key, known)) + "'?");
-  }
-  return Ok();
-}
-
-const Node* Entry(const Node& table, std::string_view key) {
-  for (const auto& [name, node] : table.entries) {
-    if (name == key) return &node;
-  }
-  return nullptr;
-}
-
-// One text or a list of them, never none: an empty list would mean everything to one reader and
-// nothing to the next.
-using TakeText = std::function<Result<void>(const Node& item)>;
-Result<void> EachText(const Node& node, const TakeText& take) {
-  const std::span<const Node> items =
-      node.kind == Node::Kind::kList ? std::span(node.items) : std::span(&node, 1);
-  if (items.empty()) return node.Wrong("the list is empty; leave the key out");
-  if (items.size() > kListMax) return node.Wrong("over 1024 entries");
-  for (const Node& item : items) {
-    if (item.kind != Node::Kind::kText) return item.Wrong("a text in quotes is expected");
-    if (auto taken = take(item); !taken) return std::move(taken).error().Wrap(item.where);
-  }
-  return Ok();
-}
 
 Result<PortSet> ReadPorts(const Node& node) {
   PortSet ports;

@@ -3,7 +3,7 @@
 
 #include "policy/draft.h"
 #include "policy/import.h"
-#include "policy/node.h"
+#include "policy/node_parts.h"
 
 namespace cove::policy {
 namespace {
@@ -13,12 +13,6 @@ constexpr auto kOfTheProxy =
     std::to_array<std::string_view>({"proxy_url", "socks_url", "enable_socks5", "enable_socks5_udp",
                                      "allow_upstream_proxy", "dangerously_allow_non_loopback_proxy",
                                      "dangerously_allow_all_unix_sockets", "unix_sockets", "mitm"});
-
-const Node* Entry(const Node& table, std::string_view key) {
-  const auto it = std::find_if(table.entries.begin(), table.entries.end(),
-                               [&](const NodeEntry& e) { return e.key == key; });
-  return it == table.entries.end() ? nullptr : &it->value;
-}
 
 Result<const Node*> FindProfile(const Node& file, std::string_view wanted) {
   const Node* permissions = Entry(file, "permissions");

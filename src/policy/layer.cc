@@ -4,27 +4,55 @@
 
 namespace cove::policy {
 
-Result<LayerPolicy> ReadLayer(const Node& node, Layer layer) {
-  LayerPolicy out{layer, nullptr, nullptr};
-  Node standard = node;
-  std::erase_if(standard.entries, [](const NodeEntry& e) { return e.key == "ceiling"; });
-  for (const NodeEntry& entry : node.entries) {
-    if (entry.key != "ceiling") continue;
-    if (layer == Layer::kSandbox) {
-      return entry.value.Wrong("a sandbox's own policy has nothing below it: leave 'ceiling' out");
-    }
-    ASSIGN_OR_RETURN(Document ceiling, ReadDocument(entry.value, layer));
-    out.ceiling = std::make_shared<Document>(std::move(ceiling));
+namespace {
+
+// Takes the entry out of the table.
+std::optional<Node> Take(Node& table, std::string_view key) {
+  std::optional<Node> out;
+  for (const NodeEntry& entry : table.entries) {
+    if (entry.key == key) out = entry.value;
   }
-  if (out.ceiling == nullptr && standard.kind == Node::Kind::kTable && standard.entries.empty()) {
+  std::erase_if(table.entries, [key](const NodeEntry& e) { return e.key == key; });
+  return out;
+}
+
+Result<std::shared_ptr<const ModelRules>> TakeModels(Node& table) {
+  const auto node = Take(table, "models");
+  if (!node) return std::shared_ptr<const ModelRules>();
+  ASSIGN_OR_RETURN(ModelRules rules, ReadModelRules(*node));
+  return std::make_shared<const ModelRules>(std::move(rules));
+}
+
+Result<void> ReadCeiling(Node node, LayerPolicy& out) {
+  if (out.layer == Layer::kSandbox) {
+    return node.Wrong("a sandbox's own policy has nothing below it: leave 'ceiling' out");
+  }
+  ASSIGN_OR_RETURN(out.models_ceiling, TakeModels(node));
+  if (out.models_ceiling != nullptr && node.entries.empty()) return Ok();
+  ASSIGN_OR_RETURN(Document ceiling, ReadDocument(node, out.layer));
+  out.ceiling = std::make_shared<Document>(std::move(ceiling));
+  return Ok();
+}
+
+}  // namespace
+
+Result<LayerPolicy> ReadLayer(const Node& node, Layer layer) {
+  LayerPolicy out;
+  out.layer = layer;
+  Node standard = node;
+  auto ceiling = Take(standard, "ceiling");
+  ASSIGN_OR_RETURN(out.models, TakeModels(standard));
+  const bool more = ceiling || out.models != nullptr;
+  if (ceiling) RETURN_IF_ERROR(ReadCeiling(*std::move(ceiling), out));
+  const bool bare = standard.kind == Node::Kind::kTable && standard.entries.empty();
+  if (bare && more) return out;
+  if (bare) {
     return node.Wrong(
         "the policy is empty: write default = \"deny\" to close everything, or remove it "
         "for what the layer above says");
   }
-  if (out.ceiling == nullptr || !standard.entries.empty()) {
-    ASSIGN_OR_RETURN(Document document, ReadDocument(standard, layer));
-    out.standard = std::make_shared<Document>(std::move(document));
-  }
+  ASSIGN_OR_RETURN(Document document, ReadDocument(standard, layer));
+  out.standard = std::make_shared<Document>(std::move(document));
   return out;
 }
 

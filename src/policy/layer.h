@@ -7,20 +7,26 @@
 //   [ceiling]                   # the same keys; not in a sandbox's own policy
 //   allow = ["**.example.org"]
 //
+// Each of the two may have a table `models` (models.h), which is a matter of its own: one that has
+// nothing else says nothing about the network, and one without says nothing about models.
+//
 // Thread: values.
 #pragma once
 
 #include <memory>
 
 #include "policy/document.h"
+#include "policy/models.h"
 
 namespace cove::policy {
 
-// Either may be absent.
+// Each may be absent.
 struct LayerPolicy {
   Layer layer = Layer::kNone;
   std::shared_ptr<const Document> ceiling;
   std::shared_ptr<const Document> standard;
+  std::shared_ptr<const ModelRules> models_ceiling;
+  std::shared_ptr<const ModelRules> models;
 };
 
 // kInvalid names the place; an empty document, too, because it would mean two things.

@@ -66,6 +66,49 @@ TEST(LayersTest, TheInnermostDefaultHoldsWithinEveryCeiling) {
   EXPECT_FALSE(sandbox("default=\"allow\"")->Evaluate("evil.test", 443).allow);
 }
 
+LayerPolicy Layered(std::string_view text, Layer layer) {
+  auto out = ParseLayer(text, "p.toml", layer);
+  EXPECT_TRUE(out) << (out ? "" : out.error().message());
+  return out ? *out : LayerPolicy{};
+}
+
+TEST(LayersTest, AboutModelsTheInnermostDefaultHoldsAndEveryCeiling) {
+  const auto server = Layered("allow=\"a.test\"\n[ceiling.models]\ndeny=\"*-pro\"", Layer::kServer);
+  EXPECT_EQ(server.ceiling, nullptr) << "nothing is said about the network";
+  const auto org = Layered("[models]\nallow=[\"gpt-*\"]\nhosted_tools=[]", Layer::kOrganization);
+  EXPECT_EQ(org.standard, nullptr);
+  const auto of = [&](std::vector<LayerPolicy> layers) {
+    std::string out;
+    const auto policy = Policy::Make(std::move(layers));
+    for (const ModelCut& cut : policy->models()) {
+      out += std::string(LayerName(cut.layer)) +
+             (cut.part == Step::Part::kCeiling ? " ceiling" : " default") + ";";
+    }
+    return out;
+  };
+  EXPECT_EQ(of({server, org}), "organization default;server ceiling;");
+  EXPECT_TRUE(Policy::Make({server, org})->Evaluate("a.test", 443).allow);
+  const auto own = Layered("[models]\nallow=\"o3\"", Layer::kSandbox);
+  EXPECT_EQ(of({server, org, own}), "sandbox default;server ceiling;");
+  const auto lists = Layered("allow=\"b.test\"", Layer::kSandbox);
+  EXPECT_EQ(of({server, org, lists}), "organization default;server ceiling;")
+      << "a word about the network is none about models";
+  const auto rules = *org.models;
+  EXPECT_EQ(rules.allow, std::vector<std::string>{"gpt-*"});
+  ASSERT_TRUE(rules.hosted_tools);
+  EXPECT_TRUE(rules.hosted_tools->empty());
+}
+
+TEST(LayersTest, MistakesAboutModelsAreNamed) {
+  for (const char* text :
+       {"[models]", "[models]\nallow=[]", "[models]\nalow=\"x\"", "models=1", "[models]\nallow=[1]",
+        "[models]\nallow=\"\"", "[models]\nhosted_tools=1",
+        "[models]\nallow=\"x\"\n[ceiling.models]\nallow=\"x\""}) {
+    EXPECT_FALSE(ParseLayer(text, "p.toml", Layer::kSandbox)) << text;
+  }
+  EXPECT_TRUE(ParseLayer(R"({"ceiling":{"models":{"deny":["x"]}}})", "p", Layer::kOrganization));
+}
+
 TEST(LayersTest, OnlyTheOperatorOpensPrivateRanges) {
   const Address ten = Address::V4(10, 1, 2, 3);
   const auto own = Doc("allow=[\"10.0.0.0/8:443\",\"mirror.test\"]", Layer::kSandbox);

@@ -76,6 +76,13 @@ std::shared_ptr<const Policy> Policy::Make(std::vector<LayerPolicy> layers) {
   auto policy = std::make_shared<Policy>();
   for (const LayerPolicy& layer : layers) {
     if (layer.standard != nullptr) policy->standard_ = layer;
+    if (layer.models != nullptr) {
+      policy->models_.assign(1, {layer.layer, Step::Part::kDefault, layer.models});
+    }
+  }
+  for (const LayerPolicy& layer : layers) {
+    if (layer.models_ceiling == nullptr) continue;
+    policy->models_.push_back({layer.layer, Step::Part::kCeiling, layer.models_ceiling});
   }
   policy->layers_ = std::move(layers);
   return policy;

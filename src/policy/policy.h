@@ -54,6 +54,13 @@ struct Step {
   Decision decision;
 };
 
+// Of what agents may ask model providers for: all of these have to allow it.
+struct ModelCut {
+  Layer layer = Layer::kNone;
+  Step::Part part = Step::Part::kDefault;
+  std::shared_ptr<const ModelRules> rules;
+};
+
 class Policy {
  public:
   // Denies everything.
@@ -100,6 +107,9 @@ class Policy {
   // ceilings from the outermost in. For explanations; Judge is what counts.
   std::vector<Step> Trace(const Question& question) const;
 
+  // The innermost default about models, if any layer has one, then every ceiling about them.
+  const std::vector<ModelCut>& models() const { return models_; }
+
   // From the outermost; and the one among them whose default holds (kNone: none).
   const std::vector<LayerPolicy>& layers() const { return layers_; }
   Layer default_layer() const { return standard_.layer; }
@@ -114,6 +124,7 @@ class Policy {
 
   std::vector<LayerPolicy> layers_;
   LayerPolicy standard_;  // the innermost default
+  std::vector<ModelCut> models_;
 };
 
 }  // namespace cove::policy

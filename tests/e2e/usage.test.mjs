@@ -172,3 +172,16 @@ test('metrics name no sandbox and no model of a client', async () => {
   assert.doesNotMatch(text, /mystery/);
   assert.ok(!text.includes(box.id));
 });
+
+test("what a policy says about models holds for a running sandbox's next call", async () => {
+  const put = (layer, toml) => cove.api('PUT', `/api/policy/${layer}`, { toml });
+  assert.equal((await put('sandbox/spender', '[models]\nallow = ["gpt-*"]')).status, 200);
+  assert.match((await inside()).result, /\n200$/);
+  assert.equal((await put('organization', '[ceiling.models]\ndeny = ["gpt-5*"]')).status, 200);
+  const refused = (await inside()).result;
+  assert.match(refused, /cove_model_not_allowed/);
+  assert.match(refused, /the policy of the organization does not allow/);
+  assert.match(refused, /\n403$/);
+  for (const layer of ['organization', 'sandbox/spender']) assert.ok((await cove.api('DELETE', `/api/policy/${layer}`)).status < 300);
+  assert.match((await inside()).result, /\n200$/);
+});

@@ -36,6 +36,7 @@ export function requestHash(kind, method, path, bytes) {
 
 // The protocol of a request, as its path and fields tell.
 export function kindOf(path, headers) {
+  if (path.startsWith("/model/")) return "bedrock";
   return path.startsWith("/v1/messages") || headers["anthropic-version"] ? "anthropic" : "openai";
 }
 

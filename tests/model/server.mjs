@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 // A model that follows a script, or gives again what a cassette holds: the Responses, Chat
-// Completions and Messages APIs, for tests and for trying Cove without an account. See README.md
-// beside this file.
+// Completions and Messages APIs and Messages by Bedrock, for tests and for trying Cove without an
+// account. See README.md beside this file.
 //
-//   node server.mjs --script demo.json [--port 0] [--key KEY | --key-file FILE] [--log FILE]
+//   node server.mjs --script demo.json [--port 0] [--key KEY | --key-file FILE] [--aws-key ID:SECRET[:TOKEN]] [--log FILE]
 //   node server.mjs --cassette FILE [--match exact|order] ...
 //   node server.mjs --script demo.json --websocket ...      (serves the Responses WebSocket, too)
 //
@@ -17,6 +17,7 @@ import { bodyOf, loadCassette } from "./cassette.mjs";
 import { dialects, responses } from "./dialects.mjs";
 import { eventsOf, itemsOf, responseObject, usageOf } from "./events.mjs";
 import { acceptWebSocket } from "./websocket.mjs";
+import { bedrock, isSigned, readPath } from "./bedrock.mjs";
 
 const kBodyBytesMax = 64 * 1024 * 1024;
 
@@ -28,12 +29,13 @@ const { values: options } = parseArgs({
     port: { type: "string", default: "0" },
     key: { type: "string" },
     "key-file": { type: "string" },
+    "aws-key": { type: "string" },
     log: { type: "string" },
     websocket: { type: "boolean", default: false },
   },
 });
 if (!options.script === !options.cassette) {
-  console.error("usage: server.mjs --script FILE | --cassette FILE [--match exact|order] [--port N] [--key KEY | --key-file FILE] [--log FILE]");
+  console.error("usage: server.mjs --script FILE | --cassette FILE [--match exact|order] [--port N] [--key KEY | --key-file FILE] [--aws-key ID:SECRET[:TOKEN]] [--log FILE]");
   process.exit(2);
 }
 const script = options.script && loadScript(options.script);
@@ -47,17 +49,20 @@ function log(entry) {
 }
 
 // "right", "wrong" or "none"; without --key any is right. The value itself is never written down.
-function judgeKey(headers) {
+// A signature is judged with the body.
+function judgeKey(request, bytes) {
+  const { headers } = request;
   const given = headers.authorization ?? headers["x-api-key"];
+  if (options["aws-key"] && given?.startsWith("AWS4-")) return bytes && isSigned(request, bytes, options["aws-key"]) ? "right" : "wrong";
   if (given === undefined) return key ? "none" : "right";
   return !key || given === `Bearer ${key}` || given === key ? "right" : "wrong";
 }
 
-function describe(request) {
+function describe(request, bytes) {
   const headers = { ...request.headers };
-  for (const name of ["authorization", "x-api-key", "cookie"]) if (name in headers) headers[name] = "(hidden)";
-  return { time: new Date().toISOString(), method: request.method, path: request.url,
-           auth: judgeKey(request.headers), authorized: judgeKey(request.headers) === "right", headers };
+  for (const name of ["authorization", "x-api-key", "cookie", "x-amz-security-token"]) if (name in headers) headers[name] = "(hidden)";
+  const auth = judgeKey(request, bytes);
+  return { time: new Date().toISOString(), method: request.method, path: request.url, auth, authorized: auth === "right", headers };
 }
 
 async function readBody(request) {
@@ -79,7 +84,24 @@ function sendJson(response, status, value, headers = {}) {
 }
 
 function sendError(response, dialect, status, message, code = null, headers = {}) {
-  sendJson(response, status, dialect.error(status, message, code), headers);
+  sendJson(response, status, dialect.error(status, message, code), { ...dialect.errorHeaders?.(status), ...headers });
+}
+
+// Whoever has the whole answer finds it in the log. Gives what logs an answer that has no end.
+function logBeforeEnd(response, entry) {
+  const end = response.end;
+  let logged = false;
+  const finish = () => {
+    if (logged) return;
+    logged = true;
+    entry.status = response.statusCode;
+    log(entry);
+  };
+  response.end = (...args) => {
+    finish();
+    return end.apply(response, args);
+  };
+  return finish;
 }
 
 // Counts up to `limit` for this conversation and step; true while the count was not yet reached.
@@ -90,31 +112,28 @@ function firstTimes(body, found, what, limit) {
   return done < limit;
 }
 
-async function stream(response, events, step, cut) {
-  response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache",
+async function stream(response, type, events, step, cut, entry) {
+  response.writeHead(200, { "content-type": type ?? "text/event-stream; charset=utf-8", "cache-control": "no-cache",
                             "x-request-id": "req_scripted" });
-  let sent = 0;
-  for (const { event, data } of events) {
-    if (cut && sent >= (step.cut.after_events ?? 0)) {
-      response.destroy();
-      return sent;
-    }
+  entry.events = 0;
+  for (const { event, data, bytes } of events) {
+    if (cut && entry.events >= (step.cut.after_events ?? 0)) return void response.destroy();
     if (step.delay_ms) await sleep(step.delay_ms);
-    if (response.destroyed) return sent;
+    if (response.destroyed) return;
     const text = typeof data === "string" ? data : JSON.stringify(data);
-    if (!response.write(`${event ? `event: ${event}\n` : ""}data: ${text}\n\n`)) {
+    if (!response.write(bytes ?? `${event ? `event: ${event}\n` : ""}data: ${text}\n\n`)) {
       await new Promise((resolve) => response.once("drain", resolve).once("close", resolve));
     }
-    ++sent;
+    ++entry.events;
   }
   response.end();
-  return sent;
 }
 
-async function answer(response, dialect, bytes, entry) {
+// `named`: what the path says where the body does not (bedrock.mjs).
+async function answer(response, dialect, bytes, entry, named = {}) {
   let body;
   try {
-    body = JSON.parse(bytes.toString("utf8"));
+    body = { ...JSON.parse(bytes.toString("utf8")), ...named };
   } catch {
     return sendError(response, dialect, 400, "the body is not JSON");
   }
@@ -137,7 +156,7 @@ async function answer(response, dialect, bytes, entry) {
   entry.usage = usage;
   if (!body.stream) return sendJson(response, 200, dialect.whole(result));
   const cut = step.cut !== undefined && firstTimes(body, found, "cut", step.cut.times ?? 1);
-  entry.events = await stream(response, dialect.stream(result, body), step, cut);
+  await stream(response, dialect.type, dialect.stream(result, body), step, cut, entry);
 }
 
 // One connection of the Responses WebSocket: each message asks for a response, which may go on with
@@ -173,15 +192,22 @@ function play(request, response, path, bytes) {
 
 async function handle(request, response) {
   const entry = describe(request);
+  const finish = logBeforeEnd(response, entry);
   const path = request.url.split("?")[0];
-  const dialect = dialects.find((one) => path === one.path || path.startsWith(one.path + "/")) ?? responses;
+  const rock = readPath(path);
+  const dialect = rock ? bedrock : dialects.find((one) => path === one.path || path.startsWith(one.path + "/")) ?? responses;
   try {
     const bytes = await readBody(request);
-    entry.body_bytes = bytes.length;
+    Object.assign(entry, describe(request, bytes), { body_bytes: bytes.length });
     if (entry.auth !== "right") {
       sendError(response, dialect, 401, "Incorrect API key provided.", "invalid_api_key");
     } else if (nextOnCassette) {
       play(request, response, path, bytes);
+    } else if (request.method === "POST" && rock?.verb === "count-tokens") {
+      const { input } = JSON.parse(bytes.toString("utf8"));
+      sendJson(response, 200, { inputTokens: Math.ceil(Buffer.from(input.invokeModel.body, "base64").length / 4) });
+    } else if (request.method === "POST" && rock) {
+      await answer(response, dialect, bytes, entry, rock);
     } else if (request.method === "POST" && path === dialect.path) {
       await answer(response, dialect, bytes, entry);
     } else if (request.method === "POST" && path === "/v1/messages/count_tokens") {
@@ -195,14 +221,13 @@ async function handle(request, response) {
   } catch (error) {
     if (!response.headersSent) sendError(response, dialect, 400, String(error.message));
   }
-  entry.status = response.statusCode;
-  log(entry);
+  finish();
 }
 
 const server = createServer(handle);
 // Agents try a WebSocket first; 426 sends them to plain HTTP at once.
 server.on("upgrade", (request, socket, head) => {
-  const wrong = judgeKey(request.headers) !== "right";
+  const wrong = judgeKey(request) !== "right";
   const status = !options.websocket || request.url.split("?")[0] !== "/v1/responses" ? "426 Upgrade Required"
     : wrong ? "401 Unauthorized" : undefined;
   if (!status) return converse(request, socket, head);

@@ -1,0 +1,135 @@
+// Goal: what may not leave does not, what is forwarded is as it came but for the edits that are
+// configured, and the text of a refusal says what to do.
+// Method: requests to a Cove server with the bridge, whose scripted upstream says what it got.
+#include "bridge/bridge_fixture_test.h"
+#include "bridge/packing_test.h"
+
+namespace cove::bridge {
+namespace {
+
+TEST_F(BridgeTest, WithoutAKeyNothingIsSentAndTheTextSaysWhatToDo) {
+  const Reply reply = Run(Post(R"({"model":"m"})"), "/nokey/v1/responses");
+  EXPECT_EQ(reply.status, 401);
+  EXPECT_NE(reply.body.find("set NOKEY_API_KEY"), std::string::npos) << reply.body;
+  EXPECT_EQ(up_.requests, 0);
+  EXPECT_TRUE(Calls().empty());
+}
+
+TEST_F(BridgeTest, WhatIsNotServedNeverReachesTheProvider) {
+  EXPECT_EQ(Run(Post(R"({"background":true})"), "/openai/v1/responses").status, 501);
+  EXPECT_EQ(Run(Post("not json"), "/openai/v1/responses").status, 400);
+  EXPECT_EQ(Run(Post(std::string(5000, 'x')), "/openai/v1/responses").status, 413);
+  EXPECT_EQ(Run(Post("{}"), "/openai/v1/files").status, 404);
+  EXPECT_EQ(Run(Post("{}"), "/unknown/v1/responses").status, 404);
+  EXPECT_EQ(Run(Post("{}"), "/").status, 404);
+  for (const char* path :
+       {"/openai/v1//responses", "//openai/v1/responses", "/openai//v1/responses",
+        "/openai/v1/responses/", "/openai/v1/../v1/responses", "/openai%2fv1/responses",
+        "/./openai/v1/responses", "/openai/v1/%2e%2e/files", "/openai/v1/responses%2f..%2ffiles",
+        "/OPENAI/v1/responses", "/openai/v1/responses%3fa"}) {
+    EXPECT_EQ(Run(Post("{}"), path).status, 404) << path;
+  }
+  http::ClientRequest upgrade;
+  upgrade.headers = {{"Connection", "Upgrade"}, {"Upgrade", "websocket"}};
+  EXPECT_EQ(Run(std::move(upgrade), "/openai/v1/responses").status, 400) << "it is no handshake";
+  EXPECT_EQ(up_.requests, 0);
+  EXPECT_TRUE(Calls().empty());
+}
+
+TEST_F(BridgeTest, AProviderIsNotSentWhereTheSandboxMayNotGo) {
+  for (const char* request :
+       {R"({"tools":[{"type":"mcp","server_url":"https://evil.test/x"}]})",
+        R"({"input":[{"content":[{"type":"input_file","file_url":"https://evil.test/x"}]}]})",
+        R"({"input":[{"content":[{"image_url":"https://allowed.test@evil.test/x"}]}]})",
+        R"({"messages":[{"content":[{"image_url":{"url":"HTTPS://EVIL.test"}}]}]})",
+        R"({"messages":[{"content":[{"source":{"type":"url","url":"ftp://allowed.test/x"}}]}]})",
+        R"({"mcp_servers":[{"url":"https://allowed.test"},{"url":"https://evil.test"}]})"}) {
+    const Reply reply = Run(Post(request), "/openai/v1/responses");
+    EXPECT_EQ(reply.status, 403) << request;
+    EXPECT_NE(reply.body.find("cove_url_not_allowed"), std::string::npos);
+  }
+  for (const char* request :
+       {R"({"tools":[{"type":"mcp","server_url":"https://allowed.test/x"}]})",
+        R"({"input":[{"content":[{"image_url":"data:image/png;base64,AA"}]}]})",
+        R"({"input":"see https://evil.test","metadata":{"url":"https://evil.test"}})"}) {
+    EXPECT_NE(Run(Post(request), "/openai/v1/responses").status, 403) << request;
+  }
+}
+
+TEST_F(BridgeTest, WhatThePolicySaysIsAskedForEachCall) {
+  Bridge::Deps deps = MakeDeps();
+  Result<std::vector<Guard>> said = std::vector<Guard>();
+  deps.guards = [&said](const OrgId& org, const SandboxId& sandbox) {
+    EXPECT_EQ(org.value + "/" + sandbox.value, "org/box");
+    return said;
+  };
+  Bridge bridge(std::move(deps));
+  Listening front([&bridge](http::Exchange& e) { return ServeBy(bridge, e); });
+  std::swap(front.port, front_.port);
+  const auto ask = [this] { return Run(Post(R"({"model":"gpt-5.5"})"), "/openai/v1/responses"); };
+  EXPECT_EQ(ask().status, 200);
+  GuardRules rules;
+  rules.deny_models = {"gpt-*"};
+  said = std::vector<Guard>{Guard(), Guard(rules, {.who = "the policy of the organization"})};
+  const Reply refused = ask();
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_NE(refused.body.find("the policy of the organization does not allow"), std::string::npos)
+      << refused.body;
+  said = Error(Code::kInternal, "cannot be read");
+  EXPECT_EQ(ask().status, 503);
+  EXPECT_EQ(up_.requests, 1);
+  std::swap(front.port, front_.port);
+  loop_.RunUntil(bridge.Flush(Now() + seconds(5)));
+}
+
+TEST_F(BridgeTest, AnAliasIsPutIntoTheBodyAndTheBookHasBoth) {
+  Run(Post(R"({"model": "fast" ,"odd":1.0})"), "/openai/v1/responses");
+  EXPECT_EQ(up_.body, R"({"model": "gpt-5.5-mini" ,"odd":1.0})");
+  ASSERT_EQ(Calls().size(), 1U);
+  EXPECT_EQ(Calls()[0].start.model, "gpt-5.5-mini");
+  EXPECT_EQ(SaidIn(Calls()[0].id).alias, "fast");
+}
+
+TEST_F(BridgeTest, ACompressedRequestIsJudgedAndForwardedAsItCame) {
+  const std::string packed = Zstd(R"({"model":"gpt-5.5","input":"hi"})");
+  EXPECT_EQ(Run(Packed(Post(packed), "zstd"), "/openai/v1/responses").status, 200);
+  EXPECT_EQ(up_.body, packed);
+  EXPECT_EQ(up_.headers.Get("content-encoding"), "zstd");
+  ASSERT_EQ(Calls().size(), 1U);
+  EXPECT_EQ(Calls()[0].start.model, "gpt-5.5");
+  EXPECT_EQ(Calls()[0].start.request_bytes, 32U) << "what a budget reckons with is the text";
+
+  Run(Packed(Post(Zstd(R"({"model":"fast"})")), "zstd"), "/openai/v1/responses");
+  EXPECT_EQ(up_.body, R"({"model":"gpt-5.5-mini"})") << "what is edited goes plain";
+  EXPECT_FALSE(up_.headers.Has("content-encoding"));
+
+  up_.requests = 0;
+  const auto status = [&](const std::string& body, const char* coding) {
+    return Run(Packed(Post(body), coding), "/openai/v1/responses").status;
+  };
+  EXPECT_EQ(status(Zstd(R"({"background":true})"), "zstd"), 501);
+  EXPECT_EQ(status(Zstd(R"({"x":{"server_url":"https://evil.test"}})"), "zstd"), 403);
+  EXPECT_EQ(status(Zstd(std::string(100'000, ' ')), "zstd"), 413) << "a bomb";
+  EXPECT_EQ(status("{}", "gzip"), 400);
+  EXPECT_EQ(status("{}", "br"), 415);
+  EXPECT_EQ(up_.requests, 0);
+}
+
+TEST_F(BridgeTest, AKeyThatStandsTwiceIsNotSent) {
+  const Reply reply = Run(Post(R"({"model":"a","model":"b"})"), "/openai/v1/responses");
+  EXPECT_EQ(reply.status, 400);
+  EXPECT_NE(reply.body.find("has a key twice"), std::string::npos) << reply.body;
+  EXPECT_EQ(up_.requests, 0);
+}
+
+TEST_F(BridgeTest, ACallThatIsOnlyCountedMakesNoProviderFetchEither) {
+  const char* const request =
+      R"({"messages":[{"content":[{"source":{"type":"url","url":"https://evil.test/x"}}]}]})";
+  EXPECT_EQ(Run(Post(request), "/claude/v1/messages/count_tokens").status, 403);
+  EXPECT_EQ(Run(Post("[]"), "/claude/v1/messages/count_tokens").status, 400);
+  EXPECT_EQ(up_.requests, 0);
+  EXPECT_EQ(Run(Post(R"({"messages":[]})"), "/claude/v1/messages/count_tokens").status, 200);
+}
+
+}  // namespace
+}  // namespace cove::bridge
