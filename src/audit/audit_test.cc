@@ -229,7 +229,7 @@ class PrunedAuditTest : public AuditTest {
   static Task<void> Pause() { co_await async::Sleep(milliseconds(1)); }
   uint64_t Bytes() {
     uint64_t all = 0;
-    const auto segments = ListSegments(directory_);
+    const auto segments = ListSegments(directory_.path());
     for (const std::string& path : *segments) {
       std::error_code gone;
       const auto size = std::filesystem::file_size(path, gone);
@@ -238,7 +238,7 @@ class PrunedAuditTest : public AuditTest {
     return all;
   }
   std::vector<std::string> Lines(uint64_t from) {
-    Reader reader = *Reader::Open(directory_, from);
+    Reader reader = *Reader::Open(directory_.path(), from);
     std::vector<std::string> all;
     for (;;) {
       const auto some = reader.Next(log_->last_seq());
@@ -248,7 +248,7 @@ class PrunedAuditTest : public AuditTest {
     }
   }
   std::string Verdict(std::optional<Head> wanted = std::nullopt) {
-    const auto head = VerifyChain(directory_, std::move(wanted));
+    const auto head = VerifyChain(directory_.path(), std::move(wanted));
     return head ? "whole" : head.error().message();
   }
   std::unique_ptr<Log> log_;
@@ -278,7 +278,7 @@ TEST_F(PrunedAuditTest, WhatNobodyAnnouncedIsMissed) {
   const Head old = {1, HashLine("x")};
   EXPECT_NE(Verdict(old).find("record 1, which was noted, was removed"), std::string::npos)
       << Verdict(old);
-  std::filesystem::remove(ListSegments(directory_)->front());
+  std::filesystem::remove(ListSegments(directory_.path())->front());
   EXPECT_NE(Verdict().find("no record says that those before were removed"), std::string::npos)
       << Verdict();
 }
@@ -294,7 +294,7 @@ TEST_F(PrunedAuditTest, ARestartGoesOnWhereItWas) {
 
 TEST_F(PrunedAuditTest, AReaderThatIsOvertakenIsTold) {
   Fill(5);
-  Reader reader = *Reader::Open(directory_, 1);
+  Reader reader = *Reader::Open(directory_.path(), 1);
   ASSERT_TRUE(reader.Next(1));
   loop_.RunUntil(AppendMany(log_.get(), 100, Make("s1", "a.test")));
   Result<std::vector<std::string>> next = std::vector<std::string>();
@@ -306,7 +306,7 @@ TEST_F(PrunedAuditTest, AReaderThatIsOvertakenIsTold) {
 
 TEST_F(PrunedAuditTest, ADiskThatTakesNothingMoreRefusesAndNothingGoes) {
   Fill(60);
-  const auto before = *ListSegments(directory_);
+  const auto before = *ListSegments(directory_.path());
   signal(SIGXFSZ, SIG_IGN);
   rlimit old{};
   getrlimit(RLIMIT_FSIZE, &old);
@@ -316,7 +316,7 @@ TEST_F(PrunedAuditTest, ADiskThatTakesNothingMoreRefusesAndNothingGoes) {
   const auto refused = loop_.RunUntil(AppendMany(log_.get(), 20, Make("s1", "b.test")));
   setrlimit(RLIMIT_FSIZE, &old);
   EXPECT_TRUE(std::none_of(refused.begin(), refused.end(), [](const auto& r) { return r.ok(); }));
-  EXPECT_EQ(ListSegments(directory_)->front(), before.front());
+  EXPECT_EQ(ListSegments(directory_.path())->front(), before.front());
   EXPECT_EQ(Verdict(log_->head()), "whole");
 }
 

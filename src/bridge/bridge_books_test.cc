@@ -2,7 +2,7 @@
 // Method: calls through a Cove server with the bridge; the book and its budgets in memory.
 #include "bridge/bridge_fixture_test.h"
 #include "bridge/call_json.h"
-#include "bridge/packing_test.h"
+#include "http/packing_test.h"
 
 namespace cove::bridge {
 namespace {
@@ -107,7 +107,7 @@ TEST_F(BridgeTest, AReplayedCallIsInTheBooksAsTheRecordedOneWas) {
     return reply;
   };
   const std::string asked = R"({"model":"m","input":"hi","prompt_cache_key":"one"})";
-  const Reply recorded = with(TapeConfig::Mode::kRecord, Packed(Post(Zstd(asked)), "zstd"));
+  const Reply recorded = with(TapeConfig::Mode::kRecord, Packed(Post(http::Zstd(asked)), "zstd"));
   EXPECT_EQ(up_.requests, 1);
   const Budget budget = MakeBudget(600);
   // The same question, but for a label, and not compressed.

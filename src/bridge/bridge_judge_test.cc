@@ -2,7 +2,7 @@
 // configured, and the text of a refusal says what to do.
 // Method: requests to a Cove server with the bridge, whose scripted upstream says what it got.
 #include "bridge/bridge_fixture_test.h"
-#include "bridge/packing_test.h"
+#include "http/packing_test.h"
 
 namespace cove::bridge {
 namespace {
@@ -91,7 +91,7 @@ TEST_F(BridgeTest, AnAliasIsPutIntoTheBodyAndTheBookHasBoth) {
 }
 
 TEST_F(BridgeTest, ACompressedRequestIsJudgedAndForwardedAsItCame) {
-  const std::string packed = Zstd(R"({"model":"gpt-5.5","input":"hi"})");
+  const std::string packed = http::Zstd(R"({"model":"gpt-5.5","input":"hi"})");
   EXPECT_EQ(Run(Packed(Post(packed), "zstd"), "/openai/v1/responses").status, 200);
   EXPECT_EQ(up_.body, packed);
   EXPECT_EQ(up_.headers.Get("content-encoding"), "zstd");
@@ -99,7 +99,7 @@ TEST_F(BridgeTest, ACompressedRequestIsJudgedAndForwardedAsItCame) {
   EXPECT_EQ(Calls()[0].start.model, "gpt-5.5");
   EXPECT_EQ(Calls()[0].start.request_bytes, 32U) << "what a budget reckons with is the text";
 
-  Run(Packed(Post(Zstd(R"({"model":"fast"})")), "zstd"), "/openai/v1/responses");
+  Run(Packed(Post(http::Zstd(R"({"model":"fast"})")), "zstd"), "/openai/v1/responses");
   EXPECT_EQ(up_.body, R"({"model":"gpt-5.5-mini"})") << "what is edited goes plain";
   EXPECT_FALSE(up_.headers.Has("content-encoding"));
 
@@ -107,9 +107,9 @@ TEST_F(BridgeTest, ACompressedRequestIsJudgedAndForwardedAsItCame) {
   const auto status = [&](const std::string& body, const char* coding) {
     return Run(Packed(Post(body), coding), "/openai/v1/responses").status;
   };
-  EXPECT_EQ(status(Zstd(R"({"background":true})"), "zstd"), 501);
-  EXPECT_EQ(status(Zstd(R"({"x":{"server_url":"https://evil.test"}})"), "zstd"), 403);
-  EXPECT_EQ(status(Zstd(std::string(100'000, ' ')), "zstd"), 413) << "a bomb";
+  EXPECT_EQ(status(http::Zstd(R"({"background":true})"), "zstd"), 501);
+  EXPECT_EQ(status(http::Zstd(R"({"x":{"server_url":"https://evil.test"}})"), "zstd"), 403);
+  EXPECT_EQ(status(http::Zstd(std::string(100'000, ' ')), "zstd"), 413) << "a bomb";
   EXPECT_EQ(status("{}", "gzip"), 400);
   EXPECT_EQ(status("{}", "br"), 415);
   EXPECT_EQ(up_.requests, 0);

@@ -3,11 +3,11 @@
 // Method: the corpus of tests/wire, each answer relayed between a provider and an agent of the test
 // that split, change, cut and leave at every byte.
 #include "bridge/human_prompt.h"
-#include "bridge/packing_test.h"
 #include "bridge/request_edit.h"
 #include "bridge/wire_corpus_test.h"
 #include "codec/base64.h"
 #include "codec/event_stream_fixture_test.h"
+#include "http/packing_test.h"
 
 namespace cove::bridge {
 namespace {
@@ -287,7 +287,7 @@ TEST_F(WireTest, DataOnSeveralLinesIsOneEvent) {
 TEST_F(WireTest, ACompressedAnswerIsReadToo) {
   for (Case c : corpus_) {
     for (const std::string coding : {"gzip", "zstd"}) {
-      const std::string packed = coding == "gzip" ? Gzip(c.answer) : Zstd(c.answer);
+      const std::string packed = coding == "gzip" ? http::Gzip(c.answer) : http::Zstd(c.answer);
       c.head.headers.Set("Content-Encoding", coding);
       c.head.headers.Set("Content-Length", std::to_string(packed.size()));
       for (size_t cut = 0; cut <= packed.size(); cut += kStep) {

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "bridge/packing_test.h"
+#include "http/packing_test.h"
 
 namespace cove::http {
 namespace {

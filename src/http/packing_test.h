@@ -7,7 +7,7 @@
 
 #include <string>
 
-namespace cove::bridge {
+namespace cove::http {
 
 inline std::string Gzip(const std::string& text) {
   z_stream stream{};
@@ -35,4 +35,4 @@ inline std::string Zstd(const std::string& text, int window_log = 20) {
   return out;
 }
 
-}  // namespace cove::bridge
+}  // namespace cove::http
