@@ -93,6 +93,8 @@ cpu = 2
 memory_gib = 0.5
 [limits]
 sandboxes = 3
+[audit]
+disk_gib = 0.25
 [policy]
 registries = "none"
 allow = ["github.com:443", "*.example.org:80,443"]
@@ -116,6 +118,7 @@ fast = "gpt-5.5-mini"
   EXPECT_EQ(config->control.defaults.cpu, 2);
   EXPECT_EQ(config->control.defaults.memory_gib, 0.5);
   EXPECT_EQ(config->control.sandboxes_max, 3u);
+  EXPECT_EQ(config->audit_gib, 0.25);
   EXPECT_EQ(config->registries, policy::RegistryMode::kNone);
   EXPECT_EQ(config->standard.rules.size(), 2u);
   ASSERT_EQ(config->providers.size(), 2u);
@@ -183,6 +186,7 @@ TEST(ConfigTest, AnUnknownKeyNamesTheNearestOne) {
 TEST(ConfigTest, WrongValuesSayWhatWouldDo) {
   EXPECT_THAT(ErrorOf("[defaults]\ncpu = \"two\"\n"), HasSubstr("wants a number"));
   EXPECT_THAT(ErrorOf("[defaults]\ncpu = 0\n"), HasSubstr("from 0.1 to 4096"));
+  EXPECT_THAT(ErrorOf("[audit]\ndisk_gib = 0.1\n"), HasSubstr("0, or a number from 0.25"));
   EXPECT_THAT(ErrorOf("[defaults]\nauto_stop_minutes = 1.5\n"), HasSubstr("whole number"));
   EXPECT_THAT(ErrorOf("[policy]\nregistries = \"all\"\n"), HasSubstr("\"host\" or \"none\""));
   EXPECT_THAT(ErrorOf("[policy]\nallow = [\"git*.com\"]\n"), HasSubstr("cove.toml:2"));

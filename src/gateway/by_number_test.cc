@@ -43,8 +43,11 @@ TEST_F(ByNumberTest, ACeilingsDenialHoldsForANetworkThatTheSandboxOpened) {
   StartWith(kCeiling, kAnywhere);
   EXPECT_EQ(Ask(443, Hello("www.evil.test")), "reset");
   EXPECT_EQ(LastReason(), "denied_by_rule");
+  EXPECT_EQ(Rows().back().rule, "deny **.evil.test:*");
+  EXPECT_EQ(Rows().back().layer, "server");
   EXPECT_EQ(Ask(5000, Hello("evil.test")), "reset");
   EXPECT_EQ(Ask(443, Hello("dns.google")), "reset");
+  EXPECT_EQ(LastReason(), "dns_over_https");
   EXPECT_EQ(Ask(443, Hello("good.test", Number(0xfe0d, 2) + Vector("x", 2))), "reset");
   EXPECT_EQ(LastReason(), "encrypted_hello");
   EXPECT_EQ(Ask(443, Hello("good.test")), Hello("good.test"));

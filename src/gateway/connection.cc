@@ -21,7 +21,8 @@ using policy::Reason;
   if (by_number) {
     const Reason reason = JudgeNameByNumber(in, name);
     if (reason == Reason::kAllowed) co_return co_await PassToAddress(in);
-    in.Deny(reason, "tls", std::move(name.host));
+    const auto denial = in.policy->DenialOf(name.host, in.port());
+    in.Deny(reason, "tls", std::move(name.host), denial.value_or(Decision{}));
     co_return;
   }
   if (name.reason != Reason::kAllowed) {

@@ -17,7 +17,7 @@ bool HttpJudge::MayStay(const Upstream& upstream) const {
 }
 
 bool HttpJudge::ByNumber(const policy::Policy& policy, std::string_view host, uint16_t port) const {
-  return origin_.by_number && !policy.Evaluate(host, port).allow && !policy.DeniesName(host, port);
+  return origin_.by_number && !policy.Evaluate(host, port).allow && !policy.DenialOf(host, port);
 }
 
 bool HttpJudge::StillAllowed(const Verdict& verdict) const {

@@ -185,7 +185,8 @@ Reason JudgeSecond(const Incoming& in, const std::string& host, const HelloName&
 Reason JudgeNameByNumber(const Incoming& in, const HelloName& name) {
   if (name.reason == Reason::kNoName) return Reason::kAllowed;
   if (name.reason != Reason::kAllowed) return name.reason;
-  return in.policy->DeniesName(name.host, in.port()) ? Reason::kRuleDenies : Reason::kAllowed;
+  const auto denial = in.policy->DenialOf(name.host, in.port());
+  return denial ? denial->reason : Reason::kAllowed;
 }
 
 Task<void> PassToName(Incoming& in, std::string channel, std::string host,

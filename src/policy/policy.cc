@@ -189,15 +189,21 @@ bool Policy::OperatorNames(const Address& address, std::optional<uint16_t> port)
   });
 }
 
-bool Policy::DeniesName(std::string_view host, uint16_t port) const {
+std::optional<Decision> Policy::DenialOf(std::string_view host, uint16_t port) const {
+  if (IsDnsOverHttpsHost(host)) return Deny(Reason::kDnsOverHttps);
+  std::optional<Decision> out;
   const auto denies = [&](const std::shared_ptr<const Document>& document) {
     if (document == nullptr) return false;
-    return std::any_of(document->rules.begin(), document->rules.end(), [&](const Rule& rule) {
-      return rule.effect == Effect::kDeny && !rule.network && rule.ports.Contains(port) &&
-             rule.MatchesHost(host);
+    const auto& rules = document->rules;
+    const auto rule = std::find_if(rules.begin(), rules.end(), [&](const Rule& one) {
+      return one.effect == Effect::kDeny && !one.network && one.ports.Contains(port) &&
+             one.MatchesHost(host);
     });
+    if (rule != rules.end()) out = Decision{false, Reason::kRuleDenies, rule->text, rule->layer};
+    return rule != rules.end();
   };
-  return IsDnsOverHttpsHost(host) || AnyDocument(denies);
+  (void)AnyDocument(denies);
+  return out;
 }
 
 bool Policy::DeniesNames(uint16_t port) const {

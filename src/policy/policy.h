@@ -87,9 +87,9 @@ class Policy {
   // never are, and private ones only where the server's own policy names the range.
   Decision EvaluateAddress(const Address& address, std::optional<uint16_t> port,
                            AddressClass kind) const;
-  // Whether a rule or a ceiling denies the name on this port, or some of the requests to it, or it
-  // is a resolver that hides names: then nothing goes there by its number, either.
-  bool DeniesName(std::string_view host, uint16_t port) const;
+  // That a rule or a ceiling denies the name on this port, or some of the requests to it, or it is
+  // a resolver that hides names: then nothing goes there by its number, either.
+  std::optional<Decision> DenialOf(std::string_view host, uint16_t port) const;
   // Whether it could deny any: a connection by number then has to say its name.
   bool DeniesNames(uint16_t port) const;
   // No rule allows the name (canonical), none denies it, and it may lead to a network that a rule

@@ -283,3 +283,16 @@ def _(a):
     for method in ('POST', 'get', 'PUT', 'DELETE', 'PATCH', 'TRACE', 'PROPFIND', 'GETX'):
         a.refused(method, https('git.test', get('git.test', '/org/x', method=method)))
         a.record('request_not_allowed|malformed')
+
+
+@attempt('own', 'requests for evil.test that only some servers take for one, where the protocol is not read', 'read as what a server may take them for: 400, 403', door='cove')
+def _(a):
+    host = b'Host: evil.test\r\n\r\n'
+    for what, line in (('small letters', b'get / HTTP/1.1\r\n'), ('another word', b'Fetch /x HTTP/1.1\r\n'), ('two blanks', b'GET  / HTTP/1.1\r\n'), ('a tab', b'GET\t/ HTTP/1.1\r\n'),
+                       ('a scheme in capitals', b'GET HTTP://evil.test/ HTTP/1.1\r\n'), ('LF before', b'\nGET / HTTP/1.1\r\n'), ('LF alone', b'get / HTTP/1.1\n')):
+        a.refused(what, say('raw.test', 5000, line + host))
+        a.record('name_mismatch|malformed')
+    with dial('raw.test', 5000) as s:
+        send(s, b'stat /like/a/request\n')
+        a.check('the twin is answered', told(listen_to(s, 4, b'echo')) == 'answered')
+    a.record('allowed')
