@@ -1,8 +1,5 @@
 #include "box/box.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <csignal>
 #include <cstdio>
 
@@ -22,18 +19,9 @@ int Fail(const Error& error) {
   return 1;
 }
 
-// One that is closed would become the number of something else, which the server would then take
-// for its own input or output.
-void OpenStandardFiles() {
-  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
-    if (fcntl(fd, F_GETFD) < 0) (void)!open("/dev/null", O_RDWR);  // takes the lowest free number
-  }
-}
-
 }  // namespace
 
 int BoxMain(const std::vector<std::string>& words) {
-  OpenStandardFiles();
   std::signal(SIGPIPE, SIG_IGN);
   auto args = ParseArgs(words);
   if (!args) return Fail(args.error());

@@ -12,8 +12,8 @@
 #include "base/text.h"
 #include "box/lock.h"
 #include "box/npm.h"
-#include "box/private_server.h"
 #include "box/run_dir.h"
+#include "box/server_api.h"
 #include "box/tree.h"
 
 namespace cove::box {
@@ -98,14 +98,12 @@ Task<Result<void>> Build(ImageWish wish, std::string name, std::string base, OnP
   options.log = base + "/images.log";
   CO_ASSIGN_OR_RETURN(PrivateServer server, co_await PrivateServer::Start(std::move(options)));
   {
-    async::ThreadPool resolver(1);
-    http::Client http(resolver);
-    CO_ASSIGN_OR_RETURN(http::Url url, http::Url::Parse(server.url()));
-    agents::ApiClient api(http, std::move(url), server.key());
+    ServerApi api(server);
     agents::SnapshotRecipe recipe{name, "Codex " + wish.version, Script(wish.version)};
     std::string builder;
-    CO_RETURN_IF_ERROR(co_await agents::EnsureSnapshot(api, std::move(recipe), say, &builder));
-    co_await RemoveOld(api, SnapshotPrefix(wish.repository) + wish.version + "-", name,
+    CO_RETURN_IF_ERROR(
+        co_await agents::EnsureSnapshot(api.client(), std::move(recipe), say, &builder));
+    co_await RemoveOld(api.client(), SnapshotPrefix(wish.repository) + wish.version + "-", name,
                        base + "/built", base + "/images.lock");
   }
   CO_RETURN_IF_ERROR(co_await server.Stop());

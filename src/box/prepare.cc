@@ -161,7 +161,7 @@ Result<void> ReadAuth(const Args& args, const World& world, const Approvals& app
 bool WantsWebSearch(const Tree& environment) {
   const auto text = environment.Read("config.toml");
   if (!text) return false;
-  const toml::parse_result parsed = toml::parse(*text);
+  const toml::parse_result parsed = json::ParseToml(*text);
   return parsed && parsed.table()["web_search_request"].value_or(false) &&
          !parsed.table().contains("web_search");
 }

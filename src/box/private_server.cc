@@ -85,6 +85,7 @@ PrivateServer::PrivateServer(PrivateServer&& other) noexcept
       leash_(std::move(other.leash_)),
       log_(std::move(other.log_)),
       url_(std::move(other.url_)),
+      address_(std::move(other.address_)),
       key_(std::move(other.key_)) {}
 
 PrivateServer::~PrivateServer() {
@@ -142,6 +143,7 @@ Task<Result<void>> PrivateServer::AwaitReady() {
     const size_t end = text.find('\n');
     if (end != std::string::npos && text.starts_with(kReady)) {
       url_ = text.substr(kReady.size(), end - kReady.size());
+      CO_ASSIGN_OR_RETURN(address_, http::Url::Parse(url_));
       co_return Ok();
     }
     if (n > 0 || (n < 0 && errno == EINTR)) continue;

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "http/client.h"
 
 namespace cove::box {
 
@@ -40,6 +41,7 @@ class PrivateServer {
   ~PrivateServer();
 
   const std::string& url() const { return url_; }
+  const http::Url& address() const { return address_; }  // the same
   const std::string& key() const { return key_; }
   // Ends it in good order; what it ran is gone then.
   Task<Result<void>> Stop();
@@ -54,6 +56,7 @@ class PrivateServer {
   UniqueFd leash_;  // its end is the server's order to end
   std::string log_;
   std::string url_;
+  http::Url address_;
   std::string key_;
 };
 

@@ -72,7 +72,7 @@ std::string Proxy::Url() const {
 }
 
 bool HasProvider(const std::string& operators, std::string_view name) {
-  const toml::parse_result parsed = toml::parse(operators);
+  const toml::parse_result parsed = json::ParseToml(operators);
   return parsed && parsed.table()["ai"]["providers"][name].is_table();
 }
 
@@ -133,7 +133,7 @@ Result<Proxy> ReadProxy(const ProxyWords& words) {
 }
 
 Result<std::string> WriteServerConfig(const std::string& operators, const ServerConfig& config) {
-  const toml::parse_result parsed = toml::parse(operators);
+  const toml::parse_result parsed = json::ParseToml(operators);
   if (!parsed) {
     return Error(Code::kInvalid,
                  "COVE_BOX_CONFIG, line " +

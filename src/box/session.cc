@@ -2,14 +2,13 @@
 
 #include <csignal>
 
-#include "agents/api_client.h"
 #include "agents/codex_config.h"
 #include "async/task_group.h"
 #include "base/text.h"
 #include "box/hook.h"
 #include "box/inside.h"
-#include "box/private_server.h"
 #include "box/say.h"
+#include "box/server_api.h"
 #include "box/sweep.h"
 #include "box/traces.h"
 
@@ -172,15 +171,10 @@ struct Live {
 
 // What the gateway saw of the self-test, for whoever has to find out why it failed.
 Task<void> TellOfGateway(const Live* live) {
-  constexpr const char* kPath = "/api/audit?limit=4";
-  async::ThreadPool resolver(1);
-  http::Client http(resolver);
-  auto url = http::Url::Parse(live->server.url());
-  if (!url) co_return;
-  agents::ApiClient api(http, *std::move(url), live->server.key());
+  ServerApi api(live->server);
   agents::ApiRequest request;
-  request.path = kPath;
-  const auto page = co_await api.CallForObject(std::move(request));
+  request.path = "/api/audit?limit=4";
+  const auto page = co_await api.client().CallForObject(std::move(request));
   const json::Array* rows = page ? json::GetArray(*page, "items") : nullptr;
   if (rows == nullptr) co_return;
   for (const json::Value& value : *rows) {
@@ -195,12 +189,9 @@ Task<void> TellOfGateway(const Live* live) {
 }
 
 Task<Result<std::string>> Open(const Live* live) {
-  async::ThreadPool resolver(1);
-  http::Client http(resolver);
-  CO_ASSIGN_OR_RETURN(http::Url url, http::Url::Parse(live->server.url()));
-  agents::ApiClient api(http, std::move(url), live->server.key());
+  ServerApi api(live->server);
   const std::string name = SandboxName(live->prepared.places.project.path());
-  CO_ASSIGN_OR_RETURN(std::string id, co_await CreateSandbox(api, name, live->snapshot));
+  CO_ASSIGN_OR_RETURN(std::string id, co_await CreateSandbox(api.client(), name, live->snapshot));
   CO_RETURN_IF_ERROR(live->run.Write("env",
                                      "export COVE_URL=" + live->server.url() +
                                          "\nexport COVE_API_KEY=" + live->server.key() +

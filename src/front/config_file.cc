@@ -67,7 +67,7 @@ Result<std::vector<ConfigItem>> ReadConfigItems(std::string_view text, std::stri
   if (text.size() > kConfigBytesMax) {
     return Error(Code::kTooLarge, fmt::format("{}: over 1 MiB is no configuration", name));
   }
-  const toml::parse_result parsed = toml::parse(text);
+  const toml::parse_result parsed = json::ParseToml(text);
   if (!parsed) {
     const toml::parse_error& error = parsed.error();
     return Error(Code::kInvalid,

@@ -77,6 +77,9 @@ TEST(ConfigTest, APriceThatIsNotWholeIsNamed) {
 }
 
 TEST(ConfigTest, AListOfTablesIsNoTableAndTheOtherWayRound) {
+  std::string deep = "[a";
+  for (int i = 0; i < 200'000; ++i) deep += ".a";
+  EXPECT_THAT(ErrorOf(deep + "]"), HasSubstr("cove.toml:1: a key has more than 32 parts"));
   EXPECT_THAT(ErrorOf("[ai.prices.mine]\nprovider = \"x\"\n"), HasSubstr("no such key"));
   EXPECT_THAT(ErrorOf("[ai.prices.0]\ninput = 1\n"), HasSubstr("no such key"));
   EXPECT_THAT(ErrorOf("[[ai.providers]]\nkind = \"openai\"\n"), HasSubstr("no such key"));

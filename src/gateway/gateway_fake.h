@@ -10,9 +10,9 @@
 #include <sys/ioctl.h>
 
 #include <cstring>
-#include <filesystem>
 
 #include "audit/query.h"
+#include "base/testing.h"
 #include "gateway/gateway.h"
 
 namespace cove::gateway {
@@ -106,10 +106,7 @@ inline Task<void> AnswerAll(net::Listener* listener, std::string body) {
 class GatewayTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (!EnterNamespace()) GTEST_SKIP() << "needs a network namespace of its own";
-    char dir[] = "/tmp/cove-gateway-XXXXXX";
-    ASSERT_NE(mkdtemp(dir), nullptr);
-    directory_ = dir;
+    ASSERT_TRUE(EnterNamespace()) << "needs a network namespace of its own";
     audit_ = *audit::Log::Open(directory_, audit_pool_);
     SetRules({"allowed.test:443", "allowed.test:80", "allowed.test:2222", "*.pkgs.test:443"});
     deps_.policy = [this](const SandboxId&) { return policy_; };
@@ -128,7 +125,6 @@ class GatewayTest : public ::testing::Test {
     gateway_.reset();
     if (audit_ != nullptr) loop_.RunUntil(audit_->Flush());
     audit_.reset();
-    if (!directory_.empty()) std::filesystem::remove_all(directory_);
   }
 
   void SetRules(std::vector<std::string> rules) {
@@ -208,7 +204,8 @@ class GatewayTest : public ::testing::Test {
   async::Loop loop_;
   async::ThreadPool audit_pool_{1};
   async::ThreadPool resolver_pool_{1};
-  std::string directory_;
+  const TempDir dir_;
+  const std::string& directory_ = dir_.path();
   std::unique_ptr<audit::Log> audit_;
   std::shared_ptr<const policy::Policy> policy_;
   Deps deps_;

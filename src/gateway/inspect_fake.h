@@ -14,7 +14,7 @@ class OpenedTlsTest : public GatewayTest {
  protected:
   void SetUp() override {
     GatewayTest::SetUp();
-    if (IsSkipped()) return;
+    if (HasFatalFailure()) return;
     authority_ = *Authority::Open(directory_);
     deps_.authority = authority_.get();
     trust_ = *net::TlsContext::MakeClient(directory_ + "/ca.pem");

@@ -79,7 +79,7 @@ class InspectHttp2Test : public OpenedTlsTest {
  protected:
   void SetUp() override {
     OpenedTlsTest::SetUp();
-    if (IsSkipped()) return;
+    if (HasFatalFailure()) return;
     servers_.Spawn(ServeAll(&server_, Listen(443), server_tls_, &server_alpn_));
     SetDocument("[[rule]]\nallow=[\"allowed.test\",\"second.test\"]\ninspect=true\n");
     Start();

@@ -41,7 +41,7 @@ class InspectTest : public OpenedTlsTest {
  protected:
   void SetUp() override {
     OpenedTlsTest::SetUp();
-    if (IsSkipped()) return;
+    if (HasFatalFailure()) return;
     SetDocument(
         "[[rule]]\nallow=[\"allowed.test\",\"second.test\"]\nmethods=[\"GET\"]\n"
         "paths=[\"/org/**\"]\ninspect=true\n");

@@ -48,7 +48,7 @@ class ProxyTest : public GatewayTest {
  protected:
   void SetUp() override {
     GatewayTest::SetUp();
-    if (IsSkipped()) return;
+    if (HasFatalFailure()) return;
     SetRules({"allowed.test:443", "allowed.test:80", "allowed.test:2222", "203.0.113.20/32:2222"});
     Start();
   }

@@ -33,7 +33,7 @@ class SecretRequestsTest : public OpenedTlsTest {
  protected:
   void SetUp() override {
     OpenedTlsTest::SetUp();
-    if (IsSkipped()) return;
+    if (HasFatalFailure()) return;
     SetRules({"allowed.test", "second.test"});
     Give("");
     deps_.credentials = [this](const SandboxId&) { return credentials_; };

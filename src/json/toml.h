@@ -8,8 +8,12 @@
 //   is_non_ascii_horizontal_whitespace) whose coarse entries cover letters, too: U+00A1 to U+0499,
 //   the kana and others share theirs with a blank. It calls a letter there "unreachable", which is
 //   undefined behaviour for an "é" after a space; here such a letter is no blank.
+// - A key of a hundred thousand parts makes as many tables in each other, and their end runs out of
+//   stack: ParseToml() refuses it, and is what everybody calls instead of toml::parse.
 // Thread: pure functions.
 #pragma once
+
+#include <cstdint>
 
 #define TOML_EXCEPTIONS 0
 #define TOML_ASSERT(expr) static_cast<void>(0)
@@ -22,3 +26,12 @@
 #pragma pop_macro("TOML_UNREACHABLE")
 
 #include <toml++/toml.h>
+
+#include <string_view>
+
+namespace cove::json {
+
+// toml::parse for any text.
+toml::parse_result ParseToml(std::string_view text);
+
+}  // namespace cove::json

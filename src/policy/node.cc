@@ -92,7 +92,7 @@ Result<Node> NodeFromToml(std::string_view text, std::string_view name) {
         Code::kInvalid,
         Place(name, *bad) + ": a control character; only tab and line ends may be in TOML");
   }
-  const toml::parse_result parsed = toml::parse(text);
+  const toml::parse_result parsed = json::ParseToml(text);
   if (!parsed) {
     return Error(Code::kInvalid, Place(name, parsed.error().source().begin) + ": " +
                                      std::string(parsed.error().description()));
