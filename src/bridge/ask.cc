@@ -20,7 +20,8 @@ std::optional<Micros> MostAt(const std::string& provider, const PriceTable& pric
   // The row of such a prompt is the dearest that the call can come under.
   price = prices.Find(provider, start.model, now, prompt);
   Price dearest = *price;
-  dearest.input = std::max({price->input, price->cached, price->cache_write});
+  dearest.input =
+      std::max({price->input, price->cached, price->cache_write, price->cache_write_1h});
   Usage usage;
   usage.input = prompt;
   usage.output = std::min(start.ask.output_max.value_or(price->output_max), price->output_max) *

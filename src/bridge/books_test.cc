@@ -342,6 +342,28 @@ TEST_F(BooksTest, TheRowKeepsThePriceThatWasUsed) {
   EXPECT_EQ(call.charge.price->output, 10'000'000);
 }
 
+TEST_F(BooksTest, AWriteForAnHourAndASearchAreInTheRowAndInTheCost) {
+  BooksSettings settings;
+  settings.prices = *PriceTable::Parse("openai m 2020-01-01 0 1 0.1 1.25 10 9999 1000 2 10\n", "t");
+  Books books({.store = store_.get()}, std::move(settings));
+  ASSERT_TRUE(loop_.RunUntil(books.Open()));
+  auto admitted = loop_.RunUntil(books.Admit(Start()));
+  CallEnd end = Completed();
+  end.usage.cache_write = 1000;
+  end.usage.cache_write_1h = 400;
+  end.usage.web_searches = 2;
+  end.key_hint = "2 (…9f2a)";
+  ASSERT_TRUE(loop_.RunUntil(books.Finish(std::move(std::get<Ticket>(admitted)), end)));
+  CallFilter filter;
+  filter.org = OrgId("org");
+  const Call call = loop_.RunUntil(books.log().List(filter))->front();
+  EXPECT_EQ(call.end.usage, end.usage);
+  EXPECT_EQ(call.end.key_hint, "2 (…9f2a)");
+  EXPECT_EQ(call.charge.cost, kCost + 600 * 5 / 4 + 400 * 2 + 2 * 10'000);
+  EXPECT_EQ(call.charge.price->cache_write_1h, 2'000'000);
+  EXPECT_EQ(call.charge.price->web_search, 10'000);
+}
+
 TEST_F(BooksTest, OldRowsGoAndBudgetsKeepWhatTheyCounted) {
   Budget budget;
   budget.org = OrgId("org");

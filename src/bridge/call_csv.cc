@@ -6,7 +6,7 @@
 namespace cove::bridge {
 namespace {
 
-constexpr std::array<std::string_view, 39> kCallColumns = {"id",
+constexpr std::array<std::string_view, 43> kCallColumns = {"id",
                                                            "startedAt",
                                                            "endedAt",
                                                            "outcome",
@@ -44,7 +44,11 @@ constexpr std::array<std::string_view, 39> kCallColumns = {"id",
                                                            "priceCached",
                                                            "priceCacheWrite",
                                                            "priceOutput",
-                                                           "currency"};
+                                                           "currency",
+                                                           "cacheWrite1hTokens",
+                                                           "webSearches",
+                                                           "priceCacheWrite1h",
+                                                           "priceWebSearch"};
 
 constexpr std::array<std::string_view, 11> kSumColumns = {
     "calls",        "failed",          "usageUnknown", "unpriced",
@@ -91,6 +95,8 @@ std::string CsvLine(const Call& call) {
     row["priceCached"] = copy.at("cachedMicroUsd");
     row["priceCacheWrite"] = copy.at("cacheWriteMicroUsd");
     row["priceOutput"] = copy.at("outputMicroUsd");
+    row["priceCacheWrite1h"] = copy.at("cacheWrite1hMicroUsd");
+    row["priceWebSearch"] = copy.at("webSearchMicroUsd");
     row["currency"] = "USD";
   }
   std::string out;

@@ -18,6 +18,8 @@ json::Value PriceJson(const std::optional<Price>& price) {
   out["cachedMicroUsd"] = price->cached;
   out["cacheWriteMicroUsd"] = price->cache_write;
   out["outputMicroUsd"] = price->output;
+  out["cacheWrite1hMicroUsd"] = price->cache_write_1h;
+  out["webSearchMicroUsd"] = price->web_search;
   return out;
 }
 
@@ -53,6 +55,8 @@ void AddEnd(json::Object& out, const CallEnd& end) {
   out["cacheWriteTokens"] = end.usage.cache_write;
   out["outputTokens"] = end.usage.output;
   out["reasoningTokens"] = end.usage.reasoning;
+  out["cacheWrite1hTokens"] = end.usage.cache_write_1h;
+  out["webSearches"] = end.usage.web_searches;
 }
 
 }  // namespace

@@ -48,7 +48,11 @@ store::Params EndParams(const Call& call) {
           rate(price.output),
           call.start.provider,
           CutName(call.start.fallback_from),
-          CutName(end.key_hint)};
+          end.key_hint,
+          end.usage.cache_write_1h,
+          end.usage.web_searches,
+          rate(price.cache_write_1h),
+          rate(price.web_search)};
 }
 
 }  // namespace
@@ -101,8 +105,9 @@ Task<Result<std::vector<Spent>>> CallLog::Finish(Call call, Said said) {
                "output_tokens = $12, reasoning_tokens = $13, response_id = $14, "
                "request_id = $15, cost_basis = $16, cost = $17, price_from = $18, "
                "price_input = $19, price_cached = $20, price_cache_write = $21, "
-               "price_output = $22, provider = $23, fallback_from = $24, key_hint = $25 "
-               "WHERE n = $1 AND ended_at IS NULL",
+               "price_output = $22, provider = $23, fallback_from = $24, key_hint = $25, "
+               "cache_write_1h_tokens = $26, web_searches = $27, price_cache_write_1h = $28, "
+               "price_web_search = $29 WHERE n = $1 AND ended_at IS NULL",
                EndParams(call)));
     if (ended == 0) return std::vector<Spent>();
     RETURN_IF_ERROR(InsertSaid(db, CallNumber(call.id), said));

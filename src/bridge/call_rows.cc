@@ -76,6 +76,8 @@ void ReadEnd(store::Columns& row, Call& call) {
   end.usage.cache_write = row.Int();
   end.usage.output = row.Int();
   end.usage.reasoning = row.Int();
+  end.usage.cache_write_1h = row.Int();
+  end.usage.web_searches = row.Int();
   end.response_id = row.Text();
   end.request_id = row.Text();
   call.start.fallback_from = row.Text();
@@ -97,6 +99,8 @@ void ReadCharge(store::Columns& row, Call& call) {
   price.cached = row.Int();
   price.cache_write = row.Int();
   price.output = row.Int();
+  price.cache_write_1h = row.Int();
+  price.web_search = row.Int();
   charge.price = std::move(price);
 }
 
@@ -107,8 +111,9 @@ const std::string_view kCallColumns =
     "client, session, thread, turn, request_bytes, started_at, "
     "ended_at, outcome, status, first_byte_us, duration_us, response_bytes, usage_known, "
     "input_tokens, cached_tokens, cache_write_tokens, output_tokens, reasoning_tokens, "
-    "response_id, request_id, fallback_from, key_hint, "
-    "cost_basis, cost, price_from, price_input, price_cached, price_cache_write, price_output";
+    "cache_write_1h_tokens, web_searches, response_id, request_id, fallback_from, key_hint, "
+    "cost_basis, cost, price_from, price_input, price_cached, price_cache_write, price_output, "
+    "price_cache_write_1h, price_web_search";
 
 Call CallFromRow(const store::Row& row) {
   Call call;

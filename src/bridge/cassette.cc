@@ -1,34 +1,13 @@
 #include "bridge/cassette.h"
 
-#include <openssl/evp.h>
-
 #include <fstream>
 #include <sstream>
 
+#include "codec/base64.h"
 #include "json/json.h"
 
 namespace cove::bridge {
 namespace {
-
-std::string Base64(std::string_view bytes) {
-  std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');
-  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                                   reinterpret_cast<const unsigned char*>(bytes.data()),
-                                   static_cast<int>(bytes.size()));
-  out.resize(static_cast<size_t>(size));
-  return out;
-}
-
-Result<std::string> FromBase64(std::string_view text) {
-  std::string out(text.size() / 4 * 3, '\0');
-  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                                   reinterpret_cast<const unsigned char*>(text.data()),
-                                   static_cast<int>(text.size()));
-  if (size < 0 || text.size() % 4 != 0) return Error(Code::kInvalid, "body_base64 is not base64");
-  const size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
-  out.resize(static_cast<size_t>(size) - padding);
-  return out;
-}
 
 // Whether the bytes are what JSON can hold as they are: UTF-8.
 bool IsText(std::string_view bytes) { return json::Parse(json::Write(json::Value(bytes))).ok(); }
@@ -49,7 +28,7 @@ std::string CassetteLine(const RecordedCall& call) {
   if (IsText(call.body)) {
     line["body"] = call.body;
   } else {
-    line["body_base64"] = Base64(call.body);
+    line["body_base64"] = codec::EncodeBase64(call.body);
   }
   return json::Write(line) + "\n";
 }
@@ -75,7 +54,9 @@ Result<RecordedCall> ParseCassetteLine(std::string_view line) {
   }
   out.body = text("body");
   if (const auto encoded = json::GetString(object, "body_base64")) {
-    ASSIGN_OR_RETURN(out.body, FromBase64(*encoded));
+    auto bytes = codec::DecodeBase64(*encoded);
+    if (!bytes) return Error(Code::kInvalid, "body_base64 is not base64");
+    out.body = *std::move(bytes);
   }
   return out;
 }

@@ -213,6 +213,12 @@ const store::Migrations kMigrations = {{"bridge", 1, R"(
   CREATE INDEX ai_call_by_org ON ai_call (org_id);
   CREATE INDEX ai_call_by_sandbox ON ai_call (org_id, sandbox_id);
   CREATE INDEX ai_call_open ON ai_call (ended_at) WHERE ended_at IS NULL;
+)"},
+                                       {"bridge", 4, R"(
+  ALTER TABLE ai_call ADD COLUMN cache_write_1h_tokens INTEGER;
+  ALTER TABLE ai_call ADD COLUMN web_searches INTEGER;
+  ALTER TABLE ai_call ADD COLUMN price_cache_write_1h INTEGER;
+  ALTER TABLE ai_call ADD COLUMN price_web_search INTEGER;
 )"}};
 
 }  // namespace cove::bridge

@@ -78,11 +78,14 @@ std::vector<std::string_view> Fields(std::string_view line) {
 
 Result<Price> ParseRow(const std::vector<std::string_view>& fields) {
   constexpr size_t kFields = 10;
-  if (fields.size() != kFields) {
+  if (fields.size() < kFields || fields.size() > kFields + 2) {
     return Error(Code::kInvalid,
                  "wants provider model from above input cached cache_write output context "
-                 "output_max");
+                 "output_max, and may have cache_write_1h web_search");
   }
+  const auto more = [&fields](size_t at) {
+    return at < fields.size() ? fields[at] : std::string_view("-");
+  };
   Price row;
   row.provider = fields[0];
   row.model = fields[1];
@@ -94,10 +97,12 @@ Result<Price> ParseRow(const std::vector<std::string_view>& fields) {
   const auto cached = or_input(fields[5]);
   const auto write = or_input(fields[6]);
   const auto output = ParseDollars(fields[7]);
+  const auto write_1h = more(kFields) == "-" ? write : ParseDollars(more(kFields));
+  const auto searches = more(kFields + 1) == "-" ? 0 : ParseDollars(more(kFields + 1));
   const auto above = ParseInt<int64_t>(fields[3]);
   const auto context = ParseInt<int64_t>(fields[8]);
   const auto output_max = ParseInt<int64_t>(fields[9]);
-  if (!input || !cached || !write || !output) {
+  if (!input || !cached || !write || !output || !write_1h || !searches) {
     return Error(Code::kInvalid, "a price is dollars for a million tokens, like 1.25");
   }
   if (!above || !context || !output_max) {
@@ -108,6 +113,8 @@ Result<Price> ParseRow(const std::vector<std::string_view>& fields) {
   row.cached = *cached;
   row.cache_write = *write;
   row.output = *output;
+  row.cache_write_1h = *write_1h;
+  row.web_search = *searches / Price::kSearches;
   row.context = *context;
   row.output_max = *output_max;
   return row;
@@ -120,9 +127,11 @@ Micros CostOf(const Price& price, const Usage& usage) {
   const auto part = [](int64_t tokens, Micros rate) {
     return static_cast<__int128>(std::max<int64_t>(tokens, 0)) * rate;
   };
+  const int64_t long_lived = std::min(usage.cache_write_1h, usage.cache_write);
   const __int128 sum = part(usage.input, price.input) + part(usage.cached, price.cached) +
-                       part(usage.cache_write, price.cache_write) +
-                       part(usage.output, price.output);
+                       part(usage.cache_write - long_lived, price.cache_write) +
+                       part(long_lived, price.cache_write_1h) + part(usage.output, price.output) +
+                       part(usage.web_searches, price.web_search) * kTokensPerPrice;
   const __int128 micros = (sum + kTokensPerPrice - 1) / kTokensPerPrice;
   return static_cast<Micros>(std::min<__int128>(micros, INT64_MAX / 4));
 }

@@ -32,10 +32,13 @@ struct Price {
   Micros cached = 0;
   Micros cache_write = 0;
   Micros output = 0;
+  Micros cache_write_1h = 0;            // for what is kept for an hour
+  Micros web_search = 0;                // for one that the provider made; not for a million
   int64_t context = kContextDefault;    // the most tokens a prompt can have
   int64_t output_max = kOutputDefault;  // the most tokens an answer can have
   static constexpr int64_t kContextDefault = 1'050'000;
   static constexpr int64_t kOutputDefault = 128'000;
+  static constexpr int64_t kSearches = 1000;  // for so many their prices are written
 };
 
 // Rounded up: what was used is never free by rounding.
@@ -44,8 +47,10 @@ Micros CostOf(const Price& price, const Usage& usage);
 class PriceTable {
  public:
   // Lines of fields between blanks: provider model from above input cached cache_write output
-  // context output_max; prices in dollars for a million tokens, "-" for what the model does not
-  // have (it then costs what input costs), '#' begins a comment. kInvalid names the line.
+  // context output_max, and where they are not the same as cache_write and nothing: cache_write_1h
+  // web_search. Prices in dollars for a million tokens, of searches for a thousand, "-" for what
+  // the model does not have (it then costs what input costs, a write for an hour what others cost),
+  // '#' begins a comment. kInvalid names the line.
   static Result<PriceTable> Parse(std::string_view text, std::string_view name);
   // The list that comes with this version.
   static const PriceTable& Shipped();

@@ -91,6 +91,24 @@ TEST(Prices, ABadLineIsNamed) {
   }
 }
 
+TEST(Prices, WritesForAnHourAndSearchesHaveTheirOwn) {
+  const PriceTable table = *PriceTable::Parse(
+      "a m 2020-01-01 0 1 0.1 1.25 5 1000 1000 2 10\na n 2020-01-01 0 1 0.1 1.25 5 1000 1000\n"
+      "a o 2020-01-01 0 1 0.1 1.25 5 1000 1000 - 10\n",
+      "test");
+  Usage usage;
+  usage.cache_write = 1'000'000;
+  usage.cache_write_1h = 400'000;
+  usage.web_searches = 3;
+  EXPECT_EQ(CostOf(*table.Find("a", "m", Day(1), 0), usage), 750'000 + 800'000 + 30'000);
+  EXPECT_EQ(CostOf(*table.Find("a", "n", Day(1), 0), usage), 1'250'000);
+  EXPECT_EQ(CostOf(*table.Find("a", "o", Day(1), 0), usage), 1'280'000);
+  usage.cache_write_1h = 2'000'000;
+  EXPECT_EQ(CostOf(*table.Find("a", "m", Day(1), 0), usage), 2'030'000) << "a part is no more";
+  EXPECT_FALSE(PriceTable::Parse("a m 2020-01-01 0 1 1 1 1 1 1 1 1 1", "x"));
+  EXPECT_FALSE(PriceTable::Parse("a m 2020-01-01 0 1 1 1 1 1 1 x", "x"));
+}
+
 TEST(Prices, TheShippedListKnowsTheModelsOfTheAgents) {
   const PriceTable& table = PriceTable::Shipped();
   EXPECT_GT(table.rows().size(), 50U);
@@ -104,6 +122,8 @@ TEST(Prices, TheShippedListKnowsTheModelsOfTheAgents) {
   EXPECT_EQ(table.Find("openai", "gpt-5.6-sol", Day(320), 0)->output, 20'000'000);
   EXPECT_EQ(table.Find("anthropic", "claude-haiku-4-5-20251001", Day(320), 0)->input, 1'000'000);
   EXPECT_EQ(table.Find("anthropic", "claude-haiku-5-5", Day(320), 100'001)->input, 500'000);
+  EXPECT_EQ(table.Find("anthropic", "claude-opus-4-8", Day(320), 0)->cache_write_1h, 10'000'000);
+  EXPECT_EQ(table.Find("anthropic", "claude-opus-4-8", Day(320), 0)->web_search, 10'000);
   const auto rock = [&table](std::string_view model) {
     const Price* price = table.Find("bedrock", model, Day(320), 0);
     return price == nullptr ? -1 : price->input;

@@ -89,6 +89,8 @@ bridge::Price Complete(const PriceConfig& entry) {
   out.cached = entry.cached.value_or(out.input);
   out.cache_write = entry.cache_write.value_or(out.input);
   out.output = entry.output.value_or(0);
+  out.cache_write_1h = entry.cache_write_1h.value_or(out.cache_write);
+  out.web_search = entry.web_search.value_or(0) / bridge::Price::kSearches;
   return out;
 }
 

@@ -24,7 +24,7 @@ namespace cove::front {
 // An entry of [[ai.prices]] as far as it is written.
 struct PriceConfig {
   bridge::Price price{.from = "1970-01-01"};
-  std::optional<bridge::Micros> input, cached, cache_write, output;
+  std::optional<bridge::Micros> input, cached, cache_write, output, cache_write_1h, web_search;
 };
 
 struct Config {
