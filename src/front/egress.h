@@ -6,7 +6,8 @@
 // default is what holds, cut by every ceiling. A sandbox's own default is its policy document, or
 // its allow lists (names on ports 80 and 443, address ranges on every port); one that blocks all
 // reaches nothing. A layer that cannot be read denies everything below it. The model gateway is
-// always there; what it may be asked for, the layers say, too (model_guards.h). Thread: loop-confined.
+// always there; what it may be asked for, the layers say, too (model_guards.h). Thread:
+// loop-confined.
 #pragma once
 
 #include <functional>
