@@ -45,6 +45,7 @@ Code CodeOfStatus(int status) {
     case 413:
       return Code::kTooLarge;
     case 429:
+    case 507:
       return Code::kExhausted;
     case 502:
     case 503:

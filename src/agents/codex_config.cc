@@ -84,6 +84,12 @@ std::string CodexConfigForBox(const BoxCodexConfig& box) {
   ReplaceAll(out, "You work in a sandbox of your own, as the user daytona with passwordless sudo.",
              "You work in a sandbox of your own, on the project in the directory you start in. You "
              "are no\nadministrator there.");
+  ReplaceAll(out,
+             "Listen on 0.0.0.0 or 127.0.0.1, as\nyou like: the user is shown a link to every port "
+             "that opens, so do not ask for one.",
+             "A server there is reached from inside\nonly: the user sees no port of it.");
+  ReplaceAll(out, "Only named hosts can be reached from here, package registries among them.",
+             "Only hosts that the user has named can be reached from here.");
   return out;
 }
 

@@ -10,6 +10,7 @@ namespace cove::agents {
 namespace {
 
 constexpr size_t kLinesKept = 12;
+constexpr std::chrono::hours kPlainFor{24 * 30};
 
 std::string SessionPath(const std::string& sandbox) {
   return "/toolbox/" + PercentEncode(sandbox) + "/process/session";
@@ -64,6 +65,10 @@ Task<Result<LogEnd>> FollowLog(ApiClient& api, std::string path, Resume& resume)
   }
 }
 
+RemoteExit ExitIn(const json::Object& answer, int64_t code) {
+  return {static_cast<int>(code), json::GetString(answer, "exitReason").value_or("")};
+}
+
 Task<Result<std::optional<RemoteExit>>> ExitOf(ApiClient& api, std::string path) {
   ApiRequest request;
   request.path = std::move(path);
@@ -71,10 +76,7 @@ Task<Result<std::optional<RemoteExit>>> ExitOf(ApiClient& api, std::string path)
   if (!info) co_return std::move(info).error();
   auto code = json::GetInt(*info, "exitCode");
   if (!code) co_return std::optional<RemoteExit>();
-  RemoteExit out;
-  out.code = static_cast<int>(*code);
-  out.reason = json::GetString(*info, "exitReason").value_or("");
-  co_return std::optional<RemoteExit>(std::move(out));
+  co_return std::optional<RemoteExit>(ExitIn(*info, *code));
 }
 
 // Worth another try while the server may be starting again.
@@ -92,6 +94,9 @@ Task<Result<RemoteExit>> RunRemote(ApiClient& api, RemoteCommand what, LogDemux:
   create.path = sessions;
   create.body = Body({{"sessionId", what.session}});
   auto created = co_await api.Call(std::move(create));
+  if (!created && created.error().code() == Code::kExhausted) {
+    co_return RemoteExit{kNeverRan, created.error().message()};
+  }
   if (!created && created.error().code() != Code::kConflict) {
     co_return std::move(created).error().Wrap("opening a session in the sandbox");
   }
@@ -125,6 +130,20 @@ Task<Result<RemoteExit>> RunRemote(ApiClient& api, RemoteCommand what, LogDemux:
     co_await async::Sleep(pause);
     pause = std::min<Duration>(pause * 2, seconds(1));
   }
+}
+
+Task<Result<RemoteExit>> RunPlain(ApiClient& api, RemoteCommand what, LogDemux::Sink sink) {
+  ApiRequest request;
+  request.method = "POST";
+  request.path = "/toolbox/" + PercentEncode(what.sandbox) + "/process/execute";
+  request.body = Body({{"command", what.command}});
+  request.timeout = kPlainFor;
+  auto answer = co_await api.CallForObject(std::move(request));
+  if (!answer) co_return std::move(answer).error();
+  const auto code = json::GetInt(*answer, "exitCode");
+  if (!code) co_return Error(Code::kInternal, "the server's answer has no exit code");
+  sink(LogDemux::Stream::kStdout, json::GetString(*answer, "result").value_or(""));
+  co_return ExitIn(*answer, *code);
 }
 
 Task<Result<void>> DeleteSession(ApiClient& api, std::string sandbox, std::string session) {

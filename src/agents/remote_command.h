@@ -13,6 +13,9 @@ namespace cove::agents {
 
 inline constexpr Duration kReconnectFor = seconds(60);
 
+// The code of a command that was not started: the sandbox has no room for what a session needs.
+inline constexpr int kNeverRan = -1;
+
 struct RemoteCommand {
   std::string sandbox;
   std::string session;  // created here; see DeleteSession
@@ -20,12 +23,16 @@ struct RemoteCommand {
 };
 
 struct RemoteExit {
-  int code = 0;
+  int code = 0;        // or kNeverRan
   std::string reason;  // what the code does not tell, for people; else empty
 };
 
 // How the command ended. The session stays: what it left running goes on.
 Task<Result<RemoteExit>> RunRemote(ApiClient& api, RemoteCommand what, LogDemux::Sink sink);
+
+// The same without a session, which takes no room on the sandbox's disk: all output comes at the
+// end and as stdout, and the command ends with the server or this task.
+Task<Result<RemoteExit>> RunPlain(ApiClient& api, RemoteCommand what, LogDemux::Sink sink);
 
 // Ends the session and what its shell still runs.
 Task<Result<void>> DeleteSession(ApiClient& api, std::string sandbox, std::string session);

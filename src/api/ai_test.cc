@@ -59,6 +59,7 @@ TEST_F(AiTest, EachSeesTheirOwnCallsAndAdministratorsAll) {
   EXPECT_EQ(SendAs(ann, "GET", "/api/ai/calls?userId=bob")->answer.status, 403);
   EXPECT_EQ(SendAs(ann, "GET", "/api/ai/usage?by=user&userId=bob")->answer.status, 403);
   EXPECT_EQ(SendAs(ann, "GET", "/api/ai/calls?sandboxId=nobodys")->answer.status, 404);
+  EXPECT_EQ(Send("GET", "/api/ai/calls?sandboxId=nobodys")->answer.status, 404);
   const json::Object usage = Json(*SendAs(ann, "GET", "/api/ai/usage"));
   EXPECT_EQ(json::GetInt(*json::GetObject(usage, "total"), "costMicroUsd"), 10'000'000)
       << "a million tokens are a long prompt";

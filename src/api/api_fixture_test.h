@@ -8,6 +8,7 @@
 #include "api/api.h"
 #include "api/fake_exchange_test.h"
 #include "api/fake_toolbox_test.h"
+#include "audit/log.h"
 #include "base/testing.h"
 
 namespace cove::api {
@@ -76,7 +77,10 @@ class ApiTest : public ::testing::Test {
     books_ = std::make_unique<bridge::Books>(bridge::Books::Deps{.store = store_.get()}, settings);
     EXPECT_TRUE(loop_.RunUntil(books_->Open()).ok());
     tokens_ = *loop_.RunUntil(bridge::Tokens::Open(*store_, books_->budgets()));
+    audit_ = *audit::Log::Open(folder_ / "audit", pool_);
     Deps deps;
+    deps.audit = audit_.get();
+    deps.file_pool = &pool_;
     deps.books = books_.get();
     deps.tokens = tokens_.get();
     deps.models = [this](http::Exchange& exchange, bridge::Caller caller) {
@@ -92,6 +96,7 @@ class ApiTest : public ::testing::Test {
   }
   ~ApiTest() override {
     api_.reset();
+    audit_.reset();
     tokens_.reset();
     books_.reset();
     sandboxes_.reset();
@@ -168,6 +173,7 @@ class ApiTest : public ::testing::Test {
   std::unique_ptr<control::Sandboxes> sandboxes_;
   std::unique_ptr<bridge::Books> books_;
   std::unique_ptr<bridge::Tokens> tokens_;
+  std::unique_ptr<audit::Log> audit_;
   std::vector<bridge::Caller> model_callers_;  // who reached the model gateway
   std::unique_ptr<Api> api_;
 };

@@ -172,13 +172,8 @@ Task<Result<void>> Verify(Call& call) {
   auto verify = [directory = call.deps().audit->directory(), wanted] {
     return audit::VerifyChain(directory, wanted);
   };
-  const auto head = co_await async::Offload(*call.deps().file_pool, std::move(verify));
-  json::Object out;
-  out["ok"] = head.ok();
-  out["message"] = head ? "every record follows from the one before it" : head.error().message();
-  out["records"] = head ? json::Value(head->seq) : json::Value(nullptr);
-  out["head"] = head ? json::Value(head->ToString()) : json::Value(nullptr);
-  co_return co_await call.Reply(200, out);
+  const auto verdict = co_await async::Offload(*call.deps().file_pool, std::move(verify));
+  co_return co_await call.Reply(200, audit::VerdictJson(verdict));
 }
 
 policy::Attempt AttemptOf(const audit::Record& record) {

@@ -5,6 +5,20 @@
 namespace cove::api {
 namespace {
 
+constexpr size_t kIdChars = 36;      // as NewUuid writes them
+constexpr size_t kShortIdChars = 8;  // what lists show of one
+
+// Whether ids of sandboxes, deleted ones too, may begin so.
+bool BeginsAnId(std::string_view text) {
+  if (text.size() < kShortIdChars || text.size() > kIdChars) return false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+    const std::string_view fits = dash ? "-" : "0123456789abcdef";
+    if (fits.find(text[i]) == std::string_view::npos) return false;
+  }
+  return true;
+}
+
 std::string QueryText(const Call& call, std::string_view name) {
   return call.request().Query(name).value_or("");
 }
@@ -39,12 +53,22 @@ Result<SandboxId> SandboxQuery(const Call& call) {
   auto sandbox = call.deps().sandboxes->Get(call.caller().org, text);
   if (sandbox) return sandbox->id;
   if (!IsAdmin(call)) return std::move(sandbox).error();
-  return SandboxId(text);
+  if (BeginsAnId(text) && text.size() == kIdChars) return SandboxId(text);
+  return Error(Code::kNotFound, sandbox.error().message() +
+                                    ": a deleted one is named by its id, as its rows show it");
 }
 
 Result<audit::Filter> AuditFilter(const Call& call) {
   audit::Filter out;
-  ASSIGN_OR_RETURN(out.sandbox, SandboxQuery(call));
+  auto sandbox = SandboxQuery(call);
+  const std::string asked = QueryText(call, "sandboxId");
+  if (sandbox) {
+    out.sandbox = *std::move(sandbox);
+  } else if (IsAdmin(call) && BeginsAnId(asked)) {
+    out.sandbox_prefix = asked;
+  } else {
+    return std::move(sandbox).error();
+  }
   if (out.sandbox.empty() && !IsAdmin(call)) {
     return Error(Code::kInvalid, "the query parameter 'sandboxId' is missing");
   }

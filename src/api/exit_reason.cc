@@ -14,9 +14,10 @@ std::string ExitReasonText(const control::Sandbox& sandbox, const ExitStatus& st
   switch (status.reason) {
     case ExitReason::kOom:
       return fmt::format(
-          "out of memory (limit {:g} GiB): the kernel killed it; do less at once, or resize the "
-          "sandbox",
-          limit);
+          "out of memory (limit {:g} GiB): it ended as by SIGKILL while the kernel killed {} of "
+          "the "
+          "sandbox's processes for want of memory; do less at once, or resize the sandbox",
+          limit, status.oom_kills);
     case ExitReason::kTimeout:
       return "it was killed at its time limit";
     case ExitReason::kSpawnFailed:
@@ -25,12 +26,14 @@ std::string ExitReasonText(const control::Sandbox& sandbox, const ExitStatus& st
       const char* name = sigabbrev_np(status.signal);
       return fmt::format("ended by signal {} (SIG{})", status.signal, name ? name : "?");
     }
+    case ExitReason::kOutputLost:
+      return "some of its output could not be kept: the sandbox's disk is full";
     case ExitReason::kExited:
       if (status.oom_kills == 0 || status.code == 0) return {};
       return fmt::format(
-          "out of memory (limit {:g} GiB): the kernel killed {} of the sandbox's processes while "
-          "it ran",
-          limit, status.oom_kills);
+          "while it ran the kernel killed {} of the sandbox's processes for want of memory (limit "
+          "{:g} GiB), perhaps none of its own",
+          status.oom_kills, limit);
   }
   return {};
 }
@@ -46,6 +49,7 @@ void PutExitReason(json::Object& body, const control::Sandbox& sandbox,
   status.reason = command.reason;
   status.code = command.exit_code;
   status.oom_kills = command.oom_kills;
+  status.detail = "its log says why";
   PutExitReason(body, sandbox, status);
 }
 

@@ -55,6 +55,8 @@ Result<control::CreateRequest> ParseCreate(const json::Object& body, const OrgId
   ASSIGN_OR_RETURN(out.cpu, NumberField(body, "cpu"));
   ASSIGN_OR_RETURN(out.memory_gib, NumberField(body, "memory"));
   ASSIGN_OR_RETURN(out.disk_gib, NumberField(body, "disk"));
+  ASSIGN_OR_RETURN(out.pids, IntField(body, "pids"));
+  ASSIGN_OR_RETURN(out.io_weight, IntField(body, "ioWeight"));
   ASSIGN_OR_RETURN(auto profile, TextField(body, "profile"));
   if (profile && !profile->empty()) {
     out.profile = proto::ParseProfile(*profile);

@@ -19,6 +19,8 @@ json::Object ExactLimits(const control::Resources& resources) {
   out["cpu"] = Number(resources.cpu);
   out["memory"] = Number(resources.memory_gib);
   out["disk"] = Number(resources.disk_gib);
+  if (resources.pids != 0) out["pids"] = resources.pids;
+  if (resources.io_weight != 0) out["ioWeight"] = resources.io_weight;
   return out;
 }
 

@@ -54,6 +54,8 @@ Task<Result<void>> Resize(Call& call) {
   CO_ASSIGN_OR_RETURN(patch.cpu, NumberField(body, "cpu"));
   CO_ASSIGN_OR_RETURN(patch.memory_gib, NumberField(body, "memory"));
   CO_ASSIGN_OR_RETURN(patch.disk_gib, NumberField(body, "disk"));
+  CO_ASSIGN_OR_RETURN(patch.pids, IntField(body, "pids"));
+  CO_ASSIGN_OR_RETURN(patch.io_weight, IntField(body, "ioWeight"));
   co_return co_await ReplyChanged(call, [&patch](control::Sandboxes& all, const SandboxId& id) {
     return all.Resize(id, patch);
   });

@@ -283,6 +283,18 @@ TEST_F(PrunedAuditTest, WhatNobodyAnnouncedIsMissed) {
       << Verdict();
 }
 
+TEST_F(PrunedAuditTest, AnExportOfTheRestIsWholeAndNoneOfLess) {
+  Fill(200);
+  std::string text;
+  const std::vector<std::string> lines = Lines(1);
+  for (const std::string& line : lines) text += line + '\n';
+  const auto whole = VerifyExport(text, log_->head());
+  ASSERT_TRUE(whole) << whole.error().message();
+  EXPECT_EQ(whole->records, lines.size());
+  EXPECT_LT(whole->records, whole->seq);
+  EXPECT_FALSE(VerifyExport(std::string_view(text).substr(lines[0].size() + 1), log_->head()));
+}
+
 TEST_F(PrunedAuditTest, ARestartGoesOnWhereItWas) {
   Fill(60);
   const uint64_t last = log_->last_seq();

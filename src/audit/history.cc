@@ -85,8 +85,9 @@ Result<void> ChainCheck::Add(std::string_view text) {
   const Record& record = line->record;
   if (records_ == 0 && record.seq > 1) {
     before_ = head_ = {record.seq - 1, line->prev};
-    announced_ = from_ == From::kAnywhere;
+    announced_ = false;
   } else if (record.seq != expected) {
+    incomplete_ = record.seq > expected;
     return wrong("where record " + std::to_string(expected) + " should be stands record " +
                  std::to_string(record.seq));
   }
@@ -105,8 +106,9 @@ Result<void> ChainCheck::Add(std::string_view text) {
   return Ok();
 }
 
-Result<void> ChainCheck::Finish() const {
+Result<void> ChainCheck::Finish() {
   const std::string first = std::to_string(before_.seq + 1);
+  incomplete_ = !announced_ || (wanted_ && wanted_->seq > head_.seq);
   if (!announced_) {
     return Error(Code::kInvalid, "the audit was cut: it begins at record " + first +
                                      ", and no record says that those before were removed");
@@ -124,14 +126,14 @@ Result<void> ChainCheck::Finish() const {
                    first + "; note a newer head");
 }
 
-Result<Head> VerifyChain(const std::string& directory, std::optional<Head> wanted) {
+Result<Verified> VerifyChain(const std::string& directory, std::optional<Head> wanted) {
   ASSIGN_OR_RETURN(const std::vector<std::string> segments, ListSegments(directory));
-  ChainCheck check(ChainCheck::From::kBeginning, wanted);
+  ChainCheck check(wanted);
   for (const std::string& path : segments) {
     const auto opened = OpenSegment(path);
     if (!opened && opened.error().sys_errno() == ENOENT) {
       // Removed meanwhile, with all before it.
-      check = ChainCheck(ChainCheck::From::kBeginning, wanted);
+      check = ChainCheck(wanted);
       continue;
     }
     if (!opened) return opened.error();
@@ -150,7 +152,34 @@ Result<Head> VerifyChain(const std::string& directory, std::optional<Head> wante
     }
   }
   RETURN_IF_ERROR(check.Finish());
-  return check.head();
+  return Verified{check.head(), check.records()};
+}
+
+Result<Verified> VerifyExport(std::string_view text, std::optional<Head> wanted) {
+  ChainCheck check(std::move(wanted));
+  Result<void> ok = Ok();
+  while (ok && !text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    if (!line.empty()) ok = check.Add(line);
+  }
+  if (ok && check.records() == 0) return Error(Code::kInvalid, "the file holds no records");
+  if (ok) ok = check.Finish();
+  if (ok) return Verified{check.head(), check.records()};
+  if (!check.incomplete()) return std::move(ok).error();
+  return Error(Code::kInvalid, ok.error().message() +
+                                   "; if it was exported with a filter, this file has only some "
+                                   "records: export without one to verify it");
+}
+
+json::Object VerdictJson(const Result<Verified>& verdict) {
+  json::Object out;
+  out["ok"] = verdict.ok();
+  out["message"] =
+      verdict ? "every record follows from the one before it" : verdict.error().message();
+  out["records"] = verdict ? json::Value(verdict->records) : json::Value(nullptr);
+  out["head"] = verdict ? json::Value(verdict->ToString()) : json::Value(nullptr);
+  return out;
 }
 
 }  // namespace cove::audit

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "audit/record.h"
+#include "json/json.h"
 
 namespace cove::audit {
 
@@ -40,31 +41,43 @@ struct Head {
   static std::optional<Head> Parse(std::string_view text);
 };
 
-// Whether lines follow from each other. kAnywhere: they may begin in the middle of a chain. A whole
-// chain begins with record 1, or where one of its own records (kPruned) says that the rest begins.
+// Whether lines follow from each other and are a whole chain: it begins with record 1, or where one
+// of its own records (kPruned) says that the rest begins.
 class ChainCheck {
  public:
-  enum class From { kBeginning, kAnywhere };
   // `wanted` has to be among them.
-  ChainCheck(From from, std::optional<Head> wanted) : from_(from), wanted_(std::move(wanted)) {}
+  explicit ChainCheck(std::optional<Head> wanted) : wanted_(std::move(wanted)) {}
 
   // kInvalid says which record is not what it was.
   Result<void> Add(std::string_view line);
-  Result<void> Finish() const;
+  Result<void> Finish();
+  // After a refusal: nothing was found but that records are missing.
+  bool incomplete() const { return incomplete_; }
   const Head& head() const { return head_; }
   uint64_t records() const { return records_; }
 
  private:
-  From from_;
   std::optional<Head> wanted_;
   Head before_;            // what the first record follows from
   bool announced_ = true;  // that all up to there was removed
   Head head_;
   uint64_t records_ = 0;
+  bool incomplete_ = false;
+};
+
+// A chain that holds: its last record, and how many there are.
+struct Verified : Head {
+  uint64_t records = 0;
 };
 
 // Walks the whole chain, from what the oldest file begins with; a change, a gap, another order are
-// found anywhere, a cut at the end only where `wanted` says what there was. Gives the head.
-Result<Head> VerifyChain(const std::string& directory, std::optional<Head> wanted = std::nullopt);
+// found anywhere, a cut at the end only where `wanted` says what there was.
+Result<Verified> VerifyChain(const std::string& directory,
+                             std::optional<Head> wanted = std::nullopt);
+// The same for the lines of an export. Where only records are missing the refusal says that a
+// filter may have left them out: that cannot be told from a cut.
+Result<Verified> VerifyExport(std::string_view text, std::optional<Head> wanted = std::nullopt);
+// What either found, for programs: ok, message, records and head (both null unless ok).
+json::Object VerdictJson(const Result<Verified>& verdict);
 
 }  // namespace cove::audit

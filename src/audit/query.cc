@@ -20,6 +20,7 @@ bool IsHost(const std::string& wanted, const std::string& host) {
 
 bool Filter::Matches(const Record& record) const {
   if (!sandbox.empty() && record.sandbox != sandbox) return false;
+  if (!record.sandbox.value.starts_with(sandbox_prefix)) return false;
   if (since && record.time.micros < since->micros) return false;
   if (until && record.time.micros >= until->micros) return false;
   if (allow && (!IsVerdict(record.kind) || record.allow != *allow)) return false;
@@ -29,8 +30,9 @@ bool Filter::Matches(const Record& record) const {
 }
 
 std::string Filter::Needle() const {
-  if (sandbox.empty()) return {};
-  return "\"sandbox\":\"" + CleanText(sandbox.value) + "\"";
+  const std::string key = "\"sandbox\":\"";
+  if (!sandbox.empty()) return key + CleanText(sandbox.value) + "\"";
+  return sandbox_prefix.empty() ? std::string() : key + CleanText(sandbox_prefix);
 }
 
 std::optional<uint64_t> SeqOfLine(std::string_view line) {

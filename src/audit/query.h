@@ -16,6 +16,7 @@ namespace cove::audit {
 // What is not set does not limit.
 struct Filter {
   SandboxId sandbox;
+  std::string sandbox_prefix;     // how its id begins
   std::optional<WallTime> since;  // inclusive
   std::optional<WallTime> until;  // exclusive
   std::optional<bool> allow;

@@ -92,6 +92,13 @@ TEST_F(QueryTest, PagesGiveEveryRecordOnce) {
   EXPECT_EQ(AllPages(filter, 4).size(), 13u);
   filter.allow = true;
   EXPECT_EQ(AllPages(filter, 1), (std::vector<uint64_t>{41 - 15, 11}));
+  filter = {};
+  filter.sandbox_prefix = "s";
+  EXPECT_EQ(AllPages(filter, 7).size(), 40u);
+  filter.sandbox_prefix = "s2";
+  EXPECT_EQ(AllPages(filter, 7).size(), 13u);
+  filter.sandbox_prefix = "2";
+  EXPECT_TRUE(AllPages(filter, 7).empty()) << "ids are not searched, only how they begin";
 }
 
 TEST_F(QueryTest, EachFilterHolds) {
@@ -223,13 +230,66 @@ TEST_F(QueryTest, ACutOrAWholeNewChainIsFoundByTheHeadThatWasNoted) {
   EXPECT_FALSE(Head::Parse("x:" + head.hash));
 }
 
-TEST_F(QueryTest, AnExtractIsCheckedFromItsFirstRecord) {
-  Fill(6);
+std::string ExportOf(const std::vector<std::string>& lines) {
+  std::string out;
+  for (const std::string& line : lines) out += line + '\n';
+  return out;
+}
+
+std::string ExportVerdict(const std::vector<std::string>& lines,
+                          std::optional<Head> wanted = std::nullopt) {
+  const auto head = VerifyExport(ExportOf(lines), std::move(wanted));
+  return head ? "whole" : head.error().message();
+}
+
+TEST_F(QueryTest, AnExportIsAWholeChainOrSaysThatItMayBeAPart) {
+  constexpr auto kPart = "exported with a filter, this file has only some records";
+  Fill(9);
   const auto lines = Lines();
-  ChainCheck middle(ChainCheck::From::kAnywhere, std::nullopt);
-  for (size_t i = 2; i < 5; ++i) EXPECT_TRUE(middle.Add(lines[i]));
-  EXPECT_EQ(middle.records(), 3u);
-  EXPECT_FALSE(middle.Add(lines[0]));
+  const auto whole = VerifyExport(ExportOf(lines));
+  ASSERT_TRUE(whole) << whole.error().message();
+  EXPECT_EQ(whole->ToString(), log_->head().ToString());
+  EXPECT_EQ(whole->records, 9u);
+  const std::vector<std::string> late(lines.begin() + 5, lines.end());
+  for (const auto& wanted : {std::optional<Head>(), std::optional<Head>(log_->head())}) {
+    const std::string verdict = ExportVerdict(late, wanted);
+    EXPECT_THAT(verdict, HasSubstr("the audit was cut: it begins at record 6, and no record says"));
+    EXPECT_THAT(verdict, HasSubstr(kPart));
+  }
+  const std::vector<std::string> early(lines.begin(), lines.begin() + 5);
+  EXPECT_EQ(ExportVerdict(early), "whole");
+  EXPECT_THAT(ExportVerdict(early, log_->head()), HasSubstr(kPart));
+  std::vector<std::string> one_sandbox;
+  for (size_t i = 0; i < lines.size(); i += 3) one_sandbox.push_back(lines[i]);
+  EXPECT_THAT(ExportVerdict(one_sandbox), HasSubstr("where record 2 should be stands record 4"));
+  EXPECT_THAT(ExportVerdict(one_sandbox), HasSubstr(kPart));
+  EXPECT_THAT(ExportVerdict({}), HasSubstr("holds no records"));
+}
+
+TEST_F(QueryTest, NoFilterExplainsAnExportThatWasChanged) {
+  Fill(5);
+  auto lines = Lines();
+  lines.insert(lines.begin() + 3, lines[1]);
+  EXPECT_THAT(ExportVerdict(lines), HasSubstr("where record 4 should be stands record 2"));
+  EXPECT_EQ(ExportVerdict(lines).find("filter"), std::string::npos);
+  lines = Lines();
+  lines[2].replace(lines[2].find("h2"), 2, "h9");
+  EXPECT_THAT(ExportVerdict(lines), HasSubstr("record 4 does not follow"));
+  EXPECT_EQ(ExportVerdict(lines).find("filter"), std::string::npos);
+}
+
+TEST_F(QueryTest, AVerdictForProgramsHasTheHeadOnlyWhenAllHolds) {
+  Fill(2);
+  const auto lines = Lines();
+  const json::Object good =
+      *json::ParseObject(json::Write(VerdictJson(VerifyExport(ExportOf(lines)))));
+  EXPECT_EQ(json::GetBool(good, "ok"), true);
+  EXPECT_EQ(json::GetInt(good, "records"), 2);
+  EXPECT_EQ(json::GetString(good, "head"), log_->head().ToString());
+  const json::Object bad = VerdictJson(VerifyExport(lines[1]));
+  EXPECT_EQ(json::GetBool(bad, "ok"), false);
+  EXPECT_TRUE(bad.at("head").is_null() && bad.at("records").is_null());
+  EXPECT_THAT(json::GetString(bad, "message").value_or(""), HasSubstr("begins at record 2"));
 }
 
 }  // namespace

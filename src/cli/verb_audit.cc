@@ -10,7 +10,6 @@ namespace cove::cli {
 namespace {
 
 using agents::ApiRequest;
-using agents::Printable;
 
 constexpr std::string_view kForms =
     "[query] | export | tail [-f] | verify [FILE] [--head NUMBER:HASH]; query, export and tail "
@@ -164,17 +163,17 @@ Task<int> Tail(Context& context) {
                             context.json() ? Show::kLines : Show::kRows);
 }
 
-// A file that `export` wrote, without a server.
-Result<audit::Head> VerifyFile(const std::string& path, std::optional<audit::Head> wanted) {
-  ASSIGN_OR_RETURN(const std::string text, ReadTextFile(path));
-  audit::ChainCheck check(audit::ChainCheck::From::kAnywhere, std::move(wanted));
-  for (const std::string_view line : Split(text, '\n')) {
-    if (line.empty()) continue;
-    RETURN_IF_ERROR(check.Add(line));
+// What verify found; gives the exit status.
+int PrintVerdict(const Context& context, const json::Object& verdict) {
+  const bool ok = json::GetBool(verdict, "ok").value_or(false);
+  if (context.json()) {
+    PrintJson(verdict);
+  } else if (ok) {
+    PrintLine("ok: head " + Text(verdict, "head"));
+  } else {
+    std::fprintf(stderr, "cove: %s\n", Text(verdict, "message").c_str());
   }
-  if (check.records() == 0) return Error(Code::kInvalid, path + " holds no records");
-  RETURN_IF_ERROR(check.Finish());
-  return check.head();
+  return ok ? 0 : 1;
 }
 
 Task<int> Verify(Context& context) {
@@ -185,10 +184,10 @@ Task<int> Verify(Context& context) {
     if (!wanted) co_return Fail(Error(Code::kInvalid, "--head takes NUMBER:HASH"));
   }
   if (context.args().size() == 2) {
-    const auto head = VerifyFile(context.args()[1], std::move(wanted));
-    if (head) PrintLine("ok: head " + head->ToString());
-    if (!head) std::fprintf(stderr, "cove: %s\n", Printable(head.error().message()).c_str());
-    co_return head ? 0 : 1;
+    // A file that `export` wrote, without a server.
+    const auto text = ReadTextFile(context.args()[1]);
+    const auto verdict = text ? audit::VerifyExport(*text, std::move(wanted)) : text.error();
+    co_return PrintVerdict(context, audit::VerdictJson(verdict));
   }
   ApiRequest request;
   request.method = "POST";
@@ -197,15 +196,7 @@ Task<int> Verify(Context& context) {
   request.body = json::Value(json::Object{{"head", noted}});
   auto answer = co_await context.api.CallForObject(std::move(request));
   if (!answer) co_return Fail(answer.error());
-  const bool ok = json::GetBool(*answer, "ok").value_or(false);
-  if (context.json()) {
-    PrintJson(*answer);
-  } else if (ok) {
-    PrintLine("ok: head " + Text(*answer, "head"));
-  } else {
-    std::fprintf(stderr, "cove: %s\n", Text(*answer, "message").c_str());
-  }
-  co_return ok ? 0 : 1;
+  co_return PrintVerdict(context, *answer);
 }
 
 Task<int> Audit(Context& context) {

@@ -50,7 +50,14 @@ Task<void> RunIt(agents::ApiClient* api, agents::RemoteCommand command, Running*
     std::fwrite(bytes.data(), 1, bytes.size(), to);
     std::fflush(to);
   };
-  running->exit = co_await agents::RunRemote(*api, std::move(command), sink);
+  running->exit = co_await agents::RunRemote(*api, command, sink);
+  if (running->exit && running->exit->code == agents::kNeverRan) {
+    // What makes room must run where there is none.
+    std::fprintf(stderr,
+                 "cove: no session (%s); without one all output comes at the end, as stdout\n",
+                 agents::Printable(running->exit->reason).c_str());
+    running->exit = co_await agents::RunPlain(*api, std::move(command), sink);
+  }
   running->ended.Set();
 }
 
@@ -86,7 +93,9 @@ Task<int> Exec(Context& context) {
   if (!running.exit->reason.empty()) {
     std::fprintf(stderr, "cove: %s\n", agents::Printable(running.exit->reason).c_str());
   }
-  co_return running.exit->code;
+  // With code 0 the reason is that output is missing: no success for who reads it.
+  const bool whole = running.exit->code != 0 || running.exit->reason.empty();
+  co_return whole&& running.exit->code >= 0 ? running.exit->code : kCouldNotRun;
 }
 
 }  // namespace

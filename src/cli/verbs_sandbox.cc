@@ -50,6 +50,8 @@ Result<json::Object> CreateBody(const Options& options) {
   RETURN_IF_ERROR(PutNumber(body, "cpu", options, "--cpu"));
   RETURN_IF_ERROR(PutNumber(body, "memory", options, "--memory"));
   RETURN_IF_ERROR(PutNumber(body, "disk", options, "--disk"));
+  RETURN_IF_ERROR(PutNumber(body, "pids", options, "--pids"));
+  RETURN_IF_ERROR(PutNumber(body, "ioWeight", options, "--io-weight"));
   RETURN_IF_ERROR(PutNumber(body, "autoStopInterval", options, "--auto-stop"));
   return body;
 }
@@ -182,10 +184,17 @@ Verb Make(std::string_view name, std::string_view usage, std::string_view summar
 std::vector<Verb> SandboxVerbs() {
   Verb create = Make("create", "[--name N] [--snapshot S] [--env N=V] ...",
                      "make a sandbox; prints its id", &Create, 0, 0);
-  create.options = {
-      {"--name"},        {"--snapshot"},  {"--env", "-e"},
-      {"--label", "-l"}, {"--cpu"},       {"--memory"},
-      {"--disk"},        {"--auto-stop"}, {"--public", "", OptionSpec::Takes::kNothing}};
+  create.options = {{"--name"},
+                    {"--snapshot"},
+                    {"--env", "-e"},
+                    {"--label", "-l"},
+                    {"--cpu"},
+                    {"--memory"},
+                    {"--disk"},
+                    {"--pids"},
+                    {"--io-weight"},
+                    {"--auto-stop"},
+                    {"--public", "", OptionSpec::Takes::kNothing}};
   Verb stop = Make("stop", "[--force] SANDBOX...", "stop; the files stay", &Stop, 1, SIZE_MAX);
   stop.options = {{"--force", "-f", OptionSpec::Takes::kNothing}};
   return {create,

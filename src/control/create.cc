@@ -118,6 +118,8 @@ Result<Sandbox> Sandboxes::Impl::Draft(const CreateRequest& request,
   if (request.cpu) s.resources.cpu = *request.cpu;
   if (request.memory_gib) s.resources.memory_gib = *request.memory_gib;
   if (request.disk_gib) s.resources.disk_gib = *request.disk_gib;
+  if (request.pids) s.resources.pids = *request.pids;
+  if (request.io_weight) s.resources.io_weight = *request.io_weight;
   s.intervals = settings_.intervals;
   // At most one of the two is on: who asks for one does not want the other's default.
   if (request.auto_pause.value_or(0) > 0) s.intervals.auto_stop = 0;
@@ -248,7 +250,9 @@ proto::runner::BoxCreate Sandboxes::Impl::BoxRequest(const Sandbox& sandbox) con
   request.limits.cpu_millis = static_cast<uint32_t>(std::lround(sandbox.resources.cpu * 1000));
   request.limits.memory_bytes = BytesOf(sandbox.resources.memory_gib);
   request.limits.disk_bytes = BytesOf(sandbox.resources.disk_gib);
-  request.limits.pids = settings_.pids;
+  const Resources& own = sandbox.resources;
+  request.limits.pids = own.pids != 0 ? static_cast<uint32_t>(own.pids) : settings_.pids;
+  if (own.io_weight != 0) request.limits.io_weight = static_cast<uint32_t>(own.io_weight);
   return request;
 }
 

@@ -55,6 +55,8 @@ TEST_F(LifecycleTest, RefusesWhatCanNeverWorkBeforeAnyWork) {
   EXPECT_THAT(refused([](auto& r) { r.cpu = 9; }), HasSubstr("0.1 to 8"));
   EXPECT_THAT(refused([](auto& r) { r.memory_gib = -1; }), HasSubstr("memory"));
   EXPECT_THAT(refused([](auto& r) { r.disk_gib = 1e9; }), HasSubstr("disk"));
+  EXPECT_THAT(refused([](auto& r) { r.disk_gib = 51; }), HasSubstr("0.1 to 50"))
+      << "half of what all have";
   EXPECT_THAT(refused([](auto& r) { r.env = {{"1X", "y"}}; }), HasSubstr("1X"));
   EXPECT_THAT(refused([](auto& r) { r.labels = {{"", "y"}}; }), HasSubstr("label"));
   EXPECT_THAT(refused([](auto& r) { r.target = "mars"; }), HasSubstr("mars"));

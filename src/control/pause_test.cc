@@ -137,6 +137,14 @@ TEST_F(PauseTest, AResizeIsAdmittedBeforeAnyWorkAndKept) {
   EXPECT_EQ(loop_.RunUntil(control_->Resize(s.id, patch)).error().code(), Code::kInvalid);
   EXPECT_TRUE(world_.log.empty());
   patch = {};
+  patch.io_weight = 101;
+  EXPECT_THAT(loop_.RunUntil(control_->Resize(s.id, patch)).error().message(),
+              HasSubstr("limits.io_weight_max"));
+  patch.io_weight = 7;
+  patch.pids = 3;
+  EXPECT_THAT(loop_.RunUntil(control_->Resize(s.id, patch)).error().message(), HasSubstr("16"));
+  EXPECT_TRUE(world_.log.empty());
+  patch.pids = 100;
   patch.cpu = 2;
   patch.memory_gib = 3;
   for (const State state : {State::kStarted, State::kPaused, State::kStopped}) {
@@ -147,6 +155,8 @@ TEST_F(PauseTest, AResizeIsAdmittedBeforeAnyWorkAndKept) {
     ASSERT_TRUE(resized.ok()) << resized.error().message();
     EXPECT_EQ(resized->state, state);
     EXPECT_EQ(world_.last_limits.cpu_millis, static_cast<uint32_t>(*patch.cpu * 1000));
+    EXPECT_EQ(world_.last_limits.pids, 100U);
+    EXPECT_EQ(world_.last_limits.io_weight, 7U);
   }
   world_.failing.emplace("ResizeBox", Error(Code::kConflict, "it uses more than that"));
   patch.memory_gib = 0.125;
@@ -155,6 +165,8 @@ TEST_F(PauseTest, AResizeIsAdmittedBeforeAnyWorkAndKept) {
   Restart();
   EXPECT_EQ(control_->Find(s.id)->resources.cpu, 3.5);
   EXPECT_EQ(control_->Find(s.id)->resources.memory_gib, 3);
+  EXPECT_EQ(control_->Find(s.id)->resources.pids, 100);
+  EXPECT_EQ(control_->Find(s.id)->resources.io_weight, 7);
 }
 
 TEST_F(PauseTest, ACallUnderWayHearsWhatBecameOfItsSandbox) {

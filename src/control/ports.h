@@ -72,7 +72,7 @@ struct MachineFacts {
   double cpus = 1;
   uint64_t memory_bytes = 0;            // in all
   uint64_t memory_available_bytes = 0;  // now
-  uint64_t disk_bytes = 0;              // of the data directory's file system
+  uint64_t disk_bytes = 0;              // of the disk of all sandboxes
   std::optional<proto::Room> room;      // as the runner told it last
 };
 MachineFacts ReadMachineFacts(const std::string& data_dir);
@@ -93,7 +93,8 @@ struct Settings {
   double memory_overcommit = 4;
   double disk_overcommit = 16;
   size_t pool_size = 0;  // boxes of the default snapshot that are kept ready
-  uint32_t pids = 1024;  // processes and threads in one sandbox
+  uint32_t pids = 1024;  // processes and threads in one sandbox; a sandbox may ask for fewer
+  int io_weight_max = 100;
   size_t sandboxes_max = 10000;
   // What puts auto-stop and auto-pause off.
   std::set<Activity> activity = {Activity::kApi, Activity::kPreview, Activity::kTerminal,

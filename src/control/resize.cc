@@ -55,6 +55,8 @@ Task<Result<Sandbox>> Sandboxes::Impl::RunResize(EntryPtr entry, ResourcesPatch 
   wanted.cpu = patch.cpu.value_or(wanted.cpu);
   wanted.memory_gib = patch.memory_gib.value_or(wanted.memory_gib);
   wanted.disk_gib = patch.disk_gib.value_or(wanted.disk_gib);
+  wanted.pids = patch.pids.value_or(wanted.pids);
+  wanted.io_weight = patch.io_weight.value_or(wanted.io_weight);
   if (wanted == old) co_return entry->sandbox;
   CO_RETURN_IF_ERROR(AdmitResize(entry->sandbox, wanted));
   CO_RETURN_IF_ERROR(co_await Save(entry, Resized(entry, State::kResizing, wanted)));
@@ -68,7 +70,9 @@ Task<Result<Sandbox>> Sandboxes::Impl::RunResize(EntryPtr entry, ResourcesPatch 
   log::Info("sandbox.resized", {{"sandbox", id.value},
                                 {"cpu", wanted.cpu},
                                 {"memory_gib", wanted.memory_gib},
-                                {"disk_gib", wanted.disk_gib}});
+                                {"disk_gib", wanted.disk_gib},
+                                {"pids", wanted.pids},
+                                {"io_weight", wanted.io_weight}});
   co_return entry->sandbox;
 }
 

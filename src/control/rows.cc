@@ -122,6 +122,10 @@ ALTER TABLE sandbox ADD COLUMN secrets TEXT NOT NULL DEFAULT '{}';
                                        {"control", 7, R"sql(
 ALTER TABLE sandbox ADD COLUMN ancestors TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE snapshot ADD COLUMN ancestors TEXT NOT NULL DEFAULT '[]';
+)sql"},
+                                       {"control", 8, R"sql(
+ALTER TABLE sandbox ADD COLUMN pids INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE sandbox ADD COLUMN io_weight INTEGER NOT NULL DEFAULT 0;
 )sql"}};
 
 namespace {
@@ -184,9 +188,11 @@ constexpr std::string_view kSaveSandbox =
     "target, env, labels, is_public, cpu, memory_gib, disk_gib, auto_stop, auto_pause, "
     "auto_archive, auto_delete, ttl, network_block_all, network_allow_list, domain_allow_list, "
     "preview_generation, idempotency_key, created_at, updated_at, last_activity_at, state_since, "
-    "ttl_since, oom_kills, profile, created_by, policy, secrets, ancestors) VALUES ($1, "
+    "ttl_since, oom_kills, profile, created_by, policy, secrets, ancestors, pids, io_weight) "
+    "VALUES ($1, "
     "$2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, "
-    "$22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37) ON CONFLICT "
+    "$22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39) ON "
+    "CONFLICT "
     "(id) "
     "DO "
     "UPDATE SET "
@@ -195,14 +201,15 @@ constexpr std::string_view kSaveSandbox =
     "$16, auto_stop = $17, auto_pause = $18, auto_archive = $19, auto_delete = $20, ttl = $21, "
     "network_block_all = $22, network_allow_list = $23, domain_allow_list = $24, "
     "preview_generation = $25, updated_at = $28, last_activity_at = $29, state_since = $30, "
-    "ttl_since = $31, oom_kills = $32, policy = $35, secrets = $36";
+    "ttl_since = $31, oom_kills = $32, policy = $35, secrets = $36, pids = $38, io_weight = $39";
 
 constexpr std::string_view kLoadSandboxes =
     "SELECT id, org, name, snapshot, image, state, desired, error_reason, user_name, target, env, "
     "labels, is_public, cpu, memory_gib, disk_gib, auto_stop, auto_pause, auto_archive, "
     "auto_delete, ttl, network_block_all, network_allow_list, domain_allow_list, "
     "preview_generation, idempotency_key, created_at, updated_at, last_activity_at, state_since, "
-    "ttl_since, oom_kills, profile, created_by, policy, secrets, ancestors FROM sandbox";
+    "ttl_since, oom_kills, profile, created_by, policy, secrets, ancestors, pids, io_weight FROM "
+    "sandbox";
 
 Sandbox SandboxOf(const store::Row& row) {
   store::Columns c(row);
@@ -244,6 +251,8 @@ Sandbox SandboxOf(const store::Row& row) {
   s.network.policy = c.Text();
   s.secrets = MapFromJson(c.Text());
   s.ancestors = ListFromJson(c.Text());
+  s.resources.pids = c.Int<int>();
+  s.resources.io_weight = c.Int<int>();
   return s;
 }
 
@@ -260,7 +269,9 @@ Snapshot SnapshotOf(const store::Row& row) {
   const store::Value& cpu = c.Next();
   const double memory_gib = c.Real();
   const double disk_gib = c.Real();
-  if (!cpu.is_null()) s.resources = Resources{cpu.Real(), memory_gib, disk_gib};
+  if (!cpu.is_null()) {
+    s.resources = Resources{.cpu = cpu.Real(), .memory_gib = memory_gib, .disk_gib = disk_gib};
+  }
   s.source_sandbox = c.Text();
   s.created_at = c.Time();
   s.updated_at = c.Time();
@@ -310,7 +321,9 @@ Result<void> SaveSandbox(store::Db& db, const Sandbox& s) {
                                     s.created_by,
                                     s.network.policy,
                                     MapToJson(s.secrets),
-                                    ListToJson(s.ancestors)}));
+                                    ListToJson(s.ancestors),
+                                    s.resources.pids,
+                                    s.resources.io_weight}));
 }
 
 Result<void> DeleteSandboxRow(store::Db& db, const SandboxId& id) {

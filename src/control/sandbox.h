@@ -42,6 +42,8 @@ struct Resources {
   double cpu = 1;
   double memory_gib = 1;
   double disk_gib = 3;
+  int pids = 0;       // processes and threads; 0: as the server's limits.pids has it
+  int io_weight = 0;  // beside other sandboxes; 0: as all have it, 100
   bool operator==(const Resources&) const = default;
 };
 
@@ -119,6 +121,8 @@ struct CreateRequest {
   std::optional<double> cpu;
   std::optional<double> memory_gib;
   std::optional<double> disk_gib;
+  std::optional<int> pids;
+  std::optional<int> io_weight;
   std::string user;  // empty: daytona
   std::string created_by;
   std::string target;  // empty: this machine's region
@@ -147,6 +151,8 @@ struct ResourcesPatch {
   std::optional<double> cpu;
   std::optional<double> memory_gib;
   std::optional<double> disk_gib;
+  std::optional<int> pids;
+  std::optional<int> io_weight;
 };
 struct NetworkPatch {
   std::optional<bool> block_all;

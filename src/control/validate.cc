@@ -11,6 +11,8 @@
 namespace cove::control {
 namespace {
 
+constexpr int kPidsMin = 16;
+
 bool IsAlnum(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
@@ -159,10 +161,17 @@ Result<void> CheckResources(const Resources& wanted, const Settings& settings,
                             const MachineFacts& machine) {
   const double cpus = MostOf(settings.cpu_max, machine.cpus);
   const double memory = MostOf(settings.memory_gib_max, GibOf(machine.memory_bytes));
-  const double disk = MostOf(settings.disk_gib_max, GibOf(machine.disk_bytes));
+  // One sandbox, full, must leave room for the others.
+  const double disk = MostOf(settings.disk_gib_max, GibOf(machine.disk_bytes) / 2);
   RETURN_IF_ERROR(CheckAmount("cpu", "cores", wanted.cpu, 0.1, cpus, "cpu_max"));
   RETURN_IF_ERROR(CheckAmount("memory", "GiB", wanted.memory_gib, 0.125, memory, "memory_gib_max"));
-  return CheckAmount("disk", "GiB", wanted.disk_gib, 0.1, disk, "disk_gib_max");
+  RETURN_IF_ERROR(CheckAmount("disk", "GiB", wanted.disk_gib, 0.1, disk, "disk_gib_max"));
+  if (wanted.pids != 0) {
+    RETURN_IF_ERROR(CheckAmount("pids", "processes", wanted.pids, kPidsMin, settings.pids, "pids"));
+  }
+  if (wanted.io_weight == 0) return Ok();
+  return CheckAmount("ioWeight", "shares", wanted.io_weight, 1, settings.io_weight_max,
+                     "io_weight_max");
 }
 
 Result<void> CheckCreate(const CreateRequest& request) {

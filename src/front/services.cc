@@ -200,6 +200,7 @@ Task<Result<void>> Services::WireControl() {
   deps.machine = [this] {
     control::MachineFacts facts = control::ReadMachineFacts(dir_);
     facts.room = room_;
+    if (facts.room) facts.disk_bytes = facts.room->disk_bytes;
     return facts;
   };
   runner_.set_on_room([this](const proto::Room& room) { room_ = room; });

@@ -97,6 +97,9 @@ std::vector<GuestFile> EtcFiles(std::string_view host_passwd, std::string_view h
            "Defaults env_reset,!requiretty,!use_pty\n"
            "Defaults secure_path=\"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\"\n"
            "Defaults env_keep += \"DEBIAN_FRONTEND LANG LC_CTYPE COVE_SANDBOX_ID\"\n"
+           // What points programs to the sandbox's trust (control/env.cc), as root too.
+           "Defaults env_keep += \"NODE_EXTRA_CA_CERTS SSL_CERT_FILE REQUESTS_CA_BUNDLE PIP_CERT "
+           "CURL_CA_BUNDLE GIT_SSL_CAINFO\"\n"
            "root ALL=(ALL:ALL) ALL\n"
            "@includedir /etc/sudoers.d\n",
            0440),

@@ -36,8 +36,11 @@ std::string DropSecretLines(std::string_view text) {
   const bool ended = text.ends_with('\n');
   if (ended) text.remove_suffix(1);
   if (text.empty()) return ended ? "\n" : "";
+  bool in_dropped = false;
   for (const std::string_view line : Split(text, '\n')) {
-    if (!HoldsSecret(line)) out += std::string(line) + "\n";
+    const bool secret = HoldsSecret(line);
+    if (Trim(line).starts_with('[')) in_dropped = secret;
+    if (!secret && !in_dropped) out += std::string(line) + "\n";
   }
   return out;
 }

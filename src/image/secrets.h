@@ -10,7 +10,8 @@ namespace cove::image {
 // information in it. It errs towards yes.
 bool HoldsSecret(std::string_view line);
 
-// The text without such lines.
+// The text without such lines. What stands under a section's line that goes, "[…]", goes with it:
+// alone it would belong to the section before.
 std::string DropSecretLines(std::string_view text);
 
 }  // namespace cove::image

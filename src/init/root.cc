@@ -1,5 +1,7 @@
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "init/child.h"
@@ -129,6 +131,12 @@ int MountOverlay(Child& child, const ChildRoot& plan, int scratch) {
   if (sys::FsCreate(fs) != 0) FailOverlay(child, fs);
   const int root = child.Need(sys::FsMount(fs, 0), BoxStep::kOverlay);
   close(fs);
+  // The kernel mounts it read-only, with a word in its log, when there is no room for its work.
+  struct statfs about{};
+  child.Need(fstatfs(root, &about), BoxStep::kOverlay);
+  if ((about.f_flags & ST_RDONLY) != 0) {
+    child.Fail(BoxStep::kOverlay, ENOSPC, "there is no room for a directory of its own");
+  }
   AttachAt(child, scratch, "r", root, BoxStep::kOverlay);
   return root;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -78,10 +79,10 @@ class Reader {
     if (const Node* value = Entry(node, "default")) RETURN_IF_ERROR(ReadDefault(*value));
     if (const Node* list = Entry(node, "presets")) RETURN_IF_ERROR(ReadPresets(*list));
     if (const Node* list = Entry(node, "allow")) {
-      RETURN_IF_ERROR(ReadTargets(*list, Effect::kAllow, out_.rules));
+      RETURN_IF_ERROR(ReadTargets(*list, Effect::kAllow, {}, out_.rules));
     }
     if (const Node* list = Entry(node, "deny")) {
-      RETURN_IF_ERROR(ReadTargets(*list, Effect::kDeny, out_.rules));
+      RETURN_IF_ERROR(ReadTargets(*list, Effect::kDeny, {}, out_.rules));
     }
     if (const Node* rules = Entry(node, "rule")) RETURN_IF_ERROR(ReadRules(*rules));
     if (out_.rules.size() > kRulesMax) return node.Wrong("over 4096 rules");
@@ -105,9 +106,13 @@ class Reader {
     });
   }
 
-  Result<void> ReadTargets(const Node& node, Effect effect, std::vector<Rule>& into) {
+  // With `ports`, which then hold for each target.
+  Result<void> ReadTargets(const Node& node, Effect effect, const std::optional<PortSet>& ports,
+                           std::vector<Rule>& into) {
     return EachText(node, [&](const Node& item) -> Result<void> {
-      ASSIGN_OR_RETURN(Rule rule, ParseRule(item.text, layer_));
+      ASSIGN_OR_RETURN(Rule rule,
+                       ports ? ParseTarget(item.text, layer_) : ParseRule(item.text, layer_));
+      if (ports) rule.ports = *ports;
       rule.effect = effect;
       Spell(rule);
       into.push_back(std::move(rule));
@@ -129,14 +134,17 @@ class Reader {
     if ((allow == nullptr) == (deny == nullptr)) {
       return node.Wrong("a rule has either 'allow' or 'deny': hosts or networks");
     }
+    std::optional<PortSet> ports;
+    if (const Node* own = Entry(node, "ports")) {
+      ASSIGN_OR_RETURN(ports, ReadPorts(*own));
+    }
     std::vector<Rule> rules;
-    RETURN_IF_ERROR(deny == nullptr ? ReadTargets(*allow, Effect::kAllow, rules)
-                                    : ReadTargets(*deny, Effect::kDeny, rules));
+    RETURN_IF_ERROR(deny == nullptr ? ReadTargets(*allow, Effect::kAllow, ports, rules)
+                                    : ReadTargets(*deny, Effect::kDeny, ports, rules));
     Rule detail;
     RETURN_IF_ERROR(ReadDetail(node, detail));
     paths_ += detail.paths.size();
     if (paths_ > kDocumentPathsMax) return node.Wrong("over 8192 paths in all rules together");
-    const Node* ports = Entry(node, "ports");
     for (Rule& rule : rules) {
       if (rule.network && (detail.ByRequest() || detail.inspect || !detail.resolves_to.empty())) {
         return node.Wrong("methods, paths, inspect and resolves_to go with names, not networks");
@@ -152,9 +160,6 @@ class Reader {
       rule.paths = detail.paths;  // shared, not copied
       rule.credential = detail.credential;
       rule.resolves_to = detail.resolves_to;
-      if (ports != nullptr) {
-        ASSIGN_OR_RETURN(rule.ports, ReadPorts(*ports));
-      }
       Spell(rule);
       out_.rules.push_back(std::move(rule));
     }

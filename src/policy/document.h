@@ -7,7 +7,7 @@
 //
 //   [[rule]]                         # the long form
 //   allow = ["api.example.org"]      # or deny; a text or a list of texts in the short form
-//   ports = [443, "8000-8100"]       # instead of ports in those texts
+//   ports = [443, "8000-8100"]       # then those texts have none of their own
 //   methods = ["GET", "HEAD"]
 //   paths = ["/public/**"]
 //   inspect = true                   # open TLS to these hosts, so that requests can be judged

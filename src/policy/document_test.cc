@@ -103,6 +103,50 @@ TEST(DocumentTest, EveryMistakeNamesItsPlaceAndTheWayOut) {
   EXPECT_THAT(json.error().message(), HasSubstr("/rule/0/port: there is no key 'port'"));
 }
 
+TEST(DocumentTest, PortsStandInOnePlace) {
+  EXPECT_EQ(ErrorOf("[[rule]]\nallow = [\"y.test\",\n\"x.test:443\"]\nports = [8080]"),
+            "p.toml:3:1: egress rule 'x.test:443': the rule has 'ports' as well: write the port in "
+            "one place, \"x.test\" here or no 'ports'");
+  EXPECT_THAT(ErrorOf("[[rule]]\ndeny = \"10.0.0.0/8:22\"\nports = 22"),
+              HasSubstr("p.toml:2:8: egress rule '10.0.0.0/8:22': the rule has 'ports' as well"));
+  EXPECT_THAT(ErrorOf("[[rule]]\nallow = \"*:443\"\nports = 443"), HasSubstr("in one place"));
+  const auto json =
+      ParseJson(R"({"rule": [{"allow": ["x.test:443"], "ports": [8080]}]})", Layer::kSandbox);
+  ASSERT_FALSE(json);
+  EXPECT_THAT(json.error().message(), HasSubstr("/rule/0/allow/0: "));
+  EXPECT_EQ(RulesOf(ParseToml("[[rule]]\nallow = [\"x.test:443\", \"y.test\"]\n[[rule]]\n"
+                              "allow = [\"z.test\", \"10.0.0.0/8\", \"[2001:db8::]/32\"]\n"
+                              "ports = [22, \"80-81\"]",
+                              "p.toml", Layer::kSandbox)),
+            (std::vector<std::string>{"x.test:443", "y.test:80,443", "z.test:22,80-81",
+                                      "10.0.0.0/8:22,80-81", "[2001:db8::]/32:22,80-81"}));
+}
+
+TEST(DocumentTest, WhatIsNoHostIsRefusedWithWhatToWrite) {
+  const auto advice = [](std::string_view host) {
+    return "write the host alone, without https:// and path: \"" + std::string(host) +
+           "\"; paths go into 'paths' of a [[rule]]";
+  };
+  EXPECT_EQ(ErrorOf("allow = [\"https://example.org/\"]"),
+            "p.toml:1:10: egress rule 'https://example.org/': " + advice("example.org"));
+  EXPECT_EQ(ErrorOf("allow = [\"example.org/foo\"]"),
+            "p.toml:1:10: egress rule 'example.org/foo': " + advice("example.org"));
+  EXPECT_THAT(ErrorOf("allow = \"https://example.org\""), HasSubstr(advice("example.org")));
+  EXPECT_THAT(ErrorOf("allow = \"example.org:8443/a:b\""), HasSubstr(advice("example.org:8443")));
+  EXPECT_THAT(ErrorOf("allow = \"*.example.org/**\""), HasSubstr(advice("*.example.org")));
+  EXPECT_THAT(ErrorOf("allow = \"https://me@x.test/\""), HasSubstr(advice("example.org")));
+  EXPECT_EQ(ErrorOf("allow = [\"1.2.3.4\"]"),
+            "p.toml:1:10: egress rule '1.2.3.4': an address is written as a network: "
+            "\"1.2.3.4/32:443\"");
+  EXPECT_THAT(ErrorOf("allow = \"1.2.3.4:22\""), HasSubstr("\"1.2.3.4/32:22\""));
+  EXPECT_THAT(ErrorOf("allow = \"2001:db8::1\""), HasSubstr("\"[2001:db8::1]/128:443\""));
+  EXPECT_THAT(ErrorOf("allow = \"[2001:db8::1]:22\""), HasSubstr("\"[2001:db8::1]/128:22\""));
+  EXPECT_THAT(ErrorOf("[[rule]]\nallow = \"1.2.3.4\"\nports = 22"), HasSubstr("\"1.2.3.4/32\""));
+  EXPECT_THAT(ErrorOf("allow = \"10.0.0.0/8\""), HasSubstr("a network needs ports"));
+  EXPECT_THAT(ErrorOf("allow = \"2001:db8::/32\""), HasSubstr("a network needs ports"));
+  EXPECT_THAT(ErrorOf("allow = \"10.0.0.1/8:22\""), HasSubstr("is no network"));
+}
+
 TEST(DocumentTest, LimitsAreSpeltInOneWay) {
   EXPECT_EQ(RulesOf(ParseToml("[[rule]]\nallow=[\"a.b\",\"10.0.0.0/8:22\"]\nconnections=8\n"
                               "bytes=\"2MB\"\nrate=\"60/minute\"\nlog=\"requests\"",

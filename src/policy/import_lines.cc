@@ -1,6 +1,8 @@
 // Coder's rules and plain lists: texts of lines.
 #include <algorithm>
+#include <array>
 
+#include "base/nearest.h"
 #include "base/text.h"
 #include "policy/draft.h"
 #include "policy/import.h"
@@ -64,7 +66,11 @@ Result<CoderRule> ReadCoderRule(std::string_view text) {
     if (pair.empty()) continue;
     const size_t equals = pair.find('=');
     const std::string_view key = pair.substr(0, equals);
-    const std::string_view value = equals == std::string_view::npos ? "" : pair.substr(equals + 1);
+    if (equals == std::string_view::npos) {
+      return Error(Code::kInvalid, "'" + std::string(key.substr(0, 40)) +
+                                       "' is no part of a rule: domain=… method=… path=…");
+    }
+    const std::string_view value = pair.substr(equals + 1);
     if (!IsWord(value)) return Error(Code::kInvalid, "'" + std::string(key) + "' has no value");
     if (key == "domain") {
       rule.domain = ToLower(value);
@@ -80,17 +86,90 @@ Result<CoderRule> ReadCoderRule(std::string_view text) {
   return rule;
 }
 
-// Nothing for what carries no rule: blank lines, comments, the head of the YAML list.
-std::string_view RuleText(std::string_view line) {
-  line = Trim(line);
-  if (line.starts_with('#') || line == "allowlist:" || line == "---") return {};
-  if (line.starts_with("- ")) line = Unquote(line.substr(2));
-  if (line.starts_with("--allow")) {
-    line = line.substr(std::string_view("--allow").size());
-    if (line.starts_with('=')) line = line.substr(1);
+// The other keys of that YAML file: how its own proxy, jail and logs are run.
+constexpr auto kOfTheJail = std::to_array<std::string_view>(
+    {"config", "configure_dns_for_local_stub_resolver", "disable_audit_logs",
+     "enable_session_correlation", "jail_type", "log_dir", "log_level", "log_proxy_socket_path",
+     "no_user_namespace", "pprof", "pprof_enabled", "pprof_port", "proxy_port",
+     "session_correlation_enabled", "session_id_inject_target", "session_id_inject_targets",
+     "upstream_proxy", "use_real_dns"});
+
+// A comment begins at a '#' after a blank and outside quotes.
+std::string_view WithoutComment(std::string_view line) {
+  char quote = 0;
+  for (size_t i = 0; i < line.size(); ++i) {
+    const char c = line[i];
+    if (quote != 0) {
+      if (c == quote) quote = 0;
+    } else if (c == '"' || c == '\'') {
+      quote = c;
+    } else if (c == '#' && (i == 0 || line[i - 1] == ' ' || line[i - 1] == '\t')) {
+      return line.substr(0, i);
+    }
   }
-  return Unquote(line);
+  return line;
 }
+
+// "key" of "key:" and "key: value"; nothing where the line is no such thing.
+std::string_view KeyOf(std::string_view line) {
+  const size_t colon = line.find(':');
+  if (colon == std::string_view::npos) return {};
+  if (colon + 1 < line.size() && line[colon + 1] != ' ' && line[colon + 1] != '\t') return {};
+  const std::string_view key = line.substr(0, colon);
+  const bool sound = std::all_of(key.begin(), key.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-';
+  });
+  return sound && !key.starts_with('-') ? key : std::string_view();
+}
+
+// Gives the text of each rule, line by line.
+class CoderLines {
+ public:
+  explicit CoderLines(Draft& draft) : draft_(draft) {}
+
+  // Nothing for what carries no rule: blank lines, comments, keys, what belongs to other keys.
+  Result<std::string_view> RuleText(std::string_view whole) {
+    std::string_view line = Trim(WithoutComment(whole));
+    if (line.empty() || line == "---" || line == "...") return std::string_view();
+    const bool item = line.starts_with("- ") || line == "-";
+    const bool inner =
+        item || whole.starts_with(' ') || whole.starts_with('\t') || line.starts_with(']');
+    if (elsewhere_ && inner) return std::string_view();
+    elsewhere_ = false;
+    if (const std::string_view key = KeyOf(line); !key.empty()) {
+      RETURN_IF_ERROR(TakeKey(key, Trim(line.substr(key.size() + 1))));
+      return std::string_view();
+    }
+    if (item) line = Unquote(line.substr(1));
+    if (line.starts_with("--allow")) {
+      line = line.substr(std::string_view("--allow").size());
+      if (line.starts_with('=')) line = line.substr(1);
+    }
+    return Unquote(line);
+  }
+
+ private:
+  Result<void> TakeKey(std::string_view key, std::string_view value) {
+    if (key == "allowlist") {
+      if (value.empty() || value == "[]") return Ok();
+      return Error(Code::kInvalid, "write each rule of 'allowlist' on a line: - \"domain=…\"");
+    }
+    std::string name(key);
+    std::replace(name.begin(), name.end(), '-', '_');
+    if (std::find(kOfTheJail.begin(), kOfTheJail.end(), name) == kOfTheJail.end()) {
+      return Error(Code::kInvalid, "the key '" + std::string(key.substr(0, 40)) +
+                                       "' is not known; did you mean '" +
+                                       std::string(Nearest(name, kOfTheJail)) + "'?");
+    }
+    draft_.notes.push_back("left out: " + name + ", which is about how Coder's own jail is run");
+    elsewhere_ = true;
+    return Ok();
+  }
+
+  Draft& draft_;
+  bool elsewhere_ = false;  // below a key other than allowlist: its lists hold no rules
+};
 
 }  // namespace
 
@@ -99,12 +178,14 @@ Result<std::string> ImportCoder(std::string_view text) {
   draft.notes = {
       "From Coder's allow rules. There a rule holds for every port, here for 80 and 443;",
       "rules about methods or paths open TLS, as there all of it is."};
+  CoderLines lines(draft);
   size_t number = 0;
   for (const std::string_view line : Split(text, '\n')) {
     ++number;
-    const std::string_view rule_text = RuleText(line);
-    if (rule_text.empty()) continue;
-    auto rule = ReadCoderRule(rule_text);
+    const auto rule_text = lines.RuleText(line);
+    if (!rule_text) return At(number, rule_text.error().message());
+    if (rule_text->empty()) continue;
+    auto rule = ReadCoderRule(*rule_text);
     if (!rule) return At(number, rule.error().message());
     if (auto host = HostPattern::Parse(rule->domain); !host) {
       return At(number, host.error().message());

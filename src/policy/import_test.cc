@@ -6,6 +6,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <random>
+#include <set>
+#include <tuple>
+
 #include "policy/policy.h"
 #include "policy/suggest.h"
 
@@ -54,6 +58,49 @@ allowlist:
   EXPECT_TRUE(Allows(policy, "one.example.org", "GET", "/a/b/c"));
   EXPECT_FALSE(Allows(policy, "one.example.org", "GET", "/a/b/d/c"));
   EXPECT_FALSE(policy->Evaluate("github.com", 22).allow);
+}
+
+TEST(ImportCoderTest, TheRestOfItsConfigurationFileIsReadOver) {
+  const auto text = ImportCoder(R"(---
+# of a workspace
+jail_type: nsjail
+proxy_port: 8087   # not the usual
+log_level: "warn"
+log-dir: /tmp/boundary_logs
+use_real_dns: false
+session_id_inject_targets:
+- "domain=inject.example.org"
+  # and one more
+  - domain=second.example.org path=/x
+session_id_inject_target: [
+  "domain=third.example.org"
+]
+allowlist:   # the rules
+- "domain=one.example.org"  # with a comment
+  - 'domain=two.example.org method=GET'
+log_proxy_socket_path: /run/x.sock
+)");
+  const auto policy = Means(text);
+  EXPECT_TRUE(policy->Evaluate("one.example.org", 443).allow);
+  EXPECT_TRUE(Allows(policy, "two.example.org", "GET", "/"));
+  EXPECT_FALSE(Allows(policy, "two.example.org", "POST", "/"));
+  for (const char* host : {"inject.example.org", "second.example.org", "third.example.org"}) {
+    EXPECT_FALSE(policy->Evaluate(host, 443).allow) << host << " is no rule of the allow list";
+  }
+  EXPECT_THAT(*text, HasSubstr("# left out: jail_type, "));
+  EXPECT_FALSE(
+      Means(ImportCoder("allowlist: []\npprof_enabled: true\n"))->Evaluate("a.b", 80).allow);
+}
+
+TEST(ImportCoderTest, AKeyItDoesNotKnowIsAnErrorByNameAndLine) {
+  EXPECT_EQ(ErrorOf(ImportCoder("allowlist:\n  - domain=a.b\njail_typ: nsjail\n")),
+            "line 3: the key 'jail_typ' is not known; did you mean 'jail_type'?");
+  EXPECT_THAT(ErrorOf(ImportCoder("denylist:\n  - domain=a.b\n")),
+              HasSubstr("line 1: the key 'denylist' is not known"));
+  EXPECT_THAT(ErrorOf(ImportCoder("allowlist: [\"domain=a.b\"]")),
+              HasSubstr("line 1: write each rule of 'allowlist' on a line"));
+  EXPECT_THAT(ErrorOf(ImportCoder("allowlist:\n- a.b\n")),
+              HasSubstr("line 2: 'a.b' is no part of a rule"));
 }
 
 TEST(ImportCoderTest, WhatHasNoCounterpartIsAnErrorWithItsLine) {
@@ -162,13 +209,90 @@ TEST(SuggestTest, AllowsWhatWasTriedAndNoMore) {
   EXPECT_THAT(*text, HasSubstr("# no rule mends: inside.example:443 (address_not_public)"));
 }
 
+TEST(SuggestTest, AMethodIsAllowedOnlyOnThePathsItWasSeenOn) {
+  const std::vector<Attempt> attempts = {
+      {"https", "git.test", "", 443, "GET", "/read", "no_rule"},
+      {"https", "git.test", "", 443, "DELETE", "/mine/tmp", "no_rule"},
+      {"http", "git.test", "", 80, "PUT", "/read", "no_rule"},
+      {"https", "git.test", "", 8443, "GET", "/other", "no_rule"},
+      {"tls", "git.test", "", 9443, "", "", "needs_inspection"},
+  };
+  const auto text = Suggest(attempts).ToToml();
+  const auto policy = Means(text);
+  EXPECT_FALSE(Allows(policy, "git.test", "DELETE", "/read")) << *text;
+  EXPECT_FALSE(Allows(policy, "git.test", "GET", "/mine/tmp"));
+  EXPECT_FALSE(Allows(policy, "git.test", "GET", "/read", 80)) << "another port's";
+  EXPECT_FALSE(Allows(policy, "git.test", "GET", "/read", 8443)) << "another port's";
+  EXPECT_TRUE(policy->Evaluate("git.test", 9443).inspect) << "beside ports that were read";
+}
+
+// Of a grid of requests a part is seen, by chance: just that part is allowed.
+TEST(SuggestTest, AllowsEachRequestSeenAndNoOtherPairOfMethodAndPath) {
+  const std::vector<std::string> methods = {"GET", "HEAD", "POST", "DELETE"};
+  const std::vector<std::string> paths = {"/", "/a", "/a/", "/a/b", "/b", "/b/c/d", "/%2F"};
+  std::mt19937 random(11);
+  for (int round = 0; round < 50; ++round) {
+    std::set<std::tuple<uint16_t, std::string, std::string>> seen;
+    std::vector<Attempt> attempts;
+    for (size_t n = random() % 20; n > 0; --n) {
+      const uint16_t port = random() % 2 == 0 ? 443 : 8443;
+      const std::string& method = methods[random() % methods.size()];
+      const std::string& path = paths[random() % paths.size()];
+      attempts.push_back({"https", "git.test", "", port, method, path, "no_rule"});
+      seen.emplace(port, method, path);
+    }
+    const auto text = Suggest(attempts).ToToml();
+    const auto policy = Means(text);
+    for (const uint16_t port : std::vector<uint16_t>{443, 8443}) {
+      for (const std::string& method : methods) {
+        for (const std::string& path : paths) {
+          EXPECT_EQ(Allows(policy, "git.test", method, path, port),
+                    seen.contains({port, method, path}))
+              << port << " " << method << " " << path << "\n"
+              << *text;
+        }
+      }
+    }
+  }
+}
+
+TEST(SuggestTest, MethodsOfTheSamePathsShareARule) {
+  std::vector<Attempt> attempts;
+  for (const char* method : {"GET", "HEAD", "POST"}) {
+    attempts.push_back({"https", "git.test", "", 443, method, "/a", "no_rule"});
+    attempts.push_back({"https", "git.test", "", 443, method, "/b", "no_rule"});
+  }
+  attempts.push_back({"https", "git.test", "", 443, "POST", "/c", "no_rule"});
+  const Draft draft = Suggest(attempts);
+  ASSERT_EQ(draft.rules.size(), 2u);
+  EXPECT_EQ(draft.rules[0].methods, (std::vector<std::string>{"GET", "HEAD"}));
+  EXPECT_EQ(draft.rules[0].paths, (std::vector<std::string>{"/a", "/b"}));
+  EXPECT_EQ(draft.rules[1].methods, std::vector<std::string>{"POST"});
+}
+
+TEST(SuggestTest, NamesOfAddressesAreLeftOut) {
+  const std::vector<Attempt> attempts = {
+      {"dns", "9.113.0.203.in-addr.arpa", "", 0, "", "", "no_rule"},
+      {"dns", "1.0.8.b.d.0.1.0.0.2.IP6.ARPA.", "", 0, "", "", "no_rule"},
+      {"dns", "home.arpa", "", 0, "", "", "no_rule"},
+  };
+  const Draft draft = Suggest(attempts);
+  EXPECT_EQ(draft.allow, std::vector<std::string>{"home.arpa"});
+  EXPECT_TRUE(draft.notes.empty());
+}
+
 TEST(SuggestTest, ManyPathsBecomeWhatIsBelowThem) {
   std::vector<Attempt> attempts;
   for (int i = 0; i < 40; ++i) {
     attempts.push_back(
         {"https", "api.example", "", 443, "GET", "/v1/" + std::to_string(i), "no_rule"});
   }
-  const auto policy = Means(Suggest(attempts).ToToml());
+  attempts.push_back({"https", "api.example", "", 443, "POST", "/v1/0", "no_rule"});
+  const auto text = Suggest(attempts).ToToml();
+  const auto policy = Means(text);
+  EXPECT_THAT(*text, HasSubstr("# wider than what was tried: GET on api.example, for it had 40"));
+  EXPECT_TRUE(Allows(policy, "api.example", "POST", "/v1/0"));
+  EXPECT_FALSE(Allows(policy, "api.example", "POST", "/v1/1"));
   EXPECT_TRUE(Allows(policy, "api.example", "GET", "/v1/99"));
   EXPECT_FALSE(Allows(policy, "api.example", "GET", "/v2/1"));
 }

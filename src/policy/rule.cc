@@ -25,8 +25,12 @@ std::string SpellNetwork(const Prefix& network) {
   return "[" + network.base.ToString() + "]/" + std::to_string(network.bits);
 }
 
-// Where the ports begin: the last colon, unless it belongs to an IPv6 address in brackets.
+// Where the ports begin: the first colon after the bits of a network, else the last one, unless it
+// belongs to an IPv6 address in brackets.
 size_t PortsColon(std::string_view text) {
+  if (const size_t slash = text.find('/'); slash != std::string_view::npos) {
+    return text.find(':', slash);
+  }
   const size_t colon = text.rfind(':');
   const size_t bracket = text.rfind(']');
   const bool inside =
@@ -34,26 +38,79 @@ size_t PortsColon(std::string_view text) {
   return inside ? std::string_view::npos : colon;
 }
 
-Result<Rule> Parse(std::string_view text, Layer layer) {
+enum class Ports { kOwn, kElsewhere };
+
+// What was meant by a URL, or a host with a path, that stands where a host does.
+Result<void> CheckIsNoUrl(std::string_view text) {
+  const size_t scheme = text.find("://");
+  std::string_view host = scheme == std::string_view::npos ? text : text.substr(scheme + 3);
+  const size_t end = host.find_first_of("/?#");
+  if (scheme == std::string_view::npos && end == std::string_view::npos) return Ok();
+  host = host.substr(0, end);
+  const bool is_host = HostPattern::Parse(host.substr(0, PortsColon(host))).ok();
+  if (scheme == std::string_view::npos && !is_host) return Ok();  // a network, it may be
+  return Error(Code::kInvalid, "write the host alone, without https:// and path: \"" +
+                                   std::string(is_host ? host : "example.org") +
+                                   "\"; paths go into 'paths' of a [[rule]]");
+}
+
+// An address goes by the name of the network that holds nothing else.
+Result<void> CheckIsNoAddress(std::string_view text, Ports where) {
+  const size_t close = text.starts_with('[') ? text.find(']') : std::string_view::npos;
+  const bool bracketed = close != std::string_view::npos;
+  std::string_view plain = bracketed ? text.substr(1, close - 1) : text;
+  std::string_view ports = bracketed ? text.substr(close + 1) : "";
+  if (!bracketed && !Address::Parse(plain)) {
+    const size_t colon = text.find(':');
+    if (colon != std::string_view::npos) ports = text.substr(colon);
+    plain = text.substr(0, colon);
+  }
+  const auto address = Address::Parse(plain);
+  if (!address || (!ports.empty() && !ports.starts_with(':'))) return Ok();
+  std::string network = SpellNetwork({*address, static_cast<uint8_t>(address->v6 ? 128 : 32)});
+  if (where == Ports::kOwn) network += ports.empty() ? ":443" : std::string(ports);
+  return Error(Code::kInvalid, "an address is written as a network: \"" + network + "\"");
+}
+
+Result<void> CheckPorts(std::string_view text, size_t colon, Ports where) {
+  const bool own = colon != std::string_view::npos;
+  if (own && where == Ports::kElsewhere) {
+    return Error(Code::kInvalid, "the rule has 'ports' as well: write the port in one place, \"" +
+                                     std::string(text.substr(0, colon)) + "\" here or no 'ports'");
+  }
+  if (!own && where == Ports::kOwn && text.find('/') != std::string_view::npos) {
+    return Error(Code::kInvalid, "a network needs ports; write 203.0.113.0/24:22, or :* for all");
+  }
+  return Ok();
+}
+
+Result<Rule> Parse(std::string_view text, Layer layer, Ports where) {
   if (text.size() > kRuleBytesMax) return Error(Code::kInvalid, "it is over 1024 bytes");
+  RETURN_IF_ERROR(CheckIsNoUrl(text));
+  RETURN_IF_ERROR(CheckIsNoAddress(text, where));
   Rule rule;
   rule.layer = layer;
   const size_t colon = PortsColon(text);
-  const std::string_view target = text.substr(0, colon);
-  const bool is_network = target.find('/') != std::string_view::npos;
+  RETURN_IF_ERROR(CheckPorts(text, colon, where));
   if (colon != std::string_view::npos) {
     ASSIGN_OR_RETURN(rule.ports, PortSet::Parse(text.substr(colon + 1)));
-  } else if (is_network) {
-    return Error(Code::kInvalid, "a network needs ports; write 203.0.113.0/24:22, or :* for all");
-  } else {
+  } else if (where == Ports::kOwn) {
     rule.ports = WebPorts();
   }
-  if (is_network) {
+  const std::string_view target = text.substr(0, colon);
+  if (target.find('/') != std::string_view::npos) {
     ASSIGN_OR_RETURN(rule.network, ParseNetwork(target));
   } else {
     ASSIGN_OR_RETURN(rule.host, HostPattern::Parse(target));
   }
   Spell(rule);
+  return rule;
+}
+
+Result<Rule> ParseNamed(std::string_view text, Layer layer, Ports where) {
+  auto rule = Parse(text, layer, where);
+  if (!rule)
+    return std::move(rule).error().Wrap("egress rule '" + std::string(text.substr(0, 200)) + "'");
   return rule;
 }
 
@@ -169,10 +226,11 @@ void Spell(Rule& rule) {
 }
 
 Result<Rule> ParseRule(std::string_view text, Layer layer) {
-  auto rule = Parse(text, layer);
-  if (!rule)
-    return std::move(rule).error().Wrap("egress rule '" + std::string(text.substr(0, 200)) + "'");
-  return rule;
+  return ParseNamed(text, layer, Ports::kOwn);
+}
+
+Result<Rule> ParseTarget(std::string_view text, Layer layer) {
+  return ParseNamed(text, layer, Ports::kElsewhere);
 }
 
 }  // namespace cove::policy

@@ -85,6 +85,9 @@ struct Rule {
 
 // The short form. kInvalid says what is wrong with which rule.
 Result<Rule> ParseRule(std::string_view text, Layer layer);
+// The short form of a rule whose ports stand elsewhere: one that has its own is an error.
+// `ports` is left empty and `text` without meaning, until they are set and Spell is called.
+Result<Rule> ParseTarget(std::string_view text, Layer layer);
 // "name": letters, digits, '-', '_' and '.', at most 255 bytes.
 Result<void> CheckCredentialName(std::string_view name);
 // Sets `text` from the rest; for rules built otherwise.

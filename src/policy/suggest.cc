@@ -27,11 +27,16 @@ bool IsCapital(std::string_view method) {
   return std::all_of(method.begin(), method.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
 }
 
-struct Requests {
-  std::set<uint16_t> ports;
-  std::set<std::string> methods;
-  std::set<std::string> paths;
-};
+// Asked for the name of an address (RFC 1035 3.5, RFC 3596 2.5): it leads nowhere.
+bool IsReverseName(std::string_view host) {
+  if (host.ends_with('.')) host.remove_suffix(1);
+  const std::string name = ToLower(host);
+  return name.ends_with(".in-addr.arpa") || name.ends_with(".ip6.arpa");
+}
+
+// The paths by port and method: a pair that nobody asked for is in no rule.
+using Paths = std::set<std::string>;
+using Requests = std::map<uint16_t, std::map<std::string, Paths>>;
 
 struct HostNeeds {
   std::set<uint16_t> ports;    // connections whose bytes nobody read
@@ -41,25 +46,43 @@ struct HostNeeds {
   bool asked = false;  // of DNS
 };
 
-// Many paths become what is below their first segment; still many become all.
-std::vector<std::string> Fold(const std::set<std::string>& paths) {
-  if (paths.size() <= kPathsMax) return {paths.begin(), paths.end()};
-  std::set<std::string> folded;
+// Many paths of one method become what is below their first segment; still many become all.
+Paths Fold(const Paths& paths) {
+  if (paths.size() <= kPathsMax) return paths;
+  Paths folded;
   for (const std::string& path : paths) {
     const size_t slash = path.find('/', 1);
     folded.insert(slash == std::string::npos ? path : path.substr(0, slash) + "/**");
   }
   if (folded.size() > kPathsMax) return {};
-  return {folded.begin(), folded.end()};
+  return folded;
 }
 
-DraftRule RuleFor(const std::string& host, const Requests& requests) {
-  DraftRule rule;
-  rule.hosts = {host};
-  rule.ports = requests.ports;
-  rule.methods = {requests.methods.begin(), requests.methods.end()};
-  rule.paths = Fold(requests.paths);
-  return rule;
+enum class Tls { kNo, kOpened };
+
+std::string FoldedNote(const std::string& host, const std::string& method, size_t paths) {
+  return "wider than what was tried: " + method + " on " + host + ", for it had " +
+         std::to_string(paths) + " paths";
+}
+
+// Methods share a rule where they have the same paths, and nowhere else.
+void AddRequests(const std::string& host, const Requests& requests, Tls tls, Draft& draft) {
+  for (const auto& [port, by_method] : requests) {
+    std::map<Paths, std::vector<std::string>> by_paths;
+    for (const auto& [method, paths] : by_method) {
+      by_paths[Fold(paths)].push_back(method);
+      if (paths.size() > kPathsMax) draft.notes.push_back(FoldedNote(host, method, paths.size()));
+    }
+    for (const auto& [paths, methods] : by_paths) {
+      DraftRule rule;
+      rule.hosts = {host};
+      rule.ports = {port};
+      rule.methods = methods;
+      rule.paths = {paths.begin(), paths.end()};
+      rule.inspect = tls == Tls::kOpened;
+      draft.rules.push_back(std::move(rule));
+    }
+  }
 }
 
 std::string WithPorts(const std::string& host, const std::set<uint16_t>& ports) {
@@ -69,19 +92,19 @@ std::string WithPorts(const std::string& host, const std::set<uint16_t>& ports) 
 }
 
 void AddHost(const std::string& host, const HostNeeds& needs, Draft& draft) {
-  if (!needs.tls.ports.empty()) {
-    draft.rules.push_back(RuleFor(host, needs.tls));
-    draft.rules.back().inspect = true;
-  } else if (!needs.inspect.empty()) {
-    DraftRule rule;
-    rule.hosts = {host};
-    rule.ports = needs.inspect;
-    rule.inspect = true;
-    draft.rules.push_back(std::move(rule));
+  AddRequests(host, needs.tls, Tls::kOpened, draft);
+  DraftRule unread;
+  for (const uint16_t port : needs.inspect) {
+    if (!needs.tls.contains(port)) unread.ports.insert(port);
   }
-  if (!needs.plain.ports.empty()) draft.rules.push_back(RuleFor(host, needs.plain));
+  if (!unread.ports.empty()) {
+    unread.hosts = {host};
+    unread.inspect = true;
+    draft.rules.push_back(std::move(unread));
+  }
+  AddRequests(host, needs.plain, Tls::kNo, draft);
   const bool only_asked =
-      needs.asked && needs.tls.ports.empty() && needs.inspect.empty() && needs.plain.ports.empty();
+      needs.asked && needs.tls.empty() && needs.inspect.empty() && needs.plain.empty();
   if (!needs.ports.empty() || only_asked) draft.allow.push_back(WithPorts(host, needs.ports));
 }
 
@@ -94,7 +117,7 @@ std::string NoteOf(const Attempt& a) {
 class Suggester {
  public:
   void Add(const Attempt& a) {
-    if (a.channel == "model") return;
+    if (a.channel == "model" || IsReverseName(a.host)) return;
     if (!IsMendable(a.reason) || !(a.host.empty() ? AddAddress(a) : AddName(a))) {
       if (notes_.size() < kNotesMax) notes_.insert(NoteOf(a));
     }
@@ -130,9 +153,7 @@ class Suggester {
       const bool sound = a.path.find('*') == std::string::npos && PathPattern::Parse(a.path).ok() &&
                          IsCapital(a.method);
       if (!sound) return false;
-      requests.ports.insert(a.port);
-      requests.methods.insert(a.method);
-      requests.paths.insert(a.path);
+      requests[a.port][a.method].insert(a.path);
     } else if (a.reason == ReasonName(Reason::kNeedsInspection)) {
       needs.inspect.insert(a.port);
     } else {

@@ -143,13 +143,15 @@ struct Started {
 
 // kOom: it, or the last of its children that it tells of, died of SIGKILL, and meanwhile the kernel
 // killed processes of the sandbox for want of memory. Of several commands at that moment more than
-// one may say so.
+// one may say so. kOutputLost: of a session command only: it ended by itself, and for some of its
+// output the sandbox's disk had no room.
 enum class ExitReason : uint8_t {
   kExited = 0,
   kSignaled = 1,
   kTimeout = 2,
   kOom = 3,
-  kSpawnFailed = 4
+  kSpawnFailed = 4,
+  kOutputLost = 5
 };
 
 struct ExitStatus {
@@ -205,8 +207,9 @@ struct CommandInfo {
   std::string command;
   bool ended = false;
   int32_t exit_code = 0;
-  ExitReason reason = ExitReason::kExited;  // kExited or kOom: a shell tells no more
-  uint64_t oom_kills = 0;                   // as in ExitStatus
+  // kExited, kOom, kOutputLost or kSpawnFailed (its log says why): a shell tells no more
+  ExitReason reason = ExitReason::kExited;
+  uint64_t oom_kills = 0;  // as in ExitStatus
   template <class A>
   void Fields(A& a) {
     a(id, command, ended, exit_code, reason, oom_kills);

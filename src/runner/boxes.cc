@@ -18,6 +18,33 @@
 namespace cove::runner {
 namespace {
 
+// An overlay makes a directory when it is mounted. In a box whose disk is full it could not, and
+// nobody could remove a file there any more: so its limit is wider while it starts, when nothing of
+// its user's runs.
+class StartRoom {
+ public:
+  StartRoom(Disk& disk, const BoxSpecRecord& spec)
+      : disk_(disk), id_(spec.id), bytes_(spec.limits.disk_bytes) {
+    if (bytes_ != 0) Set(bytes_ + kBytes);
+  }
+  ~StartRoom() {
+    if (bytes_ != 0) Set(bytes_);
+  }
+  StartRoom(const StartRoom&) = delete;
+  StartRoom& operator=(const StartRoom&) = delete;
+
+ private:
+  static constexpr uint64_t kBytes = uint64_t{16} << 20;
+  void Set(uint64_t bytes) {
+    if (auto set = disk_.Make(id_, bytes); !set) {
+      log::Error("box.disk_limit", {{"sandbox", id_.value}, {"why", set.error().message()}});
+    }
+  }
+  Disk& disk_;
+  SandboxId id_;
+  uint64_t bytes_;
+};
+
 constexpr milliseconds kKillWait{10'000};
 constexpr milliseconds kCgroupWait{5'000};
 
@@ -158,7 +185,10 @@ Task<Result<void>> Boxes::Run(BoxPtr box, Recorded recorded) {
   spec.record = [this, box, recorded](pid_t pid, uint64_t start_time) {
     return Record(box->spec, recorded, pid, start_time);
   };
+  std::optional<StartRoom> start_room;
+  if (recorded == Recorded::kAlready) start_room.emplace(deps_.disk, box->spec);
   auto started = co_await deps_.driver.Start(std::move(spec));
+  start_room.reset();
   if (!started) {
     co_await ClearRuntime(id);
     co_return std::move(started).error();

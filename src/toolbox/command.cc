@@ -139,9 +139,17 @@ void Command::End(int32_t exit_code) {
   info_.exit_code = exit_code;
   running_.reset();
   std::string().swap(input_queue_);
+  if (log_->lost() && info_.reason == proto::toolbox::ExitReason::kExited) {
+    info_.reason = proto::toolbox::ExitReason::kOutputLost;
+  }
   log_->Complete();
   log_->Rest();
   for (const char kind : {'c', 'i', 'o', 'e'}) unlink(FilePath(kind).c_str());
+}
+
+void Command::Refuse(const Error& error) {
+  info_.reason = proto::toolbox::ExitReason::kSpawnFailed;
+  log_->Append(LogStreamId::kStderr, error.message() + "\n");
 }
 
 void Command::EndUnstarted() { End(-1); }

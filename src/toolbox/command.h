@@ -32,7 +32,9 @@ class Command {
   Result<void> Prepare();
   // The shell is through with it: waits until what it wrote is in the log, then it has ended.
   Task<void> Finish(int32_t exit_code);
-  // The same for one that never ran.
+  // Prepare() failed: its log and its reason say so. Finish() follows.
+  void Refuse(const Error& error);
+  // The same as Finish() for one whose turn never came.
   void EndUnstarted();
 
   // kGone: it has ended. kConflict: its stdin is at its end. kExhausted: it does not read.

@@ -2,9 +2,12 @@
 // replay it from its start and then follow it, and so that it survives the host's restarts.
 //
 // Format: records of {u8 stream (1 stdout, 2 stderr), u32 length little endian, bytes}; appended
-// only. When the log is over its limit or the disk is full, bytes are dropped, and a line that says
-// how many follows as soon as something can be written again. Thread: loop-confined.
+// only. While the disk is full, what comes is kept in memory, up to a limit, and goes to the file
+// as soon as it can. Beyond that, and over the limit of the log, bytes are dropped, and a line that
+// says how many follows as soon as something can be written again. Thread: loop-confined.
 #pragma once
+
+#include <sys/uio.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -12,6 +15,7 @@
 #include <string>
 
 #include "async/event.h"
+#include "base/clock.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
 
@@ -23,6 +27,9 @@ class CommandLog {
  public:
   static constexpr uint64_t kBytesMax = 64 * 1024 * 1024;
   static constexpr size_t kRecordMax = 32 * 1024;
+  // What is kept in memory without room on the disk: of one log, and of all logs of the process.
+  static constexpr size_t kUnsavedMax = 512 * 1024;
+  static constexpr size_t kUnsavedOfAllMax = 4 * 1024 * 1024;
 
   // The file is removed with the last owner.
   explicit CommandLog(std::string path) : path_(std::move(path)) {}
@@ -35,21 +42,33 @@ class CommandLog {
   // may still append for later readers.
   void Complete();
   bool complete() const { return complete_; }
-  uint64_t size() const { return size_; }
+  uint64_t size() const { return saved_ + unsaved_.size(); }
   // Where readers that were there before the end stop.
-  uint64_t end() const { return complete_ ? end_ : size_; }
-  bool full() const { return size_ >= kBytesMax; }
+  uint64_t end() const { return complete_ ? end_ : size(); }
+  bool full() const { return size() >= kBytesMax; }
+  // Bytes were dropped that are within the limit: the disk had no room for them.
+  bool lost() const { return lost_; }
   // Notified at each append and at the end.
   async::Event& changed() { return changed_; }
   // Closes the file until it is needed again: an idle log holds no descriptor.
   void Rest() { file_.Reset(); }
   const std::string& path() const { return path_; }
+  // Copies what is in memory from `offset` of the log on; false: that is in the file.
+  bool CopyUnsaved(uint64_t offset, char* out, size_t size) const;
 
  private:
-  bool Write(LogStreamId stream, std::string_view bytes);
+  enum class Memory { kLimited, kAsNeeded };
+  bool Write(LogStreamId stream, std::string_view bytes, Memory memory);
+  bool WriteFile(const iovec* parts, int count, size_t whole);
+  bool Save();
+  void ForgetUnsaved();
+  static inline size_t unsaved_of_all_ = 0;
   std::string path_;
   UniqueFd file_;
-  uint64_t size_ = 0;
+  uint64_t saved_ = 0;   // bytes of the log that are in the file
+  std::string unsaved_;  // whole records that follow them
+  TimePoint try_again_{};
+  bool lost_ = false;
   uint64_t end_ = 0;
   uint64_t dropped_ = 0;
   bool complete_ = false;
@@ -69,6 +88,7 @@ class LogReader {
   bool AtEnd() const { return offset_ >= std::max(log_->end(), late_end_); }
 
  private:
+  Result<void> Read(uint64_t offset, char* out, size_t size);
   std::shared_ptr<CommandLog> log_;
   uint64_t late_end_;  // for a reader that comes after the end: all that was there when it came
   UniqueFd file_;

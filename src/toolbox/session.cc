@@ -147,7 +147,7 @@ Task<int32_t> Session::RunOne(Command* command) {
   const uint64_t number = command->number();
   auto prepared = command->Prepare();
   if (!prepared) {
-    command->log()->Append(LogStreamId::kStderr, prepared.error().message() + "\n");
+    command->Refuse(prepared.error());
     co_return -1;
   }
   const std::string line = std::to_string(number) + "\n";

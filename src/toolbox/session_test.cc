@@ -195,5 +195,70 @@ TEST_F(SessionTest, FollowersEndWhenTheSessionIsDeleted) {
   EXPECT_EQ((*log)->end.exit_code, 143);
 }
 
+// Stands for a full disk: a folder that is away takes no file.
+class FullDiskTest : public SessionTest {
+ protected:
+  std::string State(const char* name) const { return std::string(root_ / "socket.state/") + name; }
+  void Fill(const char* folder) {
+    std::filesystem::rename(State(folder), std::string(root_ / "away"));
+  }
+  void MakeRoom(const char* folder) {
+    std::filesystem::rename(std::string(root_ / "away"), State(folder));
+  }
+};
+
+TEST_F(FullDiskTest, KeepsOutputInMemoryAndSavesItOnceThereIsRoom) {
+  Fill("logs");
+  const Log log = Execute("echo a; seq 1 50000; echo e >&2; echo z");
+  EXPECT_EQ(log.out.size(), 2 + 288894u + 2);
+  EXPECT_TRUE(log.out.ends_with("\n50000\nz\n"));
+  EXPECT_EQ(log.err, "e\n");
+  EXPECT_EQ(log.end.reason, ExitReason::kExited);
+  const CommandInfo c = Start("echo 1; read x; echo 2", true);
+  EXPECT_EQ(*Get(FirstOutput(client_.get(), c.id)), "1\n");
+  MakeRoom("logs");
+  EXPECT_TRUE(std::filesystem::is_empty(State("logs")));
+  ASSERT_TRUE(Get(client_->SendInput("s", c.id, "hi")));
+  EXPECT_EQ(Follow(c.id).out, "1\nhi\n2\n");
+  EXPECT_FALSE(std::filesystem::is_empty(State("logs")));
+  EXPECT_EQ(Follow(c.id).out, "1\nhi\n2\n");
+}
+
+TEST_F(FullDiskTest, SaysThatOutputIsMissing) {
+  Fill("logs");
+  const Log log = Execute("seq 1 400000");
+  EXPECT_TRUE(log.out.starts_with("1\n2\n")) << log.out.size();
+  EXPECT_GT(log.out.size(), 400000u);
+  EXPECT_LT(log.out.size(), 600000u);
+  EXPECT_EQ(log.err,
+            "\n[cove: " + std::to_string(2688895 - log.out.size()) + " bytes were not kept]\n");
+  EXPECT_EQ(log.end.exit_code, 0);
+  EXPECT_EQ(log.end.reason, ExitReason::kOutputLost);
+  MakeRoom("logs");
+}
+
+TEST_F(FullDiskTest, BoundsTheMemoryOfAllLogs) {
+  Fill("logs");
+  size_t kept = 0;
+  for (int i = 0; i < 10; ++i) kept += Execute("seq 1 100000").out.size();
+  EXPECT_GT(kept, 3u * 1024 * 1024);
+  EXPECT_LE(kept, 4u * 1024 * 1024);
+  ASSERT_TRUE(Get(client_->DeleteSession("s")));
+  ASSERT_TRUE(Get(client_->CreateSession("s")));
+  EXPECT_EQ(Execute("seq 1 50000").out.size(), 288894u) << "what the others took is free again";
+  MakeRoom("logs");
+}
+
+TEST_F(FullDiskTest, ACommandWithoutRoomForItsFilesSaysWhyAndTheNextRuns) {
+  Fill("sessions/1");
+  const Log log = Execute("echo x >ran");
+  EXPECT_EQ(log.end.exit_code, -1);
+  EXPECT_EQ(log.end.reason, ExitReason::kSpawnFailed);
+  EXPECT_TRUE(log.err.starts_with("cannot store the command: ")) << log.err;
+  EXPECT_FALSE(std::filesystem::exists(home_ + "/ran"));
+  MakeRoom("sessions/1");
+  EXPECT_EQ(Execute("echo y").out, "y\n");
+}
+
 }  // namespace
 }  // namespace cove::toolbox

@@ -32,6 +32,8 @@ for (const user of ['daytona', 'root']) {
   test(`${user}: who I am, and that the user can work`, async () => {
     assert.equal((await run('id -un')).result.trim(), user);
     assert.equal((await run('echo works > /tmp/$(id -un) && cat /tmp/$(id -un)')).result.trim(), 'works');
+    assert.equal((await run('for v in NODE_EXTRA_CA_CERTS SSL_CERT_FILE REQUESTS_CA_BUNDLE PIP_CERT CURL_CA_BUNDLE GIT_SSL_CAINFO; do printenv $v; done | sort | uniq -c')).result.trim(),
+      '6 /etc/ssl/certs/ca-certificates.crt', 'and trusts the same');
   });
 
   test(`${user}: the host's /root is not there`, async () => {

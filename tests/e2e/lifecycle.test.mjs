@@ -113,6 +113,25 @@ test('a paused sandbox survives both processes, and can be stopped and deleted',
   assert.equal((await cove.api('GET', `/api/sandbox/${box.id}`)).status, 404);
 });
 
+test('processes and the share of the disk are limits of a sandbox, and change while it runs', async () => {
+  const made = await cove.api('POST', '/api/sandbox', { pids: 40, ioWeight: 10 });
+  assert.equal(made.status, 200, made.text);
+  assert.deepEqual([made.json.limits.pids, made.json.limits.ioWeight], [40, 10]);
+  const forks = async () => Number((await cove.exec(made.json.id, 'perl -e \'for (1..300) { my $p = fork; last if !defined $p; if (!$p) { sleep 60; exit } push @p, $p } kill 9, @p; print scalar @p\'')).result);
+  const few = await forks();
+  assert.ok(few > 5 && few <= 40, `${few}`);
+  const resized = await post(`/api/sandbox/${made.json.id}/resize`, { pids: 200 });
+  assert.equal(resized.status, 200, resized.text);
+  const more = await forks();
+  assert.ok(more > 100 && more <= 200, `${more}`);
+  for (const bad of [{ pids: 3 }, { pids: 1e6 }, { ioWeight: 101 }, { ioWeight: -1 }, { pids: 'x' }]) {
+    const refused = await post(`/api/sandbox/${made.json.id}/resize`, bad);
+    assert.equal(refused.status, 400, JSON.stringify(bad));
+    assert.match(refused.json.message, /pids|ioWeight/);
+  }
+  await cove.remove(made.json.id);
+});
+
 test('out of memory is told apart, counted, and told to whoever ran the command', async () => {
   const box = await cove.create({ memory: 0.25 });
   const hog = `python3 -c "x = bytearray(600 << 20)"`;

@@ -45,6 +45,23 @@ for (const user of ['daytona', 'root']) {
   });
 }
 
+test('cove exec keeps or misses output of a full disk openly, and frees it', async () => {
+  const [box, other] = [await cove.create({ disk: 0.1 }), await cove.create({ disk: 0.1 })];
+  const run = (id, ...command) => cove.cli(['exec', id, '--', ...command]);
+  const filled = run(box.id, 'sh', '-c', 'head -c 300000000 /dev/zero > f; echo after-fill; seq 1 50000; echo END');
+  assert.equal(filled.status, 0, filled.stderr);
+  assert.match(filled.stderr, /quota exceeded|No space left/i);
+  assert.equal(filled.stdout, `after-fill\n${Array.from({ length: 50000 }, (_, i) => `${i + 1}\n`).join('')}END\n`);
+  const freed = run(box.id, 'rm', 'f');
+  assert.equal(freed.status, 0, freed.stdout + freed.stderr);
+  assert.equal(run(box.id, 'test', '-e', 'f').status, 1);
+  // More than memory keeps, and than the kernel finds when it looks for room again.
+  const much = run(other.id, 'sh', '-c', 'for i in 1 2 3; do head -c 300000000 /dev/zero > f$i; sync .; done; seq 1 3000000');
+  assert.equal(much.status, 125, much.stderr);
+  assert.match(much.stderr, /bytes were not kept[^]*some of its output could not be kept/);
+  for (const { id } of [box, other]) await cove.remove(id);
+});
+
 test('files without content fill it too', async () => {
   const r = await cove.exec(small.id,
     // Close to a limit the kernel commits every few files: most of the room goes to one big one.

@@ -262,6 +262,11 @@ test('the audit is queried, exported, tailed and verified', async () => {
   }
   const text = cove.cli(['audit', '--sandbox', 'policed', '--since', '1h', '--denied']).stdout;
   assert.match(text, /DENY  [0-9a-f]{8} dns evil\.example no_rule/);
+  const [short] = text.match(/\b[0-9a-f]{8}(?= dns evil)/);
+  assert.ok(cove.cli(['audit', '--sandbox', short, '--since', '1h', '--denied']).stdout.includes(text.trim().split('\n').at(-1)));
+  const nobody = cove.cli(['audit', '--sandbox', 'nosuch']);
+  assert.notEqual(nobody.status, 0);
+  assert.match(nobody.stderr, /'nosuch': a deleted one is named by its id/);
 
   const exported = cove.cli(['audit', 'export']).stdout;
   writeFileSync(`${cove.scratch}/audit.ndjson`, exported);
@@ -269,6 +274,12 @@ test('the audit is queried, exported, tailed and verified', async () => {
   const ok = verify(`${cove.scratch}/audit.ndjson`);
   assert.equal(ok.status, 0, ok.stderr);
   const lines = exported.trim().split('\n');
+  const found = JSON.parse(verify(`${cove.scratch}/audit.ndjson`, '--json').stdout);
+  assert.deepEqual([found.ok, found.records, `ok: head ${found.head}\n`], [true, lines.length, ok.stdout]);
+  writeFileSync(`${cove.scratch}/part.ndjson`, cove.cli(['audit', 'export', '--host', 'evil.example']).stdout);
+  const part = verify(`${cove.scratch}/part.ndjson`, '--json');
+  assert.equal(part.status, 1);
+  assert.match(JSON.parse(part.stdout).message, /only some records: export without one to verify it/);
   const tampered = (change) => {
     const copy = [...lines];
     change(copy);
@@ -279,6 +290,7 @@ test('the audit is queried, exported, tailed and verified', async () => {
   assert.match(tampered((l) => l.splice(2, 1)).stderr, /where record 3 should be stands record 4/);
   assert.match(tampered((l) => l.reverse()).stderr, /where record/);
   assert.match(tampered((l) => l.pop()).stderr, /the audit was cut/);
+  assert.match(tampered((l) => l.splice(0, 2)).stderr, /the audit was cut: it begins at record 3/);
   const live = cove.cli(['audit', 'verify']);
   assert.equal(live.status, 0, live.stderr);
   assert.match(live.stdout, /^ok: head \d+:[0-9a-f]{64}\n$/);
@@ -343,6 +355,9 @@ test('other programs\' rules are translated without a server', () => {
   const coder = run('coder', '--allow "domain=api.example.org method=GET path=/v1/*"\n');
   assert.equal(coder.status, 0, coder.stderr);
   assert.match(coder.stdout, /allow = \["api\.example\.org"\]\nmethods = \["GET"\]\npaths = \["\/v1\/\*\*"\]\ninspect = true/);
+  const yaml = run('coder', 'allowlist:\n  - "domain=api.example.org"\njail_type: nsjail\nproxy_port: 8087\nlog_level: "warn"\n');
+  assert.match(yaml.stdout, /allow = \["api\.example\.org"\]/, yaml.stderr);
+  assert.match(run('coder', 'jail: nsjail\n').stderr, /line 1: the key 'jail' is not known/);
   assert.match(run('codex', '[permissions.p.network]\nenabled = true\ndomains = { "example.org" = "allow" }\n').stdout, /allow = \["example\.org"\]/);
   assert.match(run('domains', '.example.org\n').stdout, /allow = \["\*\*\.example\.org"\]/);
   assert.equal(run('domains', '*.com\n').status, 2);

@@ -79,3 +79,14 @@ test('stop and start keep the files', async () => {
   assert.equal((await cove.exec(box.id, 'cat file')).result, 'kept\n');
   await cove.remove(box.id);
 });
+
+test('a sandbox whose disk is full comes back from a stop, and its files can be removed', async () => {
+  const box = await cove.create({ disk: 0.1 });
+  await cove.exec(box.id, 'dd if=/dev/zero of=full bs=1M count=300 2>/dev/null; sync');
+  assert.equal((await cove.api('POST', `/api/sandbox/${box.id}/stop?force=true`)).status, 200);
+  assert.equal((await cove.api('POST', `/api/sandbox/${box.id}/start`)).status, 200);
+  const again = await cove.exec(box.id, 'dd if=/dev/zero of=more bs=1M count=300; rm full more && echo room > file && cat file');
+  assert.match(again.result, /Disk quota exceeded|No space left/, 'its limit is as before');
+  assert.match(again.result, /^room$/m);
+  await cove.remove(box.id);
+});
