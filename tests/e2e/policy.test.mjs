@@ -286,7 +286,7 @@ test('the audit is queried, exported, tailed and verified', async () => {
     writeFileSync(`${cove.scratch}/audit.ndjson`, copy.join('\n') + '\n');
     return verify(`${cove.scratch}/audit.ndjson`, '--head', ok.stdout.trim().split(' ').at(-1));
   };
-  assert.match(tampered((l) => { l[1] = l[1].replace('"allow":', '"ALLOW":'); }).stderr, /record 3 does not follow/);
+  assert.match(tampered((l) => { l[1] = l[1].replace('"sandbox":"', '"sandbox":"x'); }).stderr, /record 3 does not follow/);
   assert.match(tampered((l) => l.splice(2, 1)).stderr, /where record 3 should be stands record 4/);
   assert.match(tampered((l) => l.reverse()).stderr, /where record/);
   assert.match(tampered((l) => l.pop()).stderr, /the audit was cut/);

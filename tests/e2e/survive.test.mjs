@@ -85,7 +85,7 @@ test('a sandbox whose disk is full comes back from a stop, and its files can be 
   await cove.exec(box.id, 'dd if=/dev/zero of=full bs=1M count=300 2>/dev/null; sync');
   assert.equal((await cove.api('POST', `/api/sandbox/${box.id}/stop?force=true`)).status, 200);
   assert.equal((await cove.api('POST', `/api/sandbox/${box.id}/start`)).status, 200);
-  const again = await cove.exec(box.id, 'dd if=/dev/zero of=more bs=1M count=300; rm full more && echo room > file && cat file');
+  const again = await cove.exec(box.id, 'dd if=/dev/zero of=more bs=1M count=300; rm -f full more && echo room > file && cat file');
   assert.match(again.result, /Disk quota exceeded|No space left/, 'its limit is as before');
   assert.match(again.result, /^room$/m);
   await cove.remove(box.id);
