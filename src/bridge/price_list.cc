@@ -5,9 +5,7 @@ namespace cove::bridge {
 // Standard tier only: priority, flex, batch and hosted tools but Anthropic's web search have other
 // prices. `from` is the day a price began to hold, for older models the day of their release.
 // Sources: developers.openai.com/api/docs/pricing,
-// platform.claude.com/docs/en/about-claude/pricing; there "Third-party platform pricing" for
-// Bedrock: as Anthropic's own by global profiles, a tenth more by all others, from the 4.5 models
-// on.
+// platform.claude.com/docs/en/about-claude/pricing. Bedrock's follow from Anthropic's (prices.cc).
 const std::string_view kPriceList = R"(
 # provider model from above input cached cache_write output context output_max cache_write_1h web_search
 openai gpt-6.2-astra      2026-11-17      0   8     0.4   10     40     1050000 128000
@@ -83,44 +81,6 @@ anthropic claude-haiku-4-5   2025-10-15    0  1     0.1   1.25   5      200000  
 anthropic claude-haiku-3-5   2024-11-04    0  0.8   0.08  1      4      200000  8192 1.6 10
 anthropic claude-3-5-haiku   2024-11-04    0  0.8   0.08  1      4      200000  8192 1.6 10
 anthropic claude-3-haiku     2024-03-13    0  0.25  0.03  0.3    1.25   200000  4096 0.5 10
-
-bedrock global.claude-fable-5-1    2026-09-01      0 10    0.25   12.5    50     1000000 128000 20
-bedrock claude-fable-5-1           2026-09-01      0 11    0.275  13.75   55     1000000 128000 22
-bedrock global.claude-fable-5      2026-06-01      0 10    1      12.5    50     1000000 128000 20
-bedrock claude-fable-5             2026-06-01      0 11    1.1    13.75   55     1000000 128000 22
-bedrock global.claude-opus-5-5     2026-09-22      0 4     0.2    5       20     1000000 128000 8
-bedrock claude-opus-5-5            2026-09-22      0 4.4   0.22   5.5     22     1000000 128000 8.8
-bedrock global.claude-opus-5       2026-07-24      0 5     0.5    6.25    25     1000000 128000 10
-bedrock claude-opus-5              2026-07-24      0 5.5   0.55   6.875   27.5   1000000 128000 11
-bedrock global.claude-opus-4-8     2026-05-28      0 5     0.5    6.25    25     1000000 128000 10
-bedrock claude-opus-4-8            2026-05-28      0 5.5   0.55   6.875   27.5   1000000 128000 11
-bedrock global.claude-opus-4-7     2026-04-16      0 5     0.5    6.25    25     1000000 128000 10
-bedrock claude-opus-4-7            2026-04-16      0 5.5   0.55   6.875   27.5   1000000 128000 11
-bedrock global.claude-opus-4-6     2026-02-05      0 5     0.5    6.25    25     1000000 128000 10
-bedrock claude-opus-4-6            2026-02-05      0 5.5   0.55   6.875   27.5   1000000 128000 11
-bedrock global.claude-opus-4-5     2025-11-24      0 5     0.5    6.25    25     200000  64000 10
-bedrock claude-opus-4-5            2025-11-24      0 5.5   0.55   6.875   27.5   200000  64000 11
-bedrock claude-opus-4-1            2025-08-05      0 15    1.5    18.75   75     200000  32000 30
-bedrock claude-opus-4              2025-05-22      0 15    1.5    18.75   75     200000  32000 30
-bedrock global.claude-sonnet-5-5   2026-09-28      0 2     0.2    2.5     10     1000000 128000 4
-bedrock claude-sonnet-5-5          2026-09-28      0 2.2   0.22   2.75    11     1000000 128000 4.4
-bedrock global.claude-sonnet-5-5   2026-10-07      0 2     0.1    2.5     10     1000000 128000 4
-bedrock claude-sonnet-5-5          2026-10-07      0 2.2   0.11   2.75    11     1000000 128000 4.4
-bedrock global.claude-sonnet-5     2026-06-30      0 2     0.2    2.5     10     1000000 128000 4
-bedrock claude-sonnet-5            2026-06-30      0 2.2   0.22   2.75    11     1000000 128000 4.4
-bedrock global.claude-sonnet-4-6   2026-02-17      0 3     0.3    3.75    15     1000000 64000 6
-bedrock claude-sonnet-4-6          2026-02-17      0 3.3   0.33   4.125   16.5   1000000 64000 6.6
-bedrock global.claude-sonnet-4-5   2025-09-29      0 3     0.3    3.75    15     200000  64000 6
-bedrock claude-sonnet-4-5          2025-09-29      0 3.3   0.33   4.125   16.5   200000  64000 6.6
-bedrock claude-sonnet-4            2025-05-22      0 3     0.3    3.75    15     200000  64000 6
-bedrock global.claude-haiku-5-5    2026-10-07      0 0.1   0.01   0.125   0.5    1000000 128000 0.2
-bedrock claude-haiku-5-5           2026-10-07      0 0.11  0.011  0.1375  0.55   1000000 128000 0.22
-bedrock global.claude-haiku-5-5    2026-10-07 100000 0.5   0.05   0.625   2.5    1000000 128000 1
-bedrock claude-haiku-5-5           2026-10-07 100000 0.55  0.055  0.6875  2.75   1000000 128000 1.1
-bedrock global.claude-haiku-4-5    2025-10-15      0 1     0.1    1.25    5      200000  64000 2
-bedrock claude-haiku-4-5           2025-10-15      0 1.1   0.11   1.375   5.5    200000  64000 2.2
-bedrock claude-3-5-haiku           2024-11-04      0 0.8   0.08   1       4      200000  8192 1.6
-bedrock claude-3-haiku             2024-03-13      0 0.25  0.03   0.3     1.25   200000  4096 0.5
 )";
 
 }  // namespace cove::bridge

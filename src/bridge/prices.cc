@@ -154,9 +154,41 @@ Result<PriceTable> PriceTable::Parse(std::string_view text, std::string_view nam
   return out;
 }
 
+namespace {
+
+// "Third-party platform pricing" of Anthropic's page: from the 4.5 models on global profiles cost
+// what Anthropic asks, all others a tenth more; older models cost the same everywhere. Anthropic's
+// web search is not offered there.
+void AddBedrock(std::vector<Price>& rows) {
+  constexpr std::string_view kRegionsSince = "2025-09-29";
+  const size_t before = rows.size();
+  for (size_t i = 0; i < before; ++i) {
+    if (rows[i].provider != "anthropic") continue;
+    Price price = rows[i];
+    price.provider = "bedrock";
+    price.web_search = 0;
+    if (price.from >= kRegionsSince) {
+      Price global = price;
+      global.model = "global." + price.model;
+      rows.push_back(std::move(global));
+      for (Micros Price::* rate : {&Price::input, &Price::cached, &Price::cache_write,
+                                   &Price::output, &Price::cache_write_1h}) {
+        price.*rate += price.*rate / 10;
+      }
+    }
+    rows.push_back(std::move(price));
+  }
+}
+
+}  // namespace
+
 const PriceTable& PriceTable::Shipped() {
   // A shipped list that cannot be read is a broken build: its test says so.
-  static const PriceTable table = *Parse(kPriceList, "the shipped price list");
+  static const PriceTable table = [] {
+    PriceTable list = *Parse(kPriceList, "the shipped price list");
+    AddBedrock(list.rows_);
+    return list;
+  }();
   return table;
 }
 

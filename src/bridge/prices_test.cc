@@ -133,6 +133,13 @@ TEST(Prices, TheShippedListKnowsTheModelsOfTheAgents) {
   EXPECT_EQ(rock("arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-opus-4-8"),
             5'500'000);
   EXPECT_EQ(rock("global.anthropic.claude-sonnet-4-20250514-v1:0"), 3'000'000);
+  const Price* regional = table.Find("bedrock", "claude-haiku-5-5", Day(320), 100'001);
+  EXPECT_EQ(regional->cached, 55'000);
+  EXPECT_EQ(regional->cache_write, 687'500);
+  EXPECT_EQ(regional->cache_write_1h, 1'100'000);
+  EXPECT_EQ(regional->output, 2'750'000);
+  EXPECT_EQ(regional->web_search, 0);
+  EXPECT_EQ(table.Find("bedrock", "claude-opus-4-1", Day(320), 0)->output, 75'000'000);
   EXPECT_EQ(rock("arn:aws:bedrock:us-east-1:1:application-inference-profile/a"), -1);
 }
 
