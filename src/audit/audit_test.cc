@@ -116,12 +116,19 @@ Task<void> AppendTogether(Log* log, int n, Record record) {
   co_await log->Flush();
 }
 
-Task<void> AppendAndGo(Log* log, Record record) {
+Task<void> TwoTurns() {
+  co_await async::Yield();
+  co_await async::Yield();
+}
+// Who waits for its record is told after this one.
+Task<void> UntilItIsDurable(Log* log) { (void)co_await log->WaitPast(log->last_seq()); }
+
+// Whoever appended goes after `meanwhile`.
+Task<void> AppendAndGo(Log* log, Record record, Task<void> meanwhile) {
   async::TaskGroup group;
   group.Spawn([](Log* to, Record one) -> Task<void> { (void)co_await to->Append(std::move(one)); }(
                                           log, std::move(record)));
-  co_await async::Yield();
-  co_await async::Yield();
+  co_await std::move(meanwhile);
   group.Clear();
   co_await log->Flush();
 }
@@ -130,7 +137,7 @@ TEST_F(AuditTest, AnAllowedDecisionThatNobodyWaitedForIsClosedOnRecord) {
   auto log = Open();
   Record decision = Make("s1", "a.test");
   decision.allow = true;
-  loop_.RunUntil(AppendAndGo(log.get(), decision));
+  loop_.RunUntil(AppendAndGo(log.get(), decision, TwoTurns()));
   const auto rows = Last("s1", 10);
   ASSERT_EQ(rows.size(), 2u);
   EXPECT_EQ(rows[1].kind, Kind::kClose);
@@ -139,21 +146,11 @@ TEST_F(AuditTest, AnAllowedDecisionThatNobodyWaitedForIsClosedOnRecord) {
   EXPECT_EQ(rows[1].host, "a.test");
 }
 
-Task<void> AppendAndGoBeforeItIsTold(Log* log, Record record) {
-  async::TaskGroup group;
-  group.Spawn([](Log* to, Record one) -> Task<void> { (void)co_await to->Append(std::move(one)); }(
-                                          log, std::move(record)));
-  // Told before the one who appended.
-  (void)co_await log->WaitPast(log->last_seq());
-  group.Clear();
-  co_await log->Flush();
-}
-
 TEST_F(AuditTest, SoIsOneWhoseWaiterGoesWhenItIsDurableAlready) {
   auto log = Open();
   Record decision = Make("s1", "a.test");
   decision.allow = true;
-  loop_.RunUntil(AppendAndGoBeforeItIsTold(log.get(), decision));
+  loop_.RunUntil(AppendAndGo(log.get(), decision, UntilItIsDurable(log.get())));
   const auto rows = Last("s1", 10);
   ASSERT_EQ(rows.size(), 2u);
   EXPECT_EQ(rows[1].kind, Kind::kClose);

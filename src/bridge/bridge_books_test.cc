@@ -1,5 +1,6 @@
 // Goal: a call is one row and is charged once, whoever answers it and whoever leaves.
 // Method: calls through a Cove server with the bridge; the book and its budgets in memory.
+#include "base/testing.h"
 #include "bridge/bridge_fixture_test.h"
 #include "bridge/call_json.h"
 #include "http/packing_test.h"
@@ -92,11 +93,10 @@ TEST_F(BridgeTest, ACallThatFallsBackIsOneRowOfWhoAnsweredAtItsPrice) {
 }
 
 TEST_F(BridgeTest, AReplayedCallIsInTheBooksAsTheRecordedOneWas) {
-  char path[] = "/tmp/cove-bridge-XXXXXX";
-  UniqueFd file(mkstemp(path));
+  const TempDir dir;
   const auto with = [&](TapeConfig::Mode mode, http::ClientRequest request) {
     Bridge::Deps deps = MakeDeps();
-    deps.tape = *Tape::Open({.mode = mode, .path = path}, pool_);
+    deps.tape = *Tape::Open({.mode = mode, .path = dir / "cassette"}, pool_);
     Bridge bridge(std::move(deps));
     Listening front([&](http::Exchange& e) { return ServeBy(bridge, e); });
     std::swap(front.port, front_.port);
@@ -114,7 +114,6 @@ TEST_F(BridgeTest, AReplayedCallIsInTheBooksAsTheRecordedOneWas) {
   const Reply replayed =
       with(TapeConfig::Mode::kReplay, Post(R"({"input":"hi","model":"m","prompt_cache_key":"2"})"));
   EXPECT_EQ(with(TapeConfig::Mode::kReplay, Post(asked)).status, 403) << "its budget is used up";
-  unlink(path);
   EXPECT_EQ(up_.requests, 1);
   EXPECT_EQ(replayed.status, 200) << replayed.body;
   EXPECT_EQ(replayed.body, recorded.body);

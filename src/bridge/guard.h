@@ -4,6 +4,9 @@
 // A hosted tool is one that the provider runs: what it reaches is not the sandbox's to reach, so
 // it is a way around the sandbox's policy. Tools that the agent runs itself are of no concern here:
 // what they do passes the sandbox's own door.
+// A model of Bedrock's is known by its plain name (bedrock.h) as well as by the one in the request;
+// one of which only its account knows what it is passes where `models` names it, or no rule is
+// about models.
 // Sources: the tool types in OpenAI's Responses and Chat Completions references and in Anthropic's
 // Messages reference. Thread: values and pure functions.
 #pragma once
@@ -57,10 +60,6 @@ class Guard {
   GuardRules rules_;
   GuardWords words_;
 };
-
-// A model of Bedrock's is known by its plain name (bedrock.h) as well as by the one in the request;
-// one of which only its account knows what it is passes where `models` names it, or no rule is
-// about models.
 
 // '*' stands for any characters, also none.
 bool FitsPattern(std::string_view pattern, std::string_view text);

@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "async/timer.h"
+#include "base/testing.h"
 #include "http/server.h"
 #include "net/test_certificate.h"
 
@@ -332,15 +333,14 @@ Task<void> SayFine(http::Exchange& x) {
 
 TEST_F(UpstreamTest, ItsOwnAuthorityIsTrustedForAProviderAndForNoOther) {
   const auto pki = net::MakeTestCertificate("IP:127.0.0.1");
-  char ca_path[] = "/tmp/cove-upstream-test-XXXXXX";
-  const UniqueFd ca_fd(mkstemp(ca_path));
-  std::ofstream(ca_path) << pki.ca_pem;
+  const TempDir dir;
+  dir.File("ca.pem", pki.ca_pem);
   ProviderConfig config;
   config.name = "a";
   config.kind = "openai";
-  config.ca_file = ca_path;
+  config.ca_file = dir / "ca.pem";
   auto loaded = LoadProvider(config);
-  unlink(ca_path);
+  std::filesystem::remove(config.ca_file);
   ASSERT_TRUE(loaded.ok()) << loaded.error().message();
   EXPECT_FALSE(LoadProvider(config).ok()) << "a file that is not there";
   net::Listener listener(*net::ListenTcp(*net::SocketAddress::FromIp("127.0.0.1", 0)));

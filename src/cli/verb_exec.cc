@@ -94,8 +94,9 @@ Task<int> Exec(Context& context) {
     std::fprintf(stderr, "cove: %s\n", agents::Printable(running.exit->reason).c_str());
   }
   // With code 0 the reason is that output is missing: no success for who reads it.
-  const bool whole = running.exit->code != 0 || running.exit->reason.empty();
-  co_return whole&& running.exit->code >= 0 ? running.exit->code : kCouldNotRun;
+  const agents::RemoteExit& exit = *running.exit;
+  if (exit.code < 0 || (exit.code == 0 && !exit.reason.empty())) co_return kCouldNotRun;
+  co_return exit.code;
 }
 
 }  // namespace

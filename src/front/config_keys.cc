@@ -353,8 +353,7 @@ const ConfigKey kKeys[] = {
      SetRegistries},
     {"audit.disk_gib", "number, GiB", "4",
      "How much disk the audit may take. Over it the oldest file (64 MiB) is removed, which a "
-     "record "
-     "in the chain says. 0: none ever is, and a full disk refuses all connections.",
+     "record in the chain says. 0: none ever is, and a full disk refuses all connections.",
      SetAuditDisk},
     {"ai.texts", "text", "\"redacted\"",
      "What is kept of model calls besides their numbers: prompts of humans, what tools are called "

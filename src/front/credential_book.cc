@@ -55,8 +55,10 @@ Result<gateway::Credential> CredentialBook::Compile(const identity::SecretInfo& 
 
 static_assert(gateway::kSshAgentPort == proto::kSshAgentPort);
 
-Result<void> CredentialBook::Check(const identity::SecretInfo& info, const std::string& value) {
-  ASSIGN_OR_RETURN(const gateway::Credential made, Compile(info));
+namespace {
+
+Result<gateway::Credential> CompileWith(const identity::SecretInfo& info, std::string value) {
+  ASSIGN_OR_RETURN(gateway::Credential made, CredentialBook::Compile(info));
   if (value.size() < gateway::Credential::kValueBytesMin) {
     return Error(Code::kInvalid,
                  "the value of a secret has at least 8 bytes: a shorter one could not be told from "
@@ -65,6 +67,14 @@ Result<void> CredentialBook::Check(const identity::SecretInfo& info, const std::
   if (made.header.kind == gateway::CredentialHeader::Kind::kSsh) {
     RETURN_IF_ERROR(gateway::SshKey::Parse(value));
   }
+  made.value = std::move(value);
+  return made;
+}
+
+}  // namespace
+
+Result<void> CredentialBook::Check(const identity::SecretInfo& info, const std::string& value) {
+  RETURN_IF_ERROR(CompileWith(info, value));
   return Ok();
 }
 
@@ -79,13 +89,12 @@ std::shared_ptr<const gateway::Vault> CredentialBook::VaultOf(const OrgId& org) 
   if (vault != nullptr) return vault;
   auto made = std::make_shared<gateway::Vault>();
   for (identity::Secrets::WithValue& secret : secrets_.AllOf(org)) {
-    if (const auto sound = Check(secret.info, secret.value); !sound) {
+    auto credential = CompileWith(secret.info, std::move(secret.value));
+    if (!credential) {
       log::Error("secret.unusable",
-                 {{"secret", secret.info.name}, {"error", sound.error().message()}});
+                 {{"secret", secret.info.name}, {"error", credential.error().message()}});
       continue;
     }
-    auto credential = Compile(secret.info);
-    credential->value = std::move(secret.value);
     (*made)[secret.info.name] = std::make_shared<const gateway::Credential>(*std::move(credential));
   }
   vault = std::move(made);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "control/gib.h"
 #include "front/model_guards.h"
 #include "log/log.h"
 
@@ -47,8 +48,7 @@ Result<std::unique_ptr<Services>> Services::Make(Options options, Config config)
   std::unique_ptr<Services> s(new Services(std::move(options), std::move(config)));
   ASSIGN_OR_RETURN(s->store_, store::OpenSqlite(s->dir_ + "/cove.db", AllMigrations()));
   audit::LogLimits audit_limits;
-  constexpr double kGib = 1 << 30;
-  audit_limits.disk_bytes_max = static_cast<uint64_t>(s->config_.audit_gib * kGib);
+  audit_limits.disk_bytes_max = control::BytesOf(s->config_.audit_gib);
   ASSIGN_OR_RETURN(s->audit_, audit::Log::Open(s->dir_ + "/audit", s->audit_pool_, audit_limits));
   ASSIGN_OR_RETURN(s->egress_, Egress::Make(s->config_));
   ASSIGN_OR_RETURN(s->authority_, gateway::Authority::Open(s->dir_));

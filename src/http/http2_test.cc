@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "base/testing.h"
 #include "http/client.h"
 #include "http/server.h"
 #include "net/test_certificate.h"
@@ -101,16 +102,15 @@ class Http2Test : public ::testing::Test {
  protected:
   void SetUp() override {
     const auto pki = net::MakeTestCertificate("IP:127.0.0.1");
-    const UniqueFd fd(mkstemp(ca_path_));
-    std::ofstream(ca_path_) << pki.ca_pem;
+    dir_.File("ca.pem", pki.ca_pem);
     ClientLimits limits;
     limits.http2 = ClientLimits::Http2::kIfOffered;
-    client_ = std::make_unique<Client>(pool_, *net::TlsContext::MakeClient(ca_path_), limits);
+    client_ =
+        std::make_unique<Client>(pool_, *net::TlsContext::MakeClient(dir_ / "ca.pem"), limits);
     port_ = std::to_string(net::LocalAddress(listener_.fd())->port());
     context_ = *net::TlsContext::MakeServer(pki.cert_pem, pki.key_pem);
     tasks_.Spawn(ServeAll(&server_, &listener_, context_));
   }
-  void TearDown() override { unlink(ca_path_); }
 
   ClientRequest Request(std::string method, const std::string& target, std::string body = {}) {
     ClientRequest request;
@@ -137,7 +137,7 @@ class Http2Test : public ::testing::Test {
   async::Loop loop_;
   async::ThreadPool pool_{1};
   World world_;
-  char ca_path_[32] = "/tmp/cove-http2-test-XXXXXX";
+  TempDir dir_;
   std::string port_;
   net::Listener listener_{*net::ListenTcp(*net::SocketAddress::FromIp("127.0.0.1", 0))};
   Server server_{[this](Exchange& x) { return Handle(&world_, x); }};
@@ -296,7 +296,7 @@ TEST_F(Http2Test, CurlAgrees) {
   ASSERT_NE(RunShell("command -v curl"), "");
   const auto curl = [&](const std::string& arguments) {
     return loop_.RunUntil(Curl(&pool_, "curl -sS --noproxy '*' --max-time 10 --http2 --cacert " +
-                                           std::string(ca_path_) + " " + arguments +
+                                           dir_ / "ca.pem" + " " + arguments +
                                            " https://127.0.0.1:" + port_ + "/x 2>&1"));
   };
   EXPECT_THAT(curl("-i"), HasSubstr("HTTP/2 200"));

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "base/testing.h"
 #include "http/client.h"
 #include "http/server.h"
 #include "net/test_certificate.h"
@@ -46,11 +47,9 @@ TEST(HttpsTest, VerifiesAndUsesTheConnectionAgain) {
   async::Loop loop;
   async::ThreadPool pool(1);
   const auto pki = net::MakeTestCertificate("IP:127.0.0.1");
-  char ca_path[] = "/tmp/cove-https-test-XXXXXX";
-  const UniqueFd ca_fd(mkstemp(ca_path));
-  std::ofstream(ca_path) << pki.ca_pem;
-  auto trusting = net::TlsContext::MakeClient(ca_path);
-  unlink(ca_path);
+  const TempDir dir;
+  dir.File("ca.pem", pki.ca_pem);
+  auto trusting = net::TlsContext::MakeClient(dir / "ca.pem");
   ASSERT_TRUE(trusting);
   net::Listener listener(*net::ListenTcp(*net::SocketAddress::FromIp("127.0.0.1", 0)));
   const std::string port = std::to_string(net::LocalAddress(listener.fd())->port());

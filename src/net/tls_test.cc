@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "async/task_group.h"
+#include "base/testing.h"
 #include "net/script_stream.h"
 #include "net/test_certificate.h"
 
@@ -20,14 +21,9 @@ using namespace std::chrono_literals;
 using testing::HasSubstr;
 
 struct CaFile {
-  std::string path;
-  explicit CaFile(const std::string& pem) {
-    char name[] = "/tmp/cove-tls-test-XXXXXX";
-    const UniqueFd fd(mkstemp(name));
-    path = name;
-    std::ofstream(path) << pem;
-  }
-  ~CaFile() { unlink(path.c_str()); }
+  TempDir dir;
+  const std::string path = dir / "ca.pem";
+  explicit CaFile(const std::string& pem) { dir.File("ca.pem", pem); }
 };
 
 std::pair<StreamPtr, StreamPtr> Streams() {

@@ -13,8 +13,6 @@
 #include "sys/argv.h"
 
 namespace cove::runner {
-namespace {}  // namespace
-
 Child::Child(Child&& other) noexcept
     : pid_(std::exchange(other.pid_, 0)), pidfd_(std::move(other.pidfd_)) {}
 

@@ -56,14 +56,13 @@ Result<std::unique_ptr<SqliteDb>> SqliteDb::Open(const std::string& path) {
   if (rc != SQLITE_OK) return db->MakeError("open");
   sqlite3_extended_result_codes(raw, 1);
   sqlite3_busy_timeout(raw, kBusyTimeoutMs);
-  // Exclusive: one Cove has the database, so it is locked once and not at every commit.
-  // A checkpoint waits for the disk twice, so it comes after 16 MiB of log and not after
-  // SQLite's 4.
+  // Exclusive: one Cove has the database, so it is locked once and not at every commit. A
+  // checkpoint waits for the disk twice, so it comes after 16 MiB of log and not after SQLite's 4.
   RETURN_IF_ERROR(
-      db->Script("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = "
-                 "NORMAL; PRAGMA foreign_keys = ON;"
-                 "PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;"
-                 "PRAGMA wal_autocheckpoint = 4000"));
+      db->Script("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"
+                 "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4000;"
+                 "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;"
+                 "PRAGMA trusted_schema = OFF;"));
   return db;
 }
 
