@@ -50,6 +50,7 @@ peer() { peers+=(--peer "$1=$2"); }
 case $name in
   create)
     make_root
+    peer 'echo on the host' '/bin/echo x'  # the command by itself: what is beneath every other line
     peer 'bwrap --unshare-all' "$(bwrap_command)"
     runc_bundle bundle '"/bin/echo", "x"'
     peer 'runc run' "runc --root $work/runc run --bundle $work/bundle cove-bench"
@@ -57,6 +58,7 @@ case $name in
     ;;
   exec)
     make_root
+    peer 'echo on the host' '/bin/echo x'
     peer 'bash on the host' '/bin/bash -c echo'
     peer 'bwrap, one shot' "$(bwrap_command)"
     runc_bundle live '"/bin/sleep", "100000"'

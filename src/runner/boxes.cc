@@ -77,15 +77,10 @@ Result<UniqueFd> Boxes::OpenBoxDir(const SandboxId& id) const {
 
 // The lowest one that no kept box has: slots of deleted boxes come back at once, because their
 // processes are gone and the owners of what they left are canonical.
-Result<uint32_t> Boxes::FreeSlot() { return deps_.uids.FreeSlot(UsedSlots()); }
-
-std::set<uint32_t> Boxes::UsedSlots() const {
-  std::set<uint32_t> used;
-  for (const auto& [id, box] : boxes_) used.insert(box->spec.slot);
-  for (const auto& [id, box] : leaving_) {
-    if (!box->dead.is_set()) used.insert(box->spec.slot);
-  }
-  return used;
+Result<void> Boxes::TakeFreeSlot(Box& box) {
+  ASSIGN_OR_RETURN(box.spec.slot, deps_.uids.FreeSlot(slots_));
+  box.slot = SlotsInUse::Hold(slots_, box.spec.slot);
+  return Ok();
 }
 
 Result<Attached> Boxes::AttachTo(const Box& box) const {
@@ -116,7 +111,7 @@ Task<Result<Attached>> Boxes::Create(proto::runner::BoxCreate request) {
   CO_RETURN_IF_ERROR(CheckRoom());
   CO_RETURN_IF_ERROR(image::ReadImage(deps_.data.images(), request.image));
   auto box = std::make_shared<Box>();
-  CO_ASSIGN_OR_RETURN(box->spec.slot, FreeSlot());
+  CO_RETURN_IF_ERROR(TakeFreeSlot(*box));
   box->spec.id = request.id;
   box->spec.image = request.image;
   box->spec.limits = request.limits;
@@ -322,6 +317,8 @@ void Boxes::Trash(const BoxPtr& box) {
 
 Task<void> Boxes::Leave(BoxPtr box) {
   co_await async::Yield();  // the answer goes first
+  co_await box->dead.Wait();
+  box->slot = {};
   co_await box->ended.Wait();
   const SandboxId id = box->spec.id;
   auto removed = deps_.disk.Remove(id);

@@ -12,7 +12,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <set>
 
 #include "async/task_group.h"
 #include "proto/runner.h"
@@ -85,6 +84,7 @@ class Boxes {
  private:
   struct Box {
     BoxSpecRecord spec;
+    SlotsInUse::Hold slot;  // from when spec.slot is known until no process of it lives
     std::optional<sandbox::RunningBox> running;
     async::Event dead;   // set while no process of it lives
     async::Event ended;  // set while nothing of a run is left, cgroups included
@@ -101,8 +101,8 @@ class Boxes {
 
   Result<BoxPtr> Find(const SandboxId& id) const;
   Result<UniqueFd> OpenBoxDir(const SandboxId& id) const;
-  std::set<uint32_t> UsedSlots() const;
-  Result<uint32_t> FreeSlot();
+  Result<void> TakeFreeSlot(Box& box);
+  Result<proto::Room> RoomWith(uint32_t slots) const;
   Result<void> CheckRoom() const;
   Result<void> Apply(const Box& box, const proto::runner::Limits& limits);
   Result<Attached> AttachTo(const Box& box) const;
@@ -128,6 +128,7 @@ class Boxes {
 
   Deps deps_;
   std::string boot_id_;
+  SlotsInUse slots_;
   std::map<SandboxId, BoxPtr> boxes_;
   std::map<SandboxId, BoxPtr> leaving_;  // deleted, but not everything of them has gone yet
   std::optional<proto::Room> told_;

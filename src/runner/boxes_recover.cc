@@ -59,6 +59,7 @@ Task<Result<void>> Boxes::RecoverBox(std::string name) {
   }
   auto box = std::make_shared<Box>();
   box->spec = *std::move(spec);
+  box->slot = SlotsInUse::Hold(slots_, box->spec.slot);
   box->dead.Set();
   box->ended.Set();
   boxes_[id] = box;
@@ -95,7 +96,7 @@ Task<Result<void>> Boxes::RecoverBox(std::string name) {
 // Owners on disk do not depend on the range, so a box that does not run can have another.
 Result<void> Boxes::KeepSlot(const BoxPtr& box, int dir) {
   if (deps_.uids.Keep(box->spec.slot)) return Ok();
-  ASSIGN_OR_RETURN(box->spec.slot, FreeSlot());
+  RETURN_IF_ERROR(TakeFreeSlot(*box));
   return WriteSpec(dir, box->spec);
 }
 

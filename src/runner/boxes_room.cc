@@ -34,14 +34,19 @@ uint64_t ThreadsNow() {
 }  // namespace
 
 Result<proto::Room> Boxes::RoomNow() const {
+  ASSIGN_OR_RETURN(const uint32_t slots, deps_.uids.Slots());
+  return RoomWith(slots);
+}
+
+Result<proto::Room> Boxes::RoomWith(uint32_t slots) const {
   proto::Room room;
+  room.boxes_by_uids = slots;
   rlimit files{};
   if (getrlimit(RLIMIT_NOFILE, &files) != 0) return Error::FromErrno("look at the file limit");
   room.files_max = files.rlim_cur;
   const uint64_t for_boxes = files.rlim_cur - std::min<uint64_t>(files.rlim_cur, kFilesOfOurs);
   room.boxes_by_files =
       static_cast<uint32_t>(std::min<uint64_t>(for_boxes / kFilesPerBox, UINT32_MAX));
-  ASSIGN_OR_RETURN(room.boxes_by_uids, deps_.uids.Slots());
   static const uint64_t threads_max =
       std::min(NumberIn("/proc/sys/kernel/pid_max"), NumberIn("/proc/sys/kernel/threads-max"));
   room.threads = ThreadsNow();
@@ -54,9 +59,12 @@ Result<proto::Room> Boxes::RoomNow() const {
   return room;
 }
 
-// Those that are going make room for the one that is asked for.
+// Those that are going make room for the one that is asked for; they are counted only when it
+// depends on them. For the same reason what others have of the uids may be a second old: to ask
+// reads a file for each of them, and whoever takes a slot finds out (UidRanges::FreeSlot).
 Result<void> Boxes::CheckRoom() const {
-  ASSIGN_OR_RETURN(const proto::Room room, RoomNow());
+  ASSIGN_OR_RETURN(const proto::Room room, told_ ? RoomWith(told_->boxes_by_uids) : RoomNow());
+  if (proto::CheckRoom(room, boxes_.size(), proto::For::kNewBox)) return Ok();
   const auto stay = std::count_if(boxes_.begin(), boxes_.end(),
                                   [](const auto& item) { return !item.second->deleting; });
   return proto::CheckRoom(room, static_cast<size_t>(stay), proto::For::kNewBox);

@@ -97,10 +97,10 @@ Result<void> UidRanges::Keep(uint32_t slot) {
   return Error(Code::kConflict, "another data directory has its range of uids");
 }
 
-Result<uint32_t> UidRanges::FreeSlot(const std::set<uint32_t>& used) {
+Result<uint32_t> UidRanges::FreeSlot(const SlotsInUse& used) {
   const auto in = [&used](uint32_t block) -> std::optional<uint32_t> {
     for (uint32_t slot = block * kSlotsPerBlock; slot < (block + 1) * kSlotsPerBlock; ++slot) {
-      if (!used.contains(slot)) return slot;
+      if (!used.Has(slot)) return slot;
     }
     return std::nullopt;
   };

@@ -15,6 +15,7 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "runner/slots.h"
 
 namespace cove::runner {
 
@@ -26,9 +27,9 @@ class UidRanges {
   // Reads what `runner_dir` has already; `registry` is made, 0700.
   static Result<UidRanges> Open(const std::string& registry, const std::string& runner_dir);
 
-  // The lowest slot of our blocks that is not in `used`; another block is claimed when all are.
+  // The lowest slot of our blocks that is not `used`; another block is claimed when all are.
   // kExhausted: other data directories have the rest.
-  Result<uint32_t> FreeSlot(const std::set<uint32_t>& used);
+  Result<uint32_t> FreeSlot(const SlotsInUse& used);
   // For how many boxes, those that exist included, there are slots: all but what others have.
   Result<uint32_t> Slots() const;
   // Claims the block of a slot that a box of ours has. kConflict: another directory has it.

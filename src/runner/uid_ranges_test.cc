@@ -39,7 +39,9 @@ TEST_F(UidRangesTest, DirectoriesShareNoSlotAndTheGoneGiveTheirsBack) {
   EXPECT_EQ(b.Keep(of_a).error().code(), Code::kConflict);
   UidRanges again = Open("a");
   EXPECT_EQ(*again.FreeSlot({}), of_a) << "a restart keeps the block";
-  EXPECT_EQ(*again.FreeSlot({of_a}), of_a + 1);
+  SlotsInUse used;
+  const SlotsInUse::Hold first(used, of_a);
+  EXPECT_EQ(*again.FreeSlot(used), of_a + 1);
   std::filesystem::remove(root / "a");
   UidRanges c = Open("c");
   EXPECT_EQ(*c.FreeSlot({}), of_a) << "its owner is gone";
@@ -79,6 +81,18 @@ TEST_F(UidRangesTest, SlotsThatOthersHaveAreNotCounted) {
   ASSERT_TRUE(a.FreeSlot({}));
   EXPECT_EQ(*a.Slots(), all - kSlotsPerBlock) << "its own are counted";
   EXPECT_EQ(*b.Slots(), all - kSlotsPerBlock);
+}
+
+TEST(SlotsInUse, ASlotIsInUseUntilItsLastHoldIsGone) {
+  SlotsInUse used;
+  SlotsInUse::Hold first(used, 7);
+  {
+    const SlotsInUse::Hold second(used, 7);
+    first = {};
+    EXPECT_TRUE(used.Has(7)) << "two boxes said that they have it";
+  }
+  EXPECT_FALSE(used.Has(7));
+  EXPECT_FALSE(used.Has(70'000));
 }
 
 }  // namespace
