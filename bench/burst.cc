@@ -34,7 +34,7 @@ void Burst(const Options& options) {
   const int many = options.Number("many", 100);
   std::vector<Contestant> all = {
       {"Cove, " + std::to_string(many) + " creates at once", [&] { return Once(options, many); }}};
-  RunInTurn(all, options.Number("rounds", 10), 1);
+  RunInTurn(all, options, 10, 1);
   PrintTable(all, "ms");
 }
 

@@ -41,7 +41,7 @@ void Create(const Options& options) {
   std::vector<Contestant> all = Peers(options, FirstByte);
   all.insert(all.begin(),
              {pool > 0 ? "Cove, warm" : "Cove, cold", [&] { return Once(api, runner, pool); }});
-  RunInTurn(all, options.Number("rounds", 100), kWarmUp);
+  RunInTurn(all, options, 100, kWarmUp);
   PrintTable(all, "ms");
 }
 

@@ -15,7 +15,7 @@ void Delete(const Options& options) {
                                   }}};
   for (Contestant& peer : Peers(options, WholeRun)) all.push_back(std::move(peer));
   constexpr int kWarmUp = 3;
-  RunInTurn(all, options.Number("rounds", 200), kWarmUp);
+  RunInTurn(all, options, 200, kWarmUp);
   PrintTable(all, "ms");
 }
 

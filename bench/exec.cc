@@ -18,7 +18,7 @@ void Exec(const Options& options) {
                              return ms;
                            }});
   constexpr int kWarmUp = 10;
-  RunInTurn(all, options.Number("rounds", 200), kWarmUp);
+  RunInTurn(all, options, 200, kWarmUp);
   PrintTable(all, "ms");
   api.Delete(id);
 }

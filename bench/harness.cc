@@ -7,10 +7,6 @@
 #include <cstdlib>
 
 namespace cove::bench {
-namespace {
-constexpr useconds_t kPauseUs = 10'000;
-}
-
 void Die(const std::string& what) {
   std::fprintf(stderr, "cove_bench: %s\n", what.c_str());
   std::exit(1);
@@ -46,10 +42,13 @@ int Options::Number(const std::string& name, int otherwise) const {
   return it == values_.end() ? otherwise : std::atoi(it->second.c_str());
 }
 
-void RunInTurn(std::vector<Contestant>& contestants, int rounds, int warm_up) {
+void RunInTurn(std::vector<Contestant>& contestants, const Options& options, int rounds,
+               int warm_up) {
+  rounds = options.Number("rounds", rounds);
+  const auto pause = static_cast<useconds_t>(options.Number("pause", 10)) * 1000;
   for (int round = -warm_up; round < rounds; ++round) {
     for (Contestant& c : contestants) {
-      if (contestants.size() > 1) usleep(kPauseUs);
+      if (contestants.size() > 1) usleep(pause);
       const double value = c.once();
       if (round >= 0) c.values.push_back(value);
     }

@@ -39,10 +39,13 @@ struct Contestant {
   std::vector<double> values = {};
 };
 
-// Runs all in turn (A B C, A B C, ...), so that they see the same machine. Before each a short
-// pause, or one would be measured while the kernel still takes down what the one before it left
-// (docker's containers take milliseconds).
-void RunInTurn(std::vector<Contestant>& contestants, int rounds, int warm_up);
+// Runs all in turn (A B C, A B C, ...), so that they see the same machine: --rounds of them, or
+// `rounds`. Before each, if there are several, a pause of --pause milliseconds, or 10: one would
+// else be measured while the kernel still takes down what the one before it left (docker's
+// containers take milliseconds). It also lets the processors go to sleep, as between the calls of
+// users; without it each is quicker, and most so who consists of several processes.
+void RunInTurn(std::vector<Contestant>& contestants, const Options& options, int rounds,
+               int warm_up);
 
 // p in 0..1. REQUIRES: !values.empty().
 double Percentile(std::vector<double> values, double p);

@@ -11,6 +11,8 @@ namespace {
 // The toolbox goes to sleep after its last operation.
 void Settle(const Options& options) { sleep(static_cast<unsigned>(options.Number("settle", 2))); }
 
+constexpr int kRounds = 50;
+
 double CreateOnce(Api& api) {
   const auto start = Clock::now();
   const std::string id = api.Create();
@@ -52,15 +54,14 @@ void MeasureOne(Api& api, const Options& options) {
 void Idle(const Options& options) {
   Api api(options);
   MeasureOne(api, options);
-  const int rounds = options.Number("rounds", 50);
   std::vector<Contestant> none = {{"create, none idle", [&] { return CreateOnce(api); }}};
-  RunInTurn(none, rounds, 3);
+  RunInTurn(none, options, kRounds, 3);
   std::vector<std::string> ids;
   const int many = options.Number("many", 1000);
   for (int i = 0; i < many; ++i) ids.push_back(api.Create(R"("disk":1)"));
   std::vector<Contestant> all = {
       {"create, " + std::to_string(many) + " idle", [&] { return CreateOnce(api); }}};
-  RunInTurn(all, rounds, 3);
+  RunInTurn(all, options, kRounds, 3);
   all.insert(all.begin(), none.front());
   PrintTable(all, "ms");
   for (const std::string& id : ids) api.Delete(id);

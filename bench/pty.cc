@@ -64,7 +64,7 @@ void Pty(const Options& options) {
                    }});
     all.push_back({"a terminal on the host", [&] { return host.Echo(); }});
     constexpr int kWarmUp = 10;
-    RunInTurn(all, options.Number("rounds", 500), kWarmUp);
+    RunInTurn(all, options, 500, kWarmUp);
   }
   PrintTable(all, "ms");
   control.Delete(id);

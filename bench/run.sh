@@ -95,5 +95,5 @@ case $name in
   pool) row pool --pool "$pool" --rounds "$n" ;;
   idle) row idle --rounds "$n" --many "${COVE_BENCH_MANY:-1000}" --seconds "${COVE_BENCH_SECONDS:-30}" ;;
   burst) row burst --rounds "$n" --many "${COVE_BENCH_MANY:-100}" ;;
-  *) row "$name" --rounds "$n" "${peers[@]}" ;;
+  *) row "$name" --rounds "$n" --pause "${COVE_BENCH_PAUSE:-10}" "${peers[@]}" ;;
 esac

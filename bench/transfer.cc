@@ -96,7 +96,7 @@ void Transfer(const Options& options) {
   }
   {
     const MemoryPeak memory(options);
-    RunInTurn(all, options.Number("rounds", 5), 1);
+    RunInTurn(all, options, 5, 1);
   }
   PrintTable(all, "MB/s", Kind::kRates);
   api.Delete(id);

@@ -194,7 +194,7 @@ void FirstByte(const Options& options) {
     contestants.push_back(
         {way.name, [way, fd = lines.back().get()] { return FirstByteOnce(fd, way); }});
   }
-  RunInTurn(contestants, options.Number("rounds", 500), 20);
+  RunInTurn(contestants, options, 500, 20);
   PrintTable(contestants, "ms to the first event, 1 connection");
 }
 

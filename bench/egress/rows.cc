@@ -66,19 +66,18 @@ std::vector<Path> ReadPaths(const Options& options) {
 
 void Latency(const Options& options) {
   const auto paths = ReadPaths(options);
-  const int rounds = options.Number("rounds", 200);
   auto connects = Each(paths, ConnectOnce);
-  RunInTurn(connects, rounds, 5);
+  RunInTurn(connects, options, 200, 5);
   PrintTable(connects, "ms to connect");
   auto bytes = Each(paths, FirstByteOnce);
-  RunInTurn(bytes, rounds, 5);
+  RunInTurn(bytes, options, 200, 5);
   PrintTable(bytes, "ms to the first byte, TLS included");
 }
 
 void Throughput(const Options& options) {
   big_bytes = static_cast<uint64_t>(options.Number("mib", 256)) << 20;
   auto contestants = Each(ReadPaths(options), ThroughputOnce);
-  RunInTurn(contestants, options.Number("rounds", 5), 1);
+  RunInTurn(contestants, options, 5, 1);
   PrintTable(contestants, "MB/s, opaque TLS", Kind::kRates);
 }
 
