@@ -1,5 +1,6 @@
 // Goal: the real toolbox does its work as PID 1 of a real box, with the identities and limits that
 // the box promises. Method: the driver's fixture with the cove-toolbox that was built beside us.
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -8,6 +9,7 @@
 #include <fstream>
 
 #include "async/deadline.h"
+#include "async/timer.h"
 #include "base/sanitizers.h"
 #include "proto/toolbox_client.h"
 #include "sandbox/box_fixture.h"
@@ -129,6 +131,35 @@ TEST_F(ToolboxInBoxTest, DoesFilesWithTheUsersRights) {
   auto denied = Get(Put(client_.get(), "/usr/bin/x", "text"));
   ASSERT_FALSE(denied);
   EXPECT_EQ(denied.error().code(), Code::kDenied) << denied.error().message();
+}
+
+// A box with a writable share has no openat2(), by which its toolbox walks paths, and no set-id bits.
+TEST_F(ToolboxInBoxTest, DoesFilesInABoxWithAShareWithoutMarks) {
+  std::filesystem::create_directory(dir_ + "/shared");
+  ASSERT_EQ(lchown((dir_ + "/shared").c_str(), 4321, 4321), 0);
+  const UniqueFd source(open((dir_ + "/shared").c_str(), O_PATH | O_CLOEXEC));
+  BoxSpec spec = Spec();
+  BoxShare share;
+  share.source = source.get();
+  share.name = "shared";
+  share.target = "/app/shared";
+  share.access = sys::MountAccess::kReadWrite;
+  share.owner = share.group = 4321;
+  spec.shares = {share};
+  EndBox();
+  ASSERT_TRUE(PrepareBoxDir(BoxDir(), "box"));
+  StartBox(std::move(spec));
+  const auto put = Get(Put(client_.get(), "/app/shared/d/f", "text"));
+  ASSERT_TRUE(put) << put.error().message();
+  EXPECT_EQ(Do("stat -c '%u %a' /app/shared/d/f; cat /app/shared/d/f"), "1000 644\ntext");
+  EXPECT_EQ(Get(client_->ListFiles("/app/shared", 2))->size(), 2u);
+  EXPECT_EQ(Get(client_->SetMode({"/app/shared/d/f", "4755", "", ""})).error().code(),
+            Code::kDenied);
+  ASSERT_TRUE(Get(Put(client_.get(), "/root/mine", "x")).error().code() == Code::kDenied);
+  ASSERT_TRUE(Get(Put(client_.get(), "moving", "x")));
+  // To another file system: by a program of the box, which has the whole filter.
+  EXPECT_TRUE(Get(client_->Move("moving", "/app/shared/moved")));
+  EXPECT_EQ(Do("cat /app/shared/moved"), "x");
 }
 
 TEST_F(ToolboxInBoxTest, CannotBeTouchedFromInside) {

@@ -16,9 +16,10 @@ namespace cove::toolbox {
 
 class Command {
  public:
-  // `stem`: the folder of the session's files; `number`: this command's in it.
-  Command(Shared& shared, std::string stem, uint64_t number, proto::toolbox::SessionExec request,
-          std::string log_path);
+  // `folder`: of the session's files, open for longer than this lives; `number`: this command's in
+  // it.
+  Command(Shared& shared, int folder, uint64_t number, proto::toolbox::SessionExec request,
+          std::shared_ptr<CommandLog> log);
   ~Command();
   Command(const Command&) = delete;
   Command& operator=(const Command&) = delete;
@@ -47,7 +48,8 @@ class Command {
     LogStreamId stream = LogStreamId::kStdout;
     bool ended = false;
   };
-  std::string FilePath(char kind) const;
+  std::string FileName(char kind) const;
+  void RemoveFiles();
   Result<void> OpenOutput(char kind, LogStreamId stream, Output* output);
   Result<void> OpenInput();
   Task<void> Capture(Output* output);
@@ -55,7 +57,7 @@ class Command {
   void End(int32_t exit_code);
 
   Shared& shared_;
-  std::string folder_;
+  int folder_;
   uint64_t number_;
   proto::toolbox::SessionExec request_;
   proto::toolbox::CommandInfo info_;

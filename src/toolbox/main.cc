@@ -60,6 +60,7 @@ Result<Start> StartInSandbox(const init::Became& became) {
   start.confinement.user_namespace.Reset(boot::kInnerUserNsFd);
   start.oom_counter.Reset(boot::kOomFd);
   ASSIGN_OR_RETURN(start.confinement.seccomp, LoadSeccomp(boot::kSeccompFd));
+  start.confinement.worker_seccomp = WithOpenat2(start.confinement.seccomp);
   for (uint32_t i = 0; i < became.cgroups; ++i) {
     start.confinement.cgroups.emplace_back(boot::kCgroupFd + static_cast<int>(i));
   }
