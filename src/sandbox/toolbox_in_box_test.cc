@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <climits>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 
@@ -187,6 +188,30 @@ TEST_F(ToolboxInBoxTest, StaysSmall) {
   EXPECT_LT(RssKib(), kRssMaxKib);
   RecordProperty("rss_kib", static_cast<int>(RssKib()));
   std::printf("toolbox: %ld KiB resident\n", RssKib());
+}
+
+TEST_F(ToolboxInBoxTest, WhatItsEndEndsIsToldApartFromASignal) {
+  const auto told = [](Task<Result<proto::toolbox::ExecOutput>> run,
+                       std::optional<Result<proto::toolbox::ExecOutput>>* out) -> Task<void> {
+    out->emplace(co_await std::move(run));
+  };
+  std::optional<Result<proto::toolbox::ExecOutput>> cut;
+  std::optional<Result<proto::toolbox::ExecOutput>> done;
+  ExecRequest request;
+  request.command = "touch begun; sleep 100";
+  async::TaskGroup group;
+  group.Spawn(told(client_->Run(request), &cut));
+  request.command = "until test -e begun; do sleep 0.01; done; kill -TERM $$";
+  group.Spawn(told(client_->Run(request), &done));
+  for (int i = 0; i < 2000 && !done; ++i) Wait(async::Sleep(milliseconds(5)));
+  ASSERT_TRUE(done && *done);
+  EXPECT_EQ((*done)->status.signal, SIGTERM) << "its own signal is told as such";
+  ASSERT_TRUE(Get(client_->Shutdown()));
+  Wait(group.Join());
+  ASSERT_TRUE(cut && !*cut) << (*cut)->status.code;
+  EXPECT_EQ(cut->error().code(), Code::kClosed);
+  Wait(driver_->WaitExit(*box_));
+  box_.reset();
 }
 
 TEST_F(ToolboxInBoxTest, EndsAtOnceWhenNothingRuns) {

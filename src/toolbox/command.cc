@@ -141,6 +141,7 @@ Task<void> Command::Feed() {
 void Command::End(int32_t exit_code) {
   info_.ended = true;
   info_.exit_code = exit_code;
+  ended_with_all_ = shared_.spawner.children().ending();
   running_.reset();
   std::string().swap(input_queue_);
   if (log_->lost() && info_.reason == proto::toolbox::ExitReason::kExited) {

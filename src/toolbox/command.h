@@ -27,6 +27,8 @@ class Command {
   uint64_t number() const { return number_; }
   const proto::toolbox::CommandInfo& info() const { return info_; }
   bool is_async() const { return request_.async; }
+  // It ended because all of the sandbox does.
+  bool ended_with_all() const { return ended_with_all_; }
   const std::shared_ptr<CommandLog>& log() const { return log_; }
 
   // Makes the files that the shell opens and starts to capture.
@@ -64,6 +66,7 @@ class Command {
   std::shared_ptr<CommandLog> log_;
   uint64_t oom_kills_before_ = 0;
   std::optional<RunningMark> running_;
+  bool ended_with_all_ = false;
   Output out_;
   Output err_;
   UniqueFd input_;

@@ -247,6 +247,8 @@ Task<void> KillAtTheLimit(Execution* e, milliseconds limit) {
 
 }  // namespace
 
+Error EndedWithSandbox() { return {Code::kClosed, "the sandbox ended while this was under way"}; }
+
 ExitStatus StatusOf(int wait_status) {
   ExitStatus status;
   if (WIFSIGNALED(wait_status)) {
@@ -294,6 +296,7 @@ Task<Result<void>> RunExec(Shared& shared, SharedChannel& channel, ExecRequest r
   terminal.reset();
   if (e.process.output) shared.leftovers.Keep(std::move(e.process.output));
   if (e.process.error) shared.leftovers.Keep(std::move(e.process.error));
+  if (e.process.child->ended_with_all()) co_return EndedWithSandbox();
   co_return co_await channel.SendMessage(Type::kExited, std::move(status));
 }
 

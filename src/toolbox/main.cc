@@ -129,8 +129,7 @@ Task<void> WatchShutdown(Server* server, async::Event* end) {
 // Our exit ends all that is left: the kernel kills what is in the pid namespace of its PID 1.
 Task<void> RunUntilEnd(async::Event* end, Children* children) {
   co_await end->Wait();
-  Children::SignalAll(SIGTERM);
-  children->Reap();  // with nothing left no SIGCHLD would come to say so
+  children->EndAll();
   if (getpid() == 1) co_await children->none_left().Wait(Now() + kShutdownGrace);
 }
 

@@ -71,6 +71,10 @@ class TerminalMark {
 Task<Result<void>> RunExec(Shared& shared, SharedChannel& channel,
                            proto::toolbox::ExecRequest request);
 
+// For the caller of what the end of the sandbox has ended, in place of a status: kClosed, as if the
+// connection had broken off, which it does a moment later; the host knows why (decision 0068).
+Error EndedWithSandbox();
+
 // The status of a process as wait(2) gives it.
 proto::toolbox::ExitStatus StatusOf(int wait_status);
 

@@ -129,6 +129,7 @@ Task<Result<void>> StreamLog(SharedChannel& channel, std::shared_ptr<Command> co
     if (!follow || log.complete()) break;
     co_await log.changed().Wait();
   }
+  if (command->ended_with_all()) co_return EndedWithSandbox();
   co_return co_await channel.SendMessage(Type::kLogEnd, command->info());
 }
 
