@@ -110,7 +110,8 @@ Task<Result<LogEnd>> FollowLog(ApiClient& api, std::string path, Resume& resume,
 }
 
 RemoteExit ExitIn(const json::Object& answer, int64_t code) {
-  return {static_cast<int>(code), json::GetString(answer, "exitReason").value_or("")};
+  return {static_cast<int>(code), json::GetString(answer, "exitReason").value_or(""),
+          json::GetBool(answer, "outputLost").value_or(false)};
 }
 
 Task<Result<std::optional<RemoteExit>>> ExitOf(ApiClient& api, std::string path) {

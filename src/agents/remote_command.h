@@ -21,14 +21,15 @@ struct RemoteCommand {
   std::string sandbox;
   std::string session;  // created here; see DeleteSession
   std::string command;  // for the session's shell
-  // Called once each time that the server has not answered for kWaitToldAfter, with the seconds that
-  // are waited for it yet. May be empty; must outlive the call.
+  // Called once each time that the server has not answered for kWaitToldAfter, with the seconds
+  // that are waited for it yet. May be empty; must outlive the call.
   std::function<void(int seconds_left)> on_wait;
 };
 
 struct RemoteExit {
   int code = 0;        // or kNeverRan
   std::string reason;  // what the code does not tell, for people; else empty
+  bool output_lost = false;
 };
 
 // How the command ended. An error that the server gives as the reason of a log's early end (the

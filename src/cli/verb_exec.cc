@@ -104,9 +104,9 @@ Task<int> Exec(Context& context) {
   if (!running.exit->reason.empty()) {
     std::fprintf(stderr, "cove: %s\n", agents::Printable(running.exit->reason).c_str());
   }
-  // With code 0 the reason is that output is missing: no success for who reads it.
   const agents::RemoteExit& exit = *running.exit;
-  if (exit.code < 0 || (exit.code == 0 && !exit.reason.empty())) co_return kCouldNotRun;
+  // Without all of its output there is no success for who reads it.
+  if (exit.code < 0 || (exit.code == 0 && exit.output_lost)) co_return kCouldNotRun;
   co_return exit.code;
 }
 

@@ -27,8 +27,8 @@ std::string FingerprintOf(const CreateRequest& r) {
   }
   for (const auto& map : {r.env, r.secrets, r.labels}) all.push_back(Of(map));
   for (const auto& amount : {r.cpu, r.memory_gib, r.disk_gib}) all.push_back(Of(amount));
-  for (const auto& number : {r.pids, r.io_weight, r.auto_stop, r.auto_pause, r.auto_archive,
-                             r.auto_delete, r.ttl}) {
+  for (const auto& number :
+       {r.pids, r.io_weight, r.auto_stop, r.auto_pause, r.auto_archive, r.auto_delete, r.ttl}) {
     all.push_back(Of(number));
   }
   all.emplace_back(r.is_public);

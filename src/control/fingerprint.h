@@ -1,5 +1,5 @@
-// What a create asks for, as a short text that is equal for equal requests only. It is kept with the
-// sandbox, so that a second request with its idempotency key can be told apart. Pure.
+// What a create asks for, as a short text that is equal for equal requests only. It is kept with
+// the sandbox, so that a second request with its idempotency key can be told apart. Pure.
 #pragma once
 
 #include <string>

@@ -102,7 +102,7 @@ struct ShareOrder {
   char target[kShareTargetMax + 1] = {};  // "a/b": below the box's root, without . and ..
 };
 // The third: the process is in its cgroups. Its descriptors: the toolbox's listener, the system
-// call filter, the workload's count of OOM kills, cgroup.procs of the workload.
+// call filter, the workload's count of OOM kills and their event, cgroup.procs of the workload.
 struct IdentityOrder {
   uint32_t cgroups = 0;
   uint32_t profile = 0;  // proto::Profile

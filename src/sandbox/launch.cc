@@ -130,6 +130,8 @@ Result<void> Launch::MakeCgroups() {
   ASSIGN_OR_RETURN(procs_, tree.OpenProcs(id, CgroupPart::kWork));
   ASSIGN_OR_RETURN(box_.oom_event, tree.OpenOomEvent(id));
   ASSIGN_OR_RETURN(oom_counter_, tree.OpenOomCounter(id));
+  // One of its own: whoever reads an eventfd takes the event from all others.
+  ASSIGN_OR_RETURN(oom_event_, tree.OpenOomEvent(id));
   return Ok();
 }
 
@@ -226,7 +228,7 @@ Task<Result<void>> Launch::OrderIdentity() {
   init::IdentityOrder order;
   order.cgroups = static_cast<uint32_t>(procs_.size());
   order.profile = static_cast<uint32_t>(spec_.profile);
-  std::vector<int> fds = {listener_.get(), seccomp_.get(), oom_counter_.get()};
+  std::vector<int> fds = {listener_.get(), seccomp_.get(), oom_counter_.get(), oom_event_.get()};
   for (const UniqueFd& procs : procs_) fds.push_back(procs.get());
   co_return co_await shell_->Send({&order, sizeof order}, std::move(fds), deadline_);
 }

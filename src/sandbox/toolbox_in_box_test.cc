@@ -134,7 +134,8 @@ TEST_F(ToolboxInBoxTest, DoesFilesWithTheUsersRights) {
   EXPECT_EQ(denied.error().code(), Code::kDenied) << denied.error().message();
 }
 
-// A box with a writable share has no openat2(), by which its toolbox walks paths, and no set-id bits.
+// A box with a writable share has no openat2(), by which its toolbox walks paths, and no set-id
+// bits.
 TEST_F(ToolboxInBoxTest, DoesFilesInABoxWithAShareWithoutMarks) {
   std::filesystem::create_directory(dir_ + "/shared");
   ASSERT_EQ(lchown((dir_ + "/shared").c_str(), 4321, 4321), 0);
@@ -182,6 +183,42 @@ TEST_F(ToolboxInBoxTest, SurvivesAForkBombAndAMemoryHog) {
   EXPECT_TRUE(files) << files.error().message();
 }
 
+// Of two commands whose processes end by SIGKILL in the same moment, only one ran out of memory;
+// and the one that did gives 0, as the last program of its pipeline does.
+TEST_F(ToolboxInBoxTest, NamesTheCommandThatRanOutOfMemory) {
+  BoxSpec spec = Spec();
+  spec.limits.memory_bytes = 96 << 20;
+  EndBox();
+  ASSERT_TRUE(PrepareBoxDir(BoxDir(), "box"));
+  StartBox(std::move(spec));
+  using Outcome = std::optional<Result<proto::toolbox::ExecOutput>>;
+  const auto run = [](Task<Result<proto::toolbox::ExecOutput>> task, Outcome* out) -> Task<void> {
+    out->emplace(co_await std::move(task));
+  };
+  for (int round = 0; round < 3; ++round) {
+    Outcome hog;
+    Outcome other;
+    ExecRequest request;
+    request.command = "perl -e 'push @x, \"x\" x 1e6 while 1' | cat; touch dead";
+    async::TaskGroup group;
+    group.Spawn(run(client_->Run(request), &hog));
+    request.command = "until test -e dead; do sleep 0.01; done; rm dead; kill -9 $$";
+    group.Spawn(run(client_->Run(request), &other));
+    Wait(group.Join());
+    ASSERT_TRUE(hog && *hog && other && *other);
+    const auto& killed = (*hog)->status;
+    EXPECT_EQ(killed.code, 0);
+    EXPECT_EQ(killed.reason, proto::toolbox::ExitReason::kOom);
+    EXPECT_EQ(killed.oom_own, 1u);
+    EXPECT_TRUE(killed.oom_names.starts_with("perl (")) << killed.oom_names;
+    const auto& by_itself = (*other)->status;
+    EXPECT_EQ(by_itself.reason, proto::toolbox::ExitReason::kSignaled);
+    EXPECT_EQ(by_itself.signal, SIGKILL);
+    EXPECT_EQ(by_itself.oom_kills, 1u) << "it ran meanwhile";
+    EXPECT_EQ(by_itself.oom_unseen, 0u);
+  }
+}
+
 TEST_F(ToolboxInBoxTest, StaysSmall) {
   if (kSanitized) GTEST_SKIP() << "the sanitizer's own memory would be measured";
   for (int i = 0; i < 20; ++i) EXPECT_EQ(Do("echo x"), "x\n");
@@ -203,7 +240,8 @@ TEST_F(ToolboxInBoxTest, WhatItsEndEndsIsToldApartFromASignal) {
   group.Spawn(told(client_->Run(request), &cut));
   request.command = "until test -e begun; do sleep 0.01; done; kill -TERM $$";
   group.Spawn(told(client_->Run(request), &done));
-  for (int i = 0; i < 2000 && !done; ++i) Wait(async::Sleep(milliseconds(5)));
+  const auto pause = []() -> Task<void> { co_await async::Sleep(milliseconds(5)); };
+  for (int i = 0; i < 2000 && !done; ++i) Wait(pause());
   ASSERT_TRUE(done && *done);
   EXPECT_EQ((*done)->status.signal, SIGTERM) << "its own signal is told as such";
   ASSERT_TRUE(Get(client_->Shutdown()));

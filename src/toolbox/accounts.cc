@@ -15,7 +15,8 @@ namespace {
 constexpr size_t kFileMax = 1024 * 1024;
 constexpr size_t kGroupsMax = 1024;
 
-// Root inside may have put anything there: a FIFO must not stop us, nor a link lead to what we hold.
+// Root inside may have put anything there: a FIFO must not stop us, nor a link lead to what we
+// hold.
 std::string ReadSmall(const std::string& path) {
   const UniqueFd fd(OpenFrom(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY));
   struct stat info{};

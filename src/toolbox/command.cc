@@ -86,7 +86,7 @@ Result<void> Command::OpenInput() {
 }
 
 Result<void> Command::Prepare() {
-  oom_kills_before_ = shared_.OomKills();
+  oom_kills_before_ = shared_.oom.kills();
   RETURN_IF_ERROR(WriteText(folder_, FileName('c'), request_.command));
   RETURN_IF_ERROR(OpenInput());
   RETURN_IF_ERROR(OpenOutput('o', LogStreamId::kStdout, &out_));
@@ -159,11 +159,8 @@ void Command::Refuse(const Error& error) {
 
 void Command::EndUnstarted() { End(-1); }
 
-Task<void> Command::Finish(int32_t exit_code) {
-  info_.oom_kills = shared_.OomKills() - oom_kills_before_;
-  if (info_.oom_kills > 0 && exit_code == kKilledCode) {
-    info_.reason = proto::toolbox::ExitReason::kOom;
-  }
+Task<void> Command::Finish(int32_t exit_code, pid_t shell) {
+  TakeToll(shared_.oom.TollOf(oom_kills_before_, shell), exit_code, &info_);
   out_.hold.Reset();
   err_.hold.Reset();
   const TimePoint grace_end = Now() + kOutputGrace;

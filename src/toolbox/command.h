@@ -34,7 +34,8 @@ class Command {
   // Makes the files that the shell opens and starts to capture.
   Result<void> Prepare();
   // The shell is through with it: waits until what it wrote is in the log, then it has ended.
-  Task<void> Finish(int32_t exit_code);
+  // `shell`: the session's, whose the command's processes are.
+  Task<void> Finish(int32_t exit_code, pid_t shell);
   // Prepare() failed: its log and its reason say so. Finish() follows.
   void Refuse(const Error& error);
   // The same as Finish() for one whose turn never came.

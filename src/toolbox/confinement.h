@@ -17,9 +17,9 @@ struct Confinement {
   // The same, but openat2() passes, which a sandbox with shared folders has not: it could hide a
   // mode in memory. File workers are our own code and create nothing with it (paths.h).
   std::vector<sock_filter> worker_seccomp;
-  std::vector<UniqueFd> cgroups;     // cgroup.procs of the workload, one per hierarchy
-  bool strict = false;               // no privilege is ever gained (proto/profile.h)
-  bool standalone = false;           // no namespaces: the identity changes only if we are root
+  std::vector<UniqueFd> cgroups;  // cgroup.procs of the workload, one per hierarchy
+  bool strict = false;            // no privilege is ever gained (proto/profile.h)
+  bool standalone = false;        // no namespaces: the identity changes only if we are root
 };
 
 // Which step of becoming a user failed, for the error text.

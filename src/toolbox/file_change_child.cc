@@ -139,8 +139,8 @@ Outcome MovePath(HostLink& host, const proto::toolbox::FileMove& m,
   if (fstatat(to.folder.get(), to.name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) {
     return PathError(m.destination, EEXIST);
   }
-  if (syscall(SYS_renameat2, from.folder.get(), from.name.c_str(), to.folder.get(),
-              to.name.c_str(), RENAME_NOREPLACE) == 0) {
+  if (syscall(SYS_renameat2, from.folder.get(), from.name.c_str(), to.folder.get(), to.name.c_str(),
+              RENAME_NOREPLACE) == 0) {
     return Done(host);
   }
   if (errno != EXDEV) return Error::FromErrno("cannot move " + m.source + " to " + m.destination);

@@ -136,8 +136,7 @@ Result<void> StagedFile::Commit() {
 
 Outcome ReceiveFile(HostLink& host, const proto::toolbox::FileWrite& request) {
   ASSIGN_OR_RETURN(Place place, FindPlace(request.path, LastLink::kFollow, Parents::kMake));
-  ASSIGN_OR_RETURN(StagedFile file,
-                   StagedFile::Open(std::move(place), request.path, request.mode));
+  ASSIGN_OR_RETURN(StagedFile file, StagedFile::Open(std::move(place), request.path, request.mode));
   std::string body;
   for (;;) {
     Type type{};
@@ -157,8 +156,8 @@ Outcome ReplaceText(HostLink& host, const proto::toolbox::FileReplace& request,
   proto::toolbox::Matches matches;
   for (const std::string& path : request.files) {
     const auto full = Absolute(path, home);
-    const auto done = full ? ReplaceIn(*full, request.pattern, request.new_value)
-                           : Result<void>(full.error());
+    const auto done =
+        full ? ReplaceIn(*full, request.pattern, request.new_value) : Result<void>(full.error());
     matches.matches.push_back({path, 0, done ? std::string() : done.error().message()});
   }
   if (host.Send(Type::kMatches, matches)) host.Send(Type::kOk, proto::toolbox::Empty{});

@@ -96,7 +96,8 @@ TEST_F(FilesTest, WritesWhereALinkToNothingLeads) {
   EXPECT_EQ(loop.error().code(), Code::kInvalid) << loop.error().message();
 }
 
-Task<Result<void>> PutAround(ToolboxClient* client, std::string path, std::function<void()> change) {
+Task<Result<void>> PutAround(ToolboxClient* client, std::string path,
+                             std::function<void()> change) {
   CO_ASSIGN_OR_RETURN(auto writer, co_await client->WriteFile(std::move(path)));
   CO_RETURN_IF_ERROR(co_await writer->Write("text"));
   // The folder is open when something is in it.

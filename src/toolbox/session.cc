@@ -164,7 +164,7 @@ Task<void> Session::RunCommands() {
     if (shell_ended_) break;
     const std::shared_ptr<Command> command = queue_.front();
     const int32_t code = co_await RunOne(command.get());
-    co_await command->Finish(code);
+    co_await command->Finish(code, shell_.child->pid());
     queue_.pop_front();
   }
   for (const auto& command : queue_) command->EndUnstarted();

@@ -13,11 +13,12 @@
 namespace cove::toolbox {
 
 struct SessionFiles {
-  int sessions = -1;  // the folder of all sessions' folders, and that of all logs, which no user can
-  int logs = -1;      // enter: open for longer than any session lives
-  std::string name;   // of this one's folder, which exists and is empty; logs' names begin with it
-  std::string path;   // how the session's shell names that folder
-  UniqueFd folder;    // the same, open
+  int sessions =
+      -1;            // the folder of all sessions' folders, and that of all logs, which no user can
+  int logs = -1;     // enter: open for longer than any session lives
+  std::string name;  // of this one's folder, which exists and is empty; logs' names begin with it
+  std::string path;  // how the session's shell names that folder
+  UniqueFd folder;   // the same, open
 };
 
 class Session {

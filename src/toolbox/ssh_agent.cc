@@ -39,8 +39,8 @@ bool WantsSshAgent(const Shared& shared) {
   });
 }
 
-// In a folder that is everybody's: all is done in the one that was opened, and the socket is open to
-// all users from its first moment.
+// In a folder that is everybody's: all is done in the one that was opened, and the socket is open
+// to all users from its first moment.
 Result<UniqueFd> ListenForSshAgent() {
   const std::string socket = proto::kSshAgentSocket;
   ASSIGN_OR_RETURN(const UniqueFd folder, OpenPath(ParentOf(socket), O_PATH | O_DIRECTORY));
