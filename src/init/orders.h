@@ -93,6 +93,7 @@ struct RootOrder {
   uint32_t hostname_size = 0;
   char hostname[kHostnameMax + 1] = {};
   char scratch_size[24] = {};          // bytes that /dev, /dev/shm and /run have together
+  char scratch_files[24] = {};         // and how many files
   bool strict = false;                 // parts of /proc are covered
   char lowerdir[kOptionMax + 1] = {};  // empty: too long for one text, layers go one by one
 };

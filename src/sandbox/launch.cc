@@ -194,6 +194,9 @@ Task<Result<void>> Launch::OrderRoot() {
       static_cast<uint32_t>(spec_.hostname.copy(order.hostname, init::kHostnameMax));
   const auto scratch = std::max<uint64_t>(spec_.limits.memory_bytes / 2, 1 << 20);
   std::to_string(scratch).copy(order.scratch_size, sizeof order.scratch_size - 1);
+  // A file without content takes a kilobyte of the kernel's memory and nothing of that size.
+  constexpr uint64_t kBytesPerFile = 4096;
+  std::to_string(scratch / kBytesPerFile).copy(order.scratch_files, sizeof order.scratch_files - 1);
   // The child attaches layer i at "i" and is there when it mounts.
   std::string lower;
   for (size_t i = layers_.size(); i-- > 0;) {
