@@ -12,12 +12,13 @@
 
 namespace cove::toolbox {
 
+// Where a session's files are. The folders of all sessions and of all logs, which no user can
+// enter, stay open for longer than any session lives.
 struct SessionFiles {
-  int sessions =
-      -1;            // the folder of all sessions' folders, and that of all logs, which no user can
-  int logs = -1;     // enter: open for longer than any session lives
-  std::string name;  // of this one's folder, which exists and is empty; logs' names begin with it
-  std::string path;  // how the session's shell names that folder
+  int sessions = -1;
+  int logs = -1;
+  std::string name;  // of its own folder, which exists and is empty; its logs' names begin with it
+  std::string path;  // how its shell names that folder
   UniqueFd folder;   // the same, open
 };
 

@@ -21,6 +21,15 @@ Result<UniqueFd> MakeFolder(int parent, const std::string& name, mode_t mode) {
   return folder;
 }
 
+// What to do, for who has no shell in the sandbox but this one.
+Error NoFolder(const Error& error) {
+  if (error.code() != Code::kExhausted) return error;
+  return {Code::kExhausted,
+          "a session needs room on the sandbox's disk, which is full (" + error.message() +
+              "): delete files by process/execute, which needs none, or by the files API, or "
+              "resize the disk, then create the session again"};
+}
+
 // Removes what is in a folder of ours, two levels deep; foreign things do not occur there.
 void Empty(const UniqueFd& folder) {
   UniqueFd own(openat(folder.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -62,7 +71,9 @@ Task<Result<void>> Sessions::Create(std::string id) {
   }
   SessionFiles files{folders_.get(), logs_.get(), std::to_string(next_number_++), {}, {}};
   files.path = state_ + "/sessions/" + files.name;
-  CO_ASSIGN_OR_RETURN(files.folder, MakeFolder(folders_.get(), files.name, 0711));
+  auto folder = MakeFolder(folders_.get(), files.name, 0711);
+  if (!folder) co_return NoFolder(folder.error());
+  files.folder = *std::move(folder);
   auto session = std::make_shared<Session>(shared_, id, std::move(files));
   // The place is taken while the shell starts, and given back if it does not or we are cancelled.
   struct Place {
