@@ -33,6 +33,8 @@ uint64_t ThreadsNow() {
 
 }  // namespace
 
+uint64_t Boxes::FilesFor(size_t boxes) { return kFilesOfOurs + boxes * kFilesPerBox; }
+
 Result<proto::Room> Boxes::RoomNow() const {
   proto::Room room;
   rlimit files{};
