@@ -2,6 +2,7 @@
 
 #include <deque>
 
+#include "async/deadline.h"
 #include "async/timer.h"
 #include "base/text.h"
 
@@ -41,15 +42,54 @@ class Resume {
   size_t passed_out_ = 0, passed_err_ = 0;
 };
 
+// Knows since when the server has not answered, and tells who waits once.
+class Patience {
+ public:
+  explicit Patience(const std::function<void(int)>& tell) : tell_(tell) {}
+  void Answered() {
+    give_up_ = Now() + kReconnectFor;
+    tell_at_ = Now() + kWaitToldAfter;
+    told_ = false;
+  }
+  bool over() const { return Now() > give_up_; }
+  void Look() {
+    if (told_ || !tell_ || Now() < tell_at_) return;
+    told_ = true;
+    tell_(static_cast<int>(std::chrono::ceil<seconds>(give_up_ - Now()).count()));
+  }
+  // The result of `work`; Look() is called while it takes longer than it should. kTimeout: over().
+  template <class T>
+  Task<Result<T>> For(Task<Result<T>> work) {
+    std::optional<Result<T>> out;
+    async::Event over;
+    async::TaskGroup group;
+    group.Spawn(async::internal::StoreResult<T>(std::move(work), &out, &over));
+    if (!told_ && !co_await over.Wait(tell_at_)) Look();
+    if (!co_await over.Wait(give_up_)) {
+      co_return Error(Code::kTimeout, "the server did not answer in time");
+    }
+    co_return std::move(*out);
+  }
+
+ private:
+  const std::function<void(int)>& tell_;
+  TimePoint give_up_ = Now() + kReconnectFor;
+  TimePoint tell_at_ = Now() + kWaitToldAfter;
+  bool told_ = false;
+};
+
 // How the server ended a log that was followed.
 enum class LogEnd { kWhole, kCut };
 constexpr uint16_t kWentAway = 1006;
+constexpr uint16_t kDone = 1000;
 
 // Follows the log until its connection ends: kWhole when the server closed it, which it does once
 // the command has ended and everything was sent; kCut when the server itself went away.
-Task<Result<LogEnd>> FollowLog(ApiClient& api, std::string path, Resume& resume) {
-  auto socket = co_await api.OpenWebSocket(path + "/logs?follow=true");
+Task<Result<LogEnd>> FollowLog(ApiClient& api, std::string path, Resume& resume,
+                               Patience& patience) {
+  auto socket = co_await patience.For(api.OpenWebSocket(path + "/logs?follow=true"));
   if (!socket) co_return std::move(socket).error();
+  patience.Answered();
   resume.Restart();
   LogDemux demux([&resume](LogDemux::Stream s, std::string_view b) { resume.Take(s, b); });
   for (;;) {
@@ -58,15 +98,20 @@ Task<Result<LogEnd>> FollowLog(ApiClient& api, std::string path, Resume& resume)
       demux.Feed(message->data);
       continue;
     }
+    patience.Answered();  // until now
     if (message.error().code() != Code::kClosed) co_return std::move(message).error();
     if ((*socket)->close_code() == kWentAway) co_return LogEnd::kCut;
+    if ((*socket)->close_code() != kDone && !(*socket)->close_reason().empty()) {
+      co_return Error(Code::kGone, (*socket)->close_reason());
+    }
     demux.End();
     co_return LogEnd::kWhole;
   }
 }
 
 RemoteExit ExitIn(const json::Object& answer, int64_t code) {
-  return {static_cast<int>(code), json::GetString(answer, "exitReason").value_or("")};
+  return {static_cast<int>(code), json::GetString(answer, "exitReason").value_or(""),
+          json::GetBool(answer, "outputLost").value_or(false)};
 }
 
 Task<Result<std::optional<RemoteExit>>> ExitOf(ApiClient& api, std::string path) {
@@ -93,7 +138,8 @@ Task<Result<RemoteExit>> RunRemote(ApiClient& api, RemoteCommand what, LogDemux:
   create.method = "POST";
   create.path = sessions;
   create.body = Body({{"sessionId", what.session}});
-  auto created = co_await api.Call(std::move(create));
+  Patience patience(what.on_wait);
+  auto created = co_await patience.For(api.Call(std::move(create)));
   if (!created && created.error().code() == Code::kExhausted) {
     co_return RemoteExit{kNeverRan, created.error().message()};
   }
@@ -104,24 +150,25 @@ Task<Result<RemoteExit>> RunRemote(ApiClient& api, RemoteCommand what, LogDemux:
   exec.method = "POST";
   exec.path = sessions + "/" + PercentEncode(what.session) + "/exec";
   exec.body = Body({{"command", what.command}, {"runAsync", true}});
-  auto started = co_await api.CallForObject(std::move(exec));
+  patience.Answered();
+  auto started = co_await patience.For(api.CallForObject(std::move(exec)));
   if (!started) co_return std::move(started).error().Wrap("starting the command");
   const std::string id = json::GetString(*started, "cmdId").value_or("");
   const std::string path =
       sessions + "/" + PercentEncode(what.session) + "/command/" + PercentEncode(id);
 
   Resume resume(std::move(sink));
-  TimePoint give_up = Now() + kReconnectFor;
   Duration pause = milliseconds(20);
+  patience.Answered();
   for (;;) {
-    auto followed = co_await FollowLog(api, path, resume);
+    auto followed = co_await FollowLog(api, path, resume, patience);
     if (!followed && !MayComeBack(followed.error())) co_return std::move(followed).error();
-    auto exit = co_await ExitOf(api, path);
+    auto exit = co_await patience.For(ExitOf(api, path));
     if (!exit && !MayComeBack(exit.error())) co_return std::move(exit).error();
     // Without its whole log a command's code is not given: output would be missing silently.
     if (followed && *followed == LogEnd::kWhole && exit && *exit) co_return **exit;
-    if (followed) give_up = Now() + kReconnectFor;
-    if (Now() > give_up) {
+    patience.Look();
+    if (patience.over()) {
       std::string text = "the server went away while the command ran; it goes on in the sandbox ";
       text += what.sandbox;
       if (!followed) text += " (" + followed.error().message() + ")";

@@ -2,7 +2,7 @@
 //
 // The command runs in a session of the sandbox and its log is followed over a WebSocket. If the
 // server goes away meanwhile, the command goes on: the log is followed again from where it was
-// once the server is back, for at most kReconnectFor.
+// once the server is back, for at most kReconnectFor. Who waits is told after kWaitToldAfter.
 // Thread: loop-confined. Client and sinks must outlive the task.
 #pragma once
 
@@ -12,6 +12,7 @@
 namespace cove::agents {
 
 inline constexpr Duration kReconnectFor = seconds(60);
+inline constexpr Duration kWaitToldAfter = seconds(1);
 
 // The code of a command that was not started: the sandbox has no room for what a session needs.
 inline constexpr int kNeverRan = -1;
@@ -20,14 +21,19 @@ struct RemoteCommand {
   std::string sandbox;
   std::string session;  // created here; see DeleteSession
   std::string command;  // for the session's shell
+  // Called once each time that the server has not answered for kWaitToldAfter, with the seconds
+  // that are waited for it yet. May be empty; must outlive the call.
+  std::function<void(int seconds_left)> on_wait;
 };
 
 struct RemoteExit {
   int code = 0;        // or kNeverRan
   std::string reason;  // what the code does not tell, for people; else empty
+  bool output_lost = false;
 };
 
-// How the command ended. The session stays: what it left running goes on.
+// How the command ended. An error that the server gives as the reason of a log's early end (the
+// sandbox was stopped, or deleted) is kGone. The session stays: what it left running goes on.
 Task<Result<RemoteExit>> RunRemote(ApiClient& api, RemoteCommand what, LogDemux::Sink sink);
 
 // The same without a session, which takes no room on the sandbox's disk: all output comes at the

@@ -43,6 +43,13 @@ TEST_F(ApiTest, FractionsAreRoundedUpForClientsThatTakeWholeNumbersOnly) {
   EXPECT_EQ(json::GetNumber(*json::GetObject(dto, "limits"), "cpu"), 0.5);
 }
 
+TEST_F(ApiTest, FieldsOfTheContractAndOfNewerClientsPass) {
+  const auto answer = Send("POST", "/api/sandbox",
+                           R"({"gpu":0,"spot":false,"class":"small","sandboxClass":"container",)"
+                           R"("buildInfo":null,"somethingNew":{"a":1},"organizationId":"x"})");
+  EXPECT_EQ(answer->answer.status, 200) << answer->text;
+}
+
 TEST_F(ApiTest, BadCreatesAreRefusedByName) {
   ExpectFault(*Send("POST", "/api/sandbox", R"({"snapshot":"no-such-thing"})"), 400, "DAYTONA_API",
               "BAD_REQUEST");
@@ -51,6 +58,8 @@ TEST_F(ApiTest, BadCreatesAreRefusedByName) {
               "BAD_REQUEST");
   ExpectFault(*Send("POST", "/api/sandbox", R"({"cpu":0})"), 400, "DAYTONA_API", "BAD_REQUEST");
   ExpectFault(*Send("POST", "/api/sandbox", R"({"env": {)"), 400, "DAYTONA_API", "BAD_REQUEST");
+  ExpectFault(*Send("POST", "/api/sandbox", R"({"memmory":4})"), 400, "DAYTONA_API", "BAD_REQUEST");
+  ExpectFault(*Send("POST", "/api/sandbox", R"({"PIDs":4})"), 400, "DAYTONA_API", "BAD_REQUEST");
   ExpectFault(*Send("POST", "/api/sandbox", R"({"volumes":[{"volumeId":"v"}]})"), 501,
               "DAYTONA_API", "NOT_IMPLEMENTED");
   ExpectFault(*Send("POST", "/api/sandbox", std::string(2 * 1024 * 1024, 'x')), 413, "DAYTONA_API",

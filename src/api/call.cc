@@ -1,5 +1,6 @@
 #include "api/call.h"
 
+#include "base/nearest.h"
 #include "base/text.h"
 
 namespace cove::api {
@@ -133,6 +134,17 @@ Result<std::map<std::string, std::string>> TextMapField(const json::Object& body
     out[std::string(key)] = std::string(item.as_string());
   }
   return out;
+}
+
+Result<void> CheckNoSlips(const json::Object& body, std::span<const std::string_view> known) {
+  for (const auto& field : body) {
+    const std::string_view name(field.key().data(), field.key().size());
+    const std::string_view meant = NearMiss(name, known);
+    if (meant.empty()) continue;
+    return Error(Code::kInvalid, "there is no field '" + std::string(name) + "': write '" +
+                                     std::string(meant) + "' if that is meant, or leave it out");
+  }
+  return Ok();
 }
 
 Result<std::vector<std::string>> TextListField(const json::Object& body, std::string_view name) {

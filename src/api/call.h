@@ -1,6 +1,8 @@
 // Call: one authenticated request on its way through a handler. Thread: loop-confined.
 #pragma once
 
+#include <span>
+
 #include "api/api.h"
 #include "api/errors.h"
 #include "api/hosts.h"
@@ -75,6 +77,9 @@ Result<std::optional<int>> IntField(const json::Object& body, std::string_view n
 Result<std::optional<bool>> BoolField(const json::Object& body, std::string_view name);
 Result<std::map<std::string, std::string>> TextMapField(const json::Object& body,
                                                         std::string_view name);
+// kInvalid when a field is most likely a slip of a known one: "memmory" would otherwise give the
+// default limit and not a word. Other unknown fields pass, for clients newer than this server.
+Result<void> CheckNoSlips(const json::Object& body, std::span<const std::string_view> known);
 Result<std::vector<std::string>> TextListField(const json::Object& body, std::string_view name);
 // The same, and it must be there and not empty.
 Result<std::string> RequiredText(const json::Object& body, std::string_view name);

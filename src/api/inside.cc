@@ -21,11 +21,18 @@ std::string LogMarker::Mark(Stream stream, std::string_view data) {
   return out;
 }
 
-std::string CloseReason(std::string_view text) {
-  constexpr size_t kReasonMax = 123;
-  size_t size = std::min(text.size(), kReasonMax);
-  while (size < text.size() && size > 0 && (text[size] & 0xC0) == 0x80) --size;
-  return std::string(text.substr(0, size));
+std::string CloseReason(std::string_view text, size_t size_max) {
+  constexpr std::string_view kCut = "...";
+  if (text.size() <= size_max) return std::string(text);
+  std::string_view kept = text.substr(0, size_max - kCut.size());
+  // Between words; a single one that is too long, between characters.
+  const size_t space = text[kept.size()] == ' ' ? kept.size() : kept.rfind(' ');
+  if (space != std::string_view::npos) kept = kept.substr(0, space);
+  while (!kept.empty() && (text[kept.size()] & 0xC0) == 0x80) kept.remove_suffix(1);
+  while (!kept.empty() && std::string_view(" ,;:(").find(kept.back()) != std::string_view::npos) {
+    kept.remove_suffix(1);
+  }
+  return std::string(kept) + std::string(kCut);
 }
 
 std::string VersionSubprotocol(const http::RequestHead& request) {

@@ -24,8 +24,9 @@ class LogMarker {
   Stream last_ = Stream::kNone;
 };
 
-// What of a text fits into a close frame (RFC 6455, 5.5.1), cut between characters.
-std::string CloseReason(std::string_view text);
+// What of a text fits into a close frame (RFC 6455, 5.5.1), or into `size_max` bytes; what is
+// longer is cut between words and ends in "...".
+std::string CloseReason(std::string_view text, size_t size_max = 123);
 
 // The subprotocol to select for a client that sends what a header would say as one (browsers
 // cannot set headers): its version token; empty when it offered none.

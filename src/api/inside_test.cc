@@ -1,5 +1,7 @@
 // Goal: calls below /toolbox become the toolbox's operations and its answers the SDK's.
 // Method: the whole Api with a toolbox that answers from a script.
+#include "api/inside.h"
+
 #include "api/api_fixture_test.h"
 #include "http/websocket.h"
 
@@ -23,6 +25,14 @@ class InsideTest : public ApiTest {
   }
   std::string base_;
 };
+
+TEST(CloseReasonTest, IsCutBetweenWords) {
+  EXPECT_EQ(CloseReason("all of it", 9), "all of it");
+  EXPECT_EQ(CloseReason("it ended, as told", 12), "it ended...");
+  EXPECT_EQ(CloseReason("it ended as told", 14), "it ended as...");
+  EXPECT_EQ(CloseReason(std::string(200, 'x')), std::string(120, 'x') + "...");
+  EXPECT_EQ(CloseReason("äääääääääää", 10), "äää...") << "never within a character";
+}
 
 TEST_F(InsideTest, ACommandRunsWithItsFolderAndEnvironment) {
   Answer(Type::kExec, {FakeToolbox::Of(Type::kStarted, Started{7}), {Type::kStdout, "a\xFF\n"}},

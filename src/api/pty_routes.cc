@@ -14,7 +14,7 @@ namespace cove::api {
 namespace {
 
 constexpr uint16_t kSideMax = 1000;  // columns and rows
-constexpr size_t kCloseWhyMax = 60;
+constexpr size_t kCloseWhyMax = 80;  // beside {"exitCode":-128,"exitReason":""}
 constexpr std::string_view kExitControl = "X-Daytona-Pty-Exit-Control";
 constexpr std::string_view kEnvsPrefix = "X-Daytona-Pty-Envs~";
 
@@ -125,7 +125,7 @@ Task<void> SendExit(Attachment* attachment) {
     if (!co_await attachment->socket->SendText(text)) co_return;
   }
   // A close frame's reason holds 123 bytes; it must stay JSON.
-  if (!why.empty()) reason["exitReason"] = CloseReason(why).substr(0, kCloseWhyMax);
+  if (!why.empty()) reason["exitReason"] = CloseReason(why, kCloseWhyMax);
   (void)co_await attachment->socket->Close(status.code == 0 ? 1000 : 1011, json::Write(reason));
 }
 

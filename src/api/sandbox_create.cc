@@ -36,7 +36,46 @@ Result<void> ParseNetwork(const json::Object& body, control::Network& out) {
 
 }  // namespace
 
+std::span<const std::string_view> CreateFields() {
+  static constexpr std::string_view kFields[] = {"name",
+                                                 "snapshot",
+                                                 "user",
+                                                 "env",
+                                                 "labels",
+                                                 "public",
+                                                 "networkBlockAll",
+                                                 "networkAllowList",
+                                                 "domainAllowList",
+                                                 "policy",
+                                                 "outboundProxyUrl",
+                                                 "otelEndpointOverride",
+                                                 "target",
+                                                 "cpu",
+                                                 "memory",
+                                                 "disk",
+                                                 "pids",
+                                                 "ioWeight",
+                                                 "gpu",
+                                                 "gpuType",
+                                                 "spot",
+                                                 "kvm",
+                                                 "profile",
+                                                 "autoStopInterval",
+                                                 "autoPauseInterval",
+                                                 "autoArchiveInterval",
+                                                 "autoDeleteInterval",
+                                                 "ttlMinutes",
+                                                 "volumes",
+                                                 "buildInfo",
+                                                 "linkedSandbox",
+                                                 "secrets",
+                                                 "sandboxClass",
+                                                 "class"};
+  return kFields;
+}
+
 Result<control::CreateRequest> ParseCreate(const json::Object& body, const OrgId& org) {
+  RETURN_IF_ERROR(CheckNoSlips(body, CreateFields()));
   control::CreateRequest out;
   out.org = org;
   ASSIGN_OR_RETURN(auto name, TextField(body, "name"));

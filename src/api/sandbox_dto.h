@@ -16,6 +16,9 @@ json::Object SnapshotDto(const control::Snapshot& snapshot);
 // are refused by name (kDenied is never used here; see Unsupported).
 Result<control::CreateRequest> ParseCreate(const json::Object& body, const OrgId& org);
 
+// Every field of a create that Cove or the contract knows.
+std::span<const std::string_view> CreateFields();
+
 // The first thing a create body asks for that this server does not have; empty when all is there.
 std::string UnsupportedInCreate(const json::Object& body);
 

@@ -4,6 +4,8 @@
 #include <numeric>
 #include <vector>
 
+#include "base/text.h"
+
 namespace cove {
 namespace {
 
@@ -27,6 +29,16 @@ size_t Distance(std::string_view a, std::string_view b) {
 std::string_view Nearest(std::string_view word, std::span<const std::string_view> known) {
   return *std::min_element(known.begin(), known.end(),
                            [&](auto a, auto b) { return Distance(word, a) < Distance(word, b); });
+}
+
+std::string_view NearMiss(std::string_view word, std::span<const std::string_view> known) {
+  constexpr size_t kShort = 4;
+  if (known.empty() || std::find(known.begin(), known.end(), word) != known.end()) return {};
+  const std::string lower = ToLower(word);
+  const auto distance = [&lower](std::string_view k) { return Distance(lower, ToLower(k)); };
+  const std::string_view nearest = *std::min_element(
+      known.begin(), known.end(), [&](auto a, auto b) { return distance(a) < distance(b); });
+  return distance(nearest) <= (word.size() <= kShort ? 1 : 2) ? nearest : std::string_view();
 }
 
 }  // namespace cove

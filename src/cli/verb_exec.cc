@@ -74,6 +74,12 @@ Task<int> Exec(Context& context) {
   command.sandbox = context.args()[0];
   command.session = "exec-" + RandomHex(6);
   command.command = *std::move(script);
+  command.on_wait = [](int seconds_left) {
+    std::fprintf(stderr,
+                 "cove: the server does not answer; waiting up to %d s for it (what was started in "
+                 "the sandbox goes on)\n",
+                 seconds_left);
+  };
   const std::string sandbox = command.sandbox;
   const std::string session = command.session;
   Running running;
@@ -83,19 +89,24 @@ Task<int> Exec(Context& context) {
     group.Spawn(WaitForSignal(context.signals, &running));
     co_await running.ended.Wait();
   }
-  auto deleted = co_await agents::DeleteSession(context.api, sandbox, session);
-  if (running.interrupted) co_return kInterrupted;
   if (!running.exit) {
+    const Code code = running.exit.error().code();
     Fail(running.exit.error());
+    // With the sandbox the session is gone, and without a server what was started goes on.
+    if (code != Code::kGone && code != Code::kUnavailable && code != Code::kTimeout) {
+      (void)co_await agents::DeleteSession(context.api, sandbox, session);
+    }
     co_return kCouldNotRun;
   }
-  (void)deleted;  // a sandbox that the command itself ended has no session any more
+  // A sandbox that the command itself ended has no session any more.
+  (void)co_await agents::DeleteSession(context.api, sandbox, session);
+  if (running.interrupted) co_return kInterrupted;
   if (!running.exit->reason.empty()) {
     std::fprintf(stderr, "cove: %s\n", agents::Printable(running.exit->reason).c_str());
   }
-  // With code 0 the reason is that output is missing: no success for who reads it.
   const agents::RemoteExit& exit = *running.exit;
-  if (exit.code < 0 || (exit.code == 0 && !exit.reason.empty())) co_return kCouldNotRun;
+  // Without all of its output there is no success for who reads it.
+  if (exit.code < 0 || (exit.code == 0 && exit.output_lost)) co_return kCouldNotRun;
   co_return exit.code;
 }
 

@@ -2,6 +2,7 @@
 
 #include "async/deadline.h"
 #include "base/text.h"
+#include "control/fingerprint.h"
 #include "control/gib.h"
 #include "control/impl.h"
 #include "control/rows.h"
@@ -25,7 +26,8 @@ Task<Result<Sandbox>> Sandboxes::Impl::Create(CreateRequest request) {
   // Looked for again after each wait: of two requests with one key only one may come through.
   Result<Snapshot> snapshot = Error(Code::kInternal, "not looked up");
   for (;;) {
-    if (const EntryPtr first = WithKey(request)) {
+    CO_ASSIGN_OR_RETURN(const EntryPtr first, WithKey(request));
+    if (first) {
       const Turn turn = co_await first->turnstile.Enter();
       if (!first->gone) co_return first->sandbox;
     } else if (snapshot.ok()) {
@@ -58,10 +60,20 @@ Result<void> Sandboxes::Impl::CheckTarget(const std::string& target) const {
                                     settings_.target + "'");
 }
 
-Sandboxes::Impl::EntryPtr Sandboxes::Impl::WithKey(const CreateRequest& request) const {
-  if (request.idempotency_key.empty()) return nullptr;
-  const auto known = by_idempotency_key_.find({request.org, request.idempotency_key});
-  return known == by_idempotency_key_.end() ? nullptr : entries_.at(known->second);
+// Null: there is none.
+Result<Sandboxes::Impl::EntryPtr> Sandboxes::Impl::WithKey(const CreateRequest& request) const {
+  if (request.idempotency_key.empty()) return EntryPtr();
+  const auto known =
+      by_idempotency_key_.find({request.org, request.created_by, request.idempotency_key});
+  if (known == by_idempotency_key_.end()) return EntryPtr();
+  const EntryPtr first = entries_.at(known->second);
+  const std::string& print = first->sandbox.idempotency_print;
+  if (print.empty() || print == FingerprintOf(request)) return first;
+  return Error(Code::kConflict,
+               "the Idempotency-Key '" + request.idempotency_key + "' has made sandbox " +
+                   first->sandbox.id.value +
+                   ", which was asked for with another body: send a new key for another sandbox, "
+                   "or the first body again to get this one");
 }
 
 Task<Result<Snapshot>> Sandboxes::Impl::SnapshotFor(OrgId org, std::string name) {
@@ -114,6 +126,7 @@ Result<Sandbox> Sandboxes::Impl::Draft(const CreateRequest& request,
   s.is_public = request.is_public;
   s.network = request.network;
   s.idempotency_key = request.idempotency_key;
+  if (!s.idempotency_key.empty()) s.idempotency_print = FingerprintOf(request);
   s.resources = snapshot.resources.value_or(settings_.defaults);
   if (request.cpu) s.resources.cpu = *request.cpu;
   if (request.memory_gib) s.resources.memory_gib = *request.memory_gib;

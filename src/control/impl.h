@@ -18,6 +18,7 @@
 // An entry is shared by the map and by the operations on it; one that is `gone` is only finished.
 #pragma once
 
+#include <tuple>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -131,7 +132,7 @@ class Sandboxes::Impl {
   Result<Sandbox> Draft(const CreateRequest& request, const Snapshot& snapshot) const;
   Task<Result<Snapshot>> SnapshotFor(OrgId org, std::string name);
   Result<void> CheckTarget(const std::string& target) const;
-  EntryPtr WithKey(const CreateRequest& request) const;
+  Result<EntryPtr> WithKey(const CreateRequest& request) const;
   Task<Result<Sandbox>> RunCreate(EntryPtr entry, Turn turn);
   Task<Result<Sandbox>> RunClaim(EntryPtr entry, Turn turn, proto::RunningBox box);
   Task<Result<void>> ClaimedBoxFailed(EntryPtr entry, Error why);
@@ -234,7 +235,7 @@ class Sandboxes::Impl {
   std::unordered_map<SandboxId, EntryPtr> entries_;
   Promises promises_;  // of all in entries_; kept by Insert, Remove and Adopt
   std::map<std::pair<OrgId, std::string>, SandboxId> by_name_;
-  std::map<std::pair<OrgId, std::string>, SandboxId> by_idempotency_key_;
+  std::map<std::tuple<OrgId, std::string, std::string>, SandboxId> by_idempotency_key_;
   std::map<std::string, Snapshot> snapshots_;   // by id
   std::map<std::string, WarmPool> warm_pools_;  // by id
   std::vector<std::weak_ptr<Listener>> listeners_;

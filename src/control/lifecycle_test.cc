@@ -86,6 +86,44 @@ TEST_F(LifecycleTest, TheSameIdempotencyKeyGivesTheSameSandbox) {
   EXPECT_EQ(world_.boxes.size(), 1u);
 }
 
+TEST_F(LifecycleTest, AnIdempotencyKeyIsForOneBodyAlsoAfterARestart) {
+  CreateRequest request = Request();
+  request.idempotency_key = "once";
+  request.labels = {{"a", "1"}};
+  const auto first = Create(request);
+  ASSERT_TRUE(first.ok());
+  CreateRequest other = request;
+  other.labels["a"] = "2";
+  for (const bool restarted : {false, true}) {
+    if (restarted) Restart();
+    EXPECT_EQ(Create(request)->id, first->id);
+    const auto refused = Create(other);
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().code(), Code::kConflict);
+    EXPECT_THAT(refused.error().message(), HasSubstr(first->id.value));
+    EXPECT_THAT(refused.error().message(), HasSubstr("send a new key"));
+  }
+  EXPECT_EQ(world_.boxes.size(), 1u);
+  ASSERT_TRUE(loop_.RunUntil(control_->Delete(first->id)).ok());
+  EXPECT_TRUE(Create(other).ok()) << "the key is free with its sandbox";
+}
+
+TEST_F(LifecycleTest, AnIdempotencyKeyIsOneUsersOwn) {
+  CreateRequest request = Request();
+  request.idempotency_key = "once";
+  request.created_by = "ann";
+  const auto first = Create(request);
+  request.created_by = "bob";
+  const auto second = Create(request);
+  ASSERT_TRUE(first.ok() && second.ok());
+  EXPECT_NE(first->id, second->id);
+  for (const bool restarted : {false, true}) {
+    if (restarted) Restart();
+    EXPECT_EQ(Create(request)->id, second->id);
+  }
+  EXPECT_EQ(world_.boxes.size(), 2u);
+}
+
 TEST_F(LifecycleTest, AFailedCreateLeavesNothing) {
   for (const std::string step : {"CreateBox", "Configure"}) {
     world_.failing.emplace(step, Error(Code::kUnavailable, "broken"));

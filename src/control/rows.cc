@@ -126,6 +126,9 @@ ALTER TABLE snapshot ADD COLUMN ancestors TEXT NOT NULL DEFAULT '[]';
                                        {"control", 8, R"sql(
 ALTER TABLE sandbox ADD COLUMN pids INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE sandbox ADD COLUMN io_weight INTEGER NOT NULL DEFAULT 0;
+)sql"},
+                                       {"control", 9, R"sql(
+ALTER TABLE sandbox ADD COLUMN idempotency_print TEXT NOT NULL DEFAULT '';
 )sql"}};
 
 namespace {
@@ -188,10 +191,12 @@ constexpr std::string_view kSaveSandbox =
     "target, env, labels, is_public, cpu, memory_gib, disk_gib, auto_stop, auto_pause, "
     "auto_archive, auto_delete, ttl, network_block_all, network_allow_list, domain_allow_list, "
     "preview_generation, idempotency_key, created_at, updated_at, last_activity_at, state_since, "
-    "ttl_since, oom_kills, profile, created_by, policy, secrets, ancestors, pids, io_weight) "
+    "ttl_since, oom_kills, profile, created_by, policy, secrets, ancestors, pids, io_weight, "
+    "idempotency_print) "
     "VALUES ($1, "
     "$2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, "
-    "$22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39) ON "
+    "$22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, "
+    "$40) ON "
     "CONFLICT "
     "(id) "
     "DO "
@@ -208,8 +213,8 @@ constexpr std::string_view kLoadSandboxes =
     "labels, is_public, cpu, memory_gib, disk_gib, auto_stop, auto_pause, auto_archive, "
     "auto_delete, ttl, network_block_all, network_allow_list, domain_allow_list, "
     "preview_generation, idempotency_key, created_at, updated_at, last_activity_at, state_since, "
-    "ttl_since, oom_kills, profile, created_by, policy, secrets, ancestors, pids, io_weight FROM "
-    "sandbox";
+    "ttl_since, oom_kills, profile, created_by, policy, secrets, ancestors, pids, io_weight, "
+    "idempotency_print FROM sandbox";
 
 Sandbox SandboxOf(const store::Row& row) {
   store::Columns c(row);
@@ -253,6 +258,7 @@ Sandbox SandboxOf(const store::Row& row) {
   s.ancestors = ListFromJson(c.Text());
   s.resources.pids = c.Int<int>();
   s.resources.io_weight = c.Int<int>();
+  s.idempotency_print = c.Text();
   return s;
 }
 
@@ -323,7 +329,8 @@ Result<void> SaveSandbox(store::Db& db, const Sandbox& s) {
                                     MapToJson(s.secrets),
                                     ListToJson(s.ancestors),
                                     s.resources.pids,
-                                    s.resources.io_weight}));
+                                    s.resources.io_weight,
+                                    s.idempotency_print}));
 }
 
 Result<void> DeleteSandboxRow(store::Db& db, const SandboxId& id) {

@@ -98,6 +98,7 @@ struct Sandbox {
   Network network;
   std::string preview_generation;  // see identity::Previews; changes at each start
   std::string idempotency_key;
+  std::string idempotency_print;  // FingerprintOf() the request; empty: made before there were any
   WallTime created_at;
   WallTime updated_at;
   WallTime last_activity_at;
@@ -135,7 +136,8 @@ struct CreateRequest {
   Network network;
   // Never looser than the snapshot's.
   std::optional<Profile> profile;
-  // A second request with the same key in the same organisation gives the first one's sandbox.
+  // A second request with the same key of the same user in the same organisation gives the first
+  // one's sandbox. kConflict: it asks for something else (decision 0107).
   std::string idempotency_key;
 };
 

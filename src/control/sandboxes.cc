@@ -102,7 +102,9 @@ void Sandboxes::Impl::Notify(const Sandbox& sandbox, std::optional<State> from) 
 void Sandboxes::Impl::Insert(EntryPtr entry) {
   const Sandbox& s = entry->sandbox;
   by_name_[{s.org, s.name}] = s.id;
-  if (!s.idempotency_key.empty()) by_idempotency_key_[{s.org, s.idempotency_key}] = s.id;
+  if (!s.idempotency_key.empty()) {
+    by_idempotency_key_[{s.org, s.created_by, s.idempotency_key}] = s.id;
+  }
   promises_.Add(s);
   entries_[s.id] = std::move(entry);
 }
@@ -111,7 +113,7 @@ void Sandboxes::Impl::Remove(const EntryPtr& entry) {
   const Sandbox& s = entry->sandbox;
   if (!std::exchange(entry->gone, true)) promises_.Drop(s);
   by_name_.erase({s.org, s.name});
-  by_idempotency_key_.erase({s.org, s.idempotency_key});
+  by_idempotency_key_.erase({s.org, s.created_by, s.idempotency_key});
   entries_.erase(s.id);
 }
 

@@ -83,7 +83,8 @@ void ReceiveRoot(Child& child, ChildRoot* root) {
 void ReceiveIdentity(Child& child, ChildIdentity* identity) {
   const auto packet = child.Receive(&identity->order, sizeof identity->order, identity->fds,
                                     std::size(identity->fds));
-  if (packet.size != sizeof identity->order || packet.fds != 3 + size_t{identity->order.cgroups}) {
+  if (packet.size != sizeof identity->order ||
+      packet.fds != ChildIdentity::kFds + identity->order.cgroups) {
     child.Fail(BoxStep::kOrder, EPROTO);
   }
 }

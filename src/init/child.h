@@ -56,11 +56,13 @@ struct ChildRoot {
 
 struct ChildIdentity {
   IdentityOrder order;
-  int fds[3 + kBoxCgroupsMax];
+  static constexpr size_t kFds = 4;
+  int fds[kFds + kBoxCgroupsMax];
   int listener() const { return fds[0]; }
   int seccomp() const { return fds[1]; }
   int oom() const { return fds[2]; }
-  int cgroup(size_t i) const { return fds[3 + i]; }
+  int oom_event() const { return fds[3]; }
+  int cgroup(size_t i) const { return fds[kFds + i]; }
 };
 
 // network.cc: receives the order; lo, routes, rules, then the listeners.

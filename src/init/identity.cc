@@ -21,9 +21,9 @@ namespace boot = proto::boot;
 // source may lie on another's target.
 void ArrangeDescriptors(Child& child, const ChildIdentity& identity, const ChildSockets& sockets,
                         int inner_userns) {
-  int from[kFixedFdsMax] = {identity.listener(), inner_userns,  identity.seccomp(),
-                            sockets.tcp4,        sockets.tcp6,  sockets.dns_udp,
-                            sockets.dns_tcp,     identity.oom()};
+  int from[kFixedFdsMax] = {identity.listener(), inner_userns,   identity.seccomp(),
+                            sockets.tcp4,        sockets.tcp6,   sockets.dns_udp,
+                            sockets.dns_tcp,     identity.oom(), identity.oom_event()};
   size_t count = boot::kCgroupFd - boot::kToolboxListenerFd;
   for (size_t i = 0; i < identity.order.cgroups; ++i) from[count++] = identity.cgroup(i);
   from[count++] = child.control();

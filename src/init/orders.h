@@ -93,6 +93,7 @@ struct RootOrder {
   uint32_t hostname_size = 0;
   char hostname[kHostnameMax + 1] = {};
   char scratch_size[24] = {};          // bytes that /dev, /dev/shm and /run have together
+  char scratch_files[24] = {};         // and how many files
   bool strict = false;                 // parts of /proc are covered
   char lowerdir[kOptionMax + 1] = {};  // empty: too long for one text, layers go one by one
 };
@@ -102,7 +103,7 @@ struct ShareOrder {
   char target[kShareTargetMax + 1] = {};  // "a/b": below the box's root, without . and ..
 };
 // The third: the process is in its cgroups. Its descriptors: the toolbox's listener, the system
-// call filter, the workload's count of OOM kills, cgroup.procs of the workload.
+// call filter, the workload's count of OOM kills and their event, cgroup.procs of the workload.
 struct IdentityOrder {
   uint32_t cgroups = 0;
   uint32_t profile = 0;  // proto::Profile

@@ -77,9 +77,9 @@ void AttachAt(Child& child, int staging, const char* name, int mount, BoxStep st
 // is put together, /dev, /run, the empty /sys. Every removal of a memory cgroup walks the lists of
 // every super block of the machine, so a box has as few as can be.
 int NewScratch(Child& child, const ChildRoot& plan) {
-  const int scratch =
-      NewMount(child, "tmpfs", {{"mode", "0755"}, {"size", plan.order.scratch_size}}, kPlain,
-               BoxStep::kScratch);
+  const KeyValue options[] = {
+      {"mode", "0755"}, {"size", plan.order.scratch_size}, {"nr_inodes", plan.order.scratch_files}};
+  const int scratch = NewMount(child, "tmpfs", options, kPlain, BoxStep::kScratch);
   for (const char* name : {"dev", "run", "none"}) {
     child.Need(mkdirat(scratch, name, 0755), BoxStep::kScratch);
   }

@@ -39,8 +39,9 @@ inline constexpr int kTcp4Fd = 6;
 inline constexpr int kTcp6Fd = 7;
 inline constexpr int kDnsUdpFd = 8;
 inline constexpr int kDnsTcpFd = 9;
-inline constexpr int kOomFd = 10;     // the workload's count of OOM kills, for sys/oom_count.h
-inline constexpr int kCgroupFd = 11;  // the first of N
+inline constexpr int kOomFd = 10;       // the workload's count of OOM kills, for sys/oom_count.h
+inline constexpr int kOomEventFd = 11;  // readable at a kill: an eventfd (v1) or that file (v2)
+inline constexpr int kCgroupFd = 12;    // the first of N
 
 inline constexpr char kStateDir[] = "/run/cove-toolbox";
 

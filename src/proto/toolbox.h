@@ -158,11 +158,16 @@ struct ExitStatus {
   ExitReason reason = ExitReason::kExited;
   int32_t code = -1;  // the exit code; 128 + signal when signaled
   int32_t signal = 0;
-  std::string detail;      // kSpawnFailed: what failed
-  uint64_t oom_kills = 0;  // processes of the sandbox that the kernel killed while it ran
+  std::string detail;  // kSpawnFailed: what failed
+  // Processes of the sandbox that the kernel killed while it ran; of them those that were seen and
+  // belonged to it, and those that nobody saw. Then what its own were: "python3 (57), cat (58)".
+  uint64_t oom_kills = 0;
+  uint64_t oom_own = 0;
+  uint64_t oom_unseen = 0;
+  std::string oom_names;
   template <class A>
   void Fields(A& a) {
-    a(reason, code, signal, detail, oom_kills);
+    a(reason, code, signal, detail, oom_kills, oom_own, oom_unseen, oom_names);
   }
 };
 
@@ -209,10 +214,13 @@ struct CommandInfo {
   int32_t exit_code = 0;
   // kExited, kOom, kOutputLost or kSpawnFailed (its log says why): a shell tells no more
   ExitReason reason = ExitReason::kExited;
-  uint64_t oom_kills = 0;  // as in ExitStatus
+  uint64_t oom_kills = 0;  // these as in ExitStatus
+  uint64_t oom_own = 0;
+  uint64_t oom_unseen = 0;
+  std::string oom_names;
   template <class A>
   void Fields(A& a) {
-    a(id, command, ended, exit_code, reason, oom_kills);
+    a(id, command, ended, exit_code, reason, oom_kills, oom_own, oom_unseen, oom_names);
   }
 };
 

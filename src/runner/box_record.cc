@@ -58,6 +58,10 @@ Result<void> WriteSpec(int dir, const BoxSpecRecord& record) {
 }
 Result<BoxSpecRecord> ReadSpec(int dir) { return ReadRecord<BoxSpecRecord>(dir, kSpec); }
 
+bool HasSpec(int boxes, const std::string& box) {
+  return faccessat(boxes, (box + "/" + kSpec).c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 Result<void> RemoveSpec(int dir) {
   for (const char* name : {kSpec, ".spec", kRun, ".run"}) {
     if (unlinkat(dir, name, 0) != 0 && errno != ENOENT) {

@@ -49,6 +49,8 @@ Result<void> WriteSpec(int dir, const BoxSpecRecord& record);
 Result<BoxSpecRecord> ReadSpec(int dir);
 // The box exists no more, for this runner and the next; all else in `dir` that is ours goes along.
 Result<void> RemoveSpec(int dir);
+// Whether the directory `box` of `boxes` has one: without, it is what a removal has left.
+bool HasSpec(int boxes, const std::string& box);
 Result<void> WriteRun(int dir, const BoxRunRecord& record);
 Result<BoxRunRecord> ReadRun(int dir);
 Result<void> RemoveRun(int dir);

@@ -73,6 +73,9 @@ class Boxes {
   // kDenied where images are borrowed.
   Result<void> CheckOwnImages() const;
   Result<proto::Room> RoomNow() const;
+  // Open files that a server with so many boxes needs.
+  static uint64_t FilesFor(size_t boxes);
+  Result<void> CheckFilesFor(const std::vector<std::string>& names) const;
   // Returns when nothing is left of the deleted boxes, or at the deadline.
   Task<void> DrainLeaving(TimePoint deadline);
   // Watches over the disk behind the boxes, their sockets and what room there is, for ever.

@@ -2,6 +2,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "image/dir.h"
 #include "image/store.h"
 #include "log/log.h"
@@ -23,11 +25,28 @@ bool IsShortage(const Error& error) {
 
 }  // namespace
 
+// Before anything is touched: in the middle nobody could tell a box from none.
+Result<void> Boxes::CheckFilesFor(const std::vector<std::string>& names) const {
+  const int boxes = deps_.data.boxes();
+  const auto kept = static_cast<size_t>(std::count_if(
+      names.begin(), names.end(), [boxes](const auto& name) { return HasSpec(boxes, name); }));
+  ASSIGN_OR_RETURN(const proto::Room room, RoomNow());
+  if (kept <= room.boxes_by_files) return Ok();
+  return Error(Code::kExhausted,
+               std::to_string(kept) + " sandboxes are kept here, and the server may hold " +
+                   std::to_string(room.files_max) + " open files, enough for " +
+                   std::to_string(room.boxes_by_files) + ": raise the limit to at least " +
+                   std::to_string(FilesFor(kept)) +
+                   " (LimitNOFILE= of the service, ulimit -n) and start it again; they go on, and "
+                   "nothing was changed");
+}
+
 Task<Result<void>> Boxes::Recover() {
+  CO_ASSIGN_OR_RETURN(const auto names, image::SortedNames(deps_.data.boxes()));
+  CO_RETURN_IF_ERROR(CheckFilesFor(names));
   if (deps_.images == Deps::Images::kOwn) {
     CO_RETURN_IF_ERROR(image::TrashUnfinished(deps_.data.images(), deps_.data.trash()));
   }
-  CO_ASSIGN_OR_RETURN(const auto names, image::SortedNames(deps_.data.boxes()));
   for (const std::string& name : names) CO_RETURN_IF_ERROR(co_await RecoverBox(name));
   RemoveStrayDisks();
   co_await RemoveStrangers();

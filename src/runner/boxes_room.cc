@@ -33,6 +33,8 @@ uint64_t ThreadsNow() {
 
 }  // namespace
 
+uint64_t Boxes::FilesFor(size_t boxes) { return kFilesOfOurs + boxes * kFilesPerBox; }
+
 Result<proto::Room> Boxes::RoomNow() const {
   ASSIGN_OR_RETURN(const uint32_t slots, deps_.uids.Slots());
   return RoomWith(slots);

@@ -203,6 +203,48 @@ TEST_F(DiskGuardTest, BelowHalfOfTheReserveNobodyMayWriteUntilThereIsRoomAgain) 
   EXPECT_GT(Fill(disk->path(kA) + "/after").second, 32 * kMiB);
 }
 
+// More is promised than there is (decision 0065): who comes last gets an error inside, and the disk
+// behind keeps its reserve.
+TEST(DiskOvercommitTest, BoxesThatFillTheDiskTogetherGetErrorsAndNobodyElseDoes) {
+  ASSERT_EQ(unshare(CLONE_NEWNS), 0);
+  ASSERT_EQ(mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
+  testing::TempData data;
+  const std::string dir = data.data().runner_path();
+  ASSERT_EQ(mount("none", dir.c_str(), "tmpfs", 0, "size=1600m"), 0);
+  {
+    auto opened = OpenDisk(dir);
+    ASSERT_TRUE(opened) << opened.error().message();
+    Disk& disk = **opened;
+    const SandboxId all[] = {kA, kB, SandboxId("cccccccc-0000-4000-8000-000000000003")};
+    uint64_t promised = 0;
+    uint64_t written = 0;
+    int last = 0;
+    for (const SandboxId& id : all) {
+      ASSERT_TRUE(disk.Make(id, 300 * kMiB));
+      promised += 300 * kMiB;
+    }
+    for (const SandboxId& id : all) {
+      const auto [error, bytes] = Fill(disk.path(id) + "/f");
+      EXPECT_TRUE(error == EDQUOT || error == ENOSPC) << error;
+      written += bytes;
+      last = error;
+    }
+    EXPECT_NE(last, 0);
+    EXPECT_GT(promised, disk.Facts()->bytes) << "or nothing is shown";
+    EXPECT_LT(written, disk.Facts()->bytes);
+    disk.Guard();
+    const auto facts = disk.Facts();
+    ASSERT_TRUE(facts);
+    EXPECT_GT(facts->host_available_bytes, facts->host_reserve_bytes / 2)
+        << "the disk behind has what the server and the file system need";
+    const auto late = disk.Make(SandboxId("dddddddd-0000-4000-8000-000000000004"), 16 * kMiB);
+    if (!late) EXPECT_EQ(late.error().code(), Code::kExhausted) << late.error().message();
+    EXPECT_TRUE(disk.Remove(kA)) << "and one that goes can go";
+    EXPECT_EQ(disk.List()->size(), late ? 3u : 2u);
+  }
+  ASSERT_EQ(umount2(dir.c_str(), MNT_DETACH), 0);
+}
+
 TEST(DiskSizeTest, LeavesTheMachineAReserve) {
   constexpr uint64_t kGiB = 1 << 30;
   EXPECT_EQ(DiskReserve(10 * kGiB), kGiB);

@@ -23,7 +23,7 @@ constexpr char kBuildImage[] = R"(set -e
 cd "$1"
 mkdir -p usr/bin usr/sbin usr/lib usr/lib64 etc home/daytona root tmp var/tmp
 ln -s usr/bin bin; ln -s usr/sbin sbin; ln -s usr/lib lib; ln -s usr/lib64 lib64
-for p in bash cat chmod chown cp dd echo env grep head id ls mkdir mount perl rm sh sleep stat \
+for p in bash cat chmod chown cp dd echo env grep head id ls mkdir mount mv perl rm sh sleep stat \
          sysctl touch true umount unshare wc ip ss nft bwrap; do
   f=$(type -P $p) || continue
   f=$(readlink -f "$f")

@@ -130,6 +130,8 @@ Result<void> Launch::MakeCgroups() {
   ASSIGN_OR_RETURN(procs_, tree.OpenProcs(id, CgroupPart::kWork));
   ASSIGN_OR_RETURN(box_.oom_event, tree.OpenOomEvent(id));
   ASSIGN_OR_RETURN(oom_counter_, tree.OpenOomCounter(id));
+  // One of its own: whoever reads an eventfd takes the event from all others.
+  ASSIGN_OR_RETURN(oom_event_, tree.OpenOomEvent(id));
   return Ok();
 }
 
@@ -192,6 +194,9 @@ Task<Result<void>> Launch::OrderRoot() {
       static_cast<uint32_t>(spec_.hostname.copy(order.hostname, init::kHostnameMax));
   const auto scratch = std::max<uint64_t>(spec_.limits.memory_bytes / 2, 1 << 20);
   std::to_string(scratch).copy(order.scratch_size, sizeof order.scratch_size - 1);
+  // A file without content takes a kilobyte of the kernel's memory and nothing of that size.
+  constexpr uint64_t kBytesPerFile = 4096;
+  std::to_string(scratch / kBytesPerFile).copy(order.scratch_files, sizeof order.scratch_files - 1);
   // The child attaches layer i at "i" and is there when it mounts.
   std::string lower;
   for (size_t i = layers_.size(); i-- > 0;) {
@@ -226,7 +231,7 @@ Task<Result<void>> Launch::OrderIdentity() {
   init::IdentityOrder order;
   order.cgroups = static_cast<uint32_t>(procs_.size());
   order.profile = static_cast<uint32_t>(spec_.profile);
-  std::vector<int> fds = {listener_.get(), seccomp_.get(), oom_counter_.get()};
+  std::vector<int> fds = {listener_.get(), seccomp_.get(), oom_counter_.get(), oom_event_.get()};
   for (const UniqueFd& procs : procs_) fds.push_back(procs.get());
   co_return co_await shell_->Send({&order, sizeof order}, std::move(fds), deadline_);
 }

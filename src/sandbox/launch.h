@@ -62,6 +62,7 @@ class Launch {
   std::vector<UniqueFd> shares_;
   std::vector<UniqueFd> procs_;
   UniqueFd oom_counter_;
+  UniqueFd oom_event_;
 
   TimePoint started_ = Now();
   std::vector<std::pair<const char*, int64_t>> marks_;  // microseconds since started_

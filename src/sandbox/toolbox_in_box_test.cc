@@ -1,13 +1,16 @@
 // Goal: the real toolbox does its work as PID 1 of a real box, with the identities and limits that
 // the box promises. Method: the driver's fixture with the cove-toolbox that was built beside us.
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <climits>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 
 #include "async/deadline.h"
+#include "async/timer.h"
 #include "base/sanitizers.h"
 #include "proto/toolbox_client.h"
 #include "sandbox/box_fixture.h"
@@ -131,6 +134,36 @@ TEST_F(ToolboxInBoxTest, DoesFilesWithTheUsersRights) {
   EXPECT_EQ(denied.error().code(), Code::kDenied) << denied.error().message();
 }
 
+// A box with a writable share has no openat2(), by which its toolbox walks paths, and no set-id
+// bits.
+TEST_F(ToolboxInBoxTest, DoesFilesInABoxWithAShareWithoutMarks) {
+  std::filesystem::create_directory(dir_ + "/shared");
+  ASSERT_EQ(lchown((dir_ + "/shared").c_str(), 4321, 4321), 0);
+  const UniqueFd source(open((dir_ + "/shared").c_str(), O_PATH | O_CLOEXEC));
+  BoxSpec spec = Spec();
+  BoxShare share;
+  share.source = source.get();
+  share.name = "shared";
+  share.target = "/app/shared";
+  share.access = sys::MountAccess::kReadWrite;
+  share.owner = share.group = 4321;
+  spec.shares = {share};
+  EndBox();
+  ASSERT_TRUE(PrepareBoxDir(BoxDir(), "box"));
+  StartBox(std::move(spec));
+  const auto put = Get(Put(client_.get(), "/app/shared/d/f", "text"));
+  ASSERT_TRUE(put) << put.error().message();
+  EXPECT_EQ(Do("stat -c '%u %a' /app/shared/d/f; cat /app/shared/d/f"), "1000 644\ntext");
+  EXPECT_EQ(Get(client_->ListFiles("/app/shared", 2))->size(), 2u);
+  EXPECT_EQ(Get(client_->SetMode({"/app/shared/d/f", "4755", "", ""})).error().code(),
+            Code::kDenied);
+  ASSERT_TRUE(Get(Put(client_.get(), "/root/mine", "x")).error().code() == Code::kDenied);
+  ASSERT_TRUE(Get(Put(client_.get(), "moving", "x")));
+  // To another file system: by a program of the box, which has the whole filter.
+  EXPECT_TRUE(Get(client_->Move("moving", "/app/shared/moved")));
+  EXPECT_EQ(Do("cat /app/shared/moved"), "x");
+}
+
 TEST_F(ToolboxInBoxTest, CannotBeTouchedFromInside) {
   EXPECT_EQ(Do("kill -9 1 2>/dev/null; ls /proc/1/fd 2>/dev/null; ls /run/cove-toolbox 2>/dev/null;"
                "ls /run/cove-toolbox/logs 2>/dev/null; echo end",
@@ -150,12 +183,73 @@ TEST_F(ToolboxInBoxTest, SurvivesAForkBombAndAMemoryHog) {
   EXPECT_TRUE(files) << files.error().message();
 }
 
+// Of two commands whose processes end by SIGKILL in the same moment, only one ran out of memory;
+// and the one that did gives 0, as the last program of its pipeline does.
+TEST_F(ToolboxInBoxTest, NamesTheCommandThatRanOutOfMemory) {
+  BoxSpec spec = Spec();
+  spec.limits.memory_bytes = 96 << 20;
+  EndBox();
+  ASSERT_TRUE(PrepareBoxDir(BoxDir(), "box"));
+  StartBox(std::move(spec));
+  using Outcome = std::optional<Result<proto::toolbox::ExecOutput>>;
+  const auto run = [](Task<Result<proto::toolbox::ExecOutput>> task, Outcome* out) -> Task<void> {
+    out->emplace(co_await std::move(task));
+  };
+  for (int round = 0; round < 3; ++round) {
+    Outcome hog;
+    Outcome other;
+    ExecRequest request;
+    request.command = "perl -e 'push @x, \"x\" x 1e6 while 1' | cat; touch dead";
+    async::TaskGroup group;
+    group.Spawn(run(client_->Run(request), &hog));
+    request.command = "until test -e dead; do sleep 0.01; done; rm dead; kill -9 $$";
+    group.Spawn(run(client_->Run(request), &other));
+    Wait(group.Join());
+    ASSERT_TRUE(hog && *hog && other && *other);
+    const auto& killed = (*hog)->status;
+    EXPECT_EQ(killed.code, 0);
+    EXPECT_EQ(killed.reason, proto::toolbox::ExitReason::kOom);
+    EXPECT_EQ(killed.oom_own, 1u);
+    EXPECT_TRUE(killed.oom_names.starts_with("perl (")) << killed.oom_names;
+    const auto& by_itself = (*other)->status;
+    EXPECT_EQ(by_itself.reason, proto::toolbox::ExitReason::kSignaled);
+    EXPECT_EQ(by_itself.signal, SIGKILL);
+    EXPECT_EQ(by_itself.oom_kills, 1u) << "it ran meanwhile";
+    EXPECT_EQ(by_itself.oom_unseen, 0u);
+  }
+}
+
 TEST_F(ToolboxInBoxTest, StaysSmall) {
   if (kSanitized) GTEST_SKIP() << "the sanitizer's own memory would be measured";
   for (int i = 0; i < 20; ++i) EXPECT_EQ(Do("echo x"), "x\n");
   EXPECT_LT(RssKib(), kRssMaxKib);
   RecordProperty("rss_kib", static_cast<int>(RssKib()));
   std::printf("toolbox: %ld KiB resident\n", RssKib());
+}
+
+TEST_F(ToolboxInBoxTest, WhatItsEndEndsIsToldApartFromASignal) {
+  const auto told = [](Task<Result<proto::toolbox::ExecOutput>> run,
+                       std::optional<Result<proto::toolbox::ExecOutput>>* out) -> Task<void> {
+    out->emplace(co_await std::move(run));
+  };
+  std::optional<Result<proto::toolbox::ExecOutput>> cut;
+  std::optional<Result<proto::toolbox::ExecOutput>> done;
+  ExecRequest request;
+  request.command = "touch begun; sleep 100";
+  async::TaskGroup group;
+  group.Spawn(told(client_->Run(request), &cut));
+  request.command = "until test -e begun; do sleep 0.01; done; kill -TERM $$";
+  group.Spawn(told(client_->Run(request), &done));
+  const auto pause = []() -> Task<void> { co_await async::Sleep(milliseconds(5)); };
+  for (int i = 0; i < 2000 && !done; ++i) Wait(pause());
+  ASSERT_TRUE(done && *done);
+  EXPECT_EQ((*done)->status.signal, SIGTERM) << "its own signal is told as such";
+  ASSERT_TRUE(Get(client_->Shutdown()));
+  Wait(group.Join());
+  ASSERT_TRUE(cut && !*cut) << (*cut)->status.code;
+  EXPECT_EQ(cut->error().code(), Code::kClosed);
+  Wait(driver_->WaitExit(*box_));
+  box_.reset();
 }
 
 TEST_F(ToolboxInBoxTest, EndsAtOnceWhenNothingRuns) {

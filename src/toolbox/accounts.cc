@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "base/text.h"
-#include "base/unique_fd.h"
+#include "toolbox/paths.h"
 
 namespace cove::toolbox {
 namespace {
@@ -15,9 +15,10 @@ namespace {
 constexpr size_t kFileMax = 1024 * 1024;
 constexpr size_t kGroupsMax = 1024;
 
-// Root inside may have put anything there: a FIFO must not stop us.
+// Root inside may have put anything there: a FIFO must not stop us, nor a link lead to what we
+// hold.
 std::string ReadSmall(const std::string& path) {
-  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
+  const UniqueFd fd(OpenFrom(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY));
   struct stat info{};
   if (!fd || fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) return {};
   std::string text(std::min<size_t>(static_cast<size_t>(info.st_size), kFileMax), '\0');

@@ -2,12 +2,14 @@
 // Method: files of the test.
 #include "toolbox/accounts.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
 #include <fstream>
 
 #include "base/testing.h"
+#include "base/unique_fd.h"
 
 namespace cove::toolbox {
 namespace {
@@ -36,6 +38,18 @@ TEST_F(AccountsTest, FallsBackToRootWithoutFiles) {
   const auto a = FindAccount("", etc_.path());
   ASSERT_TRUE(a);
   EXPECT_EQ(a->uid, 0u);
+}
+
+// PID 1 reads them: its own descriptors are not for whoever writes them.
+TEST_F(AccountsTest, FollowsALinkButNoneOfProc) {
+  Put("real", "ann:x:7:7::/:/bin/sh\n");
+  ASSERT_EQ(symlink("real", (etc_ / "passwd").c_str()), 0);
+  EXPECT_EQ(FindAccount("ann", etc_.path())->uid, 7u);
+  const UniqueFd held(open((etc_ / "real").c_str(), O_RDONLY | O_CLOEXEC));
+  ASSERT_EQ(unlink((etc_ / "passwd").c_str()), 0);
+  const std::string magic = "/proc/self/fd/" + std::to_string(held.get());
+  ASSERT_EQ(symlink(magic.c_str(), (etc_ / "passwd").c_str()), 0);
+  EXPECT_FALSE(FindAccount("ann", etc_.path()));
 }
 
 TEST_F(AccountsTest, DoesNotHangOnAFifo) {

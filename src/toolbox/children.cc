@@ -38,12 +38,16 @@ void Children::Reap() {
     Child* child = it->second;
     watched_.erase(it);
     child->status_ = status;
+    child->ended_with_all_ = ending_;
     child->exited_.Set();
   }
 }
 
-void Children::SignalAll(int signal) {
-  if (getpid() == 1) kill(-1, signal);
+void Children::EndAll() {
+  Reap();  // what has ended by itself until now
+  ending_ = true;
+  if (getpid() == 1) kill(-1, SIGTERM);
+  Reap();  // with nothing left no SIGCHLD would come to say so
 }
 
 }  // namespace cove::toolbox

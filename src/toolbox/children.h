@@ -28,6 +28,8 @@ class Child {
   async::Event& exited() { return exited_; }
   // As wait(2) gives it; nothing while it runs.
   std::optional<int> status() const { return status_; }
+  // Ended after EndAll(): by the sandbox's end, whatever its status says.
+  bool ended_with_all() const { return ended_with_all_; }
   // To the process group, if the process was not reaped yet: after that the number may be reused.
   void SignalGroup(int signal) const;
 
@@ -38,6 +40,7 @@ class Child {
   pid_t pid_;
   async::Event exited_;
   std::optional<int> status_;
+  bool ended_with_all_ = false;
 };
 
 class Children {
@@ -47,13 +50,15 @@ class Children {
   void Reap();
   // Set while the last Reap() found no process at all.
   async::Event& none_left() { return none_left_; }
-  // kill(-1): everything in the pid namespace but us. REQUIRES: getpid() == 1.
-  static void SignalAll(int signal);
+  // The sandbox ends: SIGTERM to everything in the pid namespace but us (standalone: to nobody).
+  void EndAll();
+  bool ending() const { return ending_; }
 
  private:
   friend class Child;
   std::unordered_map<pid_t, Child*> watched_;
   async::Event none_left_;
+  bool ending_ = false;
 };
 
 }  // namespace cove::toolbox

@@ -13,9 +13,9 @@ constexpr size_t kInputQueueMax = 1024 * 1024;
 constexpr milliseconds kBusyPause{20};
 
 // The text of the command, readable by the session's user.
-Result<void> WriteText(const std::string& path, const std::string& text) {
-  const UniqueFd fd(
-      open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
+Result<void> WriteText(int folder, const std::string& name, const std::string& text) {
+  constexpr int kFlags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW;
+  const UniqueFd fd(openat(folder, name.c_str(), kFlags, 0644));
   if (!fd) return Error::FromErrno("cannot store the command");
   fchmod(fd.get(), 0644);
   if (write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
@@ -26,8 +26,8 @@ Result<void> WriteText(const std::string& path, const std::string& text) {
 
 // World accessible: the user of the session is another one than ours, and the folder's name is
 // known to nobody else who could reach it.
-Result<void> MakeFifo(const std::string& path) {
-  if (mkfifo(path.c_str(), 0666) != 0 || chmod(path.c_str(), 0666) != 0) {
+Result<void> MakeFifo(int folder, const std::string& name) {
+  if (mkfifoat(folder, name.c_str(), 0666) != 0 || fchmodat(folder, name.c_str(), 0666, 0) != 0) {
     return Error::FromErrno("cannot make a FIFO for the command");
   }
   return Ok();
@@ -35,13 +35,13 @@ Result<void> MakeFifo(const std::string& path) {
 
 }  // namespace
 
-Command::Command(Shared& shared, std::string stem, uint64_t number,
-                 proto::toolbox::SessionExec request, std::string log_path)
+Command::Command(Shared& shared, int folder, uint64_t number, proto::toolbox::SessionExec request,
+                 std::shared_ptr<CommandLog> log)
     : shared_(shared),
-      folder_(std::move(stem)),
+      folder_(folder),
       number_(number),
       request_(std::move(request)),
-      log_(std::make_shared<CommandLog>(std::move(log_path))),
+      log_(std::move(log)),
       running_(std::in_place, shared) {
   info_.id = NewUuid();
   info_.command = request_.command;
@@ -49,41 +49,45 @@ Command::Command(Shared& shared, std::string stem, uint64_t number,
 
 Command::~Command() {
   tasks_.Clear();
-  for (const char kind : {'c', 'i', 'o', 'e'}) unlink(FilePath(kind).c_str());
+  RemoveFiles();
   if (out_.fd && !out_.ended) shared_.leftovers.Keep(std::move(out_.fd));
   if (err_.fd && !err_.ended) shared_.leftovers.Keep(std::move(err_.fd));
 }
 
-std::string Command::FilePath(char kind) const {
-  return folder_ + "/" + kind + std::to_string(number_);
+std::string Command::FileName(char kind) const { return kind + std::to_string(number_); }
+
+void Command::RemoveFiles() {
+  for (const char kind : {'c', 'i', 'o', 'e'}) unlinkat(folder_, FileName(kind).c_str(), 0);
 }
 
 Result<void> Command::OpenOutput(char kind, LogStreamId stream, Output* output) {
-  const std::string path = FilePath(kind);
-  RETURN_IF_ERROR(MakeFifo(path));
-  output->fd.Reset(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
-  output->hold.Reset(open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+  const std::string name = FileName(kind);
+  RETURN_IF_ERROR(MakeFifo(folder_, name));
+  output->fd.Reset(openat(folder_, name.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  output->hold.Reset(openat(folder_, name.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
   if (!output->fd || !output->hold) return Error::FromErrno("cannot open a FIFO of the command");
   output->stream = stream;
   return Ok();
 }
 
 Result<void> Command::OpenInput() {
-  const std::string path = FilePath('i');
+  const std::string name = FileName('i');
   if (!request_.async) {
-    if (symlink("/dev/null", path.c_str()) != 0) return Error::FromErrno("cannot make stdin");
+    if (symlinkat("/dev/null", folder_, name.c_str()) != 0) {
+      return Error::FromErrno("cannot make stdin");
+    }
     return Ok();
   }
-  RETURN_IF_ERROR(MakeFifo(path));
+  RETURN_IF_ERROR(MakeFifo(folder_, name));
   // Read and write (fifo(7)): opens without waiting for the shell, and never gets SIGPIPE.
-  input_.Reset(open(path.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
+  input_.Reset(openat(folder_, name.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
   if (!input_) return Error::FromErrno("cannot open stdin of the command");
   return Ok();
 }
 
 Result<void> Command::Prepare() {
-  oom_kills_before_ = shared_.OomKills();
-  RETURN_IF_ERROR(WriteText(FilePath('c'), request_.command));
+  oom_kills_before_ = shared_.oom.kills();
+  RETURN_IF_ERROR(WriteText(folder_, FileName('c'), request_.command));
   RETURN_IF_ERROR(OpenInput());
   RETURN_IF_ERROR(OpenOutput('o', LogStreamId::kStdout, &out_));
   RETURN_IF_ERROR(OpenOutput('e', LogStreamId::kStderr, &err_));
@@ -137,6 +141,7 @@ Task<void> Command::Feed() {
 void Command::End(int32_t exit_code) {
   info_.ended = true;
   info_.exit_code = exit_code;
+  ended_with_all_ = shared_.spawner.children().ending();
   running_.reset();
   std::string().swap(input_queue_);
   if (log_->lost() && info_.reason == proto::toolbox::ExitReason::kExited) {
@@ -144,7 +149,7 @@ void Command::End(int32_t exit_code) {
   }
   log_->Complete();
   log_->Rest();
-  for (const char kind : {'c', 'i', 'o', 'e'}) unlink(FilePath(kind).c_str());
+  RemoveFiles();
 }
 
 void Command::Refuse(const Error& error) {
@@ -154,11 +159,8 @@ void Command::Refuse(const Error& error) {
 
 void Command::EndUnstarted() { End(-1); }
 
-Task<void> Command::Finish(int32_t exit_code) {
-  info_.oom_kills = shared_.OomKills() - oom_kills_before_;
-  if (info_.oom_kills > 0 && exit_code == kKilledCode) {
-    info_.reason = proto::toolbox::ExitReason::kOom;
-  }
+Task<void> Command::Finish(int32_t exit_code, pid_t shell) {
+  TakeToll(shared_.oom.TollOf(oom_kills_before_, shell), exit_code, &info_);
   out_.hold.Reset();
   err_.hold.Reset();
   const TimePoint grace_end = Now() + kOutputGrace;

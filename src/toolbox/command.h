@@ -16,9 +16,10 @@ namespace cove::toolbox {
 
 class Command {
  public:
-  // `stem`: the folder of the session's files; `number`: this command's in it.
-  Command(Shared& shared, std::string stem, uint64_t number, proto::toolbox::SessionExec request,
-          std::string log_path);
+  // `folder`: of the session's files, open for longer than this lives; `number`: this command's in
+  // it.
+  Command(Shared& shared, int folder, uint64_t number, proto::toolbox::SessionExec request,
+          std::shared_ptr<CommandLog> log);
   ~Command();
   Command(const Command&) = delete;
   Command& operator=(const Command&) = delete;
@@ -26,12 +27,15 @@ class Command {
   uint64_t number() const { return number_; }
   const proto::toolbox::CommandInfo& info() const { return info_; }
   bool is_async() const { return request_.async; }
+  // It ended because all of the sandbox does.
+  bool ended_with_all() const { return ended_with_all_; }
   const std::shared_ptr<CommandLog>& log() const { return log_; }
 
   // Makes the files that the shell opens and starts to capture.
   Result<void> Prepare();
   // The shell is through with it: waits until what it wrote is in the log, then it has ended.
-  Task<void> Finish(int32_t exit_code);
+  // `shell`: the session's, whose the command's processes are.
+  Task<void> Finish(int32_t exit_code, pid_t shell);
   // Prepare() failed: its log and its reason say so. Finish() follows.
   void Refuse(const Error& error);
   // The same as Finish() for one whose turn never came.
@@ -47,7 +51,8 @@ class Command {
     LogStreamId stream = LogStreamId::kStdout;
     bool ended = false;
   };
-  std::string FilePath(char kind) const;
+  std::string FileName(char kind) const;
+  void RemoveFiles();
   Result<void> OpenOutput(char kind, LogStreamId stream, Output* output);
   Result<void> OpenInput();
   Task<void> Capture(Output* output);
@@ -55,13 +60,14 @@ class Command {
   void End(int32_t exit_code);
 
   Shared& shared_;
-  std::string folder_;
+  int folder_;
   uint64_t number_;
   proto::toolbox::SessionExec request_;
   proto::toolbox::CommandInfo info_;
   std::shared_ptr<CommandLog> log_;
   uint64_t oom_kills_before_ = 0;
   std::optional<RunningMark> running_;
+  bool ended_with_all_ = false;
   Output out_;
   Output err_;
   UniqueFd input_;

@@ -30,7 +30,7 @@ uint32_t LengthOf(const char* header) {
 
 CommandLog::~CommandLog() {
   ForgetUnsaved();
-  unlink(path_.c_str());
+  unlinkat(folder_, name_.c_str(), 0);
 }
 
 void CommandLog::ForgetUnsaved() {
@@ -40,7 +40,8 @@ void CommandLog::ForgetUnsaved() {
 
 // What was written in part is overwritten by the next try.
 bool CommandLog::WriteFile(const iovec* parts, int count, size_t whole) {
-  if (!file_) file_.Reset(open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  constexpr int kFlags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW;
+  if (!file_) file_.Reset(openat(folder_, name_.c_str(), kFlags, 0600));
   if (file_ && pwritev(file_.get(), parts, count, static_cast<off_t>(saved_)) ==
                    static_cast<ssize_t>(whole)) {
     saved_ += whole;
@@ -112,10 +113,17 @@ void CommandLog::Complete() {
   changed_.NotifyAll();
 }
 
+Result<UniqueFd> CommandLog::OpenToRead() const {
+  UniqueFd file(openat(folder_, name_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!file) return Error::FromErrno("cannot open the command's log");
+  return file;
+}
+
 Result<void> LogReader::Read(uint64_t offset, char* out, size_t size) {
   if (log_->CopyUnsaved(offset, out, size)) return Ok();
-  if (!file_) file_.Reset(open(log_->path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!file_) return Error::FromErrno("cannot open the command's log");
+  if (!file_) {
+    ASSIGN_OR_RETURN(file_, log_->OpenToRead());
+  }
   if (pread(file_.get(), out, size, static_cast<off_t>(offset)) != static_cast<ssize_t>(size)) {
     return Error::FromErrno("cannot read the command's log");
   }

@@ -31,8 +31,9 @@ class CommandLog {
   static constexpr size_t kUnsavedMax = 512 * 1024;
   static constexpr size_t kUnsavedOfAllMax = 4 * 1024 * 1024;
 
-  // The file is removed with the last owner.
-  explicit CommandLog(std::string path) : path_(std::move(path)) {}
+  // The file `name` of `folder`, which stays open for as long as the log lives, is removed with the
+  // last owner.
+  CommandLog(int folder, std::string name) : folder_(folder), name_(std::move(name)) {}
   ~CommandLog();
   CommandLog(const CommandLog&) = delete;
   CommandLog& operator=(const CommandLog&) = delete;
@@ -52,7 +53,7 @@ class CommandLog {
   async::Event& changed() { return changed_; }
   // Closes the file until it is needed again: an idle log holds no descriptor.
   void Rest() { file_.Reset(); }
-  const std::string& path() const { return path_; }
+  Result<UniqueFd> OpenToRead() const;
   // Copies what is in memory from `offset` of the log on; false: that is in the file.
   bool CopyUnsaved(uint64_t offset, char* out, size_t size) const;
 
@@ -63,7 +64,8 @@ class CommandLog {
   bool Save();
   void ForgetUnsaved();
   static inline size_t unsaved_of_all_ = 0;
-  std::string path_;
+  int folder_;
+  std::string name_;
   UniqueFd file_;
   uint64_t saved_ = 0;   // bytes of the log that are in the file
   std::string unsaved_;  // whole records that follow them

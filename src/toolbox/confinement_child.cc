@@ -67,13 +67,14 @@ bool DropCapabilities() {
 
 }  // namespace
 
-Step BecomeUser(const Confinement& confinement, const Account& account) {
+Step BecomeUser(const Confinement& confinement, const Account& account,
+                const std::vector<sock_filter>& seccomp) {
   if (!JoinCgroups(confinement)) return Step::kCgroup;
   if (confinement.user_namespace && setns(confinement.user_namespace.get(), CLONE_NEWUSER) != 0) {
     return Step::kNamespace;
   }
   if (confinement.strict && !BoundPrivileges()) return Step::kPrivileges;
-  if (!confinement.standalone && !InstallSeccomp(confinement.seccomp)) return Step::kSeccomp;
+  if (!confinement.standalone && !InstallSeccomp(seccomp)) return Step::kSeccomp;
   if (confinement.standalone && geteuid() != 0) {
     errno = EPERM;
     return account.uid == geteuid() ? Step::kNone : Step::kUser;

@@ -230,12 +230,8 @@ Task<ExitStatus> AwaitEnd(Execution* e, uint64_t oom_kills_before) {
   // None of them is in the middle of a frame now; those that wait for more are given up.
   e->tasks.Clear();
   ExitStatus status = StatusOf(*child.status());
-  status.oom_kills = e->shared.OomKills() - oom_kills_before;
-  if (e->timed_out) {
-    status.reason = ExitReason::kTimeout;
-  } else if (status.oom_kills > 0 && status.code == kKilledCode) {
-    status.reason = ExitReason::kOom;
-  }
+  TakeToll(e->shared.oom.TollOf(oom_kills_before, child.pid()), status.code, &status);
+  if (e->timed_out) status.reason = ExitReason::kTimeout;
   co_return status;
 }
 
@@ -246,6 +242,8 @@ Task<void> KillAtTheLimit(Execution* e, milliseconds limit) {
 }
 
 }  // namespace
+
+Error EndedWithSandbox() { return {Code::kClosed, "the sandbox ended while this was under way"}; }
 
 ExitStatus StatusOf(int wait_status) {
   ExitStatus status;
@@ -266,7 +264,7 @@ Task<Result<void>> RunExec(Shared& shared, SharedChannel& channel, ExecRequest r
   if (!request.pty) running.emplace(shared);
   Execution e(shared, channel);
   e.terminal = request.pty;
-  const uint64_t oom_kills_before = shared.OomKills();
+  const uint64_t oom_kills_before = shared.oom.kills();
   auto started = co_await shared.spawner.Start(std::move(plan));
   if (!started) {
     CO_RETURN_IF_ERROR(co_await channel.SendMessage(Type::kStarted, proto::toolbox::Started{}));
@@ -294,6 +292,7 @@ Task<Result<void>> RunExec(Shared& shared, SharedChannel& channel, ExecRequest r
   terminal.reset();
   if (e.process.output) shared.leftovers.Keep(std::move(e.process.output));
   if (e.process.error) shared.leftovers.Keep(std::move(e.process.error));
+  if (e.process.child->ended_with_all()) co_return EndedWithSandbox();
   co_return co_await channel.SendMessage(Type::kExited, std::move(status));
 }
 

@@ -1,10 +1,8 @@
 // Contents of files: out, in, and replaced in place.
 #include <fcntl.h>
-#include <limits.h>
 #include <sys/stat.h>
 
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
 
 #include "base/text.h"
@@ -16,19 +14,20 @@ namespace {
 constexpr size_t kChunk = 64 * 1024;
 constexpr off_t kReplaceBytesMax = 64 * 1024 * 1024;
 
-// Opens a regular file; never waits for the other end of a FIFO.
-Result<UniqueFd> OpenRegular(const std::string& path, struct stat* info) {
-  UniqueFd fd(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-  if (!fd) return Error::FromErrno(path);
-  if (fstat(fd.get(), info) != 0) return Error::FromErrno(path);
+// What is no regular file is not opened at all: no FIFO's other end is waited for.
+Result<UniqueFd> OpenRegular(const UniqueFd& there, const std::string& path, struct stat* info) {
+  if (!there || fstat(there.get(), info) != 0) return PathError(path);
   if (S_ISDIR(info->st_mode)) return Error::FromErrno(path, EISDIR);
   if (!S_ISREG(info->st_mode)) return Error(Code::kInvalid, path + " is not a regular file");
+  UniqueFd fd(open(NameOf(there).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return PathError(path);
   return fd;
 }
 
-Result<std::string> ReadWhole(const std::string& path) {
+Result<std::string> ReadWhole(const Place& place, const std::string& path) {
   struct stat info{};
-  ASSIGN_OR_RETURN(const UniqueFd fd, OpenRegular(path, &info));
+  const UniqueFd there(OpenFrom(place.folder.get(), place.name, O_PATH | O_NOFOLLOW));
+  ASSIGN_OR_RETURN(const UniqueFd fd, OpenRegular(there, path, &info));
   if (info.st_size > kReplaceBytesMax) {
     return Error(Code::kTooLarge, path + " is over 64 MiB");
   }
@@ -47,7 +46,8 @@ Result<std::string> ReadWhole(const std::string& path) {
 }
 
 Result<void> ReplaceIn(const std::string& path, const std::string& from, const std::string& to) {
-  ASSIGN_OR_RETURN(std::string text, ReadWhole(path));
+  ASSIGN_OR_RETURN(Place place, FindPlace(path, LastLink::kFollow));
+  ASSIGN_OR_RETURN(std::string text, ReadWhole(place, path));
   std::string out;
   size_t at = 0;
   for (size_t hit; (hit = text.find(from, at)) != std::string::npos; at = hit + from.size()) {
@@ -56,7 +56,7 @@ Result<void> ReplaceIn(const std::string& path, const std::string& from, const s
   }
   if (at == 0) return Ok();
   out.append(text, at);
-  ASSIGN_OR_RETURN(StagedFile file, StagedFile::Open(path, 0644));
+  ASSIGN_OR_RETURN(StagedFile file, StagedFile::Open(std::move(place), path, 0644));
   RETURN_IF_ERROR(file.Write(out));
   return file.Commit();
 }
@@ -65,7 +65,8 @@ Result<void> ReplaceIn(const std::string& path, const std::string& from, const s
 
 Outcome SendFile(HostLink& host, const proto::toolbox::FileRead& request) {
   struct stat info{};
-  ASSIGN_OR_RETURN(const UniqueFd fd, OpenRegular(request.path, &info));
+  const UniqueFd there(OpenFrom(AT_FDCWD, request.path, O_PATH));
+  ASSIGN_OR_RETURN(const UniqueFd fd, OpenRegular(there, request.path, &info));
   if (request.offset != 0 && lseek(fd.get(), static_cast<off_t>(request.offset), SEEK_SET) < 0) {
     return Error::FromErrno(request.path);
   }
@@ -85,53 +86,57 @@ Outcome SendFile(HostLink& host, const proto::toolbox::FileRead& request) {
   return Ok();
 }
 
-Result<StagedFile> StagedFile::Open(const std::string& path, uint32_t mode) {
+Result<StagedFile> StagedFile::Open(Place place, const std::string& path, uint32_t mode) {
   StagedFile file;
-  file.path_ = path;
-  struct stat info{};
-  if (stat(path.c_str(), &info) == 0) {
+  file.shown_ = path;
+  file.place_ = std::move(place);
+  const int folder = file.place_.folder.get();
+  const UniqueFd old(OpenFrom(folder, file.place_.name, O_PATH | O_NOFOLLOW));
+  if (!old && errno != ENOENT) return PathError(path);
+  if (old) {
+    struct stat info{};
+    if (fstat(old.get(), &info) != 0) return PathError(path);
     if (S_ISDIR(info.st_mode)) return Error::FromErrno(path, EISDIR);
     if (!S_ISREG(info.st_mode)) return Error(Code::kInvalid, path + " is not a regular file");
     // The rename would replace what the user may not write.
-    if (faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) != 0) return Error::FromErrno(path);
+    if (faccessat(old.get(), "", W_OK, AT_EACCESS | AT_EMPTY_PATH) != 0) return PathError(path);
     mode = info.st_mode;
-    char resolved[PATH_MAX];
-    if (realpath(path.c_str(), resolved) != nullptr) file.path_ = resolved;
-  } else {
-    RETURN_IF_ERROR(MakeParents(ParentOf(path)));
   }
-  const std::string name = JoinPath(ParentOf(file.path_), ".cove-" + RandomHex(8));
-  file.fd_.Reset(open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  std::string name = ".cove-" + RandomHex(8);
+  file.fd_.Reset(
+      openat(folder, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!file.fd_) return Error::FromErrno("cannot write " + path);
-  file.temporary_ = name;
+  file.temporary_ = std::move(name);
   if (fchmod(file.fd_.get(), mode & 07777) != 0) return Error::FromErrno(path);
   return file;
 }
 
 StagedFile::~StagedFile() {
-  if (fd_ && !temporary_.empty()) unlink(temporary_.c_str());
+  if (fd_ && !temporary_.empty()) unlinkat(place_.folder.get(), temporary_.c_str(), 0);
 }
 
 Result<void> StagedFile::Write(std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t n = write(fd_.get(), bytes.data(), bytes.size());
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return Error::FromErrno("cannot write " + path_);
+    if (n < 0) return Error::FromErrno("cannot write " + shown_);
     bytes.remove_prefix(static_cast<size_t>(n));
   }
   return Ok();
 }
 
 Result<void> StagedFile::Commit() {
-  if (rename(temporary_.c_str(), path_.c_str()) != 0) {
-    return Error::FromErrno("cannot write " + path_);
+  const int folder = place_.folder.get();
+  if (renameat(folder, temporary_.c_str(), folder, place_.name.c_str()) != 0) {
+    return Error::FromErrno("cannot write " + shown_);
   }
   temporary_.clear();
   return Ok();
 }
 
 Outcome ReceiveFile(HostLink& host, const proto::toolbox::FileWrite& request) {
-  ASSIGN_OR_RETURN(StagedFile file, StagedFile::Open(request.path, request.mode));
+  ASSIGN_OR_RETURN(Place place, FindPlace(request.path, LastLink::kFollow, Parents::kMake));
+  ASSIGN_OR_RETURN(StagedFile file, StagedFile::Open(std::move(place), request.path, request.mode));
   std::string body;
   for (;;) {
     Type type{};
@@ -145,12 +150,14 @@ Outcome ReceiveFile(HostLink& host, const proto::toolbox::FileWrite& request) {
   return Ok();
 }
 
-Outcome ReplaceText(HostLink& host, const proto::toolbox::FileReplace& request) {
+Outcome ReplaceText(HostLink& host, const proto::toolbox::FileReplace& request,
+                    const std::string& home) {
   if (request.pattern.empty()) return Error(Code::kInvalid, "the text to replace is empty");
   proto::toolbox::Matches matches;
   for (const std::string& path : request.files) {
-    auto done = path.empty() ? Error(Code::kInvalid, "a path is empty")
-                             : ReplaceIn(path, request.pattern, request.new_value);
+    const auto full = Absolute(path, home);
+    const auto done =
+        full ? ReplaceIn(*full, request.pattern, request.new_value) : Result<void>(full.error());
     matches.matches.push_back({path, 0, done ? std::string() : done.error().message()});
   }
   if (host.Send(Type::kMatches, matches)) host.Send(Type::kOk, proto::toolbox::Empty{});

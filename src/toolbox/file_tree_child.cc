@@ -53,11 +53,17 @@ struct Batch {
 using InfoBatch = Batch<FileInfos, FileInfo>;
 using MatchBatch = Batch<Matches, Match>;
 
-Result<std::vector<std::string>> NamesIn(const std::string& path) {
-  const std::unique_ptr<DIR, int (*)(DIR*)> folder(opendir(path.c_str()), closedir);
-  if (!folder) return Error::FromErrno(path);
+constexpr int kFolder = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
+constexpr int kReading = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW;
+
+Result<std::vector<std::string>> NamesIn(int folder, const std::string& shown) {
+  // A descriptor of its own, with its own place in the folder, which closedir() closes.
+  UniqueFd own(OpenFrom(folder, ".", kFolder));
+  const std::unique_ptr<DIR, int (*)(DIR*)> list(own ? fdopendir(own.get()) : nullptr, closedir);
+  if (!list) return PathError(shown);
+  (void)own.Release();
   std::vector<std::string> names;
-  while (const dirent* entry = readdir(folder.get())) {
+  while (const dirent* entry = readdir(list.get())) {
     if (std::strcmp(entry->d_name, ".") == 0 || std::strcmp(entry->d_name, "..") == 0) continue;
     names.emplace_back(entry->d_name);
   }
@@ -65,15 +71,19 @@ Result<std::vector<std::string>> NamesIn(const std::string& path) {
   return names;
 }
 
-Result<void> ListInto(InfoBatch& batch, const std::string& path, uint32_t depth) {
-  ASSIGN_OR_RETURN(const auto names, NamesIn(path));
+Result<void> ListInto(InfoBatch& batch, int folder, const std::string& path, uint32_t depth) {
+  ASSIGN_OR_RETURN(const auto names, NamesIn(folder, path));
   for (const std::string& name : names) {
     const std::string full = JoinPath(path, name);
     struct stat info{};
-    if (lstat(full.c_str(), &info) != 0) continue;  // gone meanwhile
+    // What is gone meanwhile is left out.
+    if (fstatat(folder, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
     batch.Add(InfoOf(full, info), full.size() + name.size());
-    // A folder that cannot be read is listed, and what is in it is not.
-    if (S_ISDIR(info.st_mode) && depth > 1) (void)ListInto(batch, full, depth - 1);
+    if (S_ISDIR(info.st_mode) && depth > 1) {
+      // A folder that cannot be read is listed, and what is in it is not.
+      const UniqueFd inner(OpenFrom(folder, name, kFolder));
+      if (inner) (void)ListInto(batch, inner.get(), full, depth - 1);
+    }
     if (!batch.ok) break;
   }
   return Ok();
@@ -84,18 +94,30 @@ bool IsKernelFolder(const std::string& path) {
   return path == "/proc" || path == "/sys" || path == "/dev";
 }
 
-// Calls visit(path, stat) for every entry below `path` (for a file: for it alone); links are not
-// followed. visit gives false to stop.
+struct Entry {
+  int folder;  // open while it is visited
+  std::string name;
+  std::string path;  // to be shown
+  struct stat info;
+};
+
+// Calls visit(Entry) for every entry below `path`, whose folder is open; links are not followed.
+// visit gives false to stop.
 template <class Visit>
-bool Walk(const std::string& path, uint32_t depth, Visit&& visit) {
-  auto names = NamesIn(path);
+bool Walk(int folder, const std::string& path, uint32_t depth, Visit&& visit) {
+  auto names = NamesIn(folder, path);
   if (!names || depth > kDepthMax) return true;
-  for (const std::string& name : *names) {
-    const std::string full = JoinPath(path, name);
-    struct stat info{};
-    if (IsKernelFolder(full) || lstat(full.c_str(), &info) != 0) continue;
-    if (!visit(full, info)) return false;
-    if (S_ISDIR(info.st_mode) && !Walk(full, depth + 1, visit)) return false;
+  for (std::string& name : *names) {
+    Entry entry{folder, std::move(name), {}, {}};
+    entry.path = JoinPath(path, entry.name);
+    if (IsKernelFolder(entry.path) ||
+        fstatat(folder, entry.name.c_str(), &entry.info, AT_SYMLINK_NOFOLLOW) != 0) {
+      continue;
+    }
+    if (!visit(entry)) return false;
+    if (!S_ISDIR(entry.info.st_mode)) continue;
+    const UniqueFd inner(OpenFrom(folder, entry.name, kFolder));
+    if (inner && !Walk(inner.get(), entry.path, depth + 1, visit)) return false;
   }
   return true;
 }
@@ -107,10 +129,11 @@ void AddLine(MatchBatch& batch, const std::string& path, uint32_t line, std::str
 }
 
 // Line by line in constant memory; of a line over 1 MiB only the first MiB is searched.
-void FindInFile(MatchBatch& batch, const std::string& path, const std::string& pattern) {
+void FindInFile(MatchBatch& batch, const UniqueFd& fd, const std::string& path,
+                const std::string& pattern) {
   constexpr size_t kCarryMax = 1024 * 1024;
-  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC));
-  if (!fd) return;
+  struct stat info{};
+  if (!fd || fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) return;
   std::string text;
   uint32_t line = 1;
   bool first = true;
@@ -153,20 +176,22 @@ FileInfo InfoOf(const std::string& path, const struct stat& info) {
 }
 
 Outcome ListFolder(HostLink& host, const std::string& path, uint32_t depth) {
+  ASSIGN_OR_RETURN(const UniqueFd there, OpenPath(path, O_PATH));
   struct stat info{};
-  if (stat(path.c_str(), &info) != 0) return Error::FromErrno(path);
+  if (fstat(there.get(), &info) != 0) return Error::FromErrno(path);
   if (!S_ISDIR(info.st_mode)) return Error(Code::kInvalid, path + " is not a folder");
   InfoBatch batch{host, Type::kFiles, &FileInfos::files, {}};
-  RETURN_IF_ERROR(ListInto(batch, path, std::clamp(depth, 1u, kDepthMax)));
+  RETURN_IF_ERROR(ListInto(batch, there.get(), path, std::clamp(depth, 1u, kDepthMax)));
   batch.Finish();
   return Ok();
 }
 
 Outcome StatFile(HostLink& host, const std::string& path) {
+  UniqueFd there(OpenFrom(AT_FDCWD, path, O_PATH));
+  // A link that leads nowhere is there, too.
+  if (!there) there.Reset(OpenFrom(AT_FDCWD, path, O_PATH | O_NOFOLLOW));
   struct stat info{};
-  if (stat(path.c_str(), &info) != 0 && lstat(path.c_str(), &info) != 0) {
-    return Error::FromErrno(path);
-  }
+  if (!there || fstat(there.get(), &info) != 0) return PathError(path);
   FileInfos infos;
   infos.files.push_back(InfoOf(path, info));
   host.Send(Type::kFiles, infos);
@@ -175,14 +200,19 @@ Outcome StatFile(HostLink& host, const std::string& path) {
 
 Outcome FindText(HostLink& host, const proto::toolbox::FileFind& request) {
   if (request.pattern.empty()) return Error(Code::kInvalid, "the text to find is empty");
+  ASSIGN_OR_RETURN(const UniqueFd there, OpenPath(request.path, O_PATH));
   struct stat info{};
-  if (stat(request.path.c_str(), &info) != 0) return Error::FromErrno(request.path);
+  if (fstat(there.get(), &info) != 0) return PathError(request.path);
   MatchBatch batch{host, Type::kMatches, &Matches::matches, {}};
   if (S_ISREG(info.st_mode)) {
-    FindInFile(batch, request.path, request.pattern);
-  } else {
-    Walk(request.path, 0, [&](const std::string& path, const struct stat& entry) {
-      if (S_ISREG(entry.st_mode)) FindInFile(batch, path, request.pattern);
+    const UniqueFd file(open(NameOf(there).c_str(), O_RDONLY | O_CLOEXEC));
+    FindInFile(batch, file, request.path, request.pattern);
+  } else if (S_ISDIR(info.st_mode)) {
+    Walk(there.get(), request.path, 0, [&](const Entry& entry) {
+      if (S_ISREG(entry.info.st_mode)) {
+        const UniqueFd file(OpenFrom(entry.folder, entry.name, kReading));
+        FindInFile(batch, file, entry.path, request.pattern);
+      }
       return batch.ok;
     });
   }
@@ -192,12 +222,11 @@ Outcome FindText(HostLink& host, const proto::toolbox::FileFind& request) {
 
 Outcome SearchNames(HostLink& host, const proto::toolbox::FileFind& request) {
   if (request.pattern.empty()) return Error(Code::kInvalid, "the pattern is empty");
-  struct stat info{};
-  if (stat(request.path.c_str(), &info) != 0) return Error::FromErrno(request.path);
+  ASSIGN_OR_RETURN(const UniqueFd there, OpenPath(request.path, O_PATH));
   MatchBatch batch{host, Type::kMatches, &Matches::matches, {}};
-  Walk(request.path, 0, [&](const std::string& path, const struct stat&) {
-    if (fnmatch(request.pattern.c_str(), BaseName(path).c_str(), 0) == 0) {
-      batch.Add({path, 0, {}}, path.size());
+  Walk(there.get(), request.path, 0, [&](const Entry& entry) {
+    if (fnmatch(request.pattern.c_str(), entry.name.c_str(), 0) == 0) {
+      batch.Add({entry.path, 0, {}}, entry.path.size());
     }
     return batch.ok;
   });

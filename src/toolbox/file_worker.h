@@ -11,6 +11,7 @@
 
 #include "toolbox/confinement.h"
 #include "toolbox/operations.h"
+#include "toolbox/paths.h"
 
 namespace cove::toolbox {
 
@@ -51,26 +52,25 @@ Outcome ListFolder(HostLink& host, const std::string& path, uint32_t depth);
 Outcome StatFile(HostLink& host, const std::string& path);
 Outcome MakeFolders(HostLink& host, const std::string& path, uint32_t mode);
 Outcome DeletePath(HostLink& host, const proto::toolbox::FileDelete& request);
-Outcome MovePath(HostLink& host, const proto::toolbox::FileMove& request);
+// `filter`: of the sandbox, for a program that the move may have to start.
+Outcome MovePath(HostLink& host, const proto::toolbox::FileMove& request,
+                 const std::vector<sock_filter>& filter);
 Outcome SetMode(HostLink& host, const proto::toolbox::FileSetMode& request);
 Outcome SendFile(HostLink& host, const proto::toolbox::FileRead& request);
 Outcome ReceiveFile(HostLink& host, const proto::toolbox::FileWrite& request);
 Outcome FindText(HostLink& host, const proto::toolbox::FileFind& request);
 Outcome SearchNames(HostLink& host, const proto::toolbox::FileFind& request);
-Outcome ReplaceText(HostLink& host, const proto::toolbox::FileReplace& request);
+// Relative names start at `home`.
+Outcome ReplaceText(HostLink& host, const proto::toolbox::FileReplace& request,
+                    const std::string& home);
 
 proto::toolbox::FileInfo InfoOf(const std::string& path, const struct stat& info);
-std::string BaseName(const std::string& path);
-std::string ParentOf(const std::string& path);
-std::string JoinPath(const std::string& folder, const std::string& name);
-// mkdir -p; folders on the way get 0755.
-Result<void> MakeParents(const std::string& path);
 
 // A file that appears under its name as a whole or not at all: written beside it, then renamed.
-// An existing file keeps its mode; a link is followed.
+// An existing file keeps its mode. `path` is what errors say.
 class StagedFile {
  public:
-  static Result<StagedFile> Open(const std::string& path, uint32_t mode);
+  static Result<StagedFile> Open(Place place, const std::string& path, uint32_t mode);
   StagedFile(StagedFile&& other) noexcept = default;
   StagedFile& operator=(StagedFile&&) = delete;
   ~StagedFile();
@@ -79,8 +79,9 @@ class StagedFile {
 
  private:
   StagedFile() = default;
-  std::string path_;
-  std::string temporary_;  // empty: nothing to remove
+  std::string shown_;
+  Place place_;
+  std::string temporary_;  // in place_.folder; empty: nothing to remove
   UniqueFd fd_;
 };
 

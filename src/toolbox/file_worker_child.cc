@@ -78,7 +78,7 @@ Outcome With(const FileJob& job, HostLink& host, Outcome (*run)(HostLink&, const
   return run(host, message);
 }
 
-Outcome Dispatch(const FileJob& job, HostLink& host) {
+Outcome Dispatch(const Confinement& confinement, const FileJob& job, HostLink& host) {
   using namespace proto::toolbox;
   const std::string& home = job.account.home;
   switch (job.type) {
@@ -101,11 +101,11 @@ Outcome Dispatch(const FileJob& job, HostLink& host) {
       ASSIGN_OR_RETURN(FileMove m, proto::Decode<FileMove>(job.body));
       ASSIGN_OR_RETURN(m.source, Absolute(m.source, home));
       ASSIGN_OR_RETURN(m.destination, Absolute(m.destination, home));
-      return MovePath(host, m);
+      return MovePath(host, m, confinement.seccomp);
     }
     case Type::kFileReplace: {
       ASSIGN_OR_RETURN(const FileReplace m, proto::Decode<FileReplace>(job.body));
-      return ReplaceText(host, m);  // relative names start where we are: the home
+      return ReplaceText(host, m, home);
     }
     case Type::kFileDelete:
       return With<FileDelete>(job, host, DeletePath);
@@ -144,7 +144,7 @@ void RunFileWorker(const Confinement& confinement, const FileJob& job) {
   prctl(PR_SET_DUMPABLE, 0);
   setsid();
   internal::HostLink host(job.connection);
-  const Step step = BecomeUser(confinement, job.account);
+  const Step step = BecomeUser(confinement, job.account, confinement.worker_seccomp);
   if (step != Step::kNone) {
     internal::SendError(host, Error::FromErrno(std::string("file worker: ") + StepText(step)));
     _exit(1);
@@ -159,10 +159,8 @@ void RunFileWorker(const Confinement& confinement, const FileJob& job) {
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
   umask(022);
-  if (chdir(job.account.home.c_str()) != 0) (void)!chdir("/");
-
   internal::HostLink link(kConnection);
-  const auto outcome = internal::Dispatch(job, link);
+  const auto outcome = internal::Dispatch(confinement, job, link);
   if (!outcome) internal::SendError(link, outcome.error());
   shutdown(kConnection, SHUT_WR);
   _exit(0);

@@ -2,6 +2,8 @@
 // appears whole or not at all. Method: a standalone toolbox working in a folder of the test.
 #include <sys/stat.h>
 
+#include <functional>
+
 #include "toolbox/testing.h"
 
 namespace cove::toolbox {
@@ -78,6 +80,83 @@ TEST_F(FilesTest, TellsWhyAnUploadFailedAndLeavesNothing) {
   const auto onto_folder = Write("folder", std::string(1'000'000, 'x'));
   EXPECT_EQ(onto_folder.error().code(), Code::kInvalid) << onto_folder.error().message();
   EXPECT_NE(onto_folder.error().message().find("folder"), std::string::npos);
+}
+
+TEST_F(FilesTest, WritesWhereALinkToNothingLeads) {
+  ASSERT_TRUE(Get(client_->MakeFolder("folder")));
+  std::filesystem::create_symlink("folder/new", home_ + "/link");
+  std::filesystem::create_symlink("../link", home_ + "/folder/again");
+  ASSERT_TRUE(Write("folder/again", "text"));
+  EXPECT_EQ(Slurp(home_ + "/folder/new"), "text");
+  EXPECT_TRUE(std::filesystem::is_symlink(home_ + "/link"));
+  std::filesystem::create_symlink("missing/new", home_ + "/nowhere");
+  EXPECT_EQ(Write("nowhere", "text").error().code(), Code::kNotFound);
+  std::filesystem::create_symlink("loop", home_ + "/loop");
+  const auto loop = Write("loop", "text");
+  EXPECT_EQ(loop.error().code(), Code::kInvalid) << loop.error().message();
+}
+
+Task<Result<void>> PutAround(ToolboxClient* client, std::string path,
+                             std::function<void()> change) {
+  CO_ASSIGN_OR_RETURN(auto writer, co_await client->WriteFile(std::move(path)));
+  CO_RETURN_IF_ERROR(co_await writer->Write("text"));
+  // The folder is open when something is in it.
+  co_await async::Sleep(milliseconds(1));
+  change();
+  co_return co_await writer->Finish();
+}
+
+// What was checked is what is written to: the folder itself, not whatever has its name by then.
+TEST_F(FilesTest, AFolderThatTurnsIntoALinkDuringAnUploadLeadsNowhere) {
+  ASSERT_TRUE(Write("real/old", ""));
+  ASSERT_TRUE(Get(client_->MakeFolder("elsewhere")));
+  const auto swap = [this] {
+    ASSERT_TRUE(Eventually([this] {
+      const std::filesystem::directory_iterator all(home_ + "/real");
+      return std::distance(begin(all), end(all)) == 2;
+    }));
+    std::filesystem::rename(home_ + "/real", home_ + "/moved");
+    std::filesystem::create_symlink("elsewhere", home_ + "/real");
+  };
+  const auto put = Get(PutAround(client_.get(), "real/file", swap));
+  ASSERT_TRUE(put) << put.error().message();
+  EXPECT_EQ(Slurp(home_ + "/moved/file"), "text");
+  EXPECT_TRUE(std::filesystem::is_empty(home_ + "/elsewhere"));
+}
+
+TEST_F(FilesTest, FollowsNoMagicLinksOfProc) {
+  const auto itself = "/proc/" + std::to_string(pid_);
+  std::filesystem::create_symlink("/proc/self/cwd", home_ + "/where");
+  for (const std::string& path :
+       {std::string("/proc/self/exe"), itself + "/exe", std::string("/proc/self/root/etc/passwd"),
+        std::string("/proc/self/fd/3"), std::string("where/etc/passwd")}) {
+    const auto read = Read(path);
+    ASSERT_FALSE(read) << path;
+    EXPECT_EQ(read.error().code(), Code::kInvalid) << path << ": " << read.error().message();
+    EXPECT_EQ(Get(client_->SetMode({path, "0600", "", ""})).error().code(), Code::kInvalid) << path;
+  }
+  EXPECT_FALSE(Get(client_->ListFiles("where")));
+  EXPECT_FALSE(Get(client_->ListFiles("/proc/self/root/")));
+  EXPECT_TRUE(Get(client_->Stat("where"))) << "the link itself can be seen";
+}
+
+TEST_F(FilesTest, RemovesAndMovesOnlyWhatHasAName) {
+  ASSERT_TRUE(Write("a/b/c", "x"));
+  for (const char* path : {"/", "a/b/..", "a/b/."}) {
+    EXPECT_EQ(Get(client_->Delete({path, true})).error().code(), Code::kInvalid) << path;
+    EXPECT_EQ(Get(client_->Move(path, "new")).error().code(), Code::kInvalid) << path;
+  }
+  EXPECT_EQ(Slurp(home_ + "/a/b/c"), "x");
+}
+
+TEST_F(FilesTest, MovesToAnotherFileSystem) {
+  ASSERT_TRUE(Write("tree/a", "1"));
+  TempDir other("/dev/shm");
+  const std::string to = other / "tree";
+  const auto moved = Get(client_->Move("tree", to));
+  ASSERT_TRUE(moved) << moved.error().message();
+  EXPECT_EQ(Slurp(to + "/a"), "1");
+  EXPECT_FALSE(std::filesystem::exists(home_ + "/tree"));
 }
 
 TEST_F(FilesTest, ReportsWhatIsMissing) {

@@ -36,6 +36,7 @@ struct Start {
   std::string default_user;
   std::string home;
   UniqueFd oom_counter;
+  UniqueFd oom_event;
 };
 
 Result<std::vector<sock_filter>> LoadSeccomp(int fd) {
@@ -59,7 +60,9 @@ Result<Start> StartInSandbox(const init::Became& became) {
   start.listener.Reset(boot::kToolboxListenerFd);
   start.confinement.user_namespace.Reset(boot::kInnerUserNsFd);
   start.oom_counter.Reset(boot::kOomFd);
+  start.oom_event.Reset(boot::kOomEventFd);
   ASSIGN_OR_RETURN(start.confinement.seccomp, LoadSeccomp(boot::kSeccompFd));
+  start.confinement.worker_seccomp = WithOpenat2(start.confinement.seccomp);
   for (uint32_t i = 0; i < became.cgroups; ++i) {
     start.confinement.cgroups.emplace_back(boot::kCgroupFd + static_cast<int>(i));
   }
@@ -128,8 +131,7 @@ Task<void> WatchShutdown(Server* server, async::Event* end) {
 // Our exit ends all that is left: the kernel kills what is in the pid namespace of its PID 1.
 Task<void> RunUntilEnd(async::Event* end, Children* children) {
   co_await end->Wait();
-  Children::SignalAll(SIGTERM);
-  children->Reap();  // with nothing left no SIGCHLD would come to say so
+  children->EndAll();
   if (getpid() == 1) co_await children->none_left().Wait(Now() + kShutdownGrace);
 }
 
@@ -138,8 +140,8 @@ Result<void> Serve(Start start) {
   Children children;
   Spawner spawner(std::move(start.confinement), children);
   Leftovers leftovers;
-  Shared shared{spawner, leftovers};
-  shared.oom_counter = std::move(start.oom_counter);
+  OomWatch oom(std::move(start.oom_counter), std::move(start.oom_event));
+  Shared shared{spawner, leftovers, oom};
   shared.shell = FindShell();
   shared.default_user = start.default_user;
   shared.home = start.home;
@@ -151,6 +153,7 @@ Result<void> Serve(Start start) {
   tasks.Spawn(HandleSignals(&signals, &children, &end));
   tasks.Spawn(WatchShutdown(&server, &end));
   tasks.Spawn(server.Run(std::move(start.listener)));
+  tasks.Spawn(oom.Run());
   children.Reap();  // what ended before the signals were watched
   async::Loop::Current().RunUntil(RunUntilEnd(&end, &children));
   return Ok();

@@ -8,6 +8,7 @@
 #include "proto/shared_channel.h"
 #include "toolbox/clock.h"
 #include "toolbox/leftovers.h"
+#include "toolbox/oom_watch.h"
 #include "toolbox/spawn.h"
 
 namespace cove::toolbox {
@@ -26,20 +27,18 @@ inline constexpr int32_t kKilledCode = 128 + 9;
 
 struct Shared {
   Result<Account> AccountOf(const std::string& user) const;
-  // Processes of the workload that the kernel has killed for want of memory; 0: nobody counts.
-  uint64_t OomKills() const;
   // Commands that run: those counted in `running`, and terminals with one in front of their shell.
   uint32_t Busy() const;
 
   Spawner& spawner;
   Leftovers& leftovers;
+  OomWatch& oom;
   std::string shell;
   std::string default_user;     // for requests that name none; empty: daytona, else root
   std::string home;             // standalone only: instead of the account's
   proto::toolbox::EnvList env;  // Configure's
   uint32_t running = 0;         // execs and session commands that have not ended; no terminals
   std::set<const Spawned*> terminals;
-  UniqueFd oom_counter;
   Clock clock;
 };
 
@@ -70,6 +69,22 @@ class TerminalMark {
 
 Task<Result<void>> RunExec(Shared& shared, SharedChannel& channel,
                            proto::toolbox::ExecRequest request);
+
+// For the caller of what the end of the sandbox has ended, in place of a status: kClosed, as if the
+// connection had broken off, which it does a moment later; the host knows why (decision 0068).
+Error EndedWithSandbox();
+
+// Puts what memory running out has to do with a command's end into how it ended, an ExitStatus or a
+// CommandInfo, whose exit code was `code`.
+template <class Status>
+void TakeToll(const OomToll& toll, int32_t code, Status* status) {
+  status->oom_kills = toll.kills;
+  status->oom_own = toll.own;
+  status->oom_unseen = toll.unseen();
+  status->oom_names = toll.names;
+  const bool killed = toll.unseen() > 0 && code == kKilledCode;
+  if (toll.own > 0 || killed) status->reason = proto::toolbox::ExitReason::kOom;
+}
 
 // The status of a process as wait(2) gives it.
 proto::toolbox::ExitStatus StatusOf(int wait_status);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <csignal>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,23 +15,41 @@
 namespace cove::toolbox {
 namespace {
 
+// PF_SIGNALED of the kernel's linux/sched.h: set when a signal has ended the process.
+constexpr uint32_t kEndedBySignal = 0x400;
+
+// The beginning of /proc/PID/NAME; empty: it is gone.
+std::string ReadOf(pid_t pid, const char* name) {
+  const std::string path = "/proc/" + std::to_string(pid) + "/" + name;
+  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::string text(2048, '\0');
+  const ssize_t n = fd ? read(fd.get(), text.data(), text.size()) : -1;
+  text.resize(n > 0 ? static_cast<size_t>(n) : 0);
+  return text;
+}
+
+// SIGKILL waits for it to run; a signal that has ended it is seen in its flags.
+bool AwaitsKill(pid_t pid) {
+  const std::string text = ReadOf(pid, "status");
+  const size_t at = text.find("\nSigPnd:\t");
+  if (at == std::string::npos) return false;
+  const auto pending = ParseInt<uint64_t>(std::string_view(text).substr(at + 9, 16), 16);
+  return pending && (*pending >> (SIGKILL - 1) & 1) != 0;
+}
+
 // "123 (na) me) S 1 123 123 ...": the name may hold anything, so fields count from the last ')'.
 std::optional<ProcessRow> ReadStat(pid_t pid) {
-  const std::string path = "/proc/" + std::to_string(pid) + "/stat";
-  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  char buffer[512];
-  const ssize_t n = fd ? read(fd.get(), buffer, sizeof buffer) : -1;
-  if (n <= 0) return std::nullopt;
-  const std::string_view text(buffer, static_cast<size_t>(n));
+  const std::string text = ReadOf(pid, "stat");
   const size_t name_end = text.rfind(')');
   if (name_end == std::string_view::npos) return std::nullopt;
-  const auto fields = Split(text.substr(name_end + 1), ' ');
-  if (fields.size() < 5 || fields[1].empty()) return std::nullopt;
+  const auto fields = Split(std::string_view(text).substr(name_end + 1), ' ');
+  if (fields.size() < 8 || fields[1].empty()) return std::nullopt;
   ProcessRow row;
   row.pid = pid;
   row.state = fields[1][0];
   row.parent = ParseInt<pid_t>(fields[2]).value_or(0);
   row.session = ParseInt<pid_t>(fields[4]).value_or(0);
+  row.flags = ParseInt<uint32_t>(fields[7]).value_or(0);
   return row;
 }
 
@@ -46,6 +65,32 @@ std::vector<ProcessRow> ListProcesses() {
     if (auto row = ReadStat(static_cast<pid_t>(*pid))) rows.push_back(*row);
   }
   return rows;
+}
+
+std::vector<pid_t> AncestorsOf(const std::vector<ProcessRow>& all, pid_t pid) {
+  std::vector<pid_t> out;
+  while (out.size() < all.size()) {
+    const auto same = [pid](const ProcessRow& row) { return row.pid == pid; };
+    const auto row = std::find_if(all.begin(), all.end(), same);
+    if (row == all.end() || row->parent <= 1) break;
+    pid = row->parent;
+    out.push_back(pid);
+  }
+  return out;
+}
+
+std::string NameOfProcess(pid_t pid) {
+  std::string name = ReadOf(pid, "comm");
+  if (name.ends_with('\n')) name.pop_back();
+  for (char& c : name) {
+    if (c < ' ' || c > '~' || c == '"' || c == '\\') c = '?';
+  }
+  return name.empty() ? "?" : name;
+}
+
+bool DiesOfKill(const ProcessRow& row) {
+  if (row.state == 'Z' || row.state == 'X') return false;
+  return (row.flags & kEndedBySignal) != 0 || AwaitsKill(row.pid);
 }
 
 std::vector<pid_t> WithDescendants(const std::vector<ProcessRow>& all, std::vector<pid_t> pids) {

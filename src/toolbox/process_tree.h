@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <string>
 #include <vector>
 
 #include "base/unique_fd.h"
@@ -15,6 +16,7 @@ struct ProcessRow {
   pid_t parent = 0;
   pid_t session = 0;
   char state = '?';
+  uint32_t flags = 0;  // PF_* of the kernel
 };
 
 std::vector<ProcessRow> ListProcesses();
@@ -24,6 +26,16 @@ std::vector<ProcessRow> ListProcesses();
 // with all that descends from it. What such a server's starter left behind has PID 1 as its
 // parent and is no descendant.
 std::vector<pid_t> MembersOfShell(const std::vector<ProcessRow>& all, pid_t shell);
+
+// A signal is just ending it; of those that did not run since the signal came only SIGKILL counts.
+// One that is dead does not: its parent may leave it so for long.
+bool DiesOfKill(const ProcessRow& row);
+
+// Its parent, the parent's parent and so on, without PID 1.
+std::vector<pid_t> AncestorsOf(const std::vector<ProcessRow>& all, pid_t pid);
+
+// What it calls itself, in printable ASCII without quotes and backslashes; "?" if it is gone.
+std::string NameOfProcess(pid_t pid);
 
 // The processes of `pids` and all that descends from them.
 std::vector<pid_t> WithDescendants(const std::vector<ProcessRow>& all, std::vector<pid_t> pids);

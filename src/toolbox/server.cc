@@ -6,7 +6,6 @@
 
 #include <cstdio>
 
-#include "sys/oom_count.h"
 #include "toolbox/environment.h"
 #include "toolbox/file_worker.h"
 #include "toolbox/ports.h"
@@ -59,12 +58,6 @@ Result<Account> Shared::AccountOf(const std::string& user) const {
   ASSIGN_OR_RETURN(Account account, FindAccount(user.empty() ? default_user : user));
   if (!home.empty()) account.home = home;
   return account;
-}
-
-uint64_t Shared::OomKills() const {
-  if (!oom_counter) return 0;
-  const auto kills = sys::ReadOomKills(oom_counter.get());
-  return kills ? *kills : 0;
 }
 
 // A shell that waits at its prompt is in front of its own terminal.

@@ -12,21 +12,18 @@
 
 namespace cove::toolbox {
 
-Session::Session(Shared& shared, std::string id, std::string folder, std::string log_stem)
-    : shared_(shared),
-      id_(std::move(id)),
-      folder_(std::move(folder)),
-      log_stem_(std::move(log_stem)) {}
+Session::Session(Shared& shared, std::string id, SessionFiles files)
+    : shared_(shared), id_(std::move(id)), files_(std::move(files)) {}
 
 Session::~Session() {
   tasks_.Clear();
   queue_.clear();
   commands_.clear();
-  rmdir(folder_.c_str());
+  unlinkat(files_.sessions, files_.name.c_str(), AT_REMOVEDIR);
 }
 
 Task<Result<void>> Session::Start() {
-  const SessionDriver driver = MakeSessionDriver(shared_.shell, folder_);
+  const SessionDriver driver = MakeSessionDriver(shared_.shell, files_.path);
   int control[2];
   int status[2];
   if (pipe2(control, O_CLOEXEC) != 0) co_return Error::FromErrno("pipe");
@@ -71,8 +68,9 @@ Result<std::shared_ptr<Command>> Session::Execute(proto::toolbox::SessionExec re
   }
   Forget();
   const uint64_t number = next_number_++;
-  auto command = std::make_shared<Command>(shared_, folder_, number, std::move(request),
-                                           log_stem_ + std::to_string(number));
+  auto log = std::make_shared<CommandLog>(files_.logs, files_.name + "-" + std::to_string(number));
+  auto command = std::make_shared<Command>(shared_, files_.folder.get(), number, std::move(request),
+                                           std::move(log));
   commands_.push_back(command);
   queue_.push_back(command);
   changed_.NotifyAll();
@@ -166,7 +164,7 @@ Task<void> Session::RunCommands() {
     if (shell_ended_) break;
     const std::shared_ptr<Command> command = queue_.front();
     const int32_t code = co_await RunOne(command.get());
-    co_await command->Finish(code);
+    co_await command->Finish(code, shell_.child->pid());
     queue_.pop_front();
   }
   for (const auto& command : queue_) command->EndUnstarted();

@@ -12,14 +12,22 @@
 
 namespace cove::toolbox {
 
+// Where a session's files are. The folders of all sessions and of all logs, which no user can
+// enter, stay open for longer than any session lives.
+struct SessionFiles {
+  int sessions = -1;
+  int logs = -1;
+  std::string name;  // of its own folder, which exists and is empty; its logs' names begin with it
+  std::string path;  // how its shell names that folder
+  UniqueFd folder;   // the same, open
+};
+
 class Session {
  public:
   static constexpr size_t kCommandsMax = 1000;  // older ones that have ended are forgotten
   static constexpr size_t kQueuedMax = 100;
 
-  // `folder` exists and is empty; `log_stem` begins the names of its logs, in a
-  // folder that no user can enter.
-  Session(Shared& shared, std::string id, std::string folder, std::string log_stem);
+  Session(Shared& shared, std::string id, SessionFiles files);
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -43,8 +51,7 @@ class Session {
 
   Shared& shared_;
   std::string id_;
-  std::string folder_;
-  std::string log_stem_;
+  SessionFiles files_;
   Spawned shell_;
   UniqueFd control_;  // non-blocking writing end
   UniqueFd status_;   // non-blocking reading end

@@ -1,6 +1,10 @@
 // Goal: sessions keep their shell's state, their commands survive the host, logs are whole and end
 // on time, and a delete kills what belongs to the session and nothing else.
 // Method: a standalone toolbox, real shells, connections that come and go.
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+
 #include "toolbox/testing.h"
 
 namespace cove::toolbox {
@@ -195,16 +199,30 @@ TEST_F(SessionTest, FollowersEndWhenTheSessionIsDeleted) {
   EXPECT_EQ((*log)->end.exit_code, 143);
 }
 
-// Stands for a full disk: a folder that is away takes no file.
+// Stands for a full disk: a folder that may not change takes no file.
 class FullDiskTest : public SessionTest {
  protected:
+  ~FullDiskTest() override {
+    if (full_) MakeRoom();
+  }
   std::string State(const char* name) const { return std::string(root_ / "socket.state/") + name; }
   void Fill(const char* folder) {
-    std::filesystem::rename(State(folder), std::string(root_ / "away"));
+    full_.Reset(open(State(folder).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    Toggle();
   }
-  void MakeRoom(const char* folder) {
-    std::filesystem::rename(std::string(root_ / "away"), State(folder));
+  void MakeRoom() {
+    Toggle();
+    full_.Reset();
   }
+
+ private:
+  void Toggle() {
+    int flags = 0;
+    ASSERT_EQ(ioctl(full_.get(), FS_IOC_GETFLAGS, &flags), 0);
+    flags ^= FS_IMMUTABLE_FL;
+    ASSERT_EQ(ioctl(full_.get(), FS_IOC_SETFLAGS, &flags), 0);
+  }
+  UniqueFd full_;
 };
 
 TEST_F(FullDiskTest, KeepsOutputInMemoryAndSavesItOnceThereIsRoom) {
@@ -216,7 +234,7 @@ TEST_F(FullDiskTest, KeepsOutputInMemoryAndSavesItOnceThereIsRoom) {
   EXPECT_EQ(log.end.reason, ExitReason::kExited);
   const CommandInfo c = Start("echo 1; read x; echo 2", true);
   EXPECT_EQ(*Get(FirstOutput(client_.get(), c.id)), "1\n");
-  MakeRoom("logs");
+  MakeRoom();
   EXPECT_TRUE(std::filesystem::is_empty(State("logs")));
   ASSERT_TRUE(Get(client_->SendInput("s", c.id, "hi")));
   EXPECT_EQ(Follow(c.id).out, "1\nhi\n2\n");
@@ -234,7 +252,7 @@ TEST_F(FullDiskTest, SaysThatOutputIsMissing) {
             "\n[cove: " + std::to_string(2688895 - log.out.size()) + " bytes were not kept]\n");
   EXPECT_EQ(log.end.exit_code, 0);
   EXPECT_EQ(log.end.reason, ExitReason::kOutputLost);
-  MakeRoom("logs");
+  MakeRoom();
 }
 
 TEST_F(FullDiskTest, BoundsTheMemoryOfAllLogs) {
@@ -246,7 +264,7 @@ TEST_F(FullDiskTest, BoundsTheMemoryOfAllLogs) {
   ASSERT_TRUE(Get(client_->DeleteSession("s")));
   ASSERT_TRUE(Get(client_->CreateSession("s")));
   EXPECT_EQ(Execute("seq 1 50000").out.size(), 288894u) << "what the others took is free again";
-  MakeRoom("logs");
+  MakeRoom();
 }
 
 TEST_F(FullDiskTest, ACommandWithoutRoomForItsFilesSaysWhyAndTheNextRuns) {
@@ -256,7 +274,7 @@ TEST_F(FullDiskTest, ACommandWithoutRoomForItsFilesSaysWhyAndTheNextRuns) {
   EXPECT_EQ(log.end.reason, ExitReason::kSpawnFailed);
   EXPECT_TRUE(log.err.starts_with("cannot store the command: ")) << log.err;
   EXPECT_FALSE(std::filesystem::exists(home_ + "/ran"));
-  MakeRoom("sessions/1");
+  MakeRoom();
   EXPECT_EQ(Execute("echo y").out, "y\n");
 }
 

@@ -11,36 +11,50 @@ namespace {
 
 constexpr size_t kIdBytesMax = 256;
 
-// Removes what is in a folder of ours, two levels deep; foreign things do not occur there.
-void Empty(const std::string& path) {
-  const std::unique_ptr<DIR, int (*)(DIR*)> folder(opendir(path.c_str()), closedir);
-  if (!folder) return;
-  while (const dirent* entry = readdir(folder.get())) {
-    if (std::strcmp(entry->d_name, ".") == 0 || std::strcmp(entry->d_name, "..") == 0) continue;
-    const std::string inner = path + "/" + entry->d_name;
-    if (unlink(inner.c_str()) == 0 || errno != EISDIR) continue;
-    Empty(inner);
-    rmdir(inner.c_str());
+// A folder of ours; a link in its place is an error.
+Result<UniqueFd> MakeFolder(int parent, const std::string& name, mode_t mode) {
+  if (mkdirat(parent, name.c_str(), mode) != 0 && errno != EEXIST) {
+    return Error::FromErrno("cannot make " + name);
   }
+  UniqueFd folder(openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!folder || fchmod(folder.get(), mode) != 0) return Error::FromErrno("cannot use " + name);
+  return folder;
 }
 
-Result<void> MakeFolder(const std::string& path, mode_t mode) {
-  if (mkdir(path.c_str(), mode) != 0 && errno != EEXIST) {
-    return Error::FromErrno("cannot make " + path);
+// What to do, for who has no shell in the sandbox but this one.
+Error NoFolder(const Error& error) {
+  if (error.code() != Code::kExhausted) return error;
+  return {Code::kExhausted,
+          "a session needs room on the sandbox's disk, which is full (" + error.message() +
+              "): delete files by process/execute, which needs none, or by the files API, or "
+              "resize the disk, then create the session again"};
+}
+
+// Removes what is in a folder of ours, two levels deep; foreign things do not occur there.
+void Empty(const UniqueFd& folder) {
+  UniqueFd own(openat(folder.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const std::unique_ptr<DIR, int (*)(DIR*)> list(own ? fdopendir(own.get()) : nullptr, closedir);
+  if (!list) return;
+  (void)own.Release();
+  while (const dirent* entry = readdir(list.get())) {
+    const char* name = entry->d_name;
+    if (std::strcmp(name, ".") == 0 || std::strcmp(name, "..") == 0) continue;
+    if (unlinkat(folder.get(), name, 0) == 0 || errno != EISDIR) continue;
+    Empty(UniqueFd(openat(folder.get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)));
+    unlinkat(folder.get(), name, AT_REMOVEDIR);
   }
-  if (chmod(path.c_str(), mode) != 0) return Error::FromErrno("cannot use " + path);
-  return Ok();
 }
 
 }  // namespace
 
+// The one time that the state folder is looked up by its path: nothing of the sandbox runs yet.
 Result<void> Sessions::Prepare() {
   // 0711: users reach the FIFOs whose names they are given, and can list nothing.
-  RETURN_IF_ERROR(MakeFolder(state_, 0711));
-  RETURN_IF_ERROR(MakeFolder(state_ + "/sessions", 0711));
-  Empty(state_ + "/sessions");
-  RETURN_IF_ERROR(MakeFolder(state_ + "/logs", 0700));
-  Empty(state_ + "/logs");
+  ASSIGN_OR_RETURN(const UniqueFd state, MakeFolder(AT_FDCWD, state_, 0711));
+  ASSIGN_OR_RETURN(folders_, MakeFolder(state.get(), "sessions", 0711));
+  Empty(folders_);
+  ASSIGN_OR_RETURN(logs_, MakeFolder(state.get(), "logs", 0700));
+  Empty(logs_);
   return Ok();
 }
 
@@ -55,10 +69,12 @@ Task<Result<void>> Sessions::Create(std::string id) {
     co_return Error(Code::kExhausted, "a sandbox has " + std::to_string(kSessionsMax) +
                                           " sessions at most: delete one first");
   }
-  const std::string number = std::to_string(next_number_++);
-  const std::string folder = state_ + "/sessions/" + number;
-  CO_RETURN_IF_ERROR(MakeFolder(folder, 0711));
-  auto session = std::make_shared<Session>(shared_, id, folder, state_ + "/logs/" + number + "-");
+  SessionFiles files{folders_.get(), logs_.get(), std::to_string(next_number_++), {}, {}};
+  files.path = state_ + "/sessions/" + files.name;
+  auto folder = MakeFolder(folders_.get(), files.name, 0711);
+  if (!folder) co_return NoFolder(folder.error());
+  files.folder = *std::move(folder);
+  auto session = std::make_shared<Session>(shared_, id, std::move(files));
   // The place is taken while the shell starts, and given back if it does not or we are cancelled.
   struct Place {
     Sessions* all;
@@ -124,6 +140,7 @@ Task<Result<void>> StreamLog(SharedChannel& channel, std::shared_ptr<Command> co
     if (!follow || log.complete()) break;
     co_await log.changed().Wait();
   }
+  if (command->ended_with_all()) co_return EndedWithSandbox();
   co_return co_await channel.SendMessage(Type::kLogEnd, command->info());
 }
 

@@ -25,6 +25,8 @@ class Sessions {
 
   Shared& shared_;
   std::string state_;
+  UniqueFd folders_;  // of the sessions, and of the logs
+  UniqueFd logs_;
   uint64_t next_number_ = 1;
   size_t count_ = 0;  // with those that are starting or ending
   std::map<std::string, std::shared_ptr<Session>> sessions_;  // null: it is starting

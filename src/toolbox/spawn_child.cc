@@ -143,7 +143,7 @@ void RunChild(const ChildPlan& plan) {
   // Out of the way of the numbers that are placed later.
   const int report = fcntl(plan.report, F_DUPFD_CLOEXEC, kAboveTargets);
   if (report < 0) _exit(127);
-  const Step step = BecomeUser(*plan.confinement, *plan.account);
+  const Step step = BecomeUser(*plan.confinement, *plan.account, plan.confinement->seccomp);
   if (step != Step::kNone) Fail(report, step);
 
   int standard[3] = {plan.standard[0], plan.standard[1], plan.standard[2]};

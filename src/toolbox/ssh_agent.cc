@@ -1,5 +1,6 @@
 #include "toolbox/ssh_agent.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -7,6 +8,7 @@
 
 #include "async/task_group.h"
 #include "proto/ssh_agent.h"
+#include "toolbox/paths.h"
 
 namespace cove::toolbox {
 namespace {
@@ -37,13 +39,16 @@ bool WantsSshAgent(const Shared& shared) {
   });
 }
 
+// In a folder that is everybody's: all is done in the one that was opened, and the socket is open
+// to all users from its first moment.
 Result<UniqueFd> ListenForSshAgent() {
+  const std::string socket = proto::kSshAgentSocket;
+  ASSIGN_OR_RETURN(const UniqueFd folder, OpenPath(ParentOf(socket), O_PATH | O_DIRECTORY));
   // Left by the sandbox's run before.
-  (void)::unlink(proto::kSshAgentSocket);
-  ASSIGN_OR_RETURN(UniqueFd listener, net::ListenUnix(proto::kSshAgentSocket));
-  if (::chmod(proto::kSshAgentSocket, 0666) != 0) {
-    return Error::FromErrno("open " + std::string(proto::kSshAgentSocket) + " to all users");
-  }
+  (void)::unlinkat(folder.get(), BaseName(socket).c_str(), 0);
+  const mode_t before = ::umask(0111);
+  auto listener = net::ListenUnix(NameOf(folder) + "/" + BaseName(socket));
+  ::umask(before);
   return listener;
 }
 

@@ -34,6 +34,17 @@ for (const [what, body] of Object.entries({
   });
 }
 
+test('a slip in the name of a limit is told, and what newer clients send is let pass', async () => {
+  for (const [slip, meant] of [['memmory', 'memory'], ['Disk', 'disk'], ['cpus', 'cpu'], ['networkBlockAl', 'networkBlockAll']]) {
+    checkShape(await cove.api('POST', '/api/sandbox', { env: {}, labels: {}, [slip]: 1 }), 400, new RegExp(`no field '${slip}': write '${meant}'`));
+  }
+  assert.equal(await count(), 0);
+  const box = await cove.create({ somethingNew: true, organizationId: 'x', language: 'python' });
+  checkShape(await cove.api('POST', `/api/sandbox/${box.id}/resize`, { memroy: 2 }), 400, /no field 'memroy': write 'memory'/);
+  assert.equal((await cove.api('POST', `/api/sandbox/${box.id}/resize`, { later: 2 })).status, 200);
+  await cove.remove(box.id);
+});
+
 test('a name clash is a conflict, and the first one stays', async () => {
   const first = await cove.create({ name: 'twin' });
   checkShape(await cove.api('POST', '/api/sandbox', { name: 'twin', env: {}, labels: {} }), 409, /twin/);

@@ -314,6 +314,42 @@ for (const [resource, twin] of Object.entries(neighbourWorks)) {
   });
 }
 
+// What the kernel keeps of each connection that it translates is counted by no limit of memory: the
+// rules bound their number. Every destination port is a connection to it, whoever listens; in a
+// network namespace of one's own there are no rules to make it track anything.
+const flood = (nested) => `${nested ? 'unshare -rUn ' : ''}python3 -c "
+import socket, subprocess, sys
+if ${nested ? 'True' : 'False'}: subprocess.run(['ip', 'link', 'set', 'lo', 'up'])
+def send(family, kind, to, ports):
+    for i, port in enumerate(ports):
+        if i % 256 == 0: s = socket.socket(family, kind)
+        if kind == socket.SOCK_STREAM: s = socket.socket(family, kind)
+        s.setblocking(False)
+        try:
+            if kind == socket.SOCK_STREAM: s.connect((to, port))
+            else: s.sendto(b'x', (to, port))
+        except OSError: pass
+for to, family in (('127.0.0.1', socket.AF_INET), ('10.0.0.2', socket.AF_INET), ('::1', socket.AF_INET6), ('fd00::2', socket.AF_INET6)):
+    send(family, socket.SOCK_DGRAM, to, range(1024, 24000))
+    send(family, socket.SOCK_STREAM, to, range(30000, 36000))
+for n in range(1, 60): send(socket.AF_INET, socket.SOCK_STREAM, '93.184.%d.34' % n, range(1024, 1124))
+" 2>/dev/null; cat /proc/sys/net/netfilter/nf_conntrack_count`;
+const trackedOnMachine = () => Number(/^nf_conntrack\s+(\d+)/m.exec(readFileSync('/proc/slabinfo', 'utf8'))[1]);
+const kTracked = 8192;  // kBoxTrackedMax of src/sandbox/rules.h
+attack('exhaust.tracked', 'what the kernel notes of connections ends at a number; the neighbour has its own', async (_, user, profile) => {
+  const fresh = await cove.create({ name: `escape-tracked-${profile}-${user}`, profile, user });
+  const before = trackedOnMachine();
+  const most = async (nested) => Number((await run(fresh.id, flood(nested), { timeout: 60 })).result.trim().split('\n').pop());
+  const mine = await most(false);
+  assert.ok(mine > kTracked / 2, `only ${mine}: the attempt attacked nothing`);
+  assert.ok(mine <= kTracked + 64, `${mine} connections are tracked`);
+  if (profile === 'default') await most(true);
+  assert.ok(trackedOnMachine() - before <= kTracked * 1.25, `the machine tracks ${trackedOnMachine() - before} more`);
+  assert.equal((await run(box.neighbour.id, transfers)).result.trim(), 'works');
+  assert.equal((await cove.remove(fresh.id)).status, 200);
+  await until('all of it is free', () => trackedOnMachine() - before < kTracked / 4, 20000);
+});
+
 attack('start.first_packet', 'the rules are there before the first instruction', async (_, user, profile) => {
   const hits = hostHits;
   for (let i = 0; i < 3; i++) {

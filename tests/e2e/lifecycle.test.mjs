@@ -224,3 +224,19 @@ for (const way of ways) {
     await cove.remove(box.id);
   });
 }
+
+// SIGTERM to all: that is how it was done, and not how they ended.
+test('what a graceful stop ends hears of the stop, and not of a signal', async () => {
+  const box = await cove.create();
+  await post(`/toolbox/${box.id}/process/session`, { sessionId: 's' });
+  const calls = ['execute', 'code-run', 'session/s/exec'].map((path) => post(`/toolbox/${box.id}/process/${path}`,
+    path === 'code-run' ? { language: 'python', code: 'import time; open("python", "w"); time.sleep(1000)' } : { command: `touch ${path.replaceAll('/', '-')}; sleep 1000` }));
+  await until('all run', async () => (await cove.exec(box.id, 'ls execute python session-s-exec 2>/dev/null | wc -l')).result.trim() === '3');
+  assert.equal((await cove.exec(box.id, 'kill -TERM $$')).exitCode, 143, 'a signal of its own is its own');
+  assert.equal((await post(`/api/sandbox/${box.id}/stop`)).status, 200);
+  for (const answer of await Promise.all(calls)) {
+    assert.equal(answer.status, 409, answer.text);
+    assert.match(answer.json.message, /the sandbox was stopped while this was under way/);
+  }
+  await cove.remove(box.id);
+});

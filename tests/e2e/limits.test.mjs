@@ -74,6 +74,36 @@ test('files without content fill it too', async () => {
   await othersAreWell();
 });
 
+// One for each 4 KiB of half its memory; each takes kernel memory and nothing of the file system's size.
+test('the number of files in memory has an end as well', async () => {
+  const box = await cove.create({ memory: 0.25 });
+  const r = await cove.exec(box.id, `python3 -c "
+import errno
+n = 0
+try:
+    while n < 200000:
+        open('/dev/shm/%d' % n, 'w').close(); n += 1
+except OSError as e: print(n, errno.errorcode[e.errno])"; rm -rf /dev/shm/* && touch /dev/shm/again && echo again`);
+  const [, count, error, again] = /^(\d+) (\w+)\n(\w+)/.exec(r.result) ?? assert.fail(r.result);
+  assert.equal(error, 'ENOSPC');
+  assert.ok(count > 30000 && count <= 32768, `${count} files`);
+  assert.equal(again, 'again');
+  assert.equal((await cove.api('GET', `/api/sandbox/${box.id}`)).json.oomKills, 0);
+  await cove.remove(box.id);
+});
+
+test('a session on a full disk is refused with what to do, and made once that is done', async () => {
+  const box = await cove.create({ disk: 0.1 });
+  await cove.exec(box.id, 'head -c 300000000 /dev/zero > full 2>/dev/null; for i in $(seq 3000); do : > n$i || break; done 2>/dev/null; sync .');
+  const create = () => cove.api('POST', `/toolbox/${box.id}/process/session`, { sessionId: 's' });
+  const refused = await create();
+  assert.equal(refused.status, 507, refused.text);
+  assert.match(refused.json.message, /needs room on the sandbox's disk, which is full .*delete files by process\/execute/);
+  assert.equal((await cove.exec(box.id, 'rm -f full n* && sync . && echo gone')).result, 'gone\n');
+  assert.equal((await create()).status, 201);
+  await cove.remove(box.id);
+});
+
 test('what a sandbox wrote and its limit outlive kill -9 of the server', async () => {
   await cove.exec(small.id, 'head -c 60000000 /dev/zero > most');
   const port = cove.port;

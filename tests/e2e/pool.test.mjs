@@ -65,5 +65,8 @@ test('one idempotency key, one sandbox', async () => {
   const ask = () => cove.api('POST', '/api/sandbox', {}, { headers: { 'idempotency-key': 'once' } });
   const answers = await Promise.all([ask(), ask(), ask()]);
   assert.equal(new Set(answers.map((a) => a.json.id)).size, 1);
+  const other = await cove.api('POST', '/api/sandbox', { labels: { a: 'b' } }, { headers: { 'idempotency-key': 'once' } });
+  assert.equal(other.status, 409);
+  assert.match(other.json.message, /another body: send a new key/);
   await cove.remove(answers[0].json.id);
 });

@@ -1,8 +1,9 @@
 // Goal: a crash of Cove's processes does not touch what runs. Method: kill -9 at bad moments.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import WebSocket from 'ws';
-import { alive, Cove, until } from './lib/cove.mjs';
+import { alive, bin, Cove, until } from './lib/cove.mjs';
 
 let cove;
 before(async () => { cove = await Cove.start(); });
@@ -88,5 +89,65 @@ test('a sandbox whose disk is full comes back from a stop, and its files can be 
   const again = await cove.exec(box.id, 'dd if=/dev/zero of=more bs=1M count=300; rm -f full more && echo room > file && cat file');
   assert.match(again.result, /Disk quota exceeded|No space left/, 'its limit is as before');
   assert.match(again.result, /^room$/m);
+  await cove.remove(box.id);
+});
+
+test('too few open files for the sandboxes that are kept: the server says so and touches none', async () => {
+  const boxes = [];
+  for (let i = 0; i < 5; i++) boxes.push(await cove.create());
+  for (const { id } of boxes) await cove.exec(id, 'echo kept > file; (exec -a kept-process sleep 1000) >/dev/null 2>&1 &');
+  const processes = async (id) => (await cove.exec(id, 'cat file; pgrep -f ^kept-process')).result;
+  const before = await Promise.all(boxes.map((b) => processes(b.id)));
+  const kept = (await cove.api('GET', '/api/sandbox')).json.items.length;
+  const needed = 128 + 12 * kept;  // runner/boxes_room.cc
+  await cove.kill();
+  const listen = `127.0.0.1:${cove.port}`;
+  for (const files of [24, 48, 96, needed - 1]) {
+    cove.wrap = ['prlimit', `--nofile=${files}`];
+    await assert.rejects(cove.launch(listen), /ended before it was ready/, `with ${files}`);
+  }
+  assert.match(cove.log(), new RegExp(`${kept} sandboxes are kept here[^"]*raise the limit to at least ${needed} \\(LimitNOFILE=`));
+  // Just enough is enough, for the front, too.
+  cove.wrap = ['prlimit', `--nofile=${needed}`];
+  await cove.launch(listen);
+  assert.deepEqual(await Promise.all(boxes.map((b) => processes(b.id))), before);
+  await cove.kill();
+  cove.wrap = [];
+  await cove.launch(listen);
+  const list = (await cove.api('GET', '/api/sandbox')).json.items;
+  assert.equal(list.length, kept);
+  for (const { id } of boxes) {
+    assert.equal(list.find((s) => s.id === id).state, 'started');
+    await cove.remove(id);
+  }
+});
+
+test('cove exec says at once that it waits for a server that is away, and what became of a sandbox', async () => {
+  const box = await cove.create();
+  const other = await cove.create();
+  const run = (id, script) => {
+    const child = spawn(bin, ['exec', id, '--', 'sh', '-c', script], { env: { ...process.env, COVE_URL: cove.url, COVE_API_KEY: cove.key } });
+    const out = { stdout: '', stderr: '', code: null };
+    for (const s of ['stdout', 'stderr']) child[s].on('data', (d) => (out[s] += d));
+    child.on('exit', (code) => (out.code = code));
+    return out;
+  };
+  const away = run(box.id, 'echo begun; sleep 3; echo ended; exit 7');
+  const cut = run(other.id, 'echo begun; sleep 1000');
+  await until('both run', () => away.stdout === 'begun\n' && cut.stdout === 'begun\n');
+  await cove.remove(other.id);
+  await until('the one of the deleted sandbox has ended', () => cut.code !== null);
+  assert.equal(cut.code, 125);
+  assert.match(cut.stderr, /the sandbox was deleted while this was under way/);
+  const port = cove.port;
+  await cove.kill();
+  const gone = Date.now();
+  await until('it says so', () => /the server does not answer; waiting up to (5\d|60) s for it/.test(away.stderr), 4000);
+  assert.ok(Date.now() - gone < 2500, `${Date.now() - gone} ms`);
+  await cove.launch(`127.0.0.1:${port}`);
+  await until('it has ended', () => away.code !== null);
+  assert.equal(away.stdout, 'begun\nended\n');
+  assert.equal(away.code, 7);
+  assert.equal(away.stderr.match(/does not answer/g).length, 1);
   await cove.remove(box.id);
 });

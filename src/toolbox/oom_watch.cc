@@ -1,0 +1,88 @@
+#include "toolbox/oom_watch.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "async/fd_watch.h"
+#include "async/timer.h"
+#include "sys/oom_count.h"
+#include "toolbox/process_tree.h"
+
+namespace cove::toolbox {
+namespace {
+
+constexpr size_t kVictimsMax = 64;
+// The kernel tells of the event before it has counted its victim (version 1).
+constexpr milliseconds kLookEvery{1};
+constexpr int kLooks = 50;
+
+}  // namespace
+
+OomWatch::OomWatch(UniqueFd counter, UniqueFd event)
+    : counter_(std::move(counter)), event_(std::move(event)), looked_at_(kills()) {}
+
+uint64_t OomWatch::kills() const {
+  if (!counter_) return 0;
+  const auto kills = sys::ReadOomKills(counter_.get());
+  return kills ? *kills : 0;
+}
+
+async::Task<void> OomWatch::Run() {
+  if (!event_) co_return;
+  async::FdWatch watch(event_.get());
+  for (;;) {
+    uint64_t events = 0;
+    (void)!pread(event_.get(), &events, sizeof events, 0);  // memory.events (v2): armed again
+    (void)!read(event_.get(), &events, sizeof events);      // the eventfd (v1)
+    const uint64_t before = looked_at_;
+    for (int i = 0; i < kLooks && looked_at_ == before; ++i) {
+      Look();
+      if (looked_at_ == before) co_await async::Sleep(kLookEvery);
+    }
+    co_await watch.Readable();
+  }
+}
+
+// With more that die of SIGKILL than the kernel has killed nobody can say which they are.
+void OomWatch::Look() {
+  const uint64_t now = kills();
+  const uint64_t fresh = now - std::min(now, std::exchange(looked_at_, now));
+  if (fresh == 0) return;
+  const auto all = ListProcesses();
+  std::vector<ProcessRow> dying;
+  for (const ProcessRow& row : all) {
+    const auto known = [&row](const Victim& v) { return v.pid == row.pid; };
+    if (std::any_of(victims_.begin(), victims_.end(), known)) continue;
+    if (DiesOfKill(row)) dying.push_back(row);
+  }
+  if (dying.size() > fresh) return;
+  uint64_t number = now - fresh;
+  for (const ProcessRow& row : dying) {
+    victims_.push_back({++number, row.pid, NameOfProcess(row.pid), {row.pid, row.session}});
+    auto& leaders = victims_.back().leaders;
+    for (const pid_t ancestor : AncestorsOf(all, row.pid)) leaders.push_back(ancestor);
+    if (victims_.size() > kVictimsMax) victims_.pop_front();
+  }
+}
+
+OomToll OomWatch::TollOf(uint64_t before, pid_t leader) {
+  Look();
+  OomToll toll;
+  toll.kills = looked_at_ - std::min(looked_at_, before);
+  for (const Victim& victim : victims_) {
+    if (victim.number <= before) continue;
+    const auto& leaders = victim.leaders;
+    if (std::find(leaders.begin(), leaders.end(), leader) == leaders.end()) {
+      ++toll.others;
+      continue;
+    }
+    ++toll.own;
+    if (!toll.names.empty()) toll.names += ", ";
+    toll.names += victim.name + " (" + std::to_string(victim.pid) + ")";
+  }
+  return toll;
+}
+
+}  // namespace cove::toolbox

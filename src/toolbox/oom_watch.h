@@ -1,0 +1,57 @@
+// OomWatch: which processes of the workload the kernel kills for want of memory, and so which
+// command they belonged to. The kernel counts its victims and tells that there was one; who it was
+// it tells nobody inside. But a victim takes a moment to die, and /proc shows meanwhile that
+// SIGKILL ends it, so each new count is followed by one look at all processes. A victim that was
+// gone by then is counted and has no name. Nothing is done while no memory runs out. Sources:
+// proc(5), cgroup-v1/memory.rst section 10. Thread: loop-confined.
+#pragma once
+
+#include <sys/types.h>
+
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "async/task.h"
+#include "base/unique_fd.h"
+
+namespace cove::toolbox {
+
+// Of the victims since a command's start.
+struct OomToll {
+  uint64_t kills = 0;
+  uint64_t own = 0;     // seen, and of this command
+  uint64_t others = 0;  // seen, and of none of its processes
+  std::string names;    // of its own: "python3 (57), cat (58)"
+  uint64_t unseen() const { return kills - own - others; }
+};
+
+class OomWatch {
+ public:
+  // `counter`: for sys/oom_count.h; invalid: nobody counts. `event`: readable when it has grown or
+  // is about to; invalid: looked at only when somebody asks.
+  OomWatch(UniqueFd counter, UniqueFd event);
+
+  uint64_t kills() const;
+  // Looks at each event. Never ends.
+  async::Task<void> Run();
+  // Since the count was `before`, for the command whose first process has the number `leader`: that
+  // one, its descendants, and what is in its kernel session.
+  OomToll TollOf(uint64_t before, pid_t leader);
+
+ private:
+  struct Victim {
+    uint64_t number = 0;  // of the count
+    pid_t pid = 0;
+    std::string name;
+    std::vector<pid_t> leaders;  // itself, its session, its ancestors
+  };
+  void Look();
+
+  UniqueFd counter_;
+  UniqueFd event_;
+  uint64_t looked_at_ = 0;  // the count at the last look
+  std::deque<Victim> victims_;
+};
+
+}  // namespace cove::toolbox
