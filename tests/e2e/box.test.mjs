@@ -2,7 +2,7 @@
 // better where that page says so. Method: the real Codex CLI and a scripted model, in a network of
 // the test's own that leads nowhere else; init scripts look around inside.
 import assert from 'node:assert/strict';
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, readdirSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { spawnSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
@@ -447,6 +447,7 @@ test('28 the example hooks fetch what a project names into their places, once, a
   assert.ok(existsSync(join(environment, '.venv/bin/python')));
   assert.ok(readdirSync(join(environment, '.venv/lib')).some((v) => existsSync(join(environment, '.venv/lib', v, 'site-packages/cove_right.py'))));
   assert.equal(readFileSync(join(environment, 'jdk-25/bin/java'), 'utf8'), '#!/bin/sh\necho 25\n');
+  assert.equal(readlinkSync(join(environment, 'jdk-25/lib/security/cacerts')), '/etc/ssl/certs/java/cacerts');
   assert.match(readFileSync(join(environment, 'm2/asked'), 'utf8'), /^-q -B .*dependency:go-offline\n.*dependency:go-offline\n$/);
   // As they are, in a project that has none of it: nothing to do is no failure.
   const each = `for hook in /app${examples}/*.sh; do "$hook" || exit 1; done`;
