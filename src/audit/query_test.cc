@@ -101,6 +101,39 @@ TEST_F(QueryTest, PagesGiveEveryRecordOnce) {
   EXPECT_TRUE(AllPages(filter, 7).empty()) << "ids are not searched, only how they begin";
 }
 
+TEST_F(QueryTest, RequestsAreFoundByTheirParts) {
+  Record r;
+  r.user = "ann";
+  r.channel = "https";
+  r.port = 8443;
+  r.method = "POST";
+  r.path = "/v1/users";
+  r.secrets = "api, deploy";
+  loop_.RunUntil(AppendAll(log_.get(), {r}));
+  Fill(3);
+  const auto found = [&](auto set) {
+    Filter filter;
+    set(filter);
+    return AllPages(filter, 100).size();
+  };
+  EXPECT_EQ(found([](Filter& f) { f.user = "ann"; }), 1u);
+  EXPECT_EQ(found([](Filter& f) { f.user = "an"; }), 0u);
+  EXPECT_EQ(found([](Filter& f) { f.channel = "https"; }), 1u);
+  EXPECT_EQ(found([](Filter& f) { f.channel = "http"; }), 0u);
+  EXPECT_EQ(found([](Filter& f) { f.port = 8443; }), 1u);
+  EXPECT_EQ(found([](Filter& f) { f.port = 443; }), 0u);
+  EXPECT_EQ(found([](Filter& f) { f.method = "post"; }), 1u);
+  EXPECT_EQ(found([](Filter& f) { f.method = "GET"; }), 0u);
+  EXPECT_EQ(found([](Filter& f) { f.path = "/v1/users"; }), 1u);
+  EXPECT_EQ(found([](Filter& f) { f.path = "/v1"; }), 0u);
+  EXPECT_EQ(found([](Filter& f) { f.path = "/v1/*"; }), 1u);
+  EXPECT_EQ(found([](Filter& f) { f.path = "/v2/*"; }), 0u);
+  for (const char* name : {"api", "deploy"}) {
+    EXPECT_EQ(found([name](Filter& f) { f.secret = name; }), 1u) << name;
+  }
+  EXPECT_EQ(found([](Filter& f) { f.secret = "dep"; }), 0u);
+}
+
 TEST_F(QueryTest, EachFilterHolds) {
   Fill(10);
   const auto count = [&](const Filter& filter) { return AllPages(filter, 100).size(); };

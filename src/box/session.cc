@@ -180,7 +180,7 @@ Task<void> TellOfGateway(const Live* live) {
   for (const json::Value& value : *rows) {
     if (!value.is_object()) continue;
     std::string line = "gateway:";
-    for (const char* key : {"channel", "host", "reason", "detail"}) {
+    for (const char* key : {"channel", "host", "reason", "detail", "secrets"}) {
       const auto text = json::GetString(value.as_object(), key);
       if (text && !text->empty()) line += " " + *text;
     }

@@ -132,8 +132,12 @@ Task<void> RelayRequest(HttpRelay& relay, http::Exchange& exchange, Passage& pas
   struct Count {
     Passage& passage;
     CountedBody& body;
-    ~Count() { passage.AddBytes(body.bytes(), 0); }
-  } count{passage, body};
+    Outgoing& out;
+    ~Count() {
+      passage.AddBytes(body.bytes(), 0);
+      for (const std::string& name : out.secrets()) passage.ledger().AddSecret(name);
+    }
+  } count{passage, body, out};
   auto taken = co_await out.Take(body);
   if (!taken) {
     const bool sent = taken.error().code() == Code::kTooLarge;

@@ -148,7 +148,8 @@ TEST_F(SecretRequestsTest, ItsHostGetsTheValueAndTheSandboxNeverSeesIt) {
   EXPECT_THAT(answer, HasSubstr(std::string("https://second.test/?k=") + kPlaceholder));
   EXPECT_THAT(answer, HasSubstr(std::string("got /x?k=") + kPlaceholder));
   EXPECT_THAT(answer, Not(HasSubstr(kValue)));
-  EXPECT_EQ(Rows().front().detail, "with secret api");
+  EXPECT_EQ(Rows().front().secrets, "api");
+  EXPECT_EQ(Rows().back().secrets, "api");
   EXPECT_EQ(Rows().front().path, "/x");
   EXPECT_THAT(AuditText(), Not(HasSubstr(kValue)));
 }
@@ -223,6 +224,16 @@ TEST_F(SecretRequestsTest, ABodyIsReplacedAndItsLengthIsRight) {
   EXPECT_EQ(seen_body_, std::string(R"({"key":")") + kValue + R"("})");
   EXPECT_EQ(seen_length_, seen_body_.size());
   EXPECT_THAT(answer, Not(HasSubstr(kValue)));
+  EXPECT_EQ(Rows().front().secrets, "") << "the body was not read when it was decided";
+  EXPECT_EQ(Rows().back().secrets, "api") << "the closing record tells of it";
+}
+
+TEST_F(SecretRequestsTest, ABodyThatAsksForNoSecretHasNoneOnRecord) {
+  Start();
+  Send("allowed.test", Request("POST /", "allowed.test", "Content-Type: application/json\r\n",
+                               R"({"key":"another"})"));
+  EXPECT_EQ(seen_body_, R"({"key":"another"})");
+  for (const auto& row : Rows()) EXPECT_EQ(row.secrets, "");
 }
 
 TEST_F(SecretRequestsTest, ABigBodyGoesInChunks) {

@@ -84,6 +84,11 @@ const Entry& Find(Reason reason) {
 }  // namespace
 
 std::string_view ReasonName(Reason reason) { return Find(reason).name; }
+std::vector<std::string_view> ReasonNames() {
+  std::vector<std::string_view> out;
+  for (const Entry& e : kEntries) out.push_back(e.name);
+  return out;
+}
 std::string_view ReasonText(Reason reason) { return Find(reason).text; }
 
 }  // namespace cove::policy
