@@ -173,15 +173,16 @@ Task<int> Tail(Context& context) {
 
 // What verify found; gives the exit status.
 int PrintVerdict(const Context& context, const json::Object& verdict) {
+  constexpr int kPart = 6;
   const bool ok = json::GetBool(verdict, "ok").value_or(false);
+  const bool part = Text(verdict, "state") == "part";
   if (context.json()) {
     PrintJson(verdict);
-  } else if (ok) {
-    PrintLine("ok: head " + Text(verdict, "head"));
   } else {
-    std::fprintf(stderr, "cove: %s\n", Text(verdict, "message").c_str());
+    if (ok || part) PrintLine((ok ? "ok: head " : "part: head ") + Text(verdict, "head"));
+    if (!ok) std::fprintf(stderr, "cove: %s\n", Text(verdict, "message").c_str());
   }
-  return ok ? 0 : 1;
+  return ok ? 0 : part ? kPart : 1;
 }
 
 Task<int> Verify(Context& context) {
@@ -192,9 +193,9 @@ Task<int> Verify(Context& context) {
     if (!wanted) co_return Fail(Error(Code::kInvalid, "--head takes NUMBER:HASH"));
   }
   if (context.args().size() == 2) {
-    // A file that `export` wrote, without a server.
+    // A file that `export` or `tail` wrote, without a server.
     const auto text = ReadTextFile(context.args()[1]);
-    const auto verdict = text ? audit::VerifyExport(*text, std::move(wanted)) : text.error();
+    const auto verdict = text ? audit::VerifyFile(*text, std::move(wanted)) : text.error();
     co_return PrintVerdict(context, audit::VerdictJson(verdict));
   }
   ApiRequest request;
