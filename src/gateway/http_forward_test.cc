@@ -5,6 +5,7 @@
 
 #include "gateway/gateway_fake.h"
 #include "gateway/proxy.h"
+#include "json/json.h"
 
 namespace cove::gateway {
 namespace {
@@ -96,6 +97,35 @@ TEST_F(HttpForwardTest, ADeniedHostGetsAReasonAndTheConnectionCloses) {
   ASSERT_EQ(rows.size(), 1u);
   EXPECT_EQ(rows[0].reason, "no_rule");
   EXPECT_FALSE(rows[0].allow);
+}
+
+TEST_F(HttpForwardTest, AnUnsoundRequestGetsAReasonThatProgramsRead) {
+  Start();
+  GoTo("allowed.test", 80);
+  const std::string chunked = "POST / HTTP/1.1\r\nHost: allowed.test\r\nTransfer-Encoding: chunked";
+  const std::pair<std::string, std::string> cases[] = {
+      {"GET  / HTTP/1.1\r\nHost: allowed.test\r\n\r\n", "malformed"},
+      {"GET / HTTP/1.1\r\nHost: allowed.test\r\nA: b\r\n folded\r\n\r\n", "malformed"},
+      {"GET / HTTP/1.1\r\nHost : allowed.test\r\n\r\n", "malformed"},
+      {chunked + "\r\nContent-Length: 3\r\n\r\nabc", "malformed"},
+      {chunked + "\r\n\r\nzz\r\n", "malformed"},
+      {"GET / HTTP/1.1\r\nHost: allowed.test\r\nX: " + std::string(70'000, 'x') + "\r\n\r\n",
+       "limit"},
+      {"GET / HTTP/1.1\r\nHost: allowed.test\r\nHost: b.test\r\n\r\n", "malformed"},
+      {"GET / HTTP/1.1\r\nHost: a_b.test\r\n\r\n", "bad_name"},
+  };
+  for (const auto& [bytes, reason] : cases) {
+    const std::string answer = Send(bytes);
+    EXPECT_THAT(answer, StartsWith("HTTP/1.1 4")) << bytes.substr(0, 80);
+    EXPECT_THAT(answer, HasSubstr("Content-Type: application/json\r\n")) << bytes.substr(0, 80);
+    const auto body =
+        json::ParseObject(std::string_view(answer).substr(answer.find("\r\n\r\n") + 4));
+    ASSERT_TRUE(body) << answer;
+    EXPECT_EQ(json::GetString(*body, "error"), "egress_denied");
+    EXPECT_EQ(json::GetString(*body, "reason"), reason) << bytes.substr(0, 80);
+    EXPECT_EQ(Rows().back().reason, reason) << bytes.substr(0, 80);
+  }
+  for (const std::string& body : seen_.bodies) EXPECT_EQ(body, "(broken)");
 }
 
 TEST_F(HttpForwardTest, ASecondRequestOnTheSameConnectionIsJudgedByItself) {

@@ -12,8 +12,10 @@ using policy::Reason;
 
 constexpr size_t kRelayBuffer = 32 * 1024;
 
-Task<void> Tell(http::Exchange& exchange, const Passage& passage, Reason reason) {
-  co_await AnswerReason(exchange, reason, passage.verdict().host, passage.verdict().port);
+Task<void> Tell(http::Exchange& exchange, const Passage& passage, Reason reason,
+                std::string detail = {}) {
+  co_await AnswerReason(exchange, reason, passage.verdict().host, passage.verdict().port,
+                        std::move(detail));
 }
 
 // Whether nothing comes any more.
@@ -140,9 +142,10 @@ Task<void> RelayRequest(HttpRelay& relay, http::Exchange& exchange, Passage& pas
   } count{passage, body, out};
   auto taken = co_await out.Take(body);
   if (!taken) {
-    const bool sent = taken.error().code() == Code::kTooLarge;
-    ledger.set_outcome(sent ? Reason::kMalformed : Reason::kClientClosed, taken.error().message());
-    if (sent) co_await Tell(exchange, passage, Reason::kMalformed);
+    const bool wrong = taken.error().code() == Code::kTooLarge || !body.unsound().empty();
+    const std::string why = taken.error().message();
+    ledger.set_outcome(wrong ? Reason::kMalformed : Reason::kClientClosed, why);
+    if (wrong) co_await Tell(exchange, passage, Reason::kMalformed, why);
     co_return;
   }
   http::ClientRequest request = *std::move(taken);
@@ -151,6 +154,12 @@ Task<void> RelayRequest(HttpRelay& relay, http::Exchange& exchange, Passage& pas
   auto answer = co_await relay.servers.Send(
       std::move(request), upgrade ? HttpServers::Protocol::kHttp1 : HttpServers::Protocol::kAny);
   ledger.set_address(std::move(answer.address));
+  if (!body.unsound().empty()) {
+    // What was sent of it has no end that a server could take for whole.
+    ledger.set_outcome(Reason::kMalformed, body.unsound());
+    co_await Tell(exchange, passage, Reason::kMalformed, body.unsound());
+    co_return;
+  }
   if (!answer.response) {
     ledger.set_outcome(answer.reason, answer.response.error().message());
     co_await Tell(exchange, passage, answer.reason);

@@ -9,7 +9,10 @@ SMUGGLED = f'GET /{MARKER} HTTP/1.1\r\nHost: evil.test\r\n\r\n'.encode()
 
 def raw_request(a, what, data, *reasons, how=()):
     """Bytes for plain.test that are no sound request."""
-    a.refused(what, http('plain.test', data), *how)
+    outcome = http('plain.test', data)
+    a.refused(what, outcome, *how)
+    if not PROXY and outcome[:1] == '4':
+        a.check(f'{what} is told why: {outcome}', ' ' in outcome)
     a.record(*(reasons or ('malformed',)))
 
 
@@ -49,7 +52,7 @@ def _(a):
     raw_request(a, 'CR', b'GET / HTTP/1.1\r\nHost: plain.test\r\nA: b\rHost: evil.test\r\n\r\n')
     raw_request(a, 'NUL', b'GET / HTTP/1.1\r\nHost: plain.test\r\nA: b\0c\r\n\r\n')
     raw_request(a, 'no colon', b'GET / HTTP/1.1\r\nHost: plain.test\r\nnonsense\r\n\r\n')
-    raw_request(a, 'head of 1 MB', b'GET / HTTP/1.1\r\nHost: plain.test\r\nA: ' + b'x' * 1000000 + b'\r\n\r\n', 'limit', how=('431', '431 malformed', '400', 'reset'))
+    raw_request(a, 'head of 1 MB', b'GET / HTTP/1.1\r\nHost: plain.test\r\nA: ' + b'x' * 1000000 + b'\r\n\r\n', 'limit', how=('431', '431 limit', '400', 'reset'))
 
 
 def body_is_cut(a, what, data):
@@ -209,7 +212,7 @@ def _(a):
     try:
         with tls('git.test') as s:
             send(s, get('git.test', '/org/x?q=' + 'y' * 100000))
-            a.refused('query', told(listen_to(s)), '431', '431 malformed', '414', 'reset')
+            a.refused('query', told(listen_to(s)), '431', '431 limit', '414', 'reset')
     except Refused as e:
         a.seen.append(str(e))
     a.record('limit')
