@@ -160,8 +160,10 @@ Result<std::vector<std::string>> CredentialUse::PutInto(http::Headers& headers,
   std::vector<std::string> fields;
   AddOwn(by_rule_, out, fields, used);
   if (!brought) AddOwn(added_, out, fields, used);
-  // What comes back has to be readable here.
+  // What comes back has to be readable here, and whole: a secret that comes in parts is not found.
   out.Set("Accept-Encoding", "identity");
+  out.Remove("range");
+  out.Remove("if-range");
   headers = std::move(out);
   return used;
 }

@@ -250,7 +250,9 @@ TEST_F(HttpForwardTest, FailuresUpstreamAreToldApart) {
   EXPECT_TRUE(seen_.heads.empty());
 }
 
-Task<void> WebSocketUpstream(net::Listener* listener, std::string* got) {
+constexpr std::string_view kAccept = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
+
+Task<void> WebSocketUpstream(net::Listener* listener, std::string accept, std::string* got) {
   SocketStream stream(*co_await listener->Accept());
   std::vector<char> buffer(4096);
   while (got->find("\r\n\r\n") == std::string::npos) {
@@ -259,8 +261,8 @@ Task<void> WebSocketUpstream(net::Listener* listener, std::string* got) {
     got->append(buffer.data(), *n);
   }
   (void)co_await stream.Write(
-      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-      "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\nfrom upstream");
+      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" + accept +
+      "\r\nfrom upstream");
   for (;;) {
     const auto n = co_await stream.Read(buffer);
     if (!n || *n == 0) break;
@@ -269,10 +271,11 @@ Task<void> WebSocketUpstream(net::Listener* listener, std::string* got) {
   (void)co_await stream.CloseWrite();
 }
 
-Task<Talk> ThroughWebSocket(SocketAddress gateway, std::string bytes, std::string* got) {
+Task<Talk> ThroughWebSocket(SocketAddress gateway, std::string bytes, std::string* got,
+                            std::string accept = std::string(kAccept)) {
   net::Listener listener(*net::ListenTcp(*SocketAddress::FromIp(kServerIp, 80)));
   async::TaskGroup group;
-  group.Spawn(WebSocketUpstream(&listener, got));
+  group.Spawn(WebSocketUpstream(&listener, std::move(accept), got));
   Talk talk = co_await Say(std::move(gateway), std::move(bytes), After::kHalfClose);
   co_await group.Join();
   co_return talk;
@@ -293,6 +296,38 @@ TEST_F(HttpForwardTest, AWebSocketBecomesATunnel) {
   EXPECT_THAT(talk.received, EndsWith("from upstream"));
   EXPECT_THAT(got, EndsWith("\r\n\r\nfrom client"));
   EXPECT_THAT(got, HasSubstr("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="));
+}
+
+// A path that a rule allows may be one whose answer somebody inside decides.
+TEST_F(HttpForwardTest, A101ThatDoesNotProveAWebSocketOpensNoTunnel) {
+  Start();
+  const std::string asks =
+      Get("allowed.test", "/status/101",
+          "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+          "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n") +
+      "GET /forbidden HTTP/1.1\r\nHost: allowed.test\r\n\r\n";
+  for (const std::string accept : {"", "Sec-WebSocket-Accept: x\r\n"}) {
+    GoTo("allowed.test", 80);
+    std::string got;
+    const Talk talk = loop_.RunUntil(ThroughWebSocket(tcp_, asks, &got, accept));
+    EXPECT_THAT(talk.received, StartsWith("HTTP/1.1 502 "));
+    EXPECT_THAT(talk.received, HasSubstr(R"("reason":"broken")"));
+    EXPECT_THAT(got, Not(HasSubstr("forbidden")));
+    EXPECT_EQ(Rows().back().detail, "a 101 that is no WebSocket's answer");
+  }
+}
+
+TEST_F(HttpForwardTest, WhatIsNoWholeWebSocketRequestIsSentWithoutItsUpgrade) {
+  Start();
+  for (const std::string fields :
+       {"Sec-WebSocket-Version: 777\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+        "Sec-WebSocket-Version: 13\r\n"}) {
+    GoTo("allowed.test", 80);
+    Send(Get("allowed.test", "/ws",
+             "Connection: Upgrade, close\r\nUpgrade: websocket\r\n" + fields));
+    ASSERT_FALSE(seen_.heads.empty());
+    EXPECT_FALSE(seen_.heads.back().headers.Has("upgrade")) << fields;
+  }
 }
 
 TEST_F(HttpForwardTest, ARequestOnAnOlderConnectionIsOnRecordWithItsAddress) {

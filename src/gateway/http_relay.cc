@@ -4,6 +4,7 @@
 #include "gateway/http_answer.h"
 #include "gateway/searched_stream.h"
 #include "gateway/tunnel.h"
+#include "http/websocket.h"
 
 namespace cove::gateway {
 namespace {
@@ -94,8 +95,12 @@ Task<void> RelayAnswer(http::Exchange& exchange, http::ClientResponse& response,
 Task<void> Upgrade(HttpRelay& relay, http::Exchange& exchange, http::ClientResponse& response,
                    Passage& passage, const Outgoing& out) {
   Ledger& ledger = passage.ledger();
-  if (!AsksForWebSocket(exchange.request())) {
-    ledger.set_outcome(Reason::kBroken, "an upgrade that was not asked for");
+  const http::RequestHead& asked = exchange.request();
+  const bool wanted = http::IsWebSocketUpgrade(asked);
+  if (!wanted || !http::AnswersWebSocket(asked, response.head().headers)) {
+    // Whoever can make a server say 101 would have a tunnel whose requests nobody reads.
+    ledger.set_outcome(Reason::kBroken, wanted ? "a 101 that is no WebSocket's answer"
+                                               : "an upgrade that was not asked for");
     co_await Tell(exchange, passage, Reason::kBroken);
     co_return;
   }
@@ -150,7 +155,7 @@ Task<void> RelayRequest(HttpRelay& relay, http::Exchange& exchange, Passage& pas
   }
   http::ClientRequest request = *std::move(taken);
   request.head_deadline = Now() + relay.box.deps.limits.response_head_timeout;
-  const bool upgrade = AsksForWebSocket(exchange.request());
+  const bool upgrade = http::IsWebSocketUpgrade(exchange.request());
   auto answer = co_await relay.servers.Send(
       std::move(request), upgrade ? HttpServers::Protocol::kHttp1 : HttpServers::Protocol::kAny);
   ledger.set_address(std::move(answer.address));

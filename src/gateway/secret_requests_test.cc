@@ -57,6 +57,7 @@ class SecretRequestsTest : public OpenedTlsTest {
     head.status = 101;
     head.headers.Add("Upgrade", "websocket");
     head.headers.Add("X-Echo", login);
+    head.headers.Add("Sec-WebSocket-Accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     head.headers.Add("Sec-WebSocket-Protocol",
                      std::string(t->seen_.headers.Get("sec-websocket-protocol").value_or("")));
     auto stream = co_await exchange.TakeOver(std::move(head));
@@ -88,6 +89,7 @@ class SecretRequestsTest : public OpenedTlsTest {
       all = Packed(all);
       if (cut) all.resize(all.size() - 3);
     }
+    if (t->seen_.target == "/part") head.status = 206;
     if (t->seen_.target == "/other") head.headers.Add("Content-Encoding", "br");
     (void)co_await exchange.Respond(std::move(head), std::move(all));
   }
@@ -160,6 +162,7 @@ TEST_F(SecretRequestsTest, AWebSocketServerThatRepeatsTheSecretIsCutBeforeItIsSe
       Send("allowed.test",
            std::string("GET /ws HTTP/1.1\r\nHost: allowed.test\r\nConnection: Upgrade\r\n"
                        "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
                        "Sec-WebSocket-Extensions: permessage-deflate\r\n"
                        "Sec-WebSocket-Protocol: ") +
                kPlaceholder + "\r\n" + kBearer + "\r\nnow");
@@ -193,6 +196,19 @@ TEST_F(SecretRequestsTest, ATraceWithASecretIsRefused) {
   EXPECT_THAT(answer, StartsWith("HTTP/1.1 403 "));
   EXPECT_THAT(answer, HasSubstr("method_not_supported"));
   EXPECT_EQ(seen_.method, "");
+}
+
+TEST_F(SecretRequestsTest, AnAnswerIsAskedForWholeBecauseAPartOfASecretCannotBeFound) {
+  Start();
+  Send("allowed.test",
+       Request("GET /", "allowed.test", "Range: bytes=0-3\r\nIf-Range: \"x\"\r\n" + kBearer));
+  EXPECT_EQ(seen_.headers.Get("authorization"), std::string("Bearer ") + kValue);
+  EXPECT_FALSE(seen_.headers.Has("range"));
+  EXPECT_FALSE(seen_.headers.Has("if-range"));
+  const std::string answer = Send("allowed.test", Request("GET /part", "allowed.test", kBearer));
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 403 "));
+  EXPECT_THAT(answer, HasSubstr("secret_in_answer"));
+  EXPECT_THAT(answer, Not(HasSubstr("got /part")));
 }
 
 TEST_F(SecretRequestsTest, AnotherHostIsNotOpenedAndGetsThePlaceholder) {

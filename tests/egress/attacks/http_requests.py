@@ -178,9 +178,12 @@ def _(a):
         a.record('malformed')
 
 
+WEBSOCKET = ('Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==')
+
+
 def twin_websocket(a):
     with dial('plain.test', 80) as s:
-        send(s, get('plain.test', '/switch', 'Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='))
+        send(s, get('plain.test', '/switch', *WEBSOCKET))
         a.check('it switches', told(listen_to(s, 4, b'\r\n\r\n')) == '101')
         send(s, b'frames')
         a.check('bytes go both ways', listen_to(s, 4, b'frames') == b'echo:frames')
@@ -192,6 +195,14 @@ def _(a):
     from bed import CANARY, talk
     a.refused('evil', talk(CANARY, 80, get(f'f08.{MARKER}.evil.test', '/switch', 'Connection: Upgrade', 'Upgrade: websocket')), '403 no_rule')
     a.record('no_rule')
+
+
+@attempt('own', 'a 101 that proves no WebSocket, with a request behind it', '502 broken; what is behind it goes nowhere', twin=twin_websocket, door='cove')
+def _(a):
+    with dial('plain.test', 80) as s:
+        send(s, get('plain.test', '/switch-bare', *WEBSOCKET) + SMUGGLED)
+        a.refused('a bare 101', told(listen_to(s, 4, b'}')), '502 broken')
+    a.record('allowed')
 
 
 @attempt('F10', 'a redirect from an allowed host to evil.test', 'the client gets it and is denied the next step; nobody follows it outside', twin=twin_plain)
