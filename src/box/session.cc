@@ -5,6 +5,7 @@
 #include "agents/codex_config.h"
 #include "async/task_group.h"
 #include "base/text.h"
+#include "box/answers.h"
 #include "box/hook.h"
 #include "box/inside.h"
 #include "box/say.h"
@@ -197,6 +198,9 @@ Task<Result<std::string>> Open(const Live* live) {
                                          "\nexport COVE_API_KEY=" + live->server.key() +
                                          "\nexport COVE_BOX=" + name + "\n",
                                      0600));
+  if (live->prepared.reach.firewall == Firewall::kAcl) {
+    CO_RETURN_IF_ERROR(co_await CheckAnswers(api.client(), id, live->prepared.domains.names));
+  }
   co_return std::move(id);
 }
 

@@ -608,19 +608,23 @@ test('40 without one: 443 and 80 by allowed names only, never by number, never t
   assert.match(r.stdout, /^http registry\.example\.org$/m);
   for (const path of ['/port', '/denied', '/number', '/private', '/fronted']) assert.ok(!bed.outside().some((e) => e.path === path), path);
 });
-test('41 acl mode: names, not addresses; private answers are dropped, ALLOW_PRIVATE_DNS keeps them', async () => {
+test('41 acl mode: names, not addresses; private answers are dropped, none left is fatal, ALLOW_PRIVATE_DNS keeps them', async () => {
   const dir = bed.project();
-  const ask = (env) => bed.probe(web('http://private.example.org/acl') + web('https://registry.example.org/acl'), { cwd: dir, args: ['--firewall', 'acl'], env: { OPENAI_ALLOWED_DOMAINS: 'private.example.org registry.example.org', PROXY_IP_V4: '192.0.2.1', ...env } });
+  const ask = (env) => bed.probe(web('http://private.example.org/acl') + web('https://registry.example.org/acl'), { cwd: dir, args: ['--firewall', 'acl'], env: { OPENAI_ALLOWED_DOMAINS: 'mixed.example.org private.example.org registry.example.org', PROXY_IP_V4: '192.0.2.1', ...env } });
   const r = await ask({});
-  assert.match(r.stdout, /^https registry\.example\.org$/m);
-  assert.doesNotMatch(r.stdout, /^https? private\.example\.org/m);
+  assert.notEqual(r.status, 0);
+  assert.match(r.stderr + r.stdout, /^.*Skipping private\/reserved 10\.99\.0\.2 \([a-z -]+\) of private\.example\.org$/m);
+  assert.match(r.stderr, /no public address is left for private\.example\.org/);
+  assert.doesNotMatch(r.stdout, /^https? /m);
+  const mixed = await ask({ OPENAI_ALLOWED_DOMAINS: 'mixed.example.org registry.example.org' });
+  assert.match(mixed.stderr + mixed.stdout, /Skipping private\/reserved 10\.99\.0\.3 \([a-z -]+\) of mixed\.example\.org$/m);
+  assert.match(mixed.stdout, /^https registry\.example\.org$/m);
   const last = () => {
     // Two boxes of one second sort by chance.
     const dirs = readdirSync(join(bed.base, 'audit')).map((name) => join(bed.base, 'audit', name));
     const dir = dirs.sort((a, b) => statSync(a).mtimeMs - statSync(b).mtimeMs).at(-1);
     return readdirSync(dir).map((f) => readFileSync(join(dir, f), 'utf8')).join('').split('\n').filter((line) => line.includes('private.example.org'));
   };
-  assert.ok(last().some((line) => line.includes('"address_not_public"')), 'what was refused is on record');
   const kept = await ask({ ALLOW_PRIVATE_DNS: '1' });
   assert.doesNotMatch(kept.stdout, /not permitted|denied|egress_denied/i);
   assert.ok(last().length > 0 && !last().some((line) => line.includes('"address_not_public"')), 'with it the address is dialled');
