@@ -290,7 +290,7 @@ test('the audit is queried, exported, tailed and verified', async () => {
   writeFileSync(`${cove.scratch}/part.ndjson`, cove.cli(['audit', 'export', '--host', 'evil.example']).stdout);
   const part = verify(`${cove.scratch}/part.ndjson`, '--json');
   assert.equal(part.status, 6);
-  assert.match(JSON.parse(part.stdout).message, /not vouched for: .*a filter leaves records out/);
+  assert.match(JSON.parse(part.stdout).message, /not vouched for: record/);
   const rest = (await cove.api('GET', '/api/audit/export?from=3')).text;
   writeFileSync(`${cove.scratch}/rest.ndjson`, rest);
   const later = verify(`${cove.scratch}/rest.ndjson`);
