@@ -611,13 +611,13 @@ test('40 without one: 443 and 80 by allowed names only, never by number, never t
 test('41 acl mode: names, not addresses; private answers are dropped, none left is fatal, ALLOW_PRIVATE_DNS keeps them', async () => {
   const dir = bed.project();
   const ask = (env) => bed.probe(web('http://private.example.org/acl') + web('https://registry.example.org/acl'), { cwd: dir, args: ['--firewall', 'acl'], env: { OPENAI_ALLOWED_DOMAINS: 'mixed.example.org private.example.org registry.example.org', PROXY_IP_V4: '192.0.2.1', ...env } });
-  const r = await ask({});
-  assert.notEqual(r.status, 0);
-  assert.match(r.stderr + r.stdout, /^.*Skipping private\/reserved 10\.99\.0\.2 \([a-z -]+\) of private\.example\.org$/m);
-  assert.match(r.stderr, /no public address is left for private\.example\.org/);
-  assert.doesNotMatch(r.stdout, /^https? /m);
+  // A probe whose box ends with an error throws what that said.
+  const { message } = await ask({}).then(() => assert.fail('it started'), (e) => e);
+  assert.match(message, /^\[sandbox\] Skipping private\/reserved 10\.99\.0\.2 \(private\) of private\.example\.org$/m);
+  assert.match(message, /^Error: no public address is left for private\.example\.org: /m);
+  assert.doesNotMatch(message, /^https? /m);
   const mixed = await ask({ OPENAI_ALLOWED_DOMAINS: 'mixed.example.org registry.example.org' });
-  assert.match(mixed.stderr + mixed.stdout, /Skipping private\/reserved 10\.99\.0\.3 \([a-z -]+\) of mixed\.example\.org$/m);
+  assert.match(mixed.stderr + mixed.stdout, /Skipping private\/reserved 10\.99\.0\.3 \(private\) of mixed\.example\.org$/m);
   assert.match(mixed.stdout, /^https registry\.example\.org$/m);
   const last = () => {
     // Two boxes of one second sort by chance.
