@@ -1,6 +1,12 @@
 #include "api/audit_filter.h"
 
+#include <algorithm>
+
 #include "api/sandbox_dto.h"
+#include "base/text.h"
+#include "policy/address.h"
+#include "policy/host_name.h"
+#include "policy/reason.h"
 
 namespace cove::api {
 namespace {
@@ -33,6 +39,48 @@ Result<std::optional<bool>> ChoiceQuery(const Call& call, std::string_view name,
                                      std::string(no) + "'");
   }
   return std::optional<bool>(text == yes);
+}
+
+// One of `known`, or nothing when absent.
+template <class Names>
+Result<std::string> WordQuery(const Call& call, std::string_view name, const Names& known) {
+  std::string text = QueryText(call, name);
+  if (text.empty() || std::find(std::begin(known), std::end(known), text) != std::end(known)) {
+    return text;
+  }
+  std::string all;
+  for (const std::string_view one : known) all += (all.empty() ? "" : ", ") + std::string(one);
+  return Error(Code::kInvalid, "there is no " + std::string(name) + " '" + text +
+                                   "' in the audit; there are " + all);
+}
+
+// In the form in which records have it: a name, "*.name" for those below it, or an address.
+Result<std::string> HostQuery(const Call& call) {
+  const std::string text = QueryText(call, "host");
+  if (text.empty()) return text;
+  if (const auto address = policy::Address::Parse(text)) return address->ToString();
+  const std::string star = text.starts_with("*.") ? "*." : "";
+  auto host = policy::CanonicalHost(std::string_view(text).substr(star.size()));
+  if (!host) return std::move(host).error().Wrap("host must be a name, '*.name' or an address");
+  return star + *host;
+}
+
+// What a request is looked for by.
+Result<void> ReadRequestParts(const Call& call, audit::Filter& out) {
+  if (const std::string port = QueryText(call, "port"); !port.empty()) {
+    const auto number = ParseInt<uint16_t>(port);
+    if (!number || *number == 0) return Error(Code::kInvalid, "port must be from 1 to 65535");
+    out.port = *number;
+  }
+  out.method = QueryText(call, "method");
+  out.path = QueryText(call, "path");
+  if (!out.path.empty() && !out.path.starts_with('/')) {
+    return Error(Code::kInvalid, "path must begin with '/': all of it, or how it begins with '*'");
+  }
+  if (out.path.find('?') != std::string::npos) {
+    return Error(Code::kInvalid, "path has no '?': records leave queries out");
+  }
+  return Ok();
 }
 
 }  // namespace
@@ -78,10 +126,17 @@ Result<audit::Filter> AuditFilter(const Call& call) {
   const std::string kind = QueryText(call, "kind");
   if (!kind.empty()) {
     out.kind = audit::KindOf(kind);
-    if (!out.kind) return Error(Code::kInvalid, "kind must be 'decision', 'close' or 'oom'");
+    if (!out.kind) return Error(Code::kInvalid, "kind must be decision, close, oom or pruned");
   }
-  out.host = QueryText(call, "host");
-  out.reason = QueryText(call, "reason");
+  if (out.since && out.until && out.since->micros >= out.until->micros) {
+    return Error(Code::kInvalid, "since must be before until");
+  }
+  ASSIGN_OR_RETURN(out.host, HostQuery(call));
+  ASSIGN_OR_RETURN(out.channel, WordQuery(call, "channel", audit::kChannels));
+  ASSIGN_OR_RETURN(out.reason, WordQuery(call, "reason", policy::ReasonNames()));
+  RETURN_IF_ERROR(ReadRequestParts(call, out));
+  out.user = QueryText(call, "user");
+  out.secret = QueryText(call, "secret");
   return out;
 }
 

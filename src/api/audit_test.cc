@@ -63,6 +63,55 @@ TEST_F(AuditRoutesTest, ATextThatNamesNoSandboxIsRefusedWithWhatWouldNameOne) {
   }
 }
 
+TEST_F(AuditRoutesTest, AFilterThatNoRecordCouldMeetIsRefusedWithWhatOneCould) {
+  const std::pair<const char*, const char*> wrong[] = {
+      {"reason=nosuch", "there is no reason 'nosuch' in the audit; there are allowed, "},
+      {"channel=ftp", "there is no channel 'ftp' in the audit; there are dns, "},
+      {"kind=opened", "kind must be decision, close, oom or pruned"},
+      {"port=70000", "port must be from 1 to 65535"},
+      {"port=0", "port must be from 1 to 65535"},
+      {"path=v1", "path must begin with '/'"},
+      {"path=/v1%3Fq", "records leave queries out"},
+      {"host=https://a.test", "host must be a name, '*.name' or an address"},
+      {"host=a*.test", "host must be a name, '*.name' or an address"},
+      {"since=2026-11-21T02:00:00Z&until=2026-11-21T01:00:00Z", "since must be before until"},
+  };
+  for (const std::string path : {"/api/audit", "/api/audit/export", "/api/audit/tail"}) {
+    for (const auto& [query, why] : wrong) {
+      const auto answer = Send("GET", path + "?" + query);
+      EXPECT_EQ(answer->answer.status, 400) << path << " " << query;
+      EXPECT_THAT(answer->text, HasSubstr(why)) << path;
+    }
+  }
+}
+
+TEST_F(AuditRoutesTest, FiltersAreComparedInTheFormThatRecordsHave) {
+  audit::Record record;
+  record.sandbox = SandboxId(CreateBox());
+  record.user = "ann";
+  record.channel = "https";
+  record.host = "api.one.test";
+  record.port = 8443;
+  record.method = "GET";
+  record.path = "/v1/users";
+  record.secrets = "forge";
+  record.reason = "allowed";
+  EXPECT_TRUE(loop_.RunUntil(audit_->Append(record)).ok());
+  const auto rows = [&](const std::string& query) {
+    const auto answer = Send("GET", "/api/audit?" + query);
+    return answer->answer.status == 200 ? json::GetArray(Json(*answer), "items")->size() : 99u;
+  };
+  for (const char* query :
+       {"host=API.one.test.", "host=*.one.test", "port=8443", "method=get", "path=/v1/*",
+        "user=ann", "channel=https", "secret=forge", "reason=allowed&port=8443&user=ann"}) {
+    EXPECT_EQ(rows(query), 1u) << query;
+  }
+  for (const char* query : {"host=one.test", "port=443", "method=POST", "path=/v2/*", "user=bob",
+                            "channel=dns", "secret=other", "reason=no_rule"}) {
+    EXPECT_EQ(rows(query), 0u) << query;
+  }
+}
+
 TEST_F(AuditRoutesTest, AnExportByTheBeginningOfAnIdHasTheLinesThatItFinds) {
   const std::string id = CreateBox();
   AppendRow(id, "one.test");

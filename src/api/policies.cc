@@ -34,15 +34,37 @@ Task<Result<std::string>> ReadPolicy(Call& call) {
   co_return std::string(toml->as_string());
 }
 
+// A template's policy may be there before the template is; that it is not there is told, for a
+// name with a slip in it would hold for nothing. kInvalid: what is meant is not called so.
+Result<std::optional<std::string>> TemplateWarning(Call& call, const PolicyKey& key) {
+  const auto found = call.deps().sandboxes->GetSnapshot(key.org, key.name);
+  if (found && found->name != key.name) {
+    return Error(Code::kInvalid, "a template's policy goes by its name, which is '" + found->name +
+                                     "', not by its id");
+  }
+  if (found || key.name == control::kHostSnapshot) return std::optional<std::string>();
+  return std::optional<std::string>("there is no template '" + key.name +
+                                    "' now: this holds for nothing until one is made of that "
+                                    "name, but for what was made of an earlier one");
+}
+
 template <Scope kScope>
 Task<Result<void>> Get(Call& call) {
+  const PolicyKey key = KeyOf<kScope>(call);
   json::Object out;
-  PutStoredPolicy(out, call.deps().policies->Find(KeyOf<kScope>(call)));
+  PutStoredPolicy(out, call.deps().policies->Find(key));
+  if constexpr (kScope == Scope::kTemplate) {
+    CO_ASSIGN_OR_RETURN(const auto warning, TemplateWarning(call, key));
+    out["warning"] = warning ? json::Value(*warning) : json::Value(nullptr);
+  }
   co_return co_await call.Reply(200, out);
 }
 
 template <Scope kScope>
 Task<Result<void>> Put(Call& call) {
+  if constexpr (kScope == Scope::kTemplate) {
+    CO_RETURN_IF_ERROR(TemplateWarning(call, KeyOf<kScope>(call)));
+  }
   CO_ASSIGN_OR_RETURN(std::string text, co_await ReadPolicy(call));
   const control::StoredPolicy policy{std::move(text), call.caller().user, WallNow()};
   CO_RETURN_IF_ERROR(co_await call.deps().policies->Put(KeyOf<kScope>(call), policy));
@@ -105,6 +127,7 @@ Task<Result<void>> Test(Call& call) {
   CO_ASSIGN_OR_RETURN(const json::Object body, co_await call.ReadJson());
   CO_ASSIGN_OR_RETURN(const std::string url, RequiredText(body, "url"));
   CO_ASSIGN_OR_RETURN(const auto method, TextField(body, "method"));
+  CO_ASSIGN_OR_RETURN(const auto resolve, BoolField(body, "resolve"));
   CO_ASSIGN_OR_RETURN(policy::Inquiry inquiry, policy::Inquiry::Parse(url));
   if (method && !method->empty()) inquiry.method = *method;
   CO_ASSIGN_OR_RETURN(const Sandbox sandbox, FindSandbox(call));
@@ -114,6 +137,7 @@ Task<Result<void>> Test(Call& call) {
   CO_ASSIGN_OR_RETURN(const auto policy, book->PolicyFor(sandbox));
   const auto classify = [book](const policy::Address& a) { return book->Classify(a); };
   auto explanation = policy::Explain(*policy, inquiry, classify);
+  explanation.by_address |= resolve.value_or(false);
   if (explanation.by_address) {
     co_await LookUp(call, *policy, inquiry, classify, explanation);
   }

@@ -285,11 +285,13 @@ TEST_F(PrunedAuditTest, AnExportOfTheRestIsWholeAndNoneOfLess) {
   std::string text;
   const std::vector<std::string> lines = Lines(1);
   for (const std::string& line : lines) text += line + '\n';
-  const auto whole = VerifyExport(text, log_->head());
+  const auto whole = VerifyFile(text, log_->head());
   ASSERT_TRUE(whole) << whole.error().message();
   EXPECT_EQ(whole->records, lines.size());
   EXPECT_LT(whole->records, whole->seq);
-  EXPECT_FALSE(VerifyExport(std::string_view(text).substr(lines[0].size() + 1), log_->head()));
+  const auto less = VerifyFile(std::string_view(text).substr(lines[0].size() + 1), log_->head());
+  ASSERT_TRUE(less) << less.error().message();
+  EXPECT_THAT(less->missing, testing::HasSubstr("before the first one here"));
 }
 
 TEST_F(PrunedAuditTest, ARestartGoesOnWhereItWas) {

@@ -75,65 +75,113 @@ std::optional<Head> Head::Parse(std::string_view text) {
   return Head{*seq, std::string(text.substr(colon + 1))};
 }
 
-Result<void> ChainCheck::Add(std::string_view text) {
-  const auto wrong = [](const std::string& what) {
-    return Error(Code::kInvalid, "the audit was changed: " + what);
-  };
-  const auto line = ParseLine(text);
+namespace {
+
+Error Changed(const std::string& what) {
+  return {Code::kInvalid, "the audit was changed: " + what};
+}
+
+std::string Records(uint64_t from, uint64_t to) {
+  if (from == to) return "record " + std::to_string(from);
+  return "records " + std::to_string(from) + " to " + std::to_string(to);
+}
+
+}  // namespace
+
+ChainCheck::ChainCheck(Of of, std::optional<Head> wanted) : of_(of), wanted_(std::move(wanted)) {
+  met_ = wanted_ && wanted_->ToString() == Head().ToString();
+}
+
+Result<void> ChainCheck::CompareWanted() {
+  if (!wanted_ || wanted_->seq != head_.seq) return Ok();
+  met_ = wanted_->hash == head_.hash;
+  if (met_) return Ok();
+  return Changed("record " + std::to_string(head_.seq) + " is not the one that was noted");
+}
+
+// Where a record other than the next one stands: at the beginning, or behind a gap.
+Result<void> ChainCheck::TakeUp(const Record& record, const std::string& prev) {
   const uint64_t expected = head_.seq + 1;
-  if (!line) return wrong("what should be record " + std::to_string(expected) + " is none");
-  const Record& record = line->record;
-  if (records_ == 0 && record.seq > 1) {
-    before_ = head_ = {record.seq - 1, line->prev};
-    announced_ = false;
-  } else if (record.seq != expected) {
-    incomplete_ = record.seq > expected;
-    return wrong("where record " + std::to_string(expected) + " should be stands record " +
-                 std::to_string(record.seq));
+  const bool first = records_ == 0;
+  if (record.seq < expected || (!first && of_ == Of::kLog)) {
+    return Changed("where record " + std::to_string(expected) + " should be stands record " +
+                   std::to_string(record.seq));
   }
+  head_ = {record.seq - 1, prev};
+  if (first) {
+    before_ = head_;
+    announced_ = false;
+  } else if (++gaps_ == 1) {
+    first_gap_ = Records(expected, head_.seq);
+  }
+  return CompareWanted();
+}
+
+Result<void> ChainCheck::Add(std::string_view text) {
+  const auto line = ParseLine(text);
+  if (!line) {
+    return Changed("what should be record " + std::to_string(head_.seq + 1) + " is none");
+  }
+  const Record& record = line->record;
+  if (record.seq != head_.seq + 1) RETURN_IF_ERROR(TakeUp(record, line->prev));
   if (line->prev != head_.hash) {
-    return wrong("record " + std::to_string(expected) +
-                 " does not follow from the one before it; "
-                 "one of the two is not what was written");
+    return Changed("record " + std::to_string(record.seq) +
+                   " does not follow from the one before it; "
+                   "one of the two is not what was written");
   }
   head_ = {record.seq, HashLine(text)};
   ++records_;
   announced_ |= record.kind == Kind::kPruned && record.removed_to == before_.seq &&
                 record.removed_hash == before_.hash;
-  if (wanted_ && wanted_->seq == head_.seq && wanted_->hash != head_.hash) {
-    return wrong("record " + std::to_string(head_.seq) + " is not the one that was noted");
-  }
-  return Ok();
+  return CompareWanted();
 }
 
-Result<void> ChainCheck::Finish() {
-  const std::string first = std::to_string(before_.seq + 1);
-  incomplete_ = !announced_ || (wanted_ && wanted_->seq > head_.seq);
+Result<void> ChainCheck::Finish() const {
+  const std::string begins = std::to_string(first());
   if (!announced_) {
-    return Error(Code::kInvalid, "the audit was cut: it begins at record " + first +
+    return Error(Code::kInvalid, "the audit was cut: it begins at record " + begins +
                                      ", and no record says that those before were removed");
   }
-  if (!wanted_) return Ok();
+  if (!wanted_ || met_) return Ok();
   if (wanted_->seq > head_.seq) {
     return Error(Code::kInvalid, "the audit was cut: it ends at record " +
                                      std::to_string(head_.seq) + ", and there was a record " +
                                      std::to_string(wanted_->seq));
   }
-  if (wanted_->seq > before_.seq || wanted_->ToString() == before_.ToString()) return Ok();
-  return Error(Code::kInvalid,
-               "record " + std::to_string(wanted_->seq) +
-                   ", which was noted, was removed or is not in this file: records here begin at " +
-                   first + "; note a newer head");
+  return Error(Code::kInvalid, "record " + std::to_string(wanted_->seq) +
+                                   ", which was noted, was removed: records here begin at " +
+                                   begins + "; note a newer head");
+}
+
+std::string ChainCheck::Missing() const {
+  std::vector<std::string> out;
+  const bool anchored = met_ && wanted_->seq == before_.seq;
+  if (!announced_ && !anchored) {
+    out.push_back(Records(1, before_.seq) + ", before the first one here: nothing says that " +
+                  "they were removed; --head of record " + std::to_string(before_.seq) +
+                  " would vouch for where it begins");
+  }
+  if (gaps_ > 0) {
+    const std::string more = gaps_ == 1 ? "" : ", and " + std::to_string(gaps_ - 1) + " more gaps";
+    out.push_back(first_gap_ + more + ": a filter leaves records out, and so may anybody");
+  }
+  if (wanted_ && !met_) {
+    const bool later = wanted_->seq > head_.seq;
+    out.push_back(Records(later ? head_.seq + 1 : wanted_->seq, wanted_->seq) +
+                  (later ? ", after the last one here: that one was noted" : ", which was noted"));
+  }
+  if (cut_line_) out.push_back("the rest of the last line, which is cut off");
+  return Join(out, "; ");
 }
 
 Result<Verified> VerifyChain(const std::string& directory, std::optional<Head> wanted) {
   ASSIGN_OR_RETURN(const std::vector<std::string> segments, ListSegments(directory));
-  ChainCheck check(wanted);
+  ChainCheck check(ChainCheck::Of::kLog, wanted);
   for (const std::string& path : segments) {
     const auto opened = OpenSegment(path);
     if (!opened && opened.error().sys_errno() == ENOENT) {
       // Removed meanwhile, with all before it.
-      check = ChainCheck(wanted);
+      check = ChainCheck(ChainCheck::Of::kLog, wanted);
       continue;
     }
     if (!opened) return opened.error();
@@ -152,31 +200,36 @@ Result<Verified> VerifyChain(const std::string& directory, std::optional<Head> w
     }
   }
   RETURN_IF_ERROR(check.Finish());
-  return Verified{check.head(), check.records()};
+  return Verified{check.head(), check.first(), check.records(), {}};
 }
 
-Result<Verified> VerifyExport(std::string_view text, std::optional<Head> wanted) {
-  ChainCheck check(std::move(wanted));
-  Result<void> ok = Ok();
-  while (ok && !text.empty()) {
-    const std::string_view line = text.substr(0, text.find('\n'));
+Result<Verified> VerifyFile(std::string_view text, std::optional<Head> wanted) {
+  ChainCheck check(ChainCheck::Of::kFile, std::move(wanted));
+  while (!text.empty()) {
+    const size_t end = text.find('\n');
+    const std::string_view line = text.substr(0, end);
     text.remove_prefix(std::min(line.size() + 1, text.size()));
-    if (!line.empty()) ok = check.Add(line);
+    // Whoever saved it stopped there.
+    if (end == std::string_view::npos && !ParseLine(line)) {
+      check.NoteCutLine();
+    } else if (!line.empty()) {
+      RETURN_IF_ERROR(check.Add(line));
+    }
   }
-  if (ok && check.records() == 0) return Error(Code::kInvalid, "the file holds no records");
-  if (ok) ok = check.Finish();
-  if (ok) return Verified{check.head(), check.records()};
-  if (!check.incomplete()) return std::move(ok).error();
-  return Error(Code::kInvalid, ok.error().message() +
-                                   "; if it was exported with a filter, this file has only some "
-                                   "records: export without one to verify it");
+  if (check.records() == 0) return Error(Code::kInvalid, "the file holds no records");
+  return Verified{check.head(), check.first(), check.records(), check.Missing()};
 }
 
 json::Object VerdictJson(const Result<Verified>& verdict) {
+  const bool part = verdict && !verdict->missing.empty();
   json::Object out;
-  out["ok"] = verdict.ok();
+  out["ok"] = verdict && !part;
+  out["state"] = part ? "part" : verdict ? "whole" : "broken";
   out["message"] =
-      verdict ? "every record follows from the one before it" : verdict.error().message();
+      !verdict ? verdict.error().message()
+      : part ? "the records that are here hold; not here, and not vouched for: " + verdict->missing
+             : "every record follows from the one before it";
+  out["first"] = verdict ? json::Value(verdict->first) : json::Value(nullptr);
   out["records"] = verdict ? json::Value(verdict->records) : json::Value(nullptr);
   out["head"] = verdict ? json::Value(verdict->ToString()) : json::Value(nullptr);
   return out;

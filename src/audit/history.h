@@ -42,42 +42,62 @@ struct Head {
 };
 
 // Whether lines follow from each other and are a whole chain: it begins with record 1, or where one
-// of its own records (kPruned) says that the rest begins.
+// of its own records (kPruned) says that the rest begins, or after `wanted`.
 class ChainCheck {
  public:
-  // `wanted` has to be among them.
-  explicit ChainCheck(std::optional<Head> wanted) : wanted_(std::move(wanted)) {}
+  // A log has all its records, or somebody took some away. A file that somebody saved may have a
+  // part of them: where records are missing it is taken up again behind the gap, and Missing()
+  // tells of it.
+  enum class Of : uint8_t { kLog, kFile };
+  // `wanted` has to be among them, or be the one before the first.
+  ChainCheck(Of of, std::optional<Head> wanted);
 
   // kInvalid says which record is not what it was.
   Result<void> Add(std::string_view line);
-  Result<void> Finish();
-  // After a refusal: nothing was found but that records are missing.
-  bool incomplete() const { return incomplete_; }
+  // The log was cut, at either end. REQUIRES: kLog.
+  Result<void> Finish() const;
+  // What is not there, so that nothing can be said of it; empty: it is a whole chain.
+  // REQUIRES: kFile.
+  std::string Missing() const;
+  // The last line is no whole one.
+  void NoteCutLine() { cut_line_ = true; }
   const Head& head() const { return head_; }
+  uint64_t first() const { return before_.seq + 1; }
   uint64_t records() const { return records_; }
 
  private:
+  Result<void> TakeUp(const Record& record, const std::string& prev);
+  Result<void> CompareWanted();
+
+  Of of_;
   std::optional<Head> wanted_;
+  bool met_ = false;       // `wanted` was
   Head before_;            // what the first record follows from
   bool announced_ = true;  // that all up to there was removed
   Head head_;
   uint64_t records_ = 0;
-  bool incomplete_ = false;
+  uint64_t gaps_ = 0;
+  std::string first_gap_;
+  bool cut_line_ = false;
 };
 
-// A chain that holds: its last record, and how many there are.
+// A chain that holds: its first and last record, and how many there are.
 struct Verified : Head {
+  uint64_t first = 1;
   uint64_t records = 0;
+  // Of a file: what is not in it, as a sentence; nothing vouches for that. Empty: it is whole.
+  std::string missing;
 };
 
 // Walks the whole chain, from what the oldest file begins with; a change, a gap, another order are
 // found anywhere, a cut at the end only where `wanted` says what there was.
 Result<Verified> VerifyChain(const std::string& directory,
                              std::optional<Head> wanted = std::nullopt);
-// The same for the lines of an export. Where only records are missing the refusal says that a
-// filter may have left them out: that cannot be told from a cut.
-Result<Verified> VerifyExport(std::string_view text, std::optional<Head> wanted = std::nullopt);
-// What either found, for programs: ok, message, records and head (both null unless ok).
+// The same for lines that somebody saved, which may be a part of the chain: what is there is
+// checked, and what is not is told.
+Result<Verified> VerifyFile(std::string_view text, std::optional<Head> wanted = std::nullopt);
+// What either found, for programs: ok (it is whole), state ("whole", "part", "broken"), message,
+// and of what is not broken first, records and head, else null.
 json::Object VerdictJson(const Result<Verified>& verdict);
 
 }  // namespace cove::audit

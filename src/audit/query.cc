@@ -16,6 +16,18 @@ bool IsHost(const std::string& wanted, const std::string& host) {
   return host.size() > wanted.size() - 1 && host.ends_with(std::string_view(wanted).substr(1));
 }
 
+bool IsPath(std::string_view wanted, const std::string& path) {
+  if (!wanted.ends_with('*')) return path == wanted;
+  wanted.remove_suffix(1);
+  return path.starts_with(wanted);
+}
+
+bool Names(const std::string& list, const std::string& wanted) {
+  const auto names = Split(list, ',');
+  return std::any_of(names.begin(), names.end(),
+                     [&](std::string_view name) { return Trim(name) == wanted; });
+}
+
 }  // namespace
 
 bool Filter::Matches(const Record& record) const {
@@ -26,6 +38,12 @@ bool Filter::Matches(const Record& record) const {
   if (allow && (!IsVerdict(record.kind) || record.allow != *allow)) return false;
   if (kind && record.kind != *kind) return false;
   if (!host.empty() && !IsHost(host, record.host)) return false;
+  if (!user.empty() && record.user != user) return false;
+  if (!channel.empty() && record.channel != channel) return false;
+  if (port != 0 && record.port != port) return false;
+  if (!method.empty() && !EqualsIgnoreCase(record.method, method)) return false;
+  if (!path.empty() && !IsPath(path, record.path)) return false;
+  if (!secret.empty() && !Names(record.secrets, secret)) return false;
   return reason.empty() || record.reason == reason;
 }
 

@@ -23,6 +23,12 @@ struct Filter {
   std::optional<Kind> kind;
   std::string host;    // that name; "*.name": those below it
   std::string reason;  // policy::ReasonName
+  std::string user;
+  std::string channel;
+  uint16_t port = 0;
+  std::string method;  // in any case
+  std::string path;    // that one; "/start*": those that begin so
+  std::string secret;  // a record that names it
 
   bool Matches(const Record& record) const;
   // A piece of text that every line of a matching record has; may be empty.

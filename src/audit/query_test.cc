@@ -16,6 +16,7 @@ namespace cove::audit {
 namespace {
 
 using testing::HasSubstr;
+using testing::StartsWith;
 
 Task<void> AppendAll(Log* log, std::vector<Record> records) {
   for (Record& record : records) log->AppendLater(std::move(record));
@@ -99,6 +100,39 @@ TEST_F(QueryTest, PagesGiveEveryRecordOnce) {
   EXPECT_EQ(AllPages(filter, 7).size(), 13u);
   filter.sandbox_prefix = "2";
   EXPECT_TRUE(AllPages(filter, 7).empty()) << "ids are not searched, only how they begin";
+}
+
+TEST_F(QueryTest, RequestsAreFoundByTheirParts) {
+  Record r;
+  r.user = "ann";
+  r.channel = "https";
+  r.port = 8443;
+  r.method = "POST";
+  r.path = "/v1/users";
+  r.secrets = "api, deploy";
+  loop_.RunUntil(AppendAll(log_.get(), {r}));
+  Fill(3);
+  const auto found = [&](auto set) {
+    Filter filter;
+    set(filter);
+    return AllPages(filter, 100).size();
+  };
+  EXPECT_EQ(found([](Filter& f) { f.user = "ann"; }), 1u);
+  EXPECT_EQ(found([](Filter& f) { f.user = "an"; }), 0u);
+  EXPECT_EQ(found([](Filter& f) { f.channel = "https"; }), 1u);
+  EXPECT_EQ(found([](Filter& f) { f.channel = "http"; }), 0u);
+  EXPECT_EQ(found([](Filter& f) { f.port = 8443; }), 1u);
+  EXPECT_EQ(found([](Filter& f) { f.port = 443; }), 0u);
+  EXPECT_EQ(found([](Filter& f) { f.method = "post"; }), 1u);
+  EXPECT_EQ(found([](Filter& f) { f.method = "GET"; }), 0u);
+  EXPECT_EQ(found([](Filter& f) { f.path = "/v1/users"; }), 1u);
+  EXPECT_EQ(found([](Filter& f) { f.path = "/v1"; }), 0u);
+  EXPECT_EQ(found([](Filter& f) { f.path = "/v1/*"; }), 1u);
+  EXPECT_EQ(found([](Filter& f) { f.path = "/v2/*"; }), 0u);
+  for (const char* name : {"api", "deploy"}) {
+    EXPECT_EQ(found([name](Filter& f) { f.secret = name; }), 1u) << name;
+  }
+  EXPECT_EQ(found([](Filter& f) { f.secret = "dep"; }), 0u);
 }
 
 TEST_F(QueryTest, EachFilterHolds) {
@@ -236,60 +270,102 @@ std::string ExportOf(const std::vector<std::string>& lines) {
   return out;
 }
 
-std::string ExportVerdict(const std::vector<std::string>& lines,
-                          std::optional<Head> wanted = std::nullopt) {
-  const auto head = VerifyExport(ExportOf(lines), std::move(wanted));
-  return head ? "whole" : head.error().message();
+// What is said to be missing, or why it does not hold.
+std::string FileVerdict(const std::string& text, std::optional<Head> wanted = std::nullopt) {
+  const auto head = VerifyFile(text, std::move(wanted));
+  if (!head) return head.error().message();
+  return head->missing.empty() ? "whole" : "part: " + head->missing;
 }
 
-TEST_F(QueryTest, AnExportIsAWholeChainOrSaysThatItMayBeAPart) {
-  constexpr auto kPart = "exported with a filter, this file has only some records";
+TEST_F(QueryTest, AFileThatBeginsLaterHoldsAndSaysWhatItCannotVouchFor) {
   Fill(9);
   const auto lines = Lines();
-  const auto whole = VerifyExport(ExportOf(lines));
+  const auto whole = VerifyFile(ExportOf(lines));
   ASSERT_TRUE(whole) << whole.error().message();
+  EXPECT_EQ(whole->missing, "");
   EXPECT_EQ(whole->ToString(), log_->head().ToString());
   EXPECT_EQ(whole->records, 9u);
   const std::vector<std::string> late(lines.begin() + 5, lines.end());
   for (const auto& wanted : {std::optional<Head>(), std::optional<Head>(log_->head())}) {
-    const std::string verdict = ExportVerdict(late, wanted);
-    EXPECT_THAT(verdict, HasSubstr("the audit was cut: it begins at record 6, and no record says"));
-    EXPECT_THAT(verdict, HasSubstr(kPart));
+    EXPECT_THAT(FileVerdict(ExportOf(late), wanted),
+                StartsWith("part: records 1 to 5, before the first one here: nothing says"));
   }
-  const std::vector<std::string> early(lines.begin(), lines.begin() + 5);
-  EXPECT_EQ(ExportVerdict(early), "whole");
-  EXPECT_THAT(ExportVerdict(early, log_->head()), HasSubstr(kPart));
-  std::vector<std::string> one_sandbox;
-  for (size_t i = 0; i < lines.size(); i += 3) one_sandbox.push_back(lines[i]);
-  EXPECT_THAT(ExportVerdict(one_sandbox), HasSubstr("where record 2 should be stands record 4"));
-  EXPECT_THAT(ExportVerdict(one_sandbox), HasSubstr(kPart));
-  EXPECT_THAT(ExportVerdict({}), HasSubstr("holds no records"));
+  const auto part = VerifyFile(ExportOf(late));
+  EXPECT_EQ(part->first, 6u);
+  EXPECT_EQ(part->records, 4u);
+  EXPECT_EQ(part->ToString(), log_->head().ToString());
+  // The head of the time when it begins is what vouches for that; another one finds a new chain.
+  const Head before{5, HashLine(lines[4])};
+  EXPECT_EQ(FileVerdict(ExportOf(late), before), "whole");
+  EXPECT_THAT(FileVerdict(ExportOf(late), Head{5, HashLine("x")}),
+              HasSubstr("record 5 is not the one that was noted"));
+  EXPECT_THAT(FileVerdict(ExportOf(late), Head{4, HashLine(lines[3])}),
+              HasSubstr("record 4, which was noted"));
 }
 
-TEST_F(QueryTest, NoFilterExplainsAnExportThatWasChanged) {
+TEST_F(QueryTest, AFileThatEndsEarlierIsWholeUnlessALaterHeadWasNoted) {
+  Fill(9);
+  const auto lines = Lines();
+  const std::string early = ExportOf({lines.begin(), lines.begin() + 5});
+  EXPECT_EQ(FileVerdict(early), "whole");
+  EXPECT_EQ(FileVerdict(early, log_->head()),
+            "part: records 6 to 9, after the last one here: that one was noted");
+  EXPECT_EQ(FileVerdict(early + lines[5].substr(0, 40)),
+            "part: the rest of the last line, which is cut off");
+  EXPECT_EQ(FileVerdict(early + lines[5]), "whole") << "only its newline is missing";
+  EXPECT_THAT(FileVerdict(early + lines[5].substr(0, 40) + "\n"), HasSubstr("record 6 is none"));
+}
+
+TEST_F(QueryTest, BetweenTheGapsOfAFilterEveryRunIsChecked) {
+  Fill(9);
+  auto lines = Lines();
+  lines.erase(lines.begin() + 6);
+  lines.erase(lines.begin() + 2, lines.begin() + 4);
+  EXPECT_THAT(FileVerdict(ExportOf(lines)),
+              StartsWith("part: records 3 to 4, and 1 more gaps: a filter leaves records out"));
+  EXPECT_THAT(FileVerdict(ExportOf(lines), Head{7, HashLine("x")}),
+              HasSubstr("record 7 is not the one that was noted"));
+  std::string& changed = lines[lines.size() - 2];  // record 8
+  changed.replace(changed.find("h7"), 2, "h0");
+  EXPECT_THAT(FileVerdict(ExportOf(lines)), HasSubstr("record 9 does not follow"));
+}
+
+TEST_F(QueryTest, NothingExplainsAFileThatWasChanged) {
   Fill(5);
   auto lines = Lines();
   lines.insert(lines.begin() + 3, lines[1]);
-  EXPECT_THAT(ExportVerdict(lines), HasSubstr("where record 4 should be stands record 2"));
-  EXPECT_EQ(ExportVerdict(lines).find("filter"), std::string::npos);
+  EXPECT_THAT(FileVerdict(ExportOf(lines)),
+              HasSubstr("changed: where record 4 should be stands record 2"));
   lines = Lines();
   lines[2].replace(lines[2].find("h2"), 2, "h9");
-  EXPECT_THAT(ExportVerdict(lines), HasSubstr("record 4 does not follow"));
-  EXPECT_EQ(ExportVerdict(lines).find("filter"), std::string::npos);
+  EXPECT_THAT(FileVerdict(ExportOf(lines)), HasSubstr("changed: record 4 does not follow"));
+  EXPECT_EQ(FileVerdict(""), "the file holds no records");
 }
 
-TEST_F(QueryTest, AVerdictForProgramsHasTheHeadOnlyWhenAllHolds) {
-  Fill(2);
+TEST_F(QueryTest, AVerdictForProgramsTellsWholePartAndBrokenApart) {
+  Fill(3);
   const auto lines = Lines();
-  const json::Object good =
-      *json::ParseObject(json::Write(VerdictJson(VerifyExport(ExportOf(lines)))));
+  const auto verdict = [](const std::string& text) {
+    return *json::ParseObject(json::Write(VerdictJson(VerifyFile(text))));
+  };
+  const json::Object good = verdict(ExportOf(lines));
   EXPECT_EQ(json::GetBool(good, "ok"), true);
-  EXPECT_EQ(json::GetInt(good, "records"), 2);
+  EXPECT_EQ(json::GetString(good, "state"), "whole");
+  EXPECT_EQ(json::GetInt(good, "first"), 1);
+  EXPECT_EQ(json::GetInt(good, "records"), 3);
   EXPECT_EQ(json::GetString(good, "head"), log_->head().ToString());
-  const json::Object bad = VerdictJson(VerifyExport(lines[1]));
+  const json::Object part = verdict(lines[1] + "\n" + lines[2]);
+  EXPECT_EQ(json::GetBool(part, "ok"), false);
+  EXPECT_EQ(json::GetString(part, "state"), "part");
+  EXPECT_EQ(json::GetInt(part, "first"), 2);
+  EXPECT_EQ(json::GetInt(part, "records"), 2);
+  EXPECT_EQ(json::GetString(part, "head"), log_->head().ToString());
+  EXPECT_THAT(json::GetString(part, "message").value_or(""),
+              HasSubstr("not vouched for: record 1"));
+  const json::Object bad = verdict(lines[1] + "\n" + lines[0] + "\n");
   EXPECT_EQ(json::GetBool(bad, "ok"), false);
+  EXPECT_EQ(json::GetString(bad, "state"), "broken");
   EXPECT_TRUE(bad.at("head").is_null() && bad.at("records").is_null());
-  EXPECT_THAT(json::GetString(bad, "message").value_or(""), HasSubstr("begins at record 2"));
 }
 
 }  // namespace

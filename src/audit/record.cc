@@ -51,8 +51,8 @@ Record CloseOf(Record decision) {
   Record close = std::move(decision);
   close.kind = Kind::kClose;
   close.decision = close.seq;
-  for (std::string* said_already :
-       {&close.rule, &close.layer, &close.reason, &close.method, &close.path, &close.detail}) {
+  for (std::string* said_already : {&close.rule, &close.layer, &close.reason, &close.method,
+                                    &close.path, &close.detail, &close.secrets}) {
     said_already->clear();
   }
   return close;
@@ -99,6 +99,7 @@ std::string WriteLine(const Record& record, std::string_view prev) {
   PutText(out, "method", record.method);
   PutText(out, "path", record.path);
   PutText(out, "detail", record.detail);
+  PutText(out, "secrets", record.secrets);
   PutNumber(out, "repeats", record.repeats);
   PutNumber(out, "decision", record.decision);
   PutText(out, "address", record.address);
@@ -139,6 +140,7 @@ Result<Line> ParseLine(std::string_view text) {
   r.method = Text(in, "method");
   r.path = Text(in, "path");
   r.detail = Text(in, "detail");
+  r.secrets = Text(in, "secrets");
   r.repeats = Number(in, "repeats");
   r.decision = Number(in, "decision");
   r.address = Text(in, "address");

@@ -36,17 +36,20 @@ struct Record {
   Kind kind = Kind::kDecision;
   SandboxId sandbox;
   std::string user;     // who made the sandbox
-  std::string channel;  // "dns", "tls", "http", "tcp", "model"
+  std::string channel;  // one of kChannels
   bool allow = false;
   std::string host;  // the name judged; empty when none was given
   uint16_t port = 0;
-  std::string claimed;   // the address the sandbox dialled; only its claim
-  std::string rule;      // the rule that decided, or came nearest
-  std::string layer;     // where that rule comes from
-  std::string reason;    // policy::ReasonName
-  std::string method;    // of an HTTP request that the gateway read
-  std::string path;      // the same, without its query, which may hold secrets
-  std::string detail;    // the mismatching name, the address class
+  std::string claimed;  // the address the sandbox dialled; only its claim
+  std::string rule;     // the rule that decided, or came nearest
+  std::string layer;    // where that rule comes from
+  std::string reason;   // policy::ReasonName
+  std::string method;   // of an HTTP request that the gateway read
+  std::string path;     // the same, without its query, which may hold secrets
+  std::string detail;   // the mismatching name, the address class
+  // Names of the secrets that a request had: in a decision those of its head, in a closing record
+  // also those that its body asked for. Joined by ", ".
+  std::string secrets;
   uint64_t repeats = 0;  // like ones not written since the last such record
 
   // Closing records.
@@ -76,6 +79,10 @@ inline bool IsVerdict(Kind kind) { return kind == Kind::kDecision || kind == Kin
 // How a kind stands in the files. KindOf: nothing for what is none.
 std::string_view KindName(Kind kind);
 std::optional<Kind> KindOf(std::string_view name);
+
+// What `channel` may be.
+inline constexpr std::string_view kChannels[] = {"dns",     "tls",   "https", "http", "tcp",
+                                                 "connect", "socks", "model", "ssh"};
 
 // Visible ASCII as it is, a backslash doubled, every other byte as \xNN, cut to kFieldBytesMax.
 std::string CleanText(std::string_view text);

@@ -157,6 +157,45 @@ Result<void> ReadAuth(const Args& args, const World& world, const Approvals& app
                          "Whose account it names sees every prompt and answer of this box."});
 }
 
+// The first words of its lines, for people.
+std::string KeysOf(const std::string& settings) {
+  constexpr size_t kShown = 10;
+  std::vector<std::string> keys;
+  for (const std::string_view line : Split(settings, '\n')) {
+    const std::string_view key = Trim(line.substr(0, line.find('=')));
+    if (!key.empty() && keys.size() < kShown) keys.emplace_back(key.substr(0, 60));
+  }
+  std::string out = Join(keys, ", ");
+  for (char& c : out) {
+    if (c < ' ' || c > '~') c = '?';
+  }
+  return out;
+}
+
+// Codex writes its config.toml itself, so it cannot be shown read-only; but what it does not write
+// (whose account is asked, which programs are started) has to be the owner's. Its .env it only
+// reads. `source`: what was copied to config.toml now.
+Result<void> ReadCodexFiles(const std::string& source, const Approvals& approvals, Prepared& out) {
+  const Tree& environment = out.homes.environment;
+  if (const auto env = environment.Read(".env"); env && !Trim(*env).empty()) {
+    RETURN_IF_ERROR(Approve(approvals, {environment.path() + "/.env", *env},
+                            {"use", "Proceed with these variables?", "Codex takes them over."},
+                            out));
+  }
+  const std::string path = environment.path() + "/config.toml";
+  const auto text = environment.Read("config.toml");
+  const std::string settings = text ? DecidingSettings(*text) : std::string();
+  if (settings.empty()) return Ok();
+  if (!source.empty() && !AgentWrites(source, out.places, out.homes)) {
+    return approvals.Give(path, settings);
+  }
+  return approvals.Need(
+      path, settings,
+      {"use", "Proceed with these settings?",
+       "Codex obeys it, and it can name whose account gets your prompts. It sets " +
+           KeysOf(settings) + "."});
+}
+
 // Older configurations say it so; Codex itself no longer reads that key.
 bool WantsWebSearch(const Tree& environment) {
   const auto text = environment.Read("config.toml");
@@ -198,7 +237,8 @@ Result<Prepared> Prepare(Args args, const World& world) {
   const Approvals approvals(out.base.hooks, consent);
   const Tree& project = out.places.project;
   const Tree& environment = out.homes.environment;
-  RETURN_IF_ERROR(PlaceConfig(out.args, world, project, environment));
+  ASSIGN_OR_RETURN(const std::string config, PlaceConfig(out.args, world, project, environment));
+  RETURN_IF_ERROR(ReadCodexFiles(config, approvals, out));
   RETURN_IF_ERROR(PlacePrompts(out.args, world, project, environment));
   RETURN_IF_ERROR(ReadAuth(out.args, world, approvals, out));
   ASSIGN_OR_RETURN(out.hook, FindHook(out.args, world, project, environment, approvals));

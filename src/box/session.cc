@@ -5,6 +5,7 @@
 #include "agents/codex_config.h"
 #include "async/task_group.h"
 #include "base/text.h"
+#include "box/answers.h"
 #include "box/hook.h"
 #include "box/inside.h"
 #include "box/say.h"
@@ -180,7 +181,7 @@ Task<void> TellOfGateway(const Live* live) {
   for (const json::Value& value : *rows) {
     if (!value.is_object()) continue;
     std::string line = "gateway:";
-    for (const char* key : {"channel", "host", "reason", "detail"}) {
+    for (const char* key : {"channel", "host", "reason", "detail", "secrets"}) {
       const auto text = json::GetString(value.as_object(), key);
       if (text && !text->empty()) line += " " + *text;
     }
@@ -197,6 +198,9 @@ Task<Result<std::string>> Open(const Live* live) {
                                          "\nexport COVE_API_KEY=" + live->server.key() +
                                          "\nexport COVE_BOX=" + name + "\n",
                                      0600));
+  if (live->prepared.reach.firewall == Firewall::kAcl) {
+    CO_RETURN_IF_ERROR(co_await CheckAnswers(api.client(), id, live->prepared.domains.names));
+  }
   co_return std::move(id);
 }
 

@@ -1,8 +1,10 @@
 #include "box/settings.h"
 
 #include <filesystem>
+#include <sstream>
 
 #include "base/text.h"
+#include "json/toml.h"
 
 namespace cove::box {
 namespace {
@@ -38,8 +40,21 @@ std::vector<std::string> ConfigDirs(const World& world, const Tree& project) {
   return out;
 }
 
-Result<void> PlaceConfig(const Args& args, const World& world, const Tree& project,
-                         const Tree& environment) {
+std::string DecidingSettings(std::string_view config) {
+  const toml::parse_result parsed = json::ParseToml(config);
+  if (!parsed) return std::string(config);
+  toml::table rest = parsed.table();
+  for (const char* own : {"model", "model_reasoning_effort", "notice", "projects", "tui"}) {
+    rest.erase(own);
+  }
+  if (rest.empty()) return {};
+  std::ostringstream out;
+  out << rest;
+  return out.str();
+}
+
+Result<std::string> PlaceConfig(const Args& args, const World& world, const Tree& project,
+                                const Tree& environment) {
   constexpr mode_t kPrivate = 0600;
   std::string source;
   if (!args.config.empty()) {
@@ -56,7 +71,7 @@ Result<void> PlaceConfig(const Args& args, const World& world, const Tree& proje
     if (auto own = environment.Read("config.toml")) {
       (void)environment.Write("config.toml", *own, kPrivate);
     }
-    return Ok();
+    return source;
   }
   auto text = ReadHostFile(source, project);
   if (!text) return Error(Code::kInvalid, "cannot copy config.toml: " + text.error().message());
@@ -64,7 +79,7 @@ Result<void> PlaceConfig(const Args& args, const World& world, const Tree& proje
   if (!written) {
     return Error(Code::kInvalid, "cannot copy config.toml: " + written.error().message());
   }
-  return Ok();
+  return source;
 }
 
 Result<void> PlacePrompts(const Args& args, const World& world, const Tree& project,

@@ -10,8 +10,14 @@
 namespace cove::box {
 
 // config.toml into `environment`: always when --config names one, else only where it is missing.
-Result<void> PlaceConfig(const Args& args, const World& world, const Tree& project,
-                         const Tree& environment);
+// Gives the path of what was copied, or nothing.
+Result<std::string> PlaceConfig(const Args& args, const World& world, const Tree& project,
+                                const Tree& environment);
+
+// What a config.toml says beside the things that Codex itself writes there (the model, directories
+// it trusts, what it has shown), in one form; empty: nothing. A text that is no TOML says all of
+// it.
+std::string DecidingSettings(std::string_view config);
 
 // Prompts that are not there yet.
 Result<void> PlacePrompts(const Args& args, const World& world, const Tree& project,

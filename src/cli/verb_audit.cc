@@ -13,10 +13,12 @@ using agents::ApiRequest;
 
 constexpr std::string_view kForms =
     "[query] | export | tail [-f] | verify [FILE] [--head NUMBER:HASH]; query, export and tail "
-    "take "
-    "--sandbox S --since T --until T --denied --allowed --host H --reason R; T: a time, or 10m, "
-    "2h, "
-    "7d ago";
+    "take --sandbox S --since T --until T --denied --allowed --host H --port N --user U "
+    "--channel C --method M --path P --secret NAME --reason R; T: a time, or 10m, 2h, 7d ago";
+
+// Filters that go to the server as they are.
+constexpr std::string_view kPlain[] = {"host",   "port", "user",   "channel",
+                                       "method", "path", "secret", "reason"};
 
 Error WrongUsage() { return {Code::kInvalid, "usage: cove audit " + std::string(kForms)}; }
 
@@ -27,8 +29,12 @@ Result<std::string> FilterQuery(const Options& options) {
     out += "&" + std::string(name) + "=" + PercentEncode(value);
   };
   if (options.Has("--sandbox")) add("sandboxId", options.Get("--sandbox"));
-  if (options.Has("--host")) add("host", options.Get("--host"));
-  if (options.Has("--reason")) add("reason", options.Get("--reason"));
+  for (const std::string_view name : kPlain) {
+    const std::string option = "--" + std::string(name);
+    if (!options.Has(option)) continue;
+    if (options.Get(option).empty()) return Error(Code::kInvalid, option + " needs a value");
+    add(name, options.Get(option));
+  }
   for (const char* name : {"since", "until"}) {
     const std::string option = "--" + std::string(name);
     if (!options.Has(option)) continue;
@@ -72,6 +78,8 @@ void PrintRow(const json::Object& row) {
                               : "DENY ") +
                      " " + Text(row, "sandbox").substr(0, 8) + " " + Text(row, "channel") + " " +
                      Where(row) + " " + Text(row, "reason");
+  const std::string secrets = Text(row, "secrets");
+  if (!secrets.empty()) line += " with secret " + secrets;
   if (close) {
     line += " out " + std::to_string(Number(row, "bytes_out")) + " in " +
             std::to_string(Number(row, "bytes_in")) + " bytes, " +
@@ -165,15 +173,16 @@ Task<int> Tail(Context& context) {
 
 // What verify found; gives the exit status.
 int PrintVerdict(const Context& context, const json::Object& verdict) {
+  constexpr int kPart = 6;
   const bool ok = json::GetBool(verdict, "ok").value_or(false);
+  const bool part = Text(verdict, "state") == "part";
   if (context.json()) {
     PrintJson(verdict);
-  } else if (ok) {
-    PrintLine("ok: head " + Text(verdict, "head"));
   } else {
-    std::fprintf(stderr, "cove: %s\n", Text(verdict, "message").c_str());
+    if (ok || part) PrintLine((ok ? "ok: head " : "part: head ") + Text(verdict, "head"));
+    if (!ok) std::fprintf(stderr, "cove: %s\n", Text(verdict, "message").c_str());
   }
-  return ok ? 0 : 1;
+  return ok ? 0 : part ? kPart : 1;
 }
 
 Task<int> Verify(Context& context) {
@@ -184,9 +193,9 @@ Task<int> Verify(Context& context) {
     if (!wanted) co_return Fail(Error(Code::kInvalid, "--head takes NUMBER:HASH"));
   }
   if (context.args().size() == 2) {
-    // A file that `export` wrote, without a server.
+    // A file that `export` or `tail` wrote, without a server.
     const auto text = ReadTextFile(context.args()[1]);
-    const auto verdict = text ? audit::VerifyExport(*text, std::move(wanted)) : text.error();
+    const auto verdict = text ? audit::VerifyFile(*text, std::move(wanted)) : text.error();
     co_return PrintVerdict(context, audit::VerdictJson(verdict));
   }
   ApiRequest request;
@@ -226,6 +235,12 @@ Verb AuditVerb() {
                   {"--since"},
                   {"--until"},
                   {"--host"},
+                  {"--port"},
+                  {"--user"},
+                  {"--channel"},
+                  {"--method"},
+                  {"--path"},
+                  {"--secret"},
                   {"--reason"},
                   {"--limit"},
                   {"--head"},

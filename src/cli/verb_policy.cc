@@ -41,6 +41,12 @@ void PrintDocument(std::string_view title, const json::Object& document) {
   }
 }
 
+// What the server has to say about it beside the answer.
+void PrintWarning(const json::Object& answer) {
+  const std::string warning = Text(answer, "warning");
+  if (!warning.empty()) std::fprintf(stderr, "cove: warning: %s\n", Printable(warning).c_str());
+}
+
 void PrintLayers(const json::Array& layers) {
   for (const json::Value& value : layers) {
     if (!value.is_object()) continue;
@@ -60,6 +66,7 @@ Task<int> Show(Context& context) {
   request.path = *path;
   auto policy = co_await context.api.CallForObject(std::move(request));
   if (!policy) co_return Fail(policy.error());
+  PrintWarning(*policy);
   const auto text = json::GetString(*policy, "text");
   const json::Array* layers = json::GetArray(*policy, "layers");
   if (context.json()) {
@@ -91,8 +98,9 @@ Task<int> Set(Context& context) {
   } else {
     request.body = json::Value(json::Object{{"toml", *text}});
   }
-  auto done = co_await context.api.Call(std::move(request));
+  auto done = co_await context.api.CallForObject(std::move(request));
   if (!done) co_return Fail(done.error());
+  PrintWarning(*done);
   if (context.json()) PrintJson(*done);
   co_return 0;
 }

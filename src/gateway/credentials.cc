@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "codec/base64.h"
 #include "codec/http1.h"
+#include "gateway/name_list.h"
 #include "gateway/ssh_key.h"
 #include "gateway/ssh_wire.h"
 #include "json/json.h"
@@ -21,10 +22,6 @@ constexpr std::string_view kAuthorization = "Authorization";
 bool IsFor(const Credential& credential, const policy::Question& question) {
   if (credential.header.kind == Kind::kSsh) return false;
   return policy::Ask(credential.scope, question).kind == policy::Answer::Kind::kAllow;
-}
-
-void AddOnce(std::vector<std::string>& names, const std::string& name) {
-  if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
 }
 
 // `left`: bytes that the text may grow by; 0 afterwards: it would have been more.
@@ -163,8 +160,10 @@ Result<std::vector<std::string>> CredentialUse::PutInto(http::Headers& headers,
   std::vector<std::string> fields;
   AddOwn(by_rule_, out, fields, used);
   if (!brought) AddOwn(added_, out, fields, used);
-  // What comes back has to be readable here.
+  // What comes back has to be readable here, and whole: a secret that comes in parts is not found.
   out.Set("Accept-Encoding", "identity");
+  out.Remove("range");
+  out.Remove("if-range");
   headers = std::move(out);
   return used;
 }
@@ -195,7 +194,7 @@ std::vector<Replacement> CredentialUse::InBody(const http::Headers& headers) con
     const std::string value = json   ? InJson(one->value)
                               : form ? PercentEncode(one->value)
                                      : one->value;
-    out.push_back({one->placeholder, value});
+    out.push_back({one->placeholder, value, one->name});
   }
   return out;
 }

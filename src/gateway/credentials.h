@@ -67,8 +67,8 @@ class CredentialUse {
   // now, each once: for the audit.
   // kTooLarge: placeholders stand in it so often that it would be over kGrowthMax longer.
   Result<std::vector<std::string>> PutInto(http::Headers& headers, std::string& target);
-  // What to replace in the request's body; empty: it is sent as it is. Bodies of other types than
-  // JSON, forms and text, and compressed ones, are.
+  // What to replace in the request's body, by the names of the secrets; empty: it is sent as it is.
+  // Bodies of other types than JSON, forms and text, and compressed ones, are.
   std::vector<Replacement> InBody(const http::Headers& headers) const;
   // What to replace in what the server answers: all spellings that PutInto made, too.
   std::vector<Replacement> InAnswer() const;

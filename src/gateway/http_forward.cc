@@ -51,7 +51,7 @@ HttpForward::HttpForward(Box& box, HttpOrigin origin, const Counters& counters)
 
 Task<void> HttpForward::Serve(net::StreamPtr client) {
   http::Server server([this](http::Exchange& exchange) { return Handle(exchange); });
-  server.set_on_refused([this](int status, std::string_view why) { Unsound(status, why); });
+  server.set_on_refused([this](int status, std::string_view why) { return Unsound(status, why); });
   server.set_admit([this]() -> std::shared_ptr<void> {
     const Limits& limits = box_.deps.limits;
     const size_t most = limits.connections_per_sandbox_max + limits.turned_away_per_sandbox_max;
@@ -93,15 +93,19 @@ bool HttpForward::CutRevoked() {
 }
 
 // Refused before it was a request: the parser found what two programs could read in two ways.
-void HttpForward::Unsound(int status, std::string_view why) {
+http::Refusal HttpForward::Unsound(int status, std::string_view why) {
   audit::Record record = box_.NewRecord(origin().https() ? "https" : "http");
   record.host = origin().name.value_or("");
   record.port = origin().destination.port;
   record.claimed = origin().destination.ToString();
   record.detail = why;
-  box_.Denied(std::move(record), status == 408   ? Reason::kHelloTimeout
-                                 : status == 431 ? Reason::kLimit
-                                                 : Reason::kMalformed);
+  const bool limit = status == 413 || status == 431;
+  const Reason reason = status == 408 ? Reason::kHelloTimeout
+                        : limit       ? Reason::kLimit
+                                      : Reason::kMalformed;
+  http::Refusal page{std::string(kReasonType), ReasonBody(reason, record.host, record.port, why)};
+  box_.Denied(std::move(record), reason);
+  return page;
 }
 
 Outgoing HttpForward::MakeOutgoing(const http::RequestHead& request, const Verdict& verdict) const {

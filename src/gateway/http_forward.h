@@ -28,7 +28,7 @@ class HttpForward {
   Task<void> Handle(http::Exchange& exchange);
   Task<void> Refuse(http::Exchange& exchange, const Verdict& verdict);
   Outgoing MakeOutgoing(const http::RequestHead& request, const Verdict& verdict) const;
-  void Unsound(int status, std::string_view why);
+  http::Refusal Unsound(int status, std::string_view why);
   bool CutRevoked();
   const HttpOrigin& origin() const { return judge_.origin(); }
 

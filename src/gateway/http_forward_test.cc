@@ -5,6 +5,7 @@
 
 #include "gateway/gateway_fake.h"
 #include "gateway/proxy.h"
+#include "json/json.h"
 
 namespace cove::gateway {
 namespace {
@@ -96,6 +97,35 @@ TEST_F(HttpForwardTest, ADeniedHostGetsAReasonAndTheConnectionCloses) {
   ASSERT_EQ(rows.size(), 1u);
   EXPECT_EQ(rows[0].reason, "no_rule");
   EXPECT_FALSE(rows[0].allow);
+}
+
+TEST_F(HttpForwardTest, AnUnsoundRequestGetsAReasonThatProgramsRead) {
+  Start();
+  GoTo("allowed.test", 80);
+  const std::string chunked = "POST / HTTP/1.1\r\nHost: allowed.test\r\nTransfer-Encoding: chunked";
+  const std::pair<std::string, std::string> cases[] = {
+      {"GET  / HTTP/1.1\r\nHost: allowed.test\r\n\r\n", "malformed"},
+      {"GET / HTTP/1.1\r\nHost: allowed.test\r\nA: b\r\n folded\r\n\r\n", "malformed"},
+      {"GET / HTTP/1.1\r\nHost : allowed.test\r\n\r\n", "malformed"},
+      {chunked + "\r\nContent-Length: 3\r\n\r\nabc", "malformed"},
+      {chunked + "\r\n\r\nzz\r\n", "malformed"},
+      {"GET / HTTP/1.1\r\nHost: allowed.test\r\nX: " + std::string(70'000, 'x') + "\r\n\r\n",
+       "limit"},
+      {"GET / HTTP/1.1\r\nHost: allowed.test\r\nHost: b.test\r\n\r\n", "malformed"},
+      {"GET / HTTP/1.1\r\nHost: a_b.test\r\n\r\n", "bad_name"},
+  };
+  for (const auto& [bytes, reason] : cases) {
+    const std::string answer = Send(bytes);
+    EXPECT_THAT(answer, StartsWith("HTTP/1.1 4")) << bytes.substr(0, 80);
+    EXPECT_THAT(answer, HasSubstr("Content-Type: application/json\r\n")) << bytes.substr(0, 80);
+    const auto body =
+        json::ParseObject(std::string_view(answer).substr(answer.find("\r\n\r\n") + 4));
+    ASSERT_TRUE(body) << answer;
+    EXPECT_EQ(json::GetString(*body, "error"), "egress_denied");
+    EXPECT_EQ(json::GetString(*body, "reason"), reason) << bytes.substr(0, 80);
+    EXPECT_EQ(Rows().back().reason, reason) << bytes.substr(0, 80);
+  }
+  for (const std::string& body : seen_.bodies) EXPECT_EQ(body, "(broken)");
 }
 
 TEST_F(HttpForwardTest, ASecondRequestOnTheSameConnectionIsJudgedByItself) {
@@ -220,7 +250,9 @@ TEST_F(HttpForwardTest, FailuresUpstreamAreToldApart) {
   EXPECT_TRUE(seen_.heads.empty());
 }
 
-Task<void> WebSocketUpstream(net::Listener* listener, std::string* got) {
+constexpr std::string_view kAccept = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
+
+Task<void> WebSocketUpstream(net::Listener* listener, std::string accept, std::string* got) {
   SocketStream stream(*co_await listener->Accept());
   std::vector<char> buffer(4096);
   while (got->find("\r\n\r\n") == std::string::npos) {
@@ -229,8 +261,8 @@ Task<void> WebSocketUpstream(net::Listener* listener, std::string* got) {
     got->append(buffer.data(), *n);
   }
   (void)co_await stream.Write(
-      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-      "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\nfrom upstream");
+      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" + accept +
+      "\r\nfrom upstream");
   for (;;) {
     const auto n = co_await stream.Read(buffer);
     if (!n || *n == 0) break;
@@ -239,10 +271,11 @@ Task<void> WebSocketUpstream(net::Listener* listener, std::string* got) {
   (void)co_await stream.CloseWrite();
 }
 
-Task<Talk> ThroughWebSocket(SocketAddress gateway, std::string bytes, std::string* got) {
+Task<Talk> ThroughWebSocket(SocketAddress gateway, std::string bytes, std::string* got,
+                            std::string accept = std::string(kAccept)) {
   net::Listener listener(*net::ListenTcp(*SocketAddress::FromIp(kServerIp, 80)));
   async::TaskGroup group;
-  group.Spawn(WebSocketUpstream(&listener, got));
+  group.Spawn(WebSocketUpstream(&listener, std::move(accept), got));
   Talk talk = co_await Say(std::move(gateway), std::move(bytes), After::kHalfClose);
   co_await group.Join();
   co_return talk;
@@ -263,6 +296,38 @@ TEST_F(HttpForwardTest, AWebSocketBecomesATunnel) {
   EXPECT_THAT(talk.received, EndsWith("from upstream"));
   EXPECT_THAT(got, EndsWith("\r\n\r\nfrom client"));
   EXPECT_THAT(got, HasSubstr("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="));
+}
+
+// A path that a rule allows may be one whose answer somebody inside decides.
+TEST_F(HttpForwardTest, A101ThatDoesNotProveAWebSocketOpensNoTunnel) {
+  Start();
+  const std::string asks =
+      Get("allowed.test", "/status/101",
+          "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+          "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n") +
+      "GET /forbidden HTTP/1.1\r\nHost: allowed.test\r\n\r\n";
+  for (const std::string accept : {"", "Sec-WebSocket-Accept: x\r\n"}) {
+    GoTo("allowed.test", 80);
+    std::string got;
+    const Talk talk = loop_.RunUntil(ThroughWebSocket(tcp_, asks, &got, accept));
+    EXPECT_THAT(talk.received, StartsWith("HTTP/1.1 502 "));
+    EXPECT_THAT(talk.received, HasSubstr(R"("reason":"broken")"));
+    EXPECT_THAT(got, Not(HasSubstr("forbidden")));
+    EXPECT_EQ(Rows().back().detail, "a 101 that is no WebSocket's answer");
+  }
+}
+
+TEST_F(HttpForwardTest, WhatIsNoWholeWebSocketRequestIsSentWithoutItsUpgrade) {
+  Start();
+  for (const std::string fields :
+       {"Sec-WebSocket-Version: 777\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+        "Sec-WebSocket-Version: 13\r\n"}) {
+    GoTo("allowed.test", 80);
+    Send(Get("allowed.test", "/ws",
+             "Connection: Upgrade, close\r\nUpgrade: websocket\r\n" + fields));
+    ASSERT_FALSE(seen_.heads.empty());
+    EXPECT_FALSE(seen_.heads.back().headers.Has("upgrade")) << fields;
+  }
 }
 
 TEST_F(HttpForwardTest, ARequestOnAnOlderConnectionIsOnRecordWithItsAddress) {

@@ -4,6 +4,7 @@
 #include "gateway/http_answer.h"
 #include "gateway/searched_stream.h"
 #include "gateway/tunnel.h"
+#include "http/websocket.h"
 
 namespace cove::gateway {
 namespace {
@@ -12,8 +13,10 @@ using policy::Reason;
 
 constexpr size_t kRelayBuffer = 32 * 1024;
 
-Task<void> Tell(http::Exchange& exchange, const Passage& passage, Reason reason) {
-  co_await AnswerReason(exchange, reason, passage.verdict().host, passage.verdict().port);
+Task<void> Tell(http::Exchange& exchange, const Passage& passage, Reason reason,
+                std::string detail = {}) {
+  co_await AnswerReason(exchange, reason, passage.verdict().host, passage.verdict().port,
+                        std::move(detail));
 }
 
 // Whether nothing comes any more.
@@ -92,8 +95,12 @@ Task<void> RelayAnswer(http::Exchange& exchange, http::ClientResponse& response,
 Task<void> Upgrade(HttpRelay& relay, http::Exchange& exchange, http::ClientResponse& response,
                    Passage& passage, const Outgoing& out) {
   Ledger& ledger = passage.ledger();
-  if (!AsksForWebSocket(exchange.request())) {
-    ledger.set_outcome(Reason::kBroken, "an upgrade that was not asked for");
+  const http::RequestHead& asked = exchange.request();
+  const bool wanted = http::IsWebSocketUpgrade(asked);
+  if (!wanted || !http::AnswersWebSocket(asked, response.head().headers)) {
+    // Whoever can make a server say 101 would have a tunnel whose requests nobody reads.
+    ledger.set_outcome(Reason::kBroken, wanted ? "a 101 that is no WebSocket's answer"
+                                               : "an upgrade that was not asked for");
     co_await Tell(exchange, passage, Reason::kBroken);
     co_return;
   }
@@ -132,21 +139,32 @@ Task<void> RelayRequest(HttpRelay& relay, http::Exchange& exchange, Passage& pas
   struct Count {
     Passage& passage;
     CountedBody& body;
-    ~Count() { passage.AddBytes(body.bytes(), 0); }
-  } count{passage, body};
+    Outgoing& out;
+    ~Count() {
+      passage.AddBytes(body.bytes(), 0);
+      for (const std::string& name : out.secrets()) passage.ledger().AddSecret(name);
+    }
+  } count{passage, body, out};
   auto taken = co_await out.Take(body);
   if (!taken) {
-    const bool sent = taken.error().code() == Code::kTooLarge;
-    ledger.set_outcome(sent ? Reason::kMalformed : Reason::kClientClosed, taken.error().message());
-    if (sent) co_await Tell(exchange, passage, Reason::kMalformed);
+    const bool wrong = taken.error().code() == Code::kTooLarge || !body.unsound().empty();
+    const std::string why = taken.error().message();
+    ledger.set_outcome(wrong ? Reason::kMalformed : Reason::kClientClosed, why);
+    if (wrong) co_await Tell(exchange, passage, Reason::kMalformed, why);
     co_return;
   }
   http::ClientRequest request = *std::move(taken);
   request.head_deadline = Now() + relay.box.deps.limits.response_head_timeout;
-  const bool upgrade = AsksForWebSocket(exchange.request());
+  const bool upgrade = http::IsWebSocketUpgrade(exchange.request());
   auto answer = co_await relay.servers.Send(
       std::move(request), upgrade ? HttpServers::Protocol::kHttp1 : HttpServers::Protocol::kAny);
   ledger.set_address(std::move(answer.address));
+  if (!body.unsound().empty()) {
+    // What was sent of it has no end that a server could take for whole.
+    ledger.set_outcome(Reason::kMalformed, body.unsound());
+    co_await Tell(exchange, passage, Reason::kMalformed, body.unsound());
+    co_return;
+  }
   if (!answer.response) {
     ledger.set_outcome(answer.reason, answer.response.error().message());
     co_await Tell(exchange, passage, answer.reason);

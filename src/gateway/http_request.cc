@@ -154,11 +154,6 @@ RequestTarget ReadRequestTarget(const http::RequestHead& request, std::string_vi
   return out;
 }
 
-bool AsksForWebSocket(const http::RequestHead& request) {
-  return request.method == "GET" && request.headers.HasToken("connection", "upgrade") &&
-         request.headers.HasToken("upgrade", "websocket");
-}
-
 http::Headers RequestHeadersToSend(const http::Headers& in) {
   return Filter(in, {"host", "content-length"});
 }

@@ -20,9 +20,6 @@ struct RequestTarget {
 // `scheme` is that of the connection: "http" or "https".
 RequestTarget ReadRequestTarget(const http::RequestHead& request, std::string_view scheme);
 
-// The one upgrade that is passed on (RFC 6455 section 4.1).
-bool AsksForWebSocket(const http::RequestHead& request);
-
 // Without fields that belong to one connection, that proxies add, and that frame the body.
 http::Headers RequestHeadersToSend(const http::Headers& in);
 http::Headers ResponseHeadersToSend(const http::Headers& in);

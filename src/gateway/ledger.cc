@@ -1,5 +1,7 @@
 #include "gateway/ledger.h"
 
+#include "base/text.h"
+
 namespace cove::gateway {
 
 Task<Result<void>> Ledger::Open(audit::Record decision) {
@@ -17,6 +19,7 @@ Ledger::~Ledger() {
   close.reason = policy::ReasonName(outcome_);
   close.detail = std::move(detail_);
   close.address = std::move(address_);
+  close.secrets = Join(secrets_, ", ");
   close.bytes_out = bytes_out_;
   close.bytes_in = bytes_in_;
   close.requests = requests_;

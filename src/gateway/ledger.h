@@ -4,6 +4,7 @@
 #pragma once
 
 #include "gateway/deps.h"
+#include "gateway/name_list.h"
 #include "gateway/usage.h"
 #include "net/stream.h"
 
@@ -31,6 +32,8 @@ class Ledger {
     bytes_in_ += in;
   }
   void AddRequest() { ++requests_; }
+  // The name of a secret that a request had; each is told once.
+  void AddSecret(const std::string& name) { AddOnce(secrets_, name); }
   uint64_t decision() const { return decision_; }
 
  private:
@@ -42,6 +45,7 @@ class Ledger {
   policy::Reason outcome_ = policy::Reason::kAllowed;
   std::string detail_;
   std::string address_;
+  std::vector<std::string> secrets_;
   uint64_t bytes_out_ = 0;
   uint64_t bytes_in_ = 0;
   uint64_t requests_ = 0;

@@ -1,6 +1,10 @@
 #include "gateway/outgoing.h"
 
+#include "gateway/name_list.h"
+#include "http/websocket.h"
+
 namespace cove::gateway {
+
 http::Headers Hide(const http::Headers& in, const std::vector<Replacement>& hidden) {
   http::Headers out;
   for (const auto& [name, value] : in) out.Add(name, TextReplacer::All(value, hidden));
@@ -21,15 +25,22 @@ Outgoing::Outgoing(const http::RequestHead& in, http::Url url, CredentialUse sec
       wrong_ = std::move(names).error();
     }
     // A stream of frames is searched for what was put in, which compression would hide.
-    if (AsksForWebSocket(in)) request_.headers.Remove("sec-websocket-extensions");
+    if (http::IsWebSocketUpgrade(in)) request_.headers.Remove("sec-websocket-extensions");
     in_body_ = use_.InBody(request_.headers);
   }
-  if (AsksForWebSocket(in)) {
+  if (http::IsWebSocketUpgrade(in)) {
     request_.headers.Add("Connection", "Upgrade");
     request_.headers.Add("Upgrade", "websocket");
   }
   request_.accepts_trailers = in.headers.HasToken("te", "trailers");
   has_body_ = in.headers.Has("content-length") || in.headers.Has("transfer-encoding");
+}
+
+std::vector<std::string> Outgoing::secrets() const {
+  std::vector<std::string> out = names_;
+  if (!body_) return out;
+  for (const std::string& name : body_->found()) AddOnce(out, name);
+  return out;
 }
 
 http::Task<Result<http::ClientRequest>> Outgoing::Take(http::BodyReader& body) {
@@ -56,7 +67,11 @@ http::Task<Result<Outgoing::Answer>> Outgoing::TakeAnswer(http::ClientResponse& 
   out.head.headers = Hide(out.head.headers, hidden);
   const int status = out.head.status;
   if (is_head_ || status == 204 || status == 304) co_return out;
-  // It was asked not to, and what cannot be read cannot be searched.
+  // It was asked for all, and in no coding: what cannot be read cannot be searched.
+  constexpr int kPart = 206;
+  if (status == kPart) {
+    co_return Error(Code::kDenied, "the answer is a part, which may begin or end within a secret");
+  }
   const http::Coding coding = http::CodingOf(out.head.headers);
   if (coding == http::Coding::kOther) {
     co_return Error(Code::kDenied, "the answer is compressed in a way that cannot be read here");

@@ -21,8 +21,9 @@ class Outgoing {
   Outgoing(const http::RequestHead& in, http::Url url, CredentialUse secrets);
   Outgoing(const Outgoing&) = delete;
 
-  // Names of the secrets that are in its head, for the audit.
-  const std::vector<std::string>& secrets() const { return names_; }
+  // Names of the secrets that are in it, for the audit: those of its head, and those that its body
+  // has asked for so far.
+  std::vector<std::string> secrets() const;
   // The request, whose body is read from `body` (which outlives the exchange). Called once. An
   // error is the body's, or kTooLarge: secrets would make it too long.
   http::Task<Result<http::ClientRequest>> Take(http::BodyReader& body);

@@ -35,7 +35,7 @@ Task<Passages::Opened> Passages::Open(Verdict verdict, const std::vector<std::st
   }
   run_.reset();
   audit::Record record = judge_.Row(verdict);
-  if (!secrets.empty()) record.detail = "with secret " + Join(secrets, ", ");
+  record.secrets = Join(secrets, ", ");
   auto passage = std::make_shared<Passage>(*this, std::move(verdict), streams);
   Ledger& ledger = passage->ledger_;
   const Reason limit = ledger.lease().Take(box_.usage, passage->verdict_.decision.limits);

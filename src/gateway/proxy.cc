@@ -90,7 +90,7 @@ Task<Result<ProxyTarget>> ReadConnect(net::ByteStream& client, std::string* ahea
     if (!done) {
       ProxyTarget bad;
       bad.reason = Reason::kMalformed;
-      bad.asked = done.error().message();
+      bad.asked = bad.detail = done.error().message();
       co_return bad;
     }
     if (*done) co_return ReadConnectHead(parser.head());
@@ -188,10 +188,10 @@ Task<Result<void>> AnswerProxy(ProxyKind kind, net::ByteStream& client, const Pr
   if (reason == Reason::kAllowed) {
     co_return co_await client.Write("HTTP/1.1 200 Connection established\r\n\r\n");
   }
-  const std::string body = ReasonBody(reason, target.host, target.port);
+  const std::string body = ReasonBody(reason, target.host, target.port, target.detail);
   const int status = ReasonStatus(reason);
   auto writer = codec::Http1HeadWriter::Response(status, http::ReasonPhrase(status));
-  writer.Field("Content-Type", "application/json");
+  writer.Field("Content-Type", kReasonType);
   writer.Field("Content-Length", std::to_string(body.size()));
   writer.Field("Connection", "close");
   CO_ASSIGN_OR_RETURN(std::string answer, writer.Finish());

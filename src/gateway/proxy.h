@@ -23,7 +23,8 @@ struct ProxyTarget {
   std::string host;                                  // canonical; empty: an address
   std::optional<policy::Address> address;
   uint16_t port = 0;
-  std::string asked;  // as it was put, for the audit
+  std::string asked;   // as it was put, for the audit
+  std::string detail;  // what is wrong with it, for the client
 };
 
 // Reads until it is clear that an HTTP client wants CONNECT. `ahead` gets all bytes that were read.

@@ -56,10 +56,14 @@ Decision TakeTarget(Incoming& in, const ProxyTarget& target) {
   const auto read = co_await ReadProxyTarget(kind, *in.socket, &ahead, deadline);
   if (!read) {
     const Code code = read.error().code();
-    in.Deny(code == Code::kTimeout   ? Reason::kHelloTimeout
-            : code == Code::kInvalid ? Reason::kMalformed
-                                     : Reason::kClientClosed,
-            channel, *in.stand_in, {}, read.error().message());
+    const Reason reason = code == Code::kTimeout   ? Reason::kHelloTimeout
+                          : code == Code::kInvalid ? Reason::kMalformed
+                                                   : Reason::kClientClosed;
+    in.Deny(reason, channel, *in.stand_in, {}, read.error().message());
+    // SOCKS has no words for it, and a client that left reads none.
+    if (kind == ProxyKind::kSocks || reason == Reason::kClientClosed) co_return false;
+    const auto told = co_await AnswerProxy(kind, *in.socket, {}, reason);
+    if (told && co_await in.socket->CloseWrite()) co_await Linger(in);
     co_return false;
   }
   const ProxyTarget target = *read;

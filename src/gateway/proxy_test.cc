@@ -101,6 +101,7 @@ TEST_F(ProxyTest, ARefusalSaysWhyIsOneRowAndAsksNobody) {
       {Connect("allowed.test..:443"), "bad_name"},
       {Connect("evil.test%00.allowed.test:443"), "bad_name"},
       {Connect("user@allowed.test:443"), "malformed"},
+      {"CONNECT allowed.test:443 HTTP/1.1\r\nHost : allowed.test:443\r\n\r\n", "malformed"},
       {Connect("127.0.0.1:22"), "no_name"},
       {Connect("[::1]:22"), "no_name"},
       {Connect("203.0.113.10:443"), "no_name"},

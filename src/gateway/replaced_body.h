@@ -14,6 +14,9 @@ class ReplacedBody final : public http::BodyReader {
                size_t growth_max = SIZE_MAX)
       : inner_(inner), replacer_(std::move(replacements), growth_max) {}
 
+  // Whose texts were replaced so far.
+  const std::vector<std::string>& found() const { return replacer_.found(); }
+
   // Reads a body of a known, small length to its end, so that its new length is known too: not
   // every server takes a body without one. To be awaited before the first Read().
   http::Task<Result<void>> Prepare();

@@ -57,6 +57,7 @@ class SecretRequestsTest : public OpenedTlsTest {
     head.status = 101;
     head.headers.Add("Upgrade", "websocket");
     head.headers.Add("X-Echo", login);
+    head.headers.Add("Sec-WebSocket-Accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     head.headers.Add("Sec-WebSocket-Protocol",
                      std::string(t->seen_.headers.Get("sec-websocket-protocol").value_or("")));
     auto stream = co_await exchange.TakeOver(std::move(head));
@@ -88,6 +89,7 @@ class SecretRequestsTest : public OpenedTlsTest {
       all = Packed(all);
       if (cut) all.resize(all.size() - 3);
     }
+    if (t->seen_.target == "/part") head.status = 206;
     if (t->seen_.target == "/other") head.headers.Add("Content-Encoding", "br");
     (void)co_await exchange.Respond(std::move(head), std::move(all));
   }
@@ -148,7 +150,8 @@ TEST_F(SecretRequestsTest, ItsHostGetsTheValueAndTheSandboxNeverSeesIt) {
   EXPECT_THAT(answer, HasSubstr(std::string("https://second.test/?k=") + kPlaceholder));
   EXPECT_THAT(answer, HasSubstr(std::string("got /x?k=") + kPlaceholder));
   EXPECT_THAT(answer, Not(HasSubstr(kValue)));
-  EXPECT_EQ(Rows().front().detail, "with secret api");
+  EXPECT_EQ(Rows().front().secrets, "api");
+  EXPECT_EQ(Rows().back().secrets, "api");
   EXPECT_EQ(Rows().front().path, "/x");
   EXPECT_THAT(AuditText(), Not(HasSubstr(kValue)));
 }
@@ -159,6 +162,7 @@ TEST_F(SecretRequestsTest, AWebSocketServerThatRepeatsTheSecretIsCutBeforeItIsSe
       Send("allowed.test",
            std::string("GET /ws HTTP/1.1\r\nHost: allowed.test\r\nConnection: Upgrade\r\n"
                        "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
                        "Sec-WebSocket-Extensions: permessage-deflate\r\n"
                        "Sec-WebSocket-Protocol: ") +
                kPlaceholder + "\r\n" + kBearer + "\r\nnow");
@@ -194,6 +198,19 @@ TEST_F(SecretRequestsTest, ATraceWithASecretIsRefused) {
   EXPECT_EQ(seen_.method, "");
 }
 
+TEST_F(SecretRequestsTest, AnAnswerIsAskedForWholeBecauseAPartOfASecretCannotBeFound) {
+  Start();
+  Send("allowed.test",
+       Request("GET /", "allowed.test", "Range: bytes=0-3\r\nIf-Range: \"x\"\r\n" + kBearer));
+  EXPECT_EQ(seen_.headers.Get("authorization"), std::string("Bearer ") + kValue);
+  EXPECT_FALSE(seen_.headers.Has("range"));
+  EXPECT_FALSE(seen_.headers.Has("if-range"));
+  const std::string answer = Send("allowed.test", Request("GET /part", "allowed.test", kBearer));
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 403 "));
+  EXPECT_THAT(answer, HasSubstr("secret_in_answer"));
+  EXPECT_THAT(answer, Not(HasSubstr("got /part")));
+}
+
 TEST_F(SecretRequestsTest, AnotherHostIsNotOpenedAndGetsThePlaceholder) {
   SetDocument("allow=[\"allowed.test\"]\n[[rule]]\nallow=\"second.test\"\ninspect=true\n");
   Start();
@@ -223,6 +240,16 @@ TEST_F(SecretRequestsTest, ABodyIsReplacedAndItsLengthIsRight) {
   EXPECT_EQ(seen_body_, std::string(R"({"key":")") + kValue + R"("})");
   EXPECT_EQ(seen_length_, seen_body_.size());
   EXPECT_THAT(answer, Not(HasSubstr(kValue)));
+  EXPECT_EQ(Rows().front().secrets, "") << "the body was not read when it was decided";
+  EXPECT_EQ(Rows().back().secrets, "api") << "the closing record tells of it";
+}
+
+TEST_F(SecretRequestsTest, ABodyThatAsksForNoSecretHasNoneOnRecord) {
+  Start();
+  Send("allowed.test", Request("POST /", "allowed.test", "Content-Type: application/json\r\n",
+                               R"({"key":"another"})"));
+  EXPECT_EQ(seen_body_, R"({"key":"another"})");
+  for (const auto& row : Rows()) EXPECT_EQ(row.secrets, "");
 }
 
 TEST_F(SecretRequestsTest, ABigBodyGoesInChunks) {

@@ -165,8 +165,10 @@ Task<bool> Record(Box& box, const SshAgent::Answer& answer) {
   }
   record.host = answer.signer->host;
   record.reason = policy::ReasonName(Reason::kAllowed);
-  record.detail = "login as " + answer.signer->user + ", with secret " + answer.signer->secret;
+  record.detail = "login as " + answer.signer->user;
+  record.secrets = answer.signer->secret;
   Ledger ledger(*box.deps.audit);
+  ledger.AddSecret(answer.signer->secret);
   const auto opened = co_await ledger.Open(std::move(record));
   if (!opened) log::Error("gateway.audit_failed", {{"error", opened.error().message()}});
   co_return opened.ok();

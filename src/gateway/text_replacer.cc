@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "gateway/name_list.h"
+
 namespace cove::gateway {
 
 TextReplacer::TextReplacer(std::vector<Replacement> replacements, size_t growth_max)
@@ -49,6 +51,7 @@ void TextReplacer::Work(More more, std::string* out) {
     out->append(match.what->to);
     at = match.at + match.what->from.size();
     replaced_ = true;
+    if (!match.what->whose.empty()) AddOnce(found_, match.what->whose);
   }
   const size_t end = std::max(at, certain);
   out->append(text.substr(at, end - at));

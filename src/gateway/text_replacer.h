@@ -14,6 +14,7 @@ namespace cove::gateway {
 struct Replacement {
   std::string from;  // not empty
   std::string to;
+  std::string whose = {};  // what found() calls it
 };
 
 class TextReplacer {
@@ -24,8 +25,9 @@ class TextReplacer {
   void Feed(std::string_view bytes, std::string* out);
   // The stream has ended.
   void Finish(std::string* out);
-  // Whether anything was replaced so far.
+  // Whether anything was replaced so far, and whose: each once.
   bool replaced() const { return replaced_; }
+  const std::vector<std::string>& found() const { return found_; }
   bool overflowed() const { return overflowed_; }
 
   // A whole text at once.
@@ -47,6 +49,7 @@ class TextReplacer {
   std::string pending_;
   size_t growth_left_;
   bool replaced_ = false;
+  std::vector<std::string> found_;
   bool overflowed_ = false;
 };
 

@@ -45,7 +45,8 @@ struct Written {
   std::vector<std::pair<uint32_t, uint32_t>> resets;  // stream, code
   std::vector<uint32_t> goaways;                      // codes
   std::vector<uint32_t> answered;                     // streams with HEADERS
-  size_t window_updates = 0;                          // of streams
+  std::map<uint32_t, std::string> bodies;
+  size_t window_updates = 0;  // of streams
 };
 uint32_t Read32(std::string_view in) {
   uint32_t out = 0;
@@ -62,6 +63,7 @@ Written Parse(std::string_view in) {
     if (type == kRst) out.resets.emplace_back(id, Read32(payload));
     if (type == kGoAway) out.goaways.push_back(Read32(payload.substr(4)));
     if (type == kHeaders) out.answered.push_back(id);
+    if (type == kData) out.bodies[id] += payload;
     if (type == kWindow && id != 0) ++out.window_updates;
     in.remove_prefix(9 + size);
   }
@@ -101,7 +103,10 @@ class Http2AttackTest : public ::testing::Test {
   std::vector<RequestHead> seen_;
   std::vector<std::string> refusals_;
   Handler handler_ = [this](Exchange& x) { return Handle(x); };
-  Refused refused_ = [this](int, std::string_view why) { refusals_.emplace_back(why); };
+  Refused refused_ = [this](int, std::string_view why) {
+    refusals_.emplace_back(why);
+    return Refusal{"application/json", "{\"reason\":\"limit\"}"};
+  };
   Admit admit_;
 };
 
@@ -242,6 +247,7 @@ TEST_F(Http2AttackTest, AHeadOverTheLimitIsRefusedAndABombEndsTheConnection) {
   const std::string large = Get(entry + std::string(20, '\xbe'));
   Written out = Feed(Start() + Open(1, large) + Open(3, Get()));
   EXPECT_THAT(out.answered, ElementsAre(1, 3));
+  EXPECT_EQ(out.bodies[1], "{\"reason\":\"limit\"}");
   EXPECT_EQ(seen_.size(), 1u);
   EXPECT_EQ(refusals_.size(), 1u);
 

@@ -105,11 +105,7 @@ Http2Server::Http2Server(const Handler& handler, const Refused& refused, const A
 
 void Http2Server::OnHead(Http2Stream& stream) {
   if (stream.head_too_large) {
-    OnRefused("the head of the request is over the limit");
-    Http2Pairs pairs;
-    pairs.Add(":status", "431");
-    stream.head = {};
-    (void)SubmitResponse(stream, pairs, BodyFollows::kNo);
+    RefuseLargeHead(stream);
     return;
   }
   std::shared_ptr<void> place = admit_ ? admit_() : nullptr;
@@ -125,6 +121,21 @@ void Http2Server::OnHead(Http2Stream& stream) {
   made->task.Spawn(Serve(made));
 }
 
+void Http2Server::RefuseLargeHead(Http2Stream& stream) {
+  constexpr int kStatus = 431;
+  auto [type, body] = MakeRefusal(refused_, kStatus, "the head of the request is over the limit");
+  const bool none = stream.head.method == "HEAD";
+  Http2Pairs pairs;
+  pairs.Add(":status", std::to_string(kStatus));
+  pairs.Add("content-type", type);
+  pairs.Add("content-length", std::to_string(body.size()));
+  stream.head = {};
+  stream.refusal = std::move(body);
+  stream.out = stream.refusal;
+  stream.out_ending = true;
+  (void)SubmitResponse(stream, pairs, none ? BodyFollows::kNo : BodyFollows::kYes);
+}
+
 void Http2Server::OnClosed(Http2Stream& stream) {
   const auto it = calls_.find(stream.id);
   if (it == calls_.end()) return;
@@ -135,7 +146,7 @@ void Http2Server::OnClosed(Http2Stream& stream) {
 }
 
 void Http2Server::OnRefused(std::string_view why) {
-  if (refused_) refused_(400, why);
+  if (refused_) (void)refused_(400, why);
 }
 
 void Http2Server::Sweep() {

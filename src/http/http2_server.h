@@ -66,6 +66,7 @@ class Http2Server final : public Http2Session {
     async::TaskGroup task;
   };
   void OnHead(Http2Stream& stream) override;
+  void RefuseLargeHead(Http2Stream& stream);
   void OnClosed(Http2Stream& stream) override;
   void OnRefused(std::string_view why) override;
   void Sweep() override;

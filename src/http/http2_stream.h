@@ -37,6 +37,7 @@ struct Http2Stream {
   bool head_sent = false;
   std::string_view out;     // of a Write() under way
   bool out_ending = false;  // nothing comes after `out`
+  std::string refusal;      // of a head that is too large: then `out` is this
   Headers out_trailers;
   bool out_done = false;  // the library has the end
 

@@ -81,11 +81,10 @@ Task<void> ServerConnection::RunHandler(Exchange& exchange) {
 }
 
 Task<void> ServerConnection::Refuse(int status, std::string why) {
-  if (refused_) refused_(status, why);
-  const std::string body = why + "\n";
+  const auto [type, body] = MakeRefusal(refused_, status, why);
   auto writer = codec::Http1HeadWriter::Response(status, ReasonPhrase(status));
   writer.Field("Date", HttpDate());
-  writer.Field("Content-Type", "text/plain; charset=utf-8");
+  writer.Field("Content-Type", type);
   writer.Field("Content-Length", std::to_string(body.size()));
   writer.Field("Connection", "close");
   const auto head = writer.Finish();
@@ -111,6 +110,12 @@ Task<void> ServerConnection::CloseGently() {
 }
 
 }  // namespace internal
+
+Refusal MakeRefusal(const Refused& refused, int status, std::string_view why) {
+  Refusal out = refused ? refused(status, why) : Refusal();
+  if (out.body.empty()) out = {Refusal().type, std::string(why) + "\n"};
+  return out;
+}
 
 Task<void> Exchange::PeerClosed() {
   async::Event never;

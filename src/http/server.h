@@ -56,9 +56,17 @@ class Exchange {
 };
 
 using Handler = std::function<Task<void>(Exchange&)>;
-// Told of each request that was refused before a handler could see it, because it is not sound.
-// Must not wait and not touch the server.
-using Refused = std::function<void(int status, std::string_view why)>;
+// What a client gets to read whose request was refused before a handler could see it, because it is
+// not sound.
+struct Refusal {
+  std::string type = "text/plain; charset=utf-8";
+  std::string body;
+};
+// Told of each such request; a refusal without a body is what the server would have said itself.
+// Must not wait and not touch the server. HTTP/2 has room for it only where a head is too large:
+// any other unsound head is an error of its stream.
+using Refused = std::function<Refusal(int status, std::string_view why)>;
+Refusal MakeRefusal(const Refused& refused, int status, std::string_view why);
 
 // Asked at each HTTP/2 stream before anything is done for it. What it gives lives as long as what
 // is kept of the stream; null: the stream is refused (REFUSED_STREAM), and nothing is kept.

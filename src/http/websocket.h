@@ -67,6 +67,9 @@ class WebSocket {
 
 // Whether the request asks for a WebSocket (method, version and headers are right).
 bool IsWebSocketUpgrade(const RequestHead& request);
+// Whether these fields of a 101 answer that request: they prove that its key was read. What is no
+// WebSocket's server cannot, whatever status it is made to give. REQUIRES: IsWebSocketUpgrade.
+bool AnswersWebSocket(const RequestHead& request, const Headers& answer);
 // The first of the client's subprotocols that is in `supported`; empty when none is.
 std::string SelectSubprotocol(const RequestHead& request,
                               std::span<const std::string_view> supported);

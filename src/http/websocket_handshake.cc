@@ -37,6 +37,12 @@ bool IsWebSocketUpgrade(const RequestHead& request) {
          h.Get("Sec-WebSocket-Key").value_or("").size() == kKeyText;
 }
 
+bool AnswersWebSocket(const RequestHead& request, const Headers& answer) {
+  return answer.HasToken("Upgrade", "websocket") &&
+         answer.Get("Sec-WebSocket-Accept") ==
+             AcceptKey(request.headers.Get("Sec-WebSocket-Key").value_or(""));
+}
+
 std::string SelectSubprotocol(const RequestHead& request,
                               std::span<const std::string_view> supported) {
   for (const auto& [name, value] : request.headers) {

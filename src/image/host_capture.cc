@@ -8,6 +8,7 @@
 #include "image/dir.h"
 #include "image/guest_files.h"
 #include "image/host_plan.h"
+#include "image/java_trust.h"
 #include "image/secrets.h"
 #include "image/sha256.h"
 #include "image/store.h"
@@ -15,9 +16,11 @@
 namespace cove::image {
 namespace {
 
-constexpr std::string_view kRecipe = "host image 1\n";  // changes when the rules here change
+constexpr std::string_view kRecipe = "host image 2\n";  // changes when the rules here change
 constexpr size_t kSettingsMax = 1024 * 1024;
 constexpr size_t kBundleMax = 4 << 20;
+constexpr std::string_view kOwnTrust = "usr/local/share/ca-certificates/cove-sandboxes.crt";
+constexpr std::string_view kJavaTrustPath = "etc/ssl/certs/java/cacerts";
 constexpr uint64_t kProgressEvery = 20000;
 
 // One walk over all parts, in a fixed order. With a target it also makes the image; without, it
@@ -48,6 +51,7 @@ class Capture {
   Result<void> Put(const GuestFile& file);
   Result<void> PutSkel();
   Result<void> PutTrust();
+  Result<void> PutJavaTrust(const std::string& bundle);
   // The image's directory at `path` below the root, made with its missing parents.
   Result<UniqueFd> TargetDir(const std::string& path);
   void Record(std::string_view path, const struct stat& st, std::string_view content);
@@ -251,6 +255,7 @@ Result<void> Capture::Put(const GuestFile& file) {
       return Ok();
     }
     case GuestFile::Kind::kSymlink:
+      if (unlinkat(dir.get(), name.c_str(), 0) != 0 && errno != ENOENT) return DiskError(name);
       if (symlinkat(file.content.c_str(), dir.get(), name.c_str()) != 0) return DiskError(name);
       return Ok();
     case GuestFile::Kind::kRegular: {
@@ -284,19 +289,49 @@ Result<void> Capture::PutSkel() {
   return Ok();
 }
 
-// The bundle is what programs read; the file by itself is what a later update-ca-certificates
-// finds.
+// The bundle is what programs read; the file by itself, with the link to it, is what a later
+// update-ca-certificates finds, and what a Java that is installed later makes its store of.
 Result<void> Capture::PutTrust() {
   if (trust_.empty()) return Ok();
   std::string bundle;
   if (const auto dir = OpenBelow(source_, "etc/ssl/certs"); dir) {
-    ASSIGN_OR_RETURN(bundle, ReadWholeFile(dir->get(), "ca-certificates.crt", kBundleMax));
+    auto text = ReadWholeFile(dir->get(), "ca-certificates.crt", kBundleMax);
+    if (!text && text.error().sys_errno() != ENOENT) return std::move(text).error();
+    if (text) bundle = *std::move(text);
   }
+  bundle += trust_;
   using Kind = GuestFile::Kind;
-  RETURN_IF_ERROR(
-      Put({"etc/ssl/certs/ca-certificates.crt", Kind::kRegular, 0644, 0, 0, bundle + trust_}));
-  return Put(
-      {"usr/local/share/ca-certificates/cove-sandboxes.crt", Kind::kRegular, 0644, 0, 0, trust_});
+  RETURN_IF_ERROR(Put({"etc/ssl/certs/ca-certificates.crt", Kind::kRegular, 0644, 0, 0, bundle}));
+  RETURN_IF_ERROR(Put({std::string(kOwnTrust), Kind::kRegular, 0644, 0, 0, trust_}));
+  RETURN_IF_ERROR(Put({"etc/ssl/certs/cove-sandboxes.pem", Kind::kSymlink, 0777, 0, 0,
+                       "/" + std::string(kOwnTrust)}));
+  return PutJavaTrust(bundle);
+}
+
+// Debian's Java reads this file through a link in its own directory; one that has a file of its own
+// there gets such a link.
+Result<void> Capture::PutJavaTrust(const std::string& bundle) {
+  using Kind = GuestFile::Kind;
+  RETURN_IF_ERROR(Put({std::string(kJavaTrustPath), Kind::kRegular, 0644, 0, 0,
+                       JavaTrustStore(CertificatesOf(bundle))}));
+  const std::string all = "usr/lib/jvm";
+  const auto dir = OpenBelow(source_, all);
+  if (!dir) return Ok();
+  ASSIGN_OR_RETURN(const auto names, SortedNames(dir->get()));
+  for (const std::string& name : names) {
+    for (const char* below : {"/lib/security", "/jre/lib/security"}) {
+      const std::string path = all + "/" + name + below;
+      const auto security = OpenBelow(source_, path);
+      struct stat st{};
+      if (!security || fstatat(security->get(), "cacerts", &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+          !S_ISREG(st.st_mode)) {
+        continue;
+      }
+      RETURN_IF_ERROR(
+          Put({path + "/cacerts", Kind::kSymlink, 0777, 0, 0, "/" + std::string(kJavaTrustPath)}));
+    }
+  }
+  return Ok();
 }
 
 Result<UniqueFd> Capture::TargetDir(const std::string& path) {

@@ -49,7 +49,29 @@ TEST(HostCaptureTest, TrustsWhatItIsToldToBesidesTheHosts) {
   const std::string at = info->id.value + "/root/";
   EXPECT_EQ(host.images.Read(at + "etc/ssl/certs/ca-certificates.crt"), "host's own\nours\n");
   EXPECT_EQ(host.images.Read(at + "usr/local/share/ca-certificates/cove-sandboxes.crt"), "ours\n");
+  const std::string link = host.images / (at + "etc/ssl/certs/cove-sandboxes.pem");
+  EXPECT_EQ(std::filesystem::read_symlink(link),
+            "/usr/local/share/ca-certificates/cove-sandboxes.crt");
   EXPECT_EQ(CaptureHost({host.root.path(), "ours\n"}, host.images.fd(), {})->id, info->id);
+}
+
+TEST(HostCaptureTest, EveryJavaOfTheHostReadsTheStoreThatIsMadeForSandboxes) {
+  FakeHost host;
+  host.root.File("etc/ssl/certs/java/cacerts", "the host's");
+  host.root.File("usr/lib/jvm/jdk-25/lib/security/cacerts", "its own");
+  host.root.File("usr/lib/jvm/jdk-8/jre/lib/security/cacerts", "its own");
+  host.root.Dir("usr/lib/jvm/debian/lib/security");
+  std::filesystem::create_symlink("/etc/ssl/certs/java/cacerts",
+                                  host.root / "usr/lib/jvm/debian/lib/security/cacerts");
+  const auto info = CaptureHost({host.root.path(), "ours\n"}, host.images.fd(), {});
+  ASSERT_TRUE(info) << info.error().message();
+  const std::string at = info->id.value + "/root/";
+  EXPECT_EQ(host.images.Read(at + "etc/ssl/certs/java/cacerts").substr(0, 4), "\xfe\xed\xfe\xed");
+  for (const char* java : {"jdk-25/lib", "jdk-8/jre/lib", "debian/lib"}) {
+    const std::string link = at + "usr/lib/jvm/" + java + "/security/cacerts";
+    EXPECT_EQ(std::filesystem::read_symlink(host.images / link), "/etc/ssl/certs/java/cacerts");
+  }
+  EXPECT_EQ(host.root.Read("usr/lib/jvm/jdk-25/lib/security/cacerts"), "its own");
 }
 
 TEST(HostCaptureTest, TakesUsrByHardLinkWithModesAndLinks) {

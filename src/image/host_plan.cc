@@ -74,6 +74,9 @@ const std::vector<Part>& HostParts() {
       {"etc/perl"},
       {"etc/java*"},
       {"etc/.java"},
+      // Its settings.xml may hold passwords of servers, and XML cannot lose single lines.
+      {"etc/maven/m2.conf"},
+      {"etc/maven/logging"},
       {"etc/fonts"},
       {"etc/X11"},
       {"etc/glvnd"},

@@ -209,6 +209,30 @@ TEST(SuggestTest, AllowsWhatWasTriedAndNoMore) {
   EXPECT_THAT(*text, HasSubstr("# no rule mends: inside.example:443 (address_not_public)"));
 }
 
+TEST(SuggestTest, ConnectionsThatNobodyReadDoNotWidenRequestsThatWereRead) {
+  const std::vector<Attempt> attempts = {
+      {"https", "api.test", "", 443, "GET", "/read", "allowed"},
+      {"tls", "api.test", "", 443, "", "", "allowed"},
+      {"connect", "api.test", "", 443, "", "", "no_rule"},
+      {"tls", "api.test", "", 8443, "", "", "allowed"},
+      {"http", "api.test", "", 80, "GET", "/plain", "allowed"},
+      {"tcp", "api.test", "", 80, "", "", "no_rule"},
+      {"tls", "closed.test", "", 443, "", "", "needs_inspection"},
+      {"tls", "closed.test", "", 443, "", "", "no_rule"},
+  };
+  const auto text = Suggest(attempts).ToToml();
+  const auto policy = Means(text);
+  EXPECT_TRUE(Allows(policy, "api.test", "GET", "/read")) << *text;
+  EXPECT_FALSE(Allows(policy, "api.test", "GET", "/other")) << *text;
+  EXPECT_FALSE(Allows(policy, "api.test", "POST", "/read")) << *text;
+  EXPECT_TRUE(Allows(policy, "api.test", "GET", "/plain", 80)) << *text;
+  EXPECT_FALSE(Allows(policy, "api.test", "GET", "/other", 80)) << *text;
+  EXPECT_TRUE(policy->EvaluateTunnel("api.test", 8443).allow) << "another port";
+  EXPECT_FALSE(policy->EvaluateTunnel("api.test", 443).allow) << *text;
+  EXPECT_FALSE(policy->EvaluateTunnel("closed.test", 443).allow) << *text;
+  EXPECT_THAT(*text, HasSubstr("# narrower than what was tried: api.test:443 had connections"));
+}
+
 TEST(SuggestTest, AMethodIsAllowedOnlyOnThePathsItWasSeenOn) {
   const std::vector<Attempt> attempts = {
       {"https", "git.test", "", 443, "GET", "/read", "no_rule"},

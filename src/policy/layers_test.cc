@@ -190,6 +190,27 @@ TEST(PresetsTest, GithubCloneClonesAndDoesNotPush) {
   EXPECT_TRUE(clone->EvaluateTunnel("codeload.github.com", 443).allow);
 }
 
+TEST(PresetsTest, GithubCloneGetsLargeFilesAndPutsNone) {
+  const auto clone = One("presets=[\"github-clone\"]");
+  const auto both = One("presets=[\"github\"]");
+  const auto allows = [](const auto& policy, std::string_view host, std::string_view method,
+                         std::string_view target) {
+    return policy->EvaluateRequest(host, 443, method, target).allow;
+  };
+  const std::string gets = "github-cloud.githubusercontent.com";
+  const std::string puts = "github-cloud.s3.amazonaws.com";
+  EXPECT_TRUE(allows(clone, "github.com", "POST", "/o/r.git/info/lfs/objects/batch"));
+  EXPECT_FALSE(allows(clone, "github.com", "POST", "/o/r.git/info/lfs/locks"));
+  EXPECT_FALSE(allows(clone, "github.com", "POST", "/o/r.git/info/lfs/verify"));
+  EXPECT_TRUE(allows(clone, gets, "GET", "/alambic/media/1/ab/cd/abcd?X-Amz-Expires=3600"));
+  for (const char* method : {"PUT", "POST", "PATCH", "DELETE"}) {
+    EXPECT_FALSE(allows(clone, gets, method, "/alambic/media/1/ab/cd/abcd")) << method;
+  }
+  EXPECT_FALSE(clone->EvaluateTunnel(gets, 443).allow) << "what nobody reads could be an upload";
+  EXPECT_FALSE(clone->Evaluate(puts, 443).allow);
+  EXPECT_TRUE(both->EvaluateTunnel(puts, 443).allow);
+}
+
 // --- the definition, spelt out, against generated documents
 
 struct Made {

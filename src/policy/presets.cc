@@ -22,11 +22,16 @@ constexpr auto kDebian =
 constexpr auto kMaven = std::to_array<Hosts>({"repo.maven.apache.org:443", "repo1.maven.org:443"});
 constexpr auto kGithub = std::to_array<Hosts>(
     {"github.com:443", "codeload.github.com:443", "objects.githubusercontent.com:443",
-     "release-assets.githubusercontent.com:443", "raw.githubusercontent.com:443"});
-constexpr auto kGithubFiles = std::span(kGithub).subspan<1>();
-// A fetch asks for refs and posts what it has; a push posts to git-receive-pack.
+     "release-assets.githubusercontent.com:443", "raw.githubusercontent.com:443",
+     "github-cloud.githubusercontent.com:443", "github-cloud.s3.amazonaws.com:443"});
+constexpr auto kGithubFiles = std::span(kGithub).subspan<1, 4>();
+// A fetch asks for refs and posts what it has; a push posts to git-receive-pack. For large files
+// both ask the same path where they lie, and it is the files' host that tells them apart: a
+// download gets them from one, an upload puts them to another.
 constexpr auto kGithubClone = std::to_array<PresetRequests>(
-    {{"github.com:443", "GET HEAD", ""}, {"github.com:443", "POST", "/*/*/git-upload-pack"}});
+    {{"github.com:443", "GET HEAD", ""},
+     {"github.com:443", "POST", "/*/*/git-upload-pack /*/*/info/lfs/objects/batch"},
+     {"github-cloud.githubusercontent.com:443", "GET HEAD", ""}});
 constexpr auto kHuggingFace = std::to_array<Hosts>(
     {"huggingface.co:443", "cdn-lfs.huggingface.co:443", "cdn-lfs.hf.co:443",
      "cdn-lfs-us-1.hf.co:443", "cdn-lfs-eu-1.hf.co:443", "cas-server.xethub.hf.co:443",
@@ -42,14 +47,15 @@ constexpr auto kPresets = std::to_array<Preset>({
     {"debian", "Debian packages; apt checks signatures itself, so plain HTTP is fine.", kDebian},
     {"maven", "Maven Central by both of its names.", kMaven},
     {"github-clone",
-     "Clone and fetch from GitHub over HTTPS, with its archives, release files and raw files; a "
-     "push is "
-     "refused, for which TLS to github.com is opened. What is asked for can still carry data out.",
+     "Clone and fetch from GitHub over HTTPS, with its large files (LFS), archives, release files "
+     "and raw files; a push, of large files too, is refused, for which TLS to github.com is "
+     "opened. "
+     "What is asked for can still carry data out.",
      kGithubFiles, kGithubClone},
     {"github",
-     "Clone and push: git over HTTPS with GitHub, its archives, release files and raw files. "
-     "Anybody can have a "
-     "repository there: what leaves is limited only by the credentials inside.",
+     "Clone and push: git over HTTPS with GitHub, its large files (LFS), archives, release files "
+     "and raw files. Anybody can have a repository there: what leaves is limited only by the "
+     "credentials inside.",
      kGithub},
     {"huggingface", "Models and data sets with the hosts their files are kept on.", kHuggingFace},
 });

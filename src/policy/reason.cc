@@ -32,7 +32,8 @@ constexpr std::array kEntries = {
           "operator."},
     Entry{Reason::kClientDistrusts, "client_distrusts",
           "The gateway opens TLS to this host, and the client does not trust the sandbox's own "
-          "authority; see the trust variables in the guide."},
+          "authority: SSL_CERT_FILE names the bundle that does; Java's is "
+          "/etc/ssl/certs/java/cacerts."},
     Entry{Reason::kBadName, "bad_name", "That is not a host name: letters, digits, '-' and '.'."},
     Entry{Reason::kDnsOverHttps, "dns_over_https",
           "A public DNS-over-HTTPS resolver needs a rule with its exact name."},
@@ -83,6 +84,11 @@ const Entry& Find(Reason reason) {
 }  // namespace
 
 std::string_view ReasonName(Reason reason) { return Find(reason).name; }
+std::vector<std::string_view> ReasonNames() {
+  std::vector<std::string_view> out;
+  for (const Entry& e : kEntries) out.push_back(e.name);
+  return out;
+}
 std::string_view ReasonText(Reason reason) { return Find(reason).text; }
 
 }  // namespace cove::policy

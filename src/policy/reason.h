@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 namespace cove::policy {
 
@@ -47,6 +48,8 @@ enum class Reason : uint8_t {
 };
 
 std::string_view ReasonName(Reason reason);
+// All of them.
+std::vector<std::string_view> ReasonNames();
 // One sentence for a person: what happened and what to do.
 std::string_view ReasonText(Reason reason);
 

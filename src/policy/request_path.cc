@@ -1,6 +1,7 @@
 #include "policy/request_path.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "base/text.h"
@@ -26,21 +27,36 @@ bool IsUnreserved(char c) {
 
 bool IsControl(unsigned char c) { return c < 0x20 || c == 0x7f; }
 
+int EscapeAt(std::string_view text, size_t i) {
+  const int high = i + 2 < text.size() && text[i] == '%' ? HexValue(text[i + 1]) : -1;
+  const int low = high < 0 ? -1 : HexValue(text[i + 2]);
+  return low < 0 ? -1 : high * 16 + low;
+}
+
+// Begins a character of UTF-8 that is longer than it has to be (RFC 3629 section 3).
+bool IsOverlong(std::string_view text, size_t i) {
+  const int first = EscapeAt(text, i);
+  if (first == 0xc0 || first == 0xc1) return true;
+  const int second = EscapeAt(text, i + 3);
+  return (first == 0xe0 && second >= 0x80 && second < 0xa0) ||
+         (first == 0xf0 && second >= 0x80 && second < 0x90);
+}
+
 // One escape at text[i], appended in its canonical form.
 Result<void> TakeEscape(std::string_view text, size_t i, std::string& out) {
   constexpr std::string_view kDigits = "0123456789ABCDEF";
-  const int high = i + 2 < text.size() ? HexValue(text[i + 1]) : -1;
-  const int low = i + 2 < text.size() ? HexValue(text[i + 2]) : -1;
-  if (high < 0 || low < 0) return Bad("a '%' without two hexadecimal digits");
-  const char c = static_cast<char>(high * 16 + low);
+  const int byte = EscapeAt(text, i);
+  if (byte < 0) return Bad("a '%' without two hexadecimal digits");
+  const char c = static_cast<char>(byte);
   if (IsControl(static_cast<unsigned char>(c))) return Bad("an escaped control character");
   if (c == '\\') return Bad("a backslash");
+  if (IsOverlong(text, i)) return Bad("an escape that is no UTF-8: some servers read '.' or '/'");
   if (IsUnreserved(c)) {
     out += c;
   } else {
     out += '%';
-    out += kDigits[static_cast<size_t>(high)];
-    out += kDigits[static_cast<size_t>(low)];
+    out += kDigits[static_cast<size_t>(byte >> 4)];
+    out += kDigits[static_cast<size_t>(byte & 15)];
   }
   return Ok();
 }
@@ -93,6 +109,22 @@ std::string DecodeAll(std::string_view text) {
     i += 2;
   }
   return out;
+}
+
+// The parameters of a query, decoded, for there is no order that servers agree on.
+std::set<std::string> Parameters(std::string_view query) {
+  std::set<std::string> out;
+  std::string plain(query);
+  std::replace(plain.begin(), plain.end(), '+', ' ');
+  std::replace(plain.begin(), plain.end(), ';', '&');
+  for (const std::string_view one : Split(plain, '&')) {
+    if (!one.empty()) out.insert(DecodeAll(one));
+  }
+  return out;
+}
+
+bool HasAll(const std::set<std::string>& wanted, const std::set<std::string>& there) {
+  return std::includes(there.begin(), there.end(), wanted.begin(), wanted.end());
 }
 
 std::vector<std::string> Loosen(const std::vector<std::string>& segments) {
@@ -175,7 +207,7 @@ bool PathPattern::Matches(const RequestPath& path) const {
 
 bool PathPattern::MayMatch(const RequestPath& path) const {
   if (Matches(path)) return true;
-  if (has_query_ && DecodeAll(query_) != DecodeAll(path.query)) return false;
+  if (has_query_ && !HasAll(Parameters(query_), Parameters(path.query))) return false;
   return MatchesAll(loose_, rest_, Loosen(path.segments));
 }
 

@@ -32,15 +32,43 @@ TEST(RequestPathTest, BringsEscapesIntoOneForm) {
   EXPECT_EQ(Canonical("/@scope%2fname"), "/@scope%2Fname");
   EXPECT_EQ(Canonical("/a%20b/"), "/a%20b/");
   EXPECT_EQ(Canonical("/100%25"), "/100%25");
+  EXPECT_EQ(Canonical("/%c3%a4/%e2%82%ac/%f0%9f%98%80"), "/%C3%A4/%E2%82%AC/%F0%9F%98%80");
 }
 
 TEST(RequestPathTest, RefusesWhatTwoServersReadDifferently) {
-  for (
-      const std::string_view bad :
-      {"",          "a",       "*",         "http://a/b",  "/a/../b", "/a/./b",      "/..",
-       "/%2e%2e/b", "/.%2E/b", "/a/..;x/b", "/a%2f..%2fb", "/a%2F.",  "/%2e%2e%2fb", "//a",
-       "/a//b",     "/a\\b",   "/a%5cb",    "/a%00b",      "/a%0ab",  "/a%7fb",      "/a b",
-       "/a#b",      "/a%",     "/a%2",      "/a%zz",       "/a%252e", "/a%252fb",    "/\xc3\xa4"}) {
+  for (const std::string_view bad : {"",
+                                     "a",
+                                     "*",
+                                     "http://a/b",
+                                     "/a/../b",
+                                     "/a/./b",
+                                     "/..",
+                                     "/%2e%2e/b",
+                                     "/.%2E/b",
+                                     "/a/..;x/b",
+                                     "/a%2f..%2fb",
+                                     "/a%2F.",
+                                     "/%2e%2e%2fb",
+                                     "//a",
+                                     "/a//b",
+                                     "/a\\b",
+                                     "/a%5cb",
+                                     "/a%00b",
+                                     "/a%0ab",
+                                     "/a%7fb",
+                                     "/a b",
+                                     "/a#b",
+                                     "/a%",
+                                     "/a%2",
+                                     "/a%zz",
+                                     "/a%252e",
+                                     "/a%252fb",
+                                     "/\xc3\xa4",
+                                     "/%c0%ae%c0%ae/b",
+                                     "/a%C0%AFb",
+                                     "/a%c1%9cb",
+                                     "/a%e0%80%afb",
+                                     "/a%f0%80%80%afb"}) {
     EXPECT_EQ(Canonical(bad), "refused") << bad;
   }
   EXPECT_EQ(Canonical("/" + std::string(kPathBytesMax, 'a')), "refused");
@@ -105,6 +133,12 @@ TEST(PathPatternTest, ADenialHoldsForEverySpellingThatAServerMayDecode) {
   EXPECT_TRUE(may("/%40corp/**", "/@corp/x"));
   EXPECT_TRUE(may("/admin", "/admin/"));
   EXPECT_TRUE(may("/x?a=b", "/x?%61=b"));
+  for (const char* path : {"/x?c=d&a=b", "/x?a=b&c=d", "/x?c;a=b", "/x?a=b&a=c"}) {
+    EXPECT_TRUE(may("/x?a=b", path)) << path;
+  }
+  EXPECT_TRUE(may("/x?a=b%20c&d", "/x?d&a=b+c"));
+  EXPECT_FALSE(may("/x?a=b", "/x?a=bc"));
+  EXPECT_FALSE(may("/x?a=b&c=d", "/x?a=b"));
   EXPECT_FALSE(may("/admin/**", "/administrator/x"));
   EXPECT_FALSE(may("/admin/**", "/x/admin"));
 }

@@ -91,6 +91,23 @@ std::string WithPorts(const std::string& host, const std::set<uint16_t>& ports) 
   return texts.empty() ? host : host + ":" + Join(texts, ",");
 }
 
+// A rule for the whole port would allow every request beside those that were read on it.
+std::set<uint16_t> WholePorts(const std::string& host, const HostNeeds& needs, Draft& draft) {
+  std::set<uint16_t> out;
+  for (const uint16_t port : needs.ports) {
+    if (needs.inspect.contains(port)) continue;
+    const bool read = needs.tls.contains(port) || needs.plain.contains(port);
+    if (!read) {
+      out.insert(port);
+      continue;
+    }
+    draft.notes.push_back("narrower than what was tried: " + host + ":" + std::to_string(port) +
+                          " had connections that nobody read beside requests that were; only "
+                          "these are in a rule");
+  }
+  return out;
+}
+
 void AddHost(const std::string& host, const HostNeeds& needs, Draft& draft) {
   AddRequests(host, needs.tls, Tls::kOpened, draft);
   DraftRule unread;
@@ -105,7 +122,9 @@ void AddHost(const std::string& host, const HostNeeds& needs, Draft& draft) {
   AddRequests(host, needs.plain, Tls::kNo, draft);
   const bool only_asked =
       needs.asked && needs.tls.empty() && needs.inspect.empty() && needs.plain.empty();
-  if (!needs.ports.empty() || only_asked) draft.allow.push_back(WithPorts(host, needs.ports));
+  const std::set<uint16_t> whole = WholePorts(host, needs, draft);
+  const bool nothing_else = only_asked && needs.ports.empty();
+  if (!whole.empty() || nothing_else) draft.allow.push_back(WithPorts(host, whole));
 }
 
 std::string NoteOf(const Attempt& a) {

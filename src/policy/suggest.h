@@ -20,9 +20,11 @@ struct Attempt {
   std::string reason;  // ReasonName
 };
 
-// A method is allowed on just the paths it was seen on; over 16 of them on a host and port become
-// what is below their first segments, with a note. Attempts that no rule could mend (a broken name,
-// a private address) become notes, too; names of addresses (in-addr.arpa, ip6.arpa) are left out.
+// Where requests were read on a port of a host, those are what is allowed there, also if other
+// connections to it were not read; a note says so. A method is allowed on just the paths it was
+// seen on; over 16 of them on a host and port become what is below their first segments, with a
+// note. Attempts that no rule could mend (a broken name, a private address) become notes, too;
+// names of addresses (in-addr.arpa, ip6.arpa) are left out.
 Draft Suggest(std::span<const Attempt> attempts);
 
 }  // namespace cove::policy

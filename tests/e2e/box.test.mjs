@@ -2,7 +2,7 @@
 // better where that page says so. Method: the real Codex CLI and a scripted model, in a network of
 // the test's own that leads nowhere else; init scripts look around inside.
 import assert from 'node:assert/strict';
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, readdirSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { spawnSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
@@ -447,6 +447,7 @@ test('28 the example hooks fetch what a project names into their places, once, a
   assert.ok(existsSync(join(environment, '.venv/bin/python')));
   assert.ok(readdirSync(join(environment, '.venv/lib')).some((v) => existsSync(join(environment, '.venv/lib', v, 'site-packages/cove_right.py'))));
   assert.equal(readFileSync(join(environment, 'jdk-25/bin/java'), 'utf8'), '#!/bin/sh\necho 25\n');
+  assert.equal(readlinkSync(join(environment, 'jdk-25/lib/security/cacerts')), '/etc/ssl/certs/java/cacerts');
   assert.match(readFileSync(join(environment, 'm2/asked'), 'utf8'), /^-q -B .*dependency:go-offline\n.*dependency:go-offline\n$/);
   // As they are, in a project that has none of it: nothing to do is no failure.
   const each = `for hook in /app${examples}/*.sh; do "$hook" || exit 1; done`;
@@ -607,19 +608,23 @@ test('40 without one: 443 and 80 by allowed names only, never by number, never t
   assert.match(r.stdout, /^http registry\.example\.org$/m);
   for (const path of ['/port', '/denied', '/number', '/private', '/fronted']) assert.ok(!bed.outside().some((e) => e.path === path), path);
 });
-test('41 acl mode: names, not addresses; private answers are dropped, ALLOW_PRIVATE_DNS keeps them', async () => {
+test('41 acl mode: names, not addresses; private answers are dropped, none left is fatal, ALLOW_PRIVATE_DNS keeps them', async () => {
   const dir = bed.project();
-  const ask = (env) => bed.probe(web('http://private.example.org/acl') + web('https://registry.example.org/acl'), { cwd: dir, args: ['--firewall', 'acl'], env: { OPENAI_ALLOWED_DOMAINS: 'private.example.org registry.example.org', PROXY_IP_V4: '192.0.2.1', ...env } });
-  const r = await ask({});
-  assert.match(r.stdout, /^https registry\.example\.org$/m);
-  assert.doesNotMatch(r.stdout, /^https? private\.example\.org/m);
+  const ask = (env) => bed.probe(web('http://private.example.org/acl') + web('https://registry.example.org/acl'), { cwd: dir, args: ['--firewall', 'acl'], env: { OPENAI_ALLOWED_DOMAINS: 'mixed.example.org private.example.org registry.example.org', PROXY_IP_V4: '192.0.2.1', ...env } });
+  // A probe whose box ends with an error throws what that said.
+  const { message } = await ask({}).then(() => assert.fail('it started'), (e) => e);
+  assert.match(message, /^\[sandbox\] Skipping private\/reserved 10\.99\.0\.2 \(private\) of private\.example\.org$/m);
+  assert.match(message, /^Error: no public address is left for private\.example\.org: /m);
+  assert.doesNotMatch(message, /^https? /m);
+  const mixed = await ask({ OPENAI_ALLOWED_DOMAINS: 'mixed.example.org registry.example.org' });
+  assert.match(mixed.stderr + mixed.stdout, /Skipping private\/reserved 10\.99\.0\.3 \(private\) of mixed\.example\.org$/m);
+  assert.match(mixed.stdout, /^https registry\.example\.org$/m);
   const last = () => {
     // Two boxes of one second sort by chance.
     const dirs = readdirSync(join(bed.base, 'audit')).map((name) => join(bed.base, 'audit', name));
     const dir = dirs.sort((a, b) => statSync(a).mtimeMs - statSync(b).mtimeMs).at(-1);
     return readdirSync(dir).map((f) => readFileSync(join(dir, f), 'utf8')).join('').split('\n').filter((line) => line.includes('private.example.org'));
   };
-  assert.ok(last().some((line) => line.includes('"address_not_public"')), 'what was refused is on record');
   const kept = await ask({ ALLOW_PRIVATE_DNS: '1' });
   assert.doesNotMatch(kept.stdout, /not permitted|denied|egress_denied/i);
   assert.ok(last().length > 0 && !last().some((line) => line.includes('"address_not_public"')), 'with it the address is dialled');

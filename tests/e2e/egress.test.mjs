@@ -256,7 +256,7 @@ once('B15', 'rules that name more than they say: *.com, *.co.uk, *.test, github.
   await cove.remove(made.id);
 });
 
-once('C18', 'a name that nobody has, on a machine with a search domain', 'that name is asked for and no other; 502', async () => {
+once('own', 'a name that nobody has, on a machine with a search domain', 'that name is asked for and no other; 502', async () => {
   const made = await fresh({ domainAllowList: 'missing.example' });
   const r = await cove.exec(made.id, "curl -s -o /dev/null -w '%{http_code}' http://missing.example/");
   assert.equal(r.result.trim(), '502');
@@ -492,6 +492,13 @@ test('nothing of the marker was ever outside; the canary heard nothing', async (
   assert.ok(watched.frames > 100 && watched.drops === 0, JSON.stringify(watched));
   assert.deepEqual(bed.decoyHits, []);
   assert.equal((await cove.exec(box.neighbour.id, 'cat /tmp/heard')).result, '');
+});
+
+// The rows of the list of attempts that this answers; all others are our own, and say so.
+const listed = `A01 A02 A03 A04 A06 A11 A12 B01 B04 B06 B08 B09 B10 B11 B12 B15 B16 B17 C01 C02 C04 C05 C09 C11 C12 C14 C16 C17 D02 D04 D06 D07 D08 E03 E04 E05 E08 E09 E11 E12 F02 F03 F04 F05 F07
+F08 F10 F14 F15 F16 F18 G01 G02 G03 G05 G09 G11 G12 G14 H01 H03 H04 H05 H06 H07 H09 H10 H13 H15 H16 H19 H20 I01 I02 I03 I04 I06 I09 I11 J02 J03 J04 J05 J07 J09 J12 K01 K03 K04 K06 K07 K10`.split(/\s/);
+test('every row of the list was tried, and no attempt of our own goes by such a name', () => {
+  assert.deepEqual([...new Set([...matrix.values()].map((r) => r.row))].sort(), [...listed, 'own'].sort());
 });
 
 test('docs/egress.md says what was seen', () => {

@@ -3,6 +3,7 @@
 // machine behind a cable; changes by the CLI and the API while a sandbox talks.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { readlinkSync, writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -159,6 +160,16 @@ test('a policy given at create holds from the start, and outlives the server', a
   await cove.remove(made.id);
 });
 
+test('that no template has the name that a policy is set for is told', () => {
+  const early = set(['template', 'tempalte'], 'allow = "web.test"\n');
+  assert.equal(early.status, 0, 'it may be said before the template is made');
+  assert.match(early.stderr, /^cove: warning: there is no template 'tempalte' now: /);
+  assert.match(cove.cli(['policy', 'show', 'template', 'tempalte']).stderr, /there is no template 'tempalte'/);
+  cove.cli(['policy', 'rm', 'template', 'tempalte']);
+  assert.equal(set(['template', 'host'], 'allow = "web.test"\n').stderr, '');
+  cove.cli(['policy', 'rm', 'template', 'host']);
+});
+
 test('a snapshot\'s policy holds for snapshots of its sandboxes', async () => {
   set(['template', 'host'], '[ceiling]\nallow = "pypi.org"\n');
   await cove.api('POST', `/api/sandbox/${other.id}/snapshot`, { name: 'derived' });
@@ -278,19 +289,30 @@ test('the audit is queried, exported, tailed and verified', async () => {
   assert.deepEqual([found.ok, found.records, `ok: head ${found.head}\n`], [true, lines.length, ok.stdout]);
   writeFileSync(`${cove.scratch}/part.ndjson`, cove.cli(['audit', 'export', '--host', 'evil.example']).stdout);
   const part = verify(`${cove.scratch}/part.ndjson`, '--json');
-  assert.equal(part.status, 1);
-  assert.match(JSON.parse(part.stdout).message, /only some records: export without one to verify it/);
+  assert.equal(part.status, 6);
+  assert.match(JSON.parse(part.stdout).message, /not vouched for: record/);
+  const rest = (await cove.api('GET', '/api/audit/export?from=3')).text;
+  writeFileSync(`${cove.scratch}/rest.ndjson`, rest);
+  const later = verify(`${cove.scratch}/rest.ndjson`);
+  assert.equal(later.status, 6);
+  assert.match(later.stderr, /the records that are here hold; not here, and not vouched for: records 1 to 2, before the first/);
+  assert.match(later.stdout, /^part: head \d+:[0-9a-f]{64}\n$/);
+  const second = `2:${createHash('sha256').update(lines[1]).digest('hex')}`;
+  assert.equal(verify(`${cove.scratch}/rest.ndjson`, '--head', second).status, 0);
+  writeFileSync(`${cove.scratch}/rest.ndjson`, rest.replace('"sandbox":"', '"sandbox":"x'));
+  assert.equal(verify(`${cove.scratch}/rest.ndjson`, '--head', second).status, 1);
   const tampered = (change) => {
     const copy = [...lines];
     change(copy);
     writeFileSync(`${cove.scratch}/audit.ndjson`, copy.join('\n') + '\n');
-    return verify(`${cove.scratch}/audit.ndjson`, '--head', ok.stdout.trim().split(' ').at(-1));
+    const r = verify(`${cove.scratch}/audit.ndjson`, '--head', ok.stdout.trim().split(' ').at(-1));
+    return `${r.status} ${r.stderr}`;
   };
-  assert.match(tampered((l) => { l[1] = l[1].replace('"sandbox":"', '"sandbox":"x'); }).stderr, /record 3 does not follow/);
-  assert.match(tampered((l) => l.splice(2, 1)).stderr, /where record 3 should be stands record 4/);
-  assert.match(tampered((l) => l.reverse()).stderr, /where record/);
-  assert.match(tampered((l) => l.pop()).stderr, /the audit was cut/);
-  assert.match(tampered((l) => l.splice(0, 2)).stderr, /the audit was cut: it begins at record 3/);
+  assert.match(tampered((l) => { l[1] = l[1].replace('"sandbox":"', '"sandbox":"x'); }), /^1 .*record 3 does not follow/);
+  assert.match(tampered((l) => l.splice(2, 1)), /^6 .*not vouched for: record 3: /);
+  assert.match(tampered((l) => l.reverse()), /^1 .*where record/);
+  assert.match(tampered((l) => l.pop()), /^6 .*after the last one here: that one was noted/);
+  assert.match(tampered((l) => l.splice(0, 2)), /^6 .*records 1 to 2, before the first one here/);
   const live = cove.cli(['audit', 'verify']);
   assert.equal(live.status, 0, live.stderr);
   assert.match(live.stdout, /^ok: head \d+:[0-9a-f]{64}\n$/);

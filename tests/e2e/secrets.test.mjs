@@ -193,7 +193,7 @@ test('git clones and pushes over SSH with a key that is outside', async () => {
   assert.notEqual((await run(`${ssh(22)}; git clone -q root@forge.test:repo.git stolen`, other)).code, 0);
   assert.notEqual((await run('ssh-add -L > k.pub; echo text > t; ssh-keygen -Y sign -n file -f k.pub t', other)).code, 0);
   const rows = (await cove.api('GET', `/api/audit?sandboxId=${other.id}&limit=500`)).json.items.filter((r) => r.channel === 'ssh' && r.kind !== 'close');
-  assert.ok(rows.some((r) => r.allow && r.detail === 'login as git, with secret deploy'), JSON.stringify(rows));
+  assert.ok(rows.some((r) => r.allow && r.detail === 'login as git' && r.secrets === 'deploy'), JSON.stringify(rows));
   assert.ok(rows.some((r) => !r.allow && r.reason === 'no_credential'), JSON.stringify(rows));
   // Deleted: the agent has no key from now on.
   await cove.api('DELETE', `/api/secret/${made.json.id}`);
@@ -300,6 +300,6 @@ test('the values are nowhere but in the front', async () => {
   };
   grep(cove.boxDir(box.id), `${dataDir}/front`, cove.logFile, await snapshotOf(box.id));
   const rows = (await cove.api('GET', `/api/audit?sandboxId=${box.id}&limit=500`)).text;
-  assert.match(rows, /with secret api/);
+  assert.match(rows, /"secrets":"api"/);
   assert.ok(!found(Buffer.from(rows)));
 });

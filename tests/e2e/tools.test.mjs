@@ -16,7 +16,7 @@ const policy = `
 [policy]
 registries = "none"
 [[policy.rule]]
-allow = ["npm.test", "pypi.test", "deb.test", "crates.test"]
+allow = ["npm.test", "pypi.test", "deb.test", "crates.test", "maven.test"]
 methods = ["GET", "HEAD"]
 inspect = true
 [[policy.rule]]
@@ -29,7 +29,8 @@ let world, cove, box;
 before(async () => {
   world = await World.start((dir) => ({
     'npm.test': `files.mjs?${dir}/npm`, 'pypi.test': `files.mjs?${dir}/pypi`, 'deb.test': `files.mjs?${dir}/debian`,
-    'crates.test': `files.mjs?${dir}/crates`, 'goproxy.test': `files.mjs?${dir}/go`, 'denied.test': `files.mjs?${dir}/npm`,
+    'crates.test': `files.mjs?${dir}/crates`, 'goproxy.test': `files.mjs?${dir}/go`, 'maven.test': `files.mjs?${dir}/maven`,
+    'denied.test': `files.mjs?${dir}/npm`,
   }));
   execFileSync('python3', [join(root, 'tests/upstream/packages.py'), world.dir]);
   writeFileSync(world.file('npm/authorization'), `Bearer ${token}`);
@@ -101,6 +102,28 @@ test('cargo fetch', { skip: toolchain ? false : 'this machine has no Rust' }, as
   await ok('printf \'[source.crates-io]\\nreplace-with = "t"\\n[source.t]\\nregistry = "sparse+https://crates.test/"\\n\' > c/.cargo/config.toml');
   await ok('cd c && PATH=$HOME/rust/bin:$PATH cargo fetch -q');
   assert.match(await ok('cat .cargo/registry/src/*/tiny-hello-1.0.0/src/lib.rs'), /hello from crates/);
+});
+
+const missing = (program) => (existsSync(`/usr/bin/${program}`) ? false : `this machine has no ${program}`);
+
+test('a Java program trusts opened TLS with nothing set, and no other authority', { skip: missing('javac') }, async () => {
+  const get = 'public class Get { public static void main(String[] a) throws Exception { System.out.print(new String(new java.net.URL(a[0]).openStream().readAllBytes())); } }';
+  await ok(`mkdir -p j && cd j && printf '%s' '${get}' > Get.java && javac Get.java`);
+  const url = 'https://maven.test/test/hello/parent/1.0/parent-1.0.pom';
+  // Also as root, whose environment sudo has emptied; and nothing but the program's own words is on stderr.
+  for (const run of ['java', 'sudo java']) assert.match(await ok(`cd j && ${run} Get ${url} 2>&1`), /^<project>/, run);
+  await ok('cd j && keytool -genkeypair -keyalg EC -alias x -dname CN=x -keystore other -storepass changeit 2>/dev/null');
+  const r = await cove.exec(box.id, `cd j && java -Djavax.net.ssl.trustStore=other Get ${url}`);
+  assert.match(r.result, /SSLHandshakeException|trustAnchors/);
+});
+
+test('mvn fetches a parent', { skip: missing('mvn') }, async () => {
+  await ok('mkdir -p m && cd m && printf "<settings><mirrors><mirror><id>t</id><mirrorOf>*</mirrorOf><url>https://maven.test/</url></mirror></mirrors></settings>" > s.xml');
+  const parent = (version) => `<parent><groupId>test.hello</groupId><artifactId>parent</artifactId><version>${version}</version><relativePath/></parent>`;
+  const pom = (version) => `<project><modelVersion>4.0.0</modelVersion>${parent(version)}<artifactId>mine</artifactId><packaging>pom</packaging></project>`;
+  await ok(`cd m && printf '%s' '${pom('1.0')}' > pom.xml && mvn -q -B -s s.xml validate`);
+  assert.ok(world.requests('maven.test').some((q) => q.url.endsWith('parent-1.0.pom')));
+  await ok(`cd m && printf '%s' '${pom('2.0')}' > pom.xml && ! mvn -q -B -s s.xml validate`);
 });
 
 test('the token is nowhere in the sandbox', async () => {

@@ -5,7 +5,9 @@
 
 Both print `ready` and write one JSON object a line to LOG: {"t": seconds, "what": …}.
 """
+import base64
 import ctypes
+import hashlib
 import json
 import re
 import socket
@@ -172,9 +174,11 @@ def answer(c, path, field, body):
     elif path.endswith('/bomb'):
         import gzip
         reply('200 OK', gzip.compress(b'\0' * (8 << 20)), 'Content-Encoding: gzip\r\n')
-    elif path.endswith('/switch'):
+    elif path.endswith(('/switch', '/switch-bare')):
+        key = field.get('sec-websocket-key', '') + '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
+        proof = b'Sec-WebSocket-Accept: ' + base64.b64encode(hashlib.sha1(key.encode()).digest()) + b'\r\n'
         c.sendall(b'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: '
-                  + field.get('upgrade', 'tcp').encode() + b'\r\n\r\n')
+                  + field.get('upgrade', 'tcp').encode() + b'\r\n' + (b'' if path.endswith('bare') else proof) + b'\r\n')
         data = c.recv(65536)
         note('upgraded', raw=text(data))
         c.sendall(b'echo:' + data)

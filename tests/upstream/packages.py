@@ -1,5 +1,5 @@
 """Writes tiny registries below DIR, each with one package that says hello:
-npm, pypi, debian, crates and go, as directories for files.mjs. Usage: packages.py DIR"""
+npm, pypi, debian, crates, go and maven, as directories for files.mjs. Usage: packages.py DIR"""
 import base64, gzip, hashlib, io, json, os, subprocess, sys, tarfile, tempfile, zipfile
 
 root = sys.argv[1]
@@ -80,5 +80,13 @@ def go():
     put(f"{at}/v1.0.0.zip", zipped({"hello.test/tiny@v1.0.0/go.mod": mod, "hello.test/tiny@v1.0.0/tiny.go": 'package tiny\n\nconst Text = "hello from go"\n'}))
 
 
-for make in (npm, pypi, debian, crates, go):
+def maven():
+    pom = ('<project><modelVersion>4.0.0</modelVersion><groupId>test.hello</groupId><artifactId>parent</artifactId>'
+           '<version>1.0</version><packaging>pom</packaging></project>\n')
+    at = "maven/files/test/hello/parent/1.0/parent-1.0.pom"
+    put(at, pom)
+    put(f"{at}.sha1", hashlib.sha1(pom.encode()).hexdigest())
+
+
+for make in (npm, pypi, debian, crates, go, maven):
     make()

@@ -15,6 +15,10 @@ if [ ! -x "$jdk/bin/java" ]; then
   mkdir -p "$jdk.new"
   curl -fsSL "https://api.adoptium.net/v3/binary/latest/25/ga/linux/$arch/jdk/hotspot/normal/eclipse" |
     tar -xz --strip-components=1 -C "$jdk.new"
+  # It trusts what the sandbox trusts, the gateway's own authority too.
+  if [ -f /etc/ssl/certs/java/cacerts ]; then
+    ln -sf /etc/ssl/certs/java/cacerts "$jdk.new/lib/security/cacerts"
+  fi
   mv "$jdk.new" "$jdk"
 fi
 echo "[sandbox] JDK 25 is in $jdk"

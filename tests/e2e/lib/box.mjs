@@ -43,7 +43,7 @@ export class Bed {
     for (const addr of [OUTSIDE, SECOND_RESOLVER]) ip(bed.outer, 'addr', 'add', `${addr}/32`, 'dev', 'lo');
     ip(bed.inner, 'route', 'add', 'default', 'via', '10.99.0.2');
     const names = ['api.openai.com', 'chatgpt.com', 'openai.com', 'registry.example.org', 'example.com', 'example.net', 'other.example.org', 'pypi.example.org', 'api.adoptium.net'];
-    writeFileSync(join(bed.dir, 'hosts'), `127.0.0.1 localhost\n${OUTSIDE} ${names.join(' ')}\n10.99.0.2 private.example.org\n`);
+    writeFileSync(join(bed.dir, 'hosts'), `127.0.0.1 localhost\n${OUTSIDE} ${names.join(' ')}\n10.99.0.2 private.example.org\n${OUTSIDE} mixed.example.org\n10.99.0.3 mixed.example.org\n`);
     writeFileSync(join(bed.dir, 'resolv.conf'), `nameserver ${OUTSIDE}\noptions timeout:1 attempts:1\n`);
     must('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj', '/CN=bed', '-addext', `subjectAltName=${names.map((n) => `DNS:${n}`)}`,
       '-keyout', join(bed.dir, 'key.pem'), '-out', join(bed.dir, 'cert.pem')]);

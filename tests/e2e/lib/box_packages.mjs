@@ -35,7 +35,7 @@ export function publishPackages(bed) {
     'cove_right-1.0.dist-info/RECORD': 'cove_right.py,,\ncove_right-1.0.dist-info/METADATA,,\ncove_right-1.0.dist-info/WHEEL,,\ncove_right-1.0.dist-info/RECORD,,\n',
   }));
   bed.publish('pypi.example.org/simple/cove-right/index', `<a href="/files/${name}">${name}</a>`);
-  const jdk = tarball(join(work, 'jdk'), { 'jdk-25/bin/java': '#!/bin/sh\necho 25\n' });
+  const jdk = tarball(join(work, 'jdk'), { 'jdk-25/bin/java': '#!/bin/sh\necho 25\n', 'jdk-25/lib/security/cacerts': 'its own' });
   for (const arch of ['x64', 'aarch64']) bed.publish(`api.adoptium.net/v3/binary/latest/25/ga/linux/${arch}/jdk/hotspot/normal/eclipse`, jdk);
   rmSync(work, { recursive: true });
 }

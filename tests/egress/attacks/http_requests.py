@@ -9,7 +9,10 @@ SMUGGLED = f'GET /{MARKER} HTTP/1.1\r\nHost: evil.test\r\n\r\n'.encode()
 
 def raw_request(a, what, data, *reasons, how=()):
     """Bytes for plain.test that are no sound request."""
-    a.refused(what, http('plain.test', data), *how)
+    outcome = http('plain.test', data)
+    a.refused(what, outcome, *how)
+    if not PROXY and outcome[:1] == '4':
+        a.check(f'{what} is told why: {outcome}', ' ' in outcome)
     a.record(*(reasons or ('malformed',)))
 
 
@@ -49,7 +52,7 @@ def _(a):
     raw_request(a, 'CR', b'GET / HTTP/1.1\r\nHost: plain.test\r\nA: b\rHost: evil.test\r\n\r\n')
     raw_request(a, 'NUL', b'GET / HTTP/1.1\r\nHost: plain.test\r\nA: b\0c\r\n\r\n')
     raw_request(a, 'no colon', b'GET / HTTP/1.1\r\nHost: plain.test\r\nnonsense\r\n\r\n')
-    raw_request(a, 'head of 1 MB', b'GET / HTTP/1.1\r\nHost: plain.test\r\nA: ' + b'x' * 1000000 + b'\r\n\r\n', 'limit', how=('431', '431 malformed', '400', 'reset'))
+    raw_request(a, 'head of 1 MB', b'GET / HTTP/1.1\r\nHost: plain.test\r\nA: ' + b'x' * 1000000 + b'\r\n\r\n', 'limit', how=('431', '431 limit', '400', 'reset'))
 
 
 def body_is_cut(a, what, data):
@@ -175,9 +178,12 @@ def _(a):
         a.record('malformed')
 
 
+WEBSOCKET = ('Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==')
+
+
 def twin_websocket(a):
     with dial('plain.test', 80) as s:
-        send(s, get('plain.test', '/switch', 'Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='))
+        send(s, get('plain.test', '/switch', *WEBSOCKET))
         a.check('it switches', told(listen_to(s, 4, b'\r\n\r\n')) == '101')
         send(s, b'frames')
         a.check('bytes go both ways', listen_to(s, 4, b'frames') == b'echo:frames')
@@ -189,6 +195,14 @@ def _(a):
     from bed import CANARY, talk
     a.refused('evil', talk(CANARY, 80, get(f'f08.{MARKER}.evil.test', '/switch', 'Connection: Upgrade', 'Upgrade: websocket')), '403 no_rule')
     a.record('no_rule')
+
+
+@attempt('own', 'a 101 that proves no WebSocket, with a request behind it', '502 broken; what is behind it goes nowhere', twin=twin_websocket, door='cove')
+def _(a):
+    with dial('plain.test', 80) as s:
+        send(s, get('plain.test', '/switch-bare', *WEBSOCKET) + SMUGGLED)
+        a.refused('a bare 101', told(listen_to(s, 4, b'}')), '502 broken')
+    a.record('allowed')
 
 
 @attempt('F10', 'a redirect from an allowed host to evil.test', 'the client gets it and is denied the next step; nobody follows it outside', twin=twin_plain)
@@ -209,7 +223,7 @@ def _(a):
     try:
         with tls('git.test') as s:
             send(s, get('git.test', '/org/x?q=' + 'y' * 100000))
-            a.refused('query', told(listen_to(s)), '431', '431 malformed', '414', 'reset')
+            a.refused('query', told(listen_to(s)), '431', '431 limit', '414', 'reset')
     except Refused as e:
         a.seen.append(str(e))
     a.record('limit')

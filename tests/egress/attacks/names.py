@@ -79,7 +79,7 @@ def _(a):
 def _(a):
     denied_name(a, 'xn--llowed-rof.test')
     a.record('no_rule')
-    a.refused('UTF-8', with_host('аllowed.test'.encode()), *([] if PROXY else ['400 bad_name', '400']))
+    a.refused('UTF-8', with_host('аllowed.test'.encode()), *([] if PROXY else ['400 bad_name', '400 malformed']))
     a.record('bad_name|malformed')
     if not PROXY:
         # Unprintable names are one name in the audit, which is told once a minute.
@@ -156,7 +156,7 @@ def _(a):
 def _(a):
     for name in ('evil.test%00.allowed.test', 'allowed%2etest', 'evil%2etest', 'allowed.test%40evil.test', 'allowed.test@evil.test', 'evil.test#.allowed.test', 'allowed.test:443@evil.test',
                  'evil.test\\.allowed.test', 'allowed.test;evil.test', 'allowed.test,evil.test', 'evil.test/.allowed.test', 'evil.test?.allowed.test'):
-        a.refused(name, with_host(name), *([] if PROXY else ['400 bad_name', '400']))
+        a.refused(name, with_host(name), *([] if PROXY else ['400 bad_name', '400 malformed']))
         a.record('bad_name|malformed')
 
 
@@ -173,7 +173,7 @@ def _(a):
 @attempt('B17', 'dots and letters of other scripts', '400')
 def _(a):
     for name in ('allowed。test', 'ａllowed.test', 'allow\u00aded.test', 'allowed．test', 'allowed\u200b.test', 'ﬀ.pkgs.test'):
-        a.refused(name, with_host(name.encode()), *([] if PROXY else ['400 bad_name', '400']))
+        a.refused(name, with_host(name.encode()), *([] if PROXY else ['400 bad_name', '400 malformed']))
         a.record('bad_name|malformed')
 
 
