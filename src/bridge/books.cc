@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "async/timer.h"
+#include "base/text.h"
 #include "bridge/ask.h"
 #include "log/log.h"
 

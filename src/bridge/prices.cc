@@ -238,11 +238,4 @@ std::optional<Micros> ParseDollars(std::string_view text) {
   return out;
 }
 
-std::string DollarText(Micros micros) {
-  const Micros size = micros < 0 ? -micros : micros;
-  std::string fraction = std::to_string(kMicrosPerDollar + size % kMicrosPerDollar).substr(1);
-  while (fraction.size() > 2 && fraction.back() == '0') fraction.pop_back();
-  return (micros < 0 ? "-" : "") + std::to_string(size / kMicrosPerDollar) + "." + fraction;
-}
-
 }  // namespace cove::bridge

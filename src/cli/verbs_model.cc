@@ -3,7 +3,6 @@
 
 #include "base/text.h"
 #include "cli/context.h"
-#include "cli/money.h"
 #include "cli/time_option.h"
 
 namespace cove::cli {
@@ -46,7 +45,7 @@ Task<int> PrintExport(Context& context, std::string path) {
   }
 }
 
-std::string Cost(const json::Object& row) { return Dollars(Number(row, "costMicroUsd")); }
+std::string Cost(const json::Object& row) { return "$" + DollarText(Number(row, "costMicroUsd")); }
 
 // What a reader of the sum must know besides: it is less than what was spent.
 std::string Remarks(const json::Object& sum) {
