@@ -50,10 +50,11 @@ constexpr std::array<std::string_view, 43> kCallColumns = {"id",
                                                            "priceCacheWrite1h",
                                                            "priceWebSearch"};
 
-constexpr std::array<std::string_view, 11> kSumColumns = {
+constexpr std::array<std::string_view, 13> kSumColumns = {
     "calls",        "failed",          "usageUnknown", "unpriced",
     "estimated",    "inputTokens",     "cachedTokens", "cacheWriteTokens",
-    "outputTokens", "reasoningTokens", "costMicroUsd"};
+    "outputTokens", "reasoningTokens", "costMicroUsd", "cacheWrite1hTokens",
+    "webSearches"};
 
 // What a client sent may be in it: no cell may be taken for a formula, and none may end its own.
 std::string Cell(std::string text) {
@@ -116,9 +117,10 @@ std::string CsvLine(const Totals& totals) {
   std::string out;
   for (const std::string& name : totals.names) out += Cell(name) + ",";
   const std::array<int64_t, kSumColumns.size()> sums = {
-      totals.calls,     totals.failed,    totals.usage_unknown, totals.unpriced,
-      totals.estimated, totals.input,     totals.cached,        totals.cache_write,
-      totals.output,    totals.reasoning, totals.cost};
+      totals.calls,       totals.failed,    totals.usage_unknown, totals.unpriced,
+      totals.estimated,   totals.input,     totals.cached,        totals.cache_write,
+      totals.output,      totals.reasoning, totals.cost,          totals.cache_write_1h,
+      totals.web_searches};
   for (size_t i = 0; i < sums.size(); ++i) out += (i == 0 ? "" : ",") + std::to_string(sums[i]);
   return out + "\r\n";
 }

@@ -94,6 +94,8 @@ json::Object ToJson(const Totals& totals, const std::vector<Group>& groups) {
   out["outputTokens"] = totals.output;
   out["reasoningTokens"] = totals.reasoning;
   out["costMicroUsd"] = totals.cost;
+  out["cacheWrite1hTokens"] = totals.cache_write_1h;
+  out["webSearches"] = totals.web_searches;
   return out;
 }
 

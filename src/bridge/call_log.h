@@ -125,7 +125,9 @@ struct Totals {
   int64_t cache_write = 0;
   int64_t output = 0;
   int64_t reasoning = 0;
-  Micros cost = 0;  // of those that are priced
+  Micros cost = 0;             // of those that are priced
+  int64_t cache_write_1h = 0;  // of cache_write
+  int64_t web_searches = 0;
 };
 
 // What a budget has spent in one of its periods on one subject (budget_rows.h).

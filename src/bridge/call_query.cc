@@ -75,7 +75,8 @@ Totals TotalsFromRow(const store::Row& row, const std::vector<Group>& groups) {
   for (const Group group : groups) out.names.push_back(NameOf(group, row[at++]));
   for (int64_t* sum :
        {&out.calls, &out.failed, &out.usage_unknown, &out.unpriced, &out.estimated, &out.input,
-        &out.cached, &out.cache_write, &out.output, &out.reasoning, &out.cost}) {
+        &out.cached, &out.cache_write, &out.output, &out.reasoning, &out.cost, &out.cache_write_1h,
+        &out.web_searches}) {
     *sum = row[at++].Int();
   }
   return out;
@@ -87,7 +88,7 @@ constexpr std::string_view kSums =
     "SUM(CASE WHEN ended_at IS NOT NULL AND cost IS NULL THEN 1 ELSE 0 END), "
     "SUM(CASE WHEN cost_basis = 'estimated' THEN 1 ELSE 0 END), "
     "SUM(input_tokens), SUM(cached_tokens), SUM(cache_write_tokens), SUM(output_tokens), "
-    "SUM(reasoning_tokens), SUM(cost)";
+    "SUM(reasoning_tokens), SUM(cost), SUM(cache_write_1h_tokens), SUM(web_searches)";
 
 }  // namespace
 

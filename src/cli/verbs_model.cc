@@ -53,6 +53,7 @@ std::string Remarks(const json::Object& sum) {
   const auto add = [&](std::string_view key, std::string_view what) {
     if (Number(sum, key) > 0) out += fmt::format("  {} {}", Number(sum, key), what);
   };
+  add("webSearches", "searches");
   add("unpriced", "UNPRICED");
   add("estimated", "estimated");
   add("failed", "failed");
