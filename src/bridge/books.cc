@@ -16,6 +16,7 @@ constexpr Duration kPruneEvery = std::chrono::hours(1);
 constexpr Duration kPruneRest = milliseconds(50);
 constexpr int64_t kDayMicros = 86'400'000'000;
 constexpr seconds kBusyRetry{5};
+constexpr const char* kNoRecord = "cove_no_record";
 
 // Who makes the call, for limits: inside its sandbox, outside its token or its key.
 const std::string& CallerOf(const CallStart& start) {
@@ -140,7 +141,6 @@ std::optional<ProviderError> Books::EnterRate(const CallStart& start) {
                       " model calls at once (ai.calls_at_once_total)." + again;
       break;
   }
-  metrics_.Refused(error.code);
   return error;
 }
 
@@ -178,7 +178,6 @@ ProviderError Books::Refusal(const CallStart& start, const Exhausted& why) {
       error.message = "Cove did not make this call: who asked for it went away while it waited.";
       break;
   }
-  metrics_.Refused(error.code);
   const bool pauses = why.why == Exhausted::Why::kSpent && deps_.pause &&
                       why.budget.on_exhausted == OnExhausted::kPause && !start.sandbox.empty();
   if (pauses) {
@@ -193,6 +192,12 @@ ProviderError Books::Refusal(const CallStart& start, const Exhausted& why) {
 }
 
 Task<std::variant<Ticket, ProviderError>> Books::Admit(CallStart start, Gone gone) {
+  auto begun = co_await Begin(start, std::move(gone));
+  if (const auto* error = std::get_if<ProviderError>(&begun)) Refused(std::move(start), *error);
+  co_return begun;
+}
+
+Task<std::variant<Ticket, ProviderError>> Books::Begin(const CallStart& start, Gone gone) {
   if (auto refused = EnterRate(start)) co_return *std::move(refused);
   auto open = std::make_unique<Ticket::Open>();
   open->books = this;
@@ -207,18 +212,42 @@ Task<std::variant<Ticket, ProviderError>> Books::Admit(CallStart start, Gone gon
   auto id = co_await log_.Begin(start);
   if (!id) {
     log::Error("bridge.no_row", {{"error", id.error().message()}});
-    metrics_.Refused("cove_no_record");
     ProviderError error;
     error.status = 503;
-    error.code = "cove_no_record";
+    error.code = kNoRecord;
     error.message =
         "Cove could not write the call into its book, so it was not made. The server's "
         "log says why.";
     co_return error;
   }
-  open->start = std::move(start);
+  open->start = start;
   open->id = *std::move(id);
   co_return Ticket(std::move(open));
+}
+
+void Books::Refused(CallStart start, const ProviderError& error) {
+  metrics_.Refused(error.code);
+  const std::string caller = CallerOf(start);
+  // What the book did not take it takes no row of either.
+  if (error.code == kNoRecord || refused_.Enter(caller, Now())) return;
+  refused_.Leave(caller);
+  Call call;
+  call.start = std::move(start);
+  call.end.outcome = Outcome::kRefused;
+  call.end.status = error.status;
+  call.end.refusal = error.code;
+  call.charge.basis = CostBasis::kNone;
+  tasks_.Spawn(AddRefused(std::move(call)));
+}
+
+Task<void> Books::AddRefused(Call call) {
+  auto id = co_await log_.AddRefused(call);
+  if (!id) {
+    log::Error("bridge.no_row", {{"error", id.error().message()}});
+    co_return;
+  }
+  const WallTime now = WallNow();
+  if (deps_.on_ended) deps_.on_ended({*std::move(id), call.start, now, now, call.end, call.charge});
 }
 
 Task<Result<void>> Books::Finish(Ticket ticket, CallEnd end, Said said) {

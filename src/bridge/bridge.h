@@ -103,7 +103,12 @@ class Bridge {
   static Outgoing OutgoingOf(const InFlight& call);  // without the body
   Task<void> ServeSocket(InFlight& call);
   static Task<void> HearOut(std::unique_ptr<Socket> socket);
+  // What is known of the call before its body is read.
+  static CallStart StartOf(const InFlight& call);
+  // Tells the agent.
   Task<void> Refuse(InFlight& call, ProviderError error);
+  // Tells the book as well: `start` is what is known of the call.
+  Task<void> RefuseNew(InFlight& call, CallStart start, ProviderError error);
 
   Deps deps_;
   Upstream upstream_;

@@ -230,19 +230,27 @@ class BridgeTest : public BooksFixture {
     return loop_.RunUntil(Send(std::move(request), std::move(path)));
   }
 
-  // The only call in the book, once it has ended.
+  // The calls in the book that were made, newest first, once they have ended.
   std::vector<Call> Calls() {
     CallFilter filter;
     filter.org = OrgId("org");
     for (int i = 0; i < 500; ++i) {
       auto calls = loop_.RunUntil(books_.log().List(filter));
       EXPECT_TRUE(calls.ok());
+      std::erase_if(*calls, [](const Call& c) { return c.end.outcome == Outcome::kRefused; });
       const bool open = !calls->empty() && !calls->front().ended_at;
       if (!open) return *calls;
       loop_.RunUntil(Pause());
     }
     ADD_FAILURE() << "the call did not end";
     return {};
+  }
+  // Those that were refused, newest first.
+  std::vector<Call> Refusals() {
+    CallFilter filter;
+    filter.org = OrgId("org");
+    filter.outcome = "refused";
+    return *loop_.RunUntil(books_.log().List(filter));
   }
 
   ScriptedUpstream up_;

@@ -2,6 +2,7 @@
 // configured, and the text of a refusal says what to do.
 // Method: requests to a Cove server with the bridge, whose scripted upstream says what it got.
 #include "bridge/bridge_fixture_test.h"
+#include "bridge/call_json.h"
 #include "http/packing_test.h"
 
 namespace cove::bridge {
@@ -34,6 +35,68 @@ TEST_F(BridgeTest, WhatIsNotServedNeverReachesTheProvider) {
   EXPECT_EQ(Run(std::move(upgrade), "/openai/v1/responses").status, 400) << "it is no handshake";
   EXPECT_EQ(up_.requests, 0);
   EXPECT_TRUE(Calls().empty());
+}
+
+TEST_F(BridgeTest, WhatCoveRefusesIsInTheBookWithWhoWhatAndWhy) {
+  const auto refused = [this](int status, const std::string& code) {
+    const std::vector<Call> rows = Refusals();
+    if (rows.empty()) return std::string("no row");
+    const Call& row = rows.front();
+    EXPECT_EQ(row.end.status, status);
+    EXPECT_EQ(row.end.refusal, code);
+    EXPECT_EQ(row.start.sandbox.value, "box");
+    EXPECT_EQ(row.start.client, "codex_exec/0.169.0");
+    EXPECT_EQ(row.start.thread, "t1");
+    EXPECT_EQ(row.charge.basis, CostBasis::kNone);
+    EXPECT_EQ(row.charge.cost, 0);
+    return row.start.provider + " " + row.start.api + " " + row.start.model;
+  };
+  const std::string path = "/openai/v1/responses";
+  Run(Post(R"({"model":"gpt-5.5","background":true})"), path);
+  EXPECT_EQ(refused(501, "cove_no_background"), "openai responses gpt-5.5");
+  Run(Post(R"({"model":"fast","x":{"file_url":"https://evil.test/x"}})"), path);
+  EXPECT_EQ(refused(403, "cove_url_not_allowed"), "openai responses gpt-5.5-mini");
+  Run(Post("not json"), path);
+  EXPECT_EQ(refused(400, "cove_bad_request"), "openai responses ");
+  Run(Post(std::string(5000, 'x')), path);
+  EXPECT_EQ(refused(413, "cove_request_too_large"), "openai responses ");
+  Run(Post("{}"), "/openai/v1/files");
+  EXPECT_EQ(refused(404, "cove_no_route"), "openai POST /openai/v1/files ");
+  Run(Post("{}"), "/unknown/v1/responses");
+  EXPECT_EQ(refused(404, "cove_no_route"), " POST /unknown/v1/responses ");
+  Run(Post("{}"), "/nokey/v1/responses");
+  EXPECT_EQ(refused(401, "cove_no_provider_key"), "nokey responses ");
+  MakeBudget(0, Unpriced::kAllow);
+  Run(Post(R"({"model":"m"})"), path);
+  EXPECT_EQ(refused(403, "cove_budget_exhausted"), "openai responses m");
+  EXPECT_EQ(Refusals().size(), 8U);
+  EXPECT_EQ(up_.requests, 0);
+
+  CallFilter filter;
+  filter.org = OrgId("org");
+  const Totals sum = loop_.RunUntil(books_.log().Sum(filter, {}))->front();
+  EXPECT_EQ(sum.refused, 8);
+  EXPECT_EQ(sum.calls, 0) << "they are no calls that were made";
+  EXPECT_EQ(sum.failed, 0);
+  EXPECT_EQ(sum.unpriced, 0);
+  const json::Object row = ToJson(Refusals().front());
+  EXPECT_EQ(json::GetString(row, "outcome"), "refused");
+  EXPECT_EQ(json::GetString(row, "refusal"), "cove_budget_exhausted");
+  EXPECT_NE(books_.metrics().Text().find("cove_ai_refused_total{reason=\"cove_no_route\"} 2\n"),
+            std::string::npos);
+}
+
+TEST_F(BridgeTest, AStormOfRefusedCallsIsCountedAndFillsNoBook) {
+  constexpr int kStorm = 2 * Books::kRefusedPerMinute;
+  for (int i = 0; i < kStorm; ++i) Run(Post("{}"), "/openai/v1/files");
+  EXPECT_GE(Refusals().size(), 100U - 1) << "one page";
+  CallFilter filter;
+  filter.org = OrgId("org");
+  const Totals sum = loop_.RunUntil(books_.log().Sum(filter, {}))->front();
+  EXPECT_GE(sum.refused, Books::kRefusedPerMinute);
+  EXPECT_LT(sum.refused, kStorm);
+  EXPECT_NE(books_.metrics().Text().find("{reason=\"cove_no_route\"} " + std::to_string(kStorm)),
+            std::string::npos);
 }
 
 TEST_F(BridgeTest, AProviderIsNotSentWhereTheSandboxMayNotGo) {

@@ -24,6 +24,7 @@ enum class Outcome {
   kBroken,       // the provider's answer was cut
   kClientGone,   // the agent went away first
   kAbandoned,    // the server ended before the call did
+  kRefused,      // Cove did not make it
 };
 std::string_view OutcomeName(Outcome outcome);
 
@@ -60,7 +61,7 @@ struct CallStart {
 
 struct CallEnd {
   Outcome outcome = Outcome::kCompleted;
-  int status = 0;                          // of the provider; 0: none came
+  int status = 0;                          // of the provider; 0: none came. kRefused: Cove's own
   std::optional<microseconds> first_byte;  // from sending to the first byte of the answer's body
   microseconds duration{};
   uint64_t response_bytes = 0;
@@ -69,6 +70,7 @@ struct CallEnd {
   std::string request_id;  // of the provider, from the answer's head
   std::string provider;    // who answered, where it is not the one that was asked
   std::string key_hint;    // with which of its keys; empty: the agent's own, or none
+  std::string refusal;     // kRefused: the code that the agent was told
 };
 
 // From what the cost of a call follows.
@@ -102,6 +104,7 @@ struct CallFilter {
   std::string template_name;
   std::string model;
   std::string provider;
+  std::string outcome;  // OutcomeName()
   std::optional<WallTime> since;
   std::optional<WallTime> until;
   std::string before_id;  // a page's last id: the next page starts after it
@@ -115,8 +118,8 @@ std::string_view GroupName(Group group);
 
 struct Totals {
   std::vector<std::string> names;  // one for each group asked for; a day as "2026-11-21"
-  int64_t calls = 0;
-  int64_t failed = 0;         // ended in any other way than kCompleted
+  int64_t calls = 0;          // that were made
+  int64_t failed = 0;         // of them: ended in any other way than kCompleted
   int64_t usage_unknown = 0;  // completed, but the answer told no usage
   int64_t unpriced = 0;       // of which no cost is known
   int64_t estimated = 0;      // whose cost is an estimate
@@ -128,6 +131,7 @@ struct Totals {
   Micros cost = 0;             // of those that are priced
   int64_t cache_write_1h = 0;  // of cache_write
   int64_t web_searches = 0;
+  int64_t refused = 0;  // that Cove did not make; counted nowhere else
 };
 
 // What a budget has spent in one of its periods on one subject (budget_rows.h).
@@ -150,6 +154,8 @@ class CallLog {
 
   // Gives the call's id. The row is written when this returns: without it, do not forward.
   Task<Result<std::string>> Begin(CallStart start);
+  // The row of a call that was refused; gives its id. Of `call`, its id and times are not used.
+  Task<Result<std::string>> AddRefused(Call call);
   // Ends the row, with what was said, and adds its cost to the spending of every budget that it
   // falls under, all or nothing; gives what those have spent from then on. Ending a call twice does
   // nothing. Of `call`, ended_at is not used.
@@ -170,6 +176,8 @@ class CallLog {
   Task<Result<int64_t>> Prune(WallTime before, int64_t limit);
 
  private:
+  std::string NextId(WallTime now);
+
   store::Store& store_;
   TextMode texts_;
   int64_t last_ = 0;  // number that was given to a call

@@ -79,7 +79,7 @@ void Metrics::WriteCalls(std::string& out) const {
   }
   Head(out, "cove_ai_calls_in_flight", "gauge", "Model calls under way.");
   out += fmt::format("cove_ai_calls_in_flight {}\n", in_flight_);
-  Head(out, "cove_ai_refused_total", "counter", "Model calls that limits and budgets refused.");
+  Head(out, "cove_ai_refused_total", "counter", "Model calls that Cove did not make, by why.");
   for (const auto& [code, n] : refused_) {
     out += fmt::format("cove_ai_refused_total{{reason=\"{}\"}} {}\n", code, n);
   }

@@ -17,7 +17,8 @@ std::string FilterQuery(const Options& options) {
                                                                       {"--user", "userId"},
                                                                       {"--template", "template"},
                                                                       {"--model", "model"},
-                                                                      {"--provider", "provider"}};
+                                                                      {"--provider", "provider"},
+                                                                      {"--outcome", "outcome"}};
   std::string out = "?v=1";
   for (const auto& [option, name] : kNames) {
     if (!options.Has(option)) continue;
@@ -57,6 +58,7 @@ std::string Remarks(const json::Object& sum) {
   add("unpriced", "UNPRICED");
   add("estimated", "estimated");
   add("failed", "failed");
+  add("refused", "REFUSED");
   return out;
 }
 
@@ -111,6 +113,13 @@ void PrintCall(const json::Object& call) {
   if (basis.empty()) cost = "";
   const std::string where =
       Text(call, "sandboxId").empty() ? "outside" : Text(call, "sandboxId").substr(0, 8);
+  if (Text(call, "outcome") == "refused") {
+    PrintLine(fmt::format("{} {:<8} {:<12} {}/{} {} {}", Text(call, "startedAt"), where, "refused",
+                          Text(call, "provider"),
+                          Text(call, "model").empty() ? Text(call, "api") : Text(call, "model"),
+                          Number(call, "status"), Text(call, "refusal")));
+    return;
+  }
   PrintLine(fmt::format(
       "{} {:<8} {:<12} {}/{} {} in {}+{} out {} {} {} ms", Text(call, "startedAt"), where,
       Text(call, "outcome"), Text(call, "provider"), Text(call, "model"), Number(call, "status"),
@@ -153,7 +162,8 @@ std::vector<Verb> ModelVerbs() {
   using Takes = OptionSpec::Takes;
   const std::vector<OptionSpec> filters = {
       {"--sandbox"},  {"--user"},  {"--template"}, {"--model"},
-      {"--provider"}, {"--since"}, {"--until"},    {"--csv", "", Takes::kNothing}};
+      {"--provider"}, {"--since"}, {"--until"},    {"--outcome"},
+      {"--csv", "", Takes::kNothing}};
   Verb usage;
   usage.name = "usage";
   usage.usage = "[--by day,user,...] [--since 7d] ...";
