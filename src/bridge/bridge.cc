@@ -83,6 +83,10 @@ Task<void> Bridge::Serve(Caller caller, http::Exchange& exchange, std::string pa
   if (call.provider != nullptr) {
     call.route = FindRoute(call.provider->kind, head.method, split.rest, WantsUpgrade(head));
   }
+  if (call.caller.barred) {
+    co_await RefuseNew(call, StartOf(call), *call.caller.barred);
+    co_return;
+  }
   const bool socket = call.route.verdict == Route::Verdict::kWebSocket;
   if (socket && deps_.wire.websocket == WireSettings::WebSocket::kRefuse) {
     co_await Refuse(

@@ -45,6 +45,8 @@ struct Caller {
   std::string template_name;  // the snapshot of the sandbox
   std::string key_id;         // from outside: this API key, or
   std::string token_id;       // this token
+  // Why it may call nothing: Serve says so in the words of the provider that it asks for.
+  std::optional<ProviderError> barred;
 };
 
 class Bridge {
@@ -70,7 +72,7 @@ class Bridge {
 
   // Answers the exchange. `path` is the request's path with what leads to the gateway taken away:
   // "/openai/v1/responses"; the query is taken from the request. The caller is authenticated
-  // already: by its namespace, or by its API key.
+  // already (by its namespace, its token or its API key), or barred.
   Task<void> Serve(Caller caller, http::Exchange& exchange, std::string path);
 
   // Waits, at most until then, for calls that have lost their agent and for rows to be completed.

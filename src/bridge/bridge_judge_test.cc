@@ -86,6 +86,30 @@ TEST_F(BridgeTest, WhatCoveRefusesIsInTheBookWithWhoWhatAndWhy) {
             std::string::npos);
 }
 
+TEST_F(BridgeTest, WhoIsBarredIsToldSoInTheWordsOfItsProvider) {
+  const auto serve = [this](http::Exchange& exchange) {
+    Caller caller = Box();
+    caller.barred = ProviderError{403, "cove_key_without_models", "the key may not"};
+    std::string path(exchange.request().RawPath());
+    return bridge_.Serve(std::move(caller), exchange, std::move(path));
+  };
+  Listening front(serve);
+  std::swap(front.port, front_.port);
+  const std::string openai = Run(Post("{}"), "/openai/v1/responses").body;
+  const std::string claude = Run(Post("{}"), "/claude/v1/messages").body;
+  const Reply rock = Run(Post("{}"), "/rock/model/anthropic.claude-opus-4-8/invoke");
+  EXPECT_EQ(Run(Post("{}"), "/unknown/v1").status, 403) << "nor is it told what there is";
+  std::swap(front.port, front_.port);
+  EXPECT_EQ(json::GetString(*json::GetObject(*json::ParseObject(openai), "error"), "code"),
+            "cove_key_without_models");
+  EXPECT_EQ(json::GetString(*json::GetObject(*json::ParseObject(claude), "error"), "type"),
+            "permission_error");
+  EXPECT_EQ(rock.headers.Get("x-amzn-errortype"), "AccessDeniedException");
+  ASSERT_EQ(Refusals().size(), 4U);
+  EXPECT_EQ(Refusals()[3].start.api, "responses");
+  EXPECT_EQ(up_.requests, 0);
+}
+
 TEST_F(BridgeTest, AStormOfRefusedCallsIsCountedAndFillsNoBook) {
   constexpr int kStorm = 2 * Books::kRefusedPerMinute;
   for (int i = 0; i < kStorm; ++i) Run(Post("{}"), "/openai/v1/files");
