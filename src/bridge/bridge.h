@@ -57,8 +57,8 @@ class Bridge {
     std::vector<Provider> providers;
     Guard guard;
     // What the policy of the caller's sandbox (empty: its organisation's) says beside it, or why
-    // that cannot be told: then nothing is asked for. Empty: nothing is said.
-    std::function<Result<std::vector<Guard>>(const OrgId&, const SandboxId&)> guards;
+    // that cannot be told: then nothing is asked for. Empty: nothing is said. Asked at each call.
+    std::function<Result<Guards>(const OrgId&, const SandboxId&)> guards;
     std::unique_ptr<Tape> tape;  // null: providers are asked, and nothing is kept
     // Whether a sandbox may reach a URL, as it would itself; empty: every one. Asked for what a
     // request makes the provider fetch.

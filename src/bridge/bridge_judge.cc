@@ -34,8 +34,10 @@ std::optional<ProviderError> Bridge::Forbidden(const InFlight& call,
   if (deps_.guards) {
     const auto guards = deps_.guards(call.caller.org, call.caller.sandbox);
     if (!guards) return ProviderError{503, "cove_policy_unavailable", guards.error().message()};
-    for (const Guard& guard : *guards) {
-      if (auto refusal = guard.Judge(request)) return refusal;
+    if (*guards != nullptr) {
+      for (const Guard& guard : **guards) {
+        if (auto refusal = guard.Judge(request)) return refusal;
+      }
     }
   }
   if (!deps_.may_reach || call.caller.sandbox.value.empty()) return std::nullopt;

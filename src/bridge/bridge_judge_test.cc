@@ -145,7 +145,7 @@ TEST_F(BridgeTest, AProviderIsNotSentWhereTheSandboxMayNotGo) {
 
 TEST_F(BridgeTest, WhatThePolicySaysIsAskedForEachCall) {
   Bridge::Deps deps = MakeDeps();
-  Result<std::vector<Guard>> said = std::vector<Guard>();
+  Result<Guards> said = Guards();
   deps.guards = [&said](const OrgId& org, const SandboxId& sandbox) {
     EXPECT_EQ(org.value + "/" + sandbox.value, "org/box");
     return said;
@@ -157,7 +157,8 @@ TEST_F(BridgeTest, WhatThePolicySaysIsAskedForEachCall) {
   EXPECT_EQ(ask().status, 200);
   GuardRules rules;
   rules.deny_models = {"gpt-*"};
-  said = std::vector<Guard>{Guard(), Guard(rules, {.who = "the policy of the organization"})};
+  said = std::make_shared<const std::vector<Guard>>(
+      std::vector<Guard>{Guard(), Guard(rules, {.who = "the policy of the organization"})});
   const Reply refused = ask();
   EXPECT_EQ(refused.status, 403);
   EXPECT_NE(refused.body.find("the policy of the organization does not allow"), std::string::npos)

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "control/gib.h"
-#include "front/model_guards.h"
 #include "log/log.h"
 
 namespace cove::front {
@@ -257,18 +256,17 @@ Task<void> Services::Handle(http::Exchange& exchange) {
   co_await api_->Handle(exchange);
 }
 
-Result<std::vector<bridge::Guard>> Services::GuardsOf(const OrgId& org, const SandboxId& id) const {
-  if (const auto held = egress_->PolicyOf(id)) return ModelGuards(*held);
+Result<bridge::Guards> Services::GuardsOf(const OrgId& org, const SandboxId& id) {
+  if (const auto held = egress_->PolicyOf(id)) return model_guards_.Of(held);
   // From outside: for a sandbox that may be stopped, or for none.
-  control::Sandbox caller;
-  caller.org = org;
-  if (!id.empty()) {
-    const auto known = sandboxes_->Find(id);
-    if (!known) return Error(Code::kNotFound, "The sandbox of this token is gone.");
-    caller = *known;
+  if (id.empty()) {
+    ASSIGN_OR_RETURN(const auto policy, egress_->PolicyOfOrg(org));
+    return model_guards_.Of(policy);
   }
-  ASSIGN_OR_RETURN(const auto policy, egress_->PolicyFor(caller));
-  return ModelGuards(*policy);
+  const auto known = sandboxes_->Find(id);
+  if (!known) return Error(Code::kNotFound, "The sandbox of this token is gone.");
+  ASSIGN_OR_RETURN(const auto policy, egress_->PolicyFor(*known));
+  return model_guards_.Of(policy);
 }
 
 Task<void> Services::ServeModel(SandboxId sandbox, http::Exchange& exchange) {
