@@ -207,6 +207,7 @@ Outgoing Bridge::OutgoingOf(const InFlight& call) {
   out.asked = call.asked;
   out.caller = call.caller.sandbox.value + call.caller.key_id + call.caller.token_id;
   out.from = call.from();
+  out.gone = [&exchange = call.exchange] { return exchange.PeerClosed(); };
   return out;
 }
 

@@ -92,6 +92,7 @@ struct ScriptedUpstream {
   Mode mode = Mode::kStream;
   int requests = 0;
   std::string answer = std::string(kAnswer);
+  std::string retry_after = "7";  // kError
   std::string content_type = "text/event-stream";
   std::string target;
   http::Headers headers;
@@ -109,7 +110,7 @@ inline Task<void> Answer(ScriptedUpstream& up, http::Exchange& exchange) {
   if (up.mode == ScriptedUpstream::Mode::kError) {
     head.status = 429;
     head.headers.Set("Content-Type", "application/json");
-    head.headers.Set("Retry-After", "7");
+    head.headers.Set("Retry-After", up.retry_after);
     (void)co_await exchange.Respond(head, "{\"error\":{\"message\":\"slow down\"}}");
     co_return;
   }

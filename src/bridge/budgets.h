@@ -15,12 +15,11 @@
 // Thread: loop-confined. The store must outlive the object.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <memory>
 #include <tuple>
 
-#include "async/task_group.h"
+#include "bridge/agent_watch.h"
 #include "bridge/call_log.h"
 
 namespace cove::bridge {
@@ -70,10 +69,6 @@ struct Exhausted {
   std::string subject;
   Micros spent = 0;
 };
-
-// Ends when whoever asked for a call has gone away. Called where the call has to wait, and
-// destroyed when it need not wait any more.
-using Gone = std::function<Task<void>()>;
 
 class Budgets {
  public:

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "async/timer.h"
 #include "base/text.h"
 #include "bridge/headers.h"
 #include "bridge/request_hash.h"
@@ -66,6 +65,14 @@ ProviderError Resting(const Provider& provider, Duration wait) {
   return out;
 }
 
+ProviderError AgentGone() {
+  ProviderError out;
+  out.status = 499;  // as proxies note it; nobody is left to read it
+  out.code = "cove_agent_gone";
+  out.message = "Cove did not try this call again: who asked for it went away.";
+  return out;
+}
+
 RecordedCall Describe(const Outgoing& call) {
   const ProviderKind kind = call.provider->kind;
   RecordedCall out;
@@ -84,6 +91,8 @@ struct Upstream::Tried {
   std::optional<Error> error;       // why there is none
   std::optional<Duration> resting;  // the breaker's word, without a try
   std::string key_hint;
+  // The agent went away before another try: the status of this one.
+  std::optional<int> left_at;
 
   int status() const { return response == nullptr ? 0 : response->head().status; }
   bool nothing_done() const {
@@ -164,7 +173,7 @@ Task<Upstream::Tried> Upstream::SendOnce(Line& line, const Outgoing& call, const
   co_return out;
 }
 
-Task<Upstream::Tried> Upstream::TryKeys(Line& line, const Outgoing& call) {
+Task<Upstream::Tried> Upstream::TryKeys(Line& line, const Outgoing& call, AgentWatch& watch) {
   const Provider& provider = *line.provider;
   if (UsesAgentCredentials(provider, *call.agent, call.from)) {
     co_return co_await SendOnce(line, call, nullptr);
@@ -185,10 +194,13 @@ Task<Upstream::Tried> Upstream::TryKeys(Line& line, const Outgoing& call) {
     log::Warn("bridge.key_refused",
               {{"provider", provider.name}, {"key", tried.key_hint}, {"status", status}});
     if (i + 1 == order.size()) co_return tried;
+    if (co_await watch.Wait(Now())) continue;
+    tried.left_at = status;
+    co_return tried;
   }
 }
 
-Task<Upstream::Tried> Upstream::TryProvider(Line& line, const Outgoing& call) {
+Task<Upstream::Tried> Upstream::TryProvider(Line& line, const Outgoing& call, AgentWatch& watch) {
   Breakers::Pass pass(line.breakers, call.model);
   if (const auto wait = pass.Enter(Now())) {
     Tried out;
@@ -196,8 +208,8 @@ Task<Upstream::Tried> Upstream::TryProvider(Line& line, const Outgoing& call) {
     co_return out;
   }
   for (int left = line.provider->retries;; --left) {
-    Tried tried = co_await TryKeys(line, call);
-    const auto wait = left > 0 ? tried.again_after() : std::nullopt;
+    Tried tried = co_await TryKeys(line, call, watch);
+    const auto wait = left > 0 && !tried.left_at ? tried.again_after() : std::nullopt;
     if (!wait) {
       const int status = tried.status();
       if (RefusedForNow(status) || status == 504 || tried.error) {
@@ -207,9 +219,13 @@ Task<Upstream::Tried> Upstream::TryProvider(Line& line, const Outgoing& call) {
       }
       co_return tried;
     }
-    log::Info("bridge.again", {{"provider", line.provider->name}, {"status", tried.status()}});
+    const int status = tried.status();
     tried.response.reset();
-    co_await async::Sleep(*wait);
+    if (!co_await watch.Wait(Now() + *wait)) {
+      tried.left_at = status;
+      co_return tried;
+    }
+    log::Info("bridge.again", {{"provider", line.provider->name}, {"status", status}});
   }
 }
 
@@ -246,13 +262,20 @@ Task<Sent> Upstream::Send(Outgoing call) {
   if (replays()) co_return Replay(call);
   Sent out;
   const Provider* at = call.provider;
+  AgentWatch watch(std::move(call.gone));
   for (;;) {
-    Tried tried = co_await TryProvider(LineOf(*at), call);
+    Tried tried = co_await TryProvider(LineOf(*at), call, watch);
     out.provider = at;
     out.key_hint = std::move(tried.key_hint);
     const Provider* next = at->fallback.empty() ? nullptr : Find(at->fallback);
-    const bool go_on = tried.nothing_done() && next != nullptr &&
+    const bool go_on = !tried.left_at && tried.nothing_done() && next != nullptr &&
                        !WhyNot(*next, *call.agent, call.from).has_value();
+    if (go_on && !co_await watch.Wait(Now())) tried.left_at = tried.status();
+    if (tried.left_at) {
+      out.refusal = AgentGone();
+      out.last_status = *tried.left_at;
+      co_return out;
+    }
     if (go_on) {
       if (!tried.resting)
         log::Warn("bridge.fallback",
