@@ -50,6 +50,27 @@ Task<void> Bridge::Refuse(InFlight& call, ProviderError error) {
   (void)sent;
 }
 
+std::optional<ProviderError> Bridge::NoRoute(const InFlight& call) {
+  ProviderError out;
+  if (call.route.verdict == Route::Verdict::kNotServed) {
+    out.status = 501;
+    out.code = "cove_not_served";
+    out.message = "The model gateway does not serve " + std::string(call.route.operation) +
+                  ": it could neither judge nor count what is said there. On Bedrock it serves "
+                  "InvokeModel, InvokeModelWithResponseStream and CountTokens of Anthropic's "
+                  "models, with a Messages body.";
+    return out;
+  }
+  if (call.route.verdict != Route::Verdict::kNotFound) return std::nullopt;
+  out.status = 404;
+  out.code = "cove_no_route";
+  out.message = "The model gateway has no route " + call.head.method + " " + call.path +
+                ". It serves responses, chat/completions and models of providers of kind openai, "
+                "messages, count_tokens and models of kind anthropic, invoke, "
+                "invoke-with-response-stream and count-tokens of a model of kind bedrock.";
+  return out;
+}
+
 CallStart Bridge::StartOf(const InFlight& call) {
   const http::RequestHead& head = call.head;
   AgentNames names = ReadAgentNames(head.headers);
@@ -61,7 +82,7 @@ CallStart Bridge::StartOf(const InFlight& call) {
   start.key_id = call.caller.key_id;
   start.token_id = call.caller.token_id;
   start.provider = call.provider == nullptr ? "" : call.provider->name;
-  const bool found = call.route.verdict != Route::Verdict::kNotFound;
+  const bool found = !NoRoute(call).has_value();
   start.api = found ? std::string(ApiName(call.route.api)) : head.method + " " + call.path;
   start.client = std::move(names.client);
   start.session = std::move(names.session);
@@ -95,15 +116,8 @@ Task<void> Bridge::Serve(Caller caller, http::Exchange& exchange, std::string pa
                       "The model gateway answers over plain HTTP: POST with \"stream\": true."});
     co_return;
   }
-  if (call.route.verdict == Route::Verdict::kNotFound) {
-    co_await RefuseNew(
-        call, StartOf(call),
-        ProviderError{404, "cove_no_route",
-                      "The model gateway has no route " + head.method + " " + call.path +
-                          ". It serves responses, chat/completions and models of providers of kind "
-                          "openai, messages, count_tokens and models of kind anthropic, invoke, "
-                          "invoke-with-response-stream and count-tokens of a model of kind "
-                          "bedrock."});
+  if (auto none = NoRoute(call)) {
+    co_await RefuseNew(call, StartOf(call), *std::move(none));
     co_return;
   }
   if (auto why = upstream_.WhyNot(*call.provider, head, call.from())) {

@@ -105,6 +105,8 @@ class Bridge {
   static Outgoing OutgoingOf(const InFlight& call);  // without the body
   Task<void> ServeSocket(InFlight& call);
   static Task<void> HearOut(std::unique_ptr<Socket> socket);
+  // Why the path leads nowhere, if it does.
+  static std::optional<ProviderError> NoRoute(const InFlight& call);
   // What is known of the call before its body is read.
   static CallStart StartOf(const InFlight& call);
   // Tells the agent.
