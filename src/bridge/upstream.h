@@ -18,7 +18,7 @@
 #include "bridge/agent_watch.h"
 #include "bridge/breaker.h"
 #include "bridge/dial.h"
-#include "bridge/key_ring.h"
+#include "bridge/key_source.h"
 #include "bridge/provider_error.h"
 #include "bridge/routes.h"
 #include "bridge/tape.h"
@@ -82,13 +82,14 @@ class Upstream {
   struct Line {
     const Provider* provider;
     std::unique_ptr<http::Client> client;
-    KeyRing keys;
+    std::unique_ptr<KeySource> keys;
     Breakers breakers;
   };
   struct Tried;
   bool replays() const { return tape_ != nullptr && tape_->replays(); }
   Sent Replay(const Outgoing& call);
   std::unique_ptr<http::ClientResponse> OnTape(const Outgoing& call, Sent& sent);
+  const Line& LineOf(const Provider& provider) const;
   Line& LineOf(const Provider& provider);
   async::Task<Tried> SendOnce(Line& line, const Outgoing& call, const ProviderKey* key);
   async::Task<Tried> TryKeys(Line& line, const Outgoing& call, AgentWatch& watch);

@@ -318,6 +318,36 @@ TEST_F(UpstreamTest, AProxyIsAskedForTheProviderByName) {
   EXPECT_EQ(Call().code, "cove_provider_unreachable");
 }
 
+TEST_F(UpstreamTest, AKeyIsExchangedInItsFileAndOneThatHasEndedIsNotSent) {
+  Origin origin({{200, "fine"}});
+  const TempDir dir;
+  dir.File("key", "one\n");
+  ProviderConfig config;
+  config.name = "a";
+  config.kind = "openai";
+  config.base_url = origin.url();
+  config.api_key_file = {dir / "key"};
+  Provider provider = *LoadProvider(config);
+  Use({provider});
+  dir.File("key", "two\n");
+  EXPECT_EQ(Call().body, "fine");
+  EXPECT_EQ(origin.keys().back(), "Bearer two");
+
+  provider.key_files = {dir / "none"};
+  provider.keys[0].expires_at = WallNow();
+  Use({provider});
+  const Outcome ended = Call();
+  EXPECT_EQ(ended.status, 503);
+  EXPECT_EQ(ended.code, "cove_key_expired");
+  provider.fallback = "b";
+  Use({provider, At("b", origin.url())});
+  EXPECT_EQ(Call().provider, "b");
+  provider.keys.clear();
+  provider.fallback.clear();
+  Use({provider});
+  EXPECT_EQ(Call().code, "cove_no_provider_key");
+}
+
 // Leaves after a while, as an agent whose user has given up.
 Task<void> LeaveAfter(Duration time) { co_await async::Sleep(time); }
 Task<void> HasLeft() { co_return; }
