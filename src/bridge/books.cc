@@ -35,27 +35,29 @@ std::string WhoseText(const Budget& budget, const std::string& subject) {
 
 struct Ticket::Open {
   Books* books = nullptr;
-  std::string id;
   std::string caller;
-  CallStart start;
-  WallTime started_at;
+  Call call;  // without an id: it was not admitted
   Budgets::Hold hold;
+  bool under_way = true;
 
   // What a call counts for as long as it is under way.
-  ~Open() {
-    if (books == nullptr) return;
-    if (!hold.empty()) books->budgets_->Settle(std::move(hold), {});
+  void Leave() {
+    if (!std::exchange(under_way, false)) return;
     books->rates_.Leave(caller);
     books->metrics_.Left();
+  }
+  ~Open() {
+    if (!hold.empty()) books->budgets_->Settle(std::move(hold), {});
+    Leave();
   }
 };
 
 Ticket::Ticket(std::unique_ptr<Open> open) : open_(std::move(open)) {}
 Ticket::Ticket(Ticket&&) noexcept = default;
-const std::string& Ticket::id() const { return open_->id; }
+const std::string& Ticket::id() const { return open_->call.id; }
 
 Ticket::~Ticket() {
-  if (open_ == nullptr || open_->id.empty()) return;
+  if (open_ == nullptr || open_->call.id.empty()) return;
   Books* books = open_->books;
   books->tasks_.Spawn(books->Abandon(std::move(open_)));
 }
@@ -69,6 +71,7 @@ Books::Books(Deps deps, BooksSettings settings)
 Books::~Books() = default;
 
 Task<Result<int64_t>> Books::Open() {
+  if (!deps_.folder.empty()) CO_RETURN_IF_ERROR(co_await log_.Recover(deps_.folder));
   // First what is open is settled, so that the budgets are read with it.
   CO_ASSIGN_OR_RETURN(const std::vector<Call> open, co_await log_.ListOpen());
   for (Call call : open) {
@@ -202,16 +205,15 @@ Task<std::variant<Ticket, ProviderError>> Books::Begin(const CallStart& start, G
   auto open = std::make_unique<Ticket::Open>();
   open->books = this;
   open->caller = CallerOf(start);
-  open->started_at = WallNow();
   metrics_.Entered();
   const int64_t continued = start.ask.continues.empty() ? 0 : SizeOf(start.ask.continues);
-  const auto most = MostOf(settings_.prices, start, continued, open->started_at);
+  const auto most = MostOf(settings_.prices, start, continued, WallNow());
   auto taken = co_await budgets_->Take(start, most, Now() + settings_.budget_wait, std::move(gone));
   if (const auto* why = std::get_if<Exhausted>(&taken)) co_return Refusal(start, *why);
   open->hold = std::move(std::get<Budgets::Hold>(taken));
-  auto id = co_await log_.Begin(start);
-  if (!id) {
-    log::Error("bridge.no_row", {{"error", id.error().message()}});
+  auto begun = co_await log_.Begin(start);
+  if (!begun) {
+    log::Error("bridge.no_row", {{"error", begun.error().message()}});
     ProviderError error;
     error.status = 503;
     error.code = kNoRecord;
@@ -220,8 +222,7 @@ Task<std::variant<Ticket, ProviderError>> Books::Begin(const CallStart& start, G
         "log says why.";
     co_return error;
   }
-  open->start = start;
-  open->id = *std::move(id);
+  open->call = *std::move(begun);
   co_return Ticket(std::move(open));
 }
 
@@ -255,19 +256,24 @@ Task<Result<void>> Books::Finish(Ticket ticket, CallEnd end, Said said) {
 }
 
 Task<Result<void>> Books::Settle(std::unique_ptr<Ticket::Open> open, CallEnd end, Said said) {
+  // Its row may take a moment; the caller's next call need not wait for that.
+  open->Leave();
   Remember(end);
-  if (!end.provider.empty()) {
-    open->start.fallback_from = std::exchange(open->start.provider, end.provider);
-  }
-  const Charge charge = ChargeOf(open->start, end, open->started_at);
-  metrics_.Ended(open->start, end, charge);
-  auto spent = co_await log_.Finish(
-      {open->id, open->start, open->started_at, std::nullopt, end, charge}, std::move(said));
+  Call& call = open->call;
+  if (!end.provider.empty()) call.start.fallback_from = std::exchange(call.start.provider, end.provider);
+  call.end = std::move(end);
+  call.charge = ChargeOf(call.start, call.end, call.started_at);
+  metrics_.Ended(call.start, call.end, call.charge);
+  // Others wait for what it holds to be free.
+  const auto when = open->hold.empty() ? CallLog::When::kSoon : CallLog::When::kNow;
+  Call told;
+  if (deps_.on_ended) told = call;
+  auto spent = co_await log_.Finish(std::move(call), std::move(said), when);
   // A row that could not be ended holds nothing all the same: the next start settles it.
   budgets_->Settle(std::move(open->hold), spent ? *spent : std::vector<Spent>());
   open->hold = {};
   if (deps_.on_ended) {
-    deps_.on_ended({open->id, open->start, open->started_at, WallNow(), std::move(end), charge});
+    deps_.on_ended({told.id, told.start, told.started_at, WallNow(), told.end, told.charge});
   }
   if (!spent) co_return std::move(spent).error();
   co_return Ok();

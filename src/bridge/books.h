@@ -57,6 +57,7 @@ class Books {
  public:
   struct Deps {
     store::Store* store = nullptr;
+    std::string folder;  // of the calls' journals (call_writer.h); empty: there are none
     // A call of this sandbox met the end of a budget that pauses; empty: it is only refused.
     std::function<void(const SandboxId&)> pause;
     // Told of each call that has ended; must not wait.
@@ -84,6 +85,9 @@ class Books {
   Task<void> KeepTidy();
   // Does that once; gives how many rows went.
   Task<Result<int64_t>> Prune(WallTime now);
+
+  // Returns when what has ended is in the store.
+  Task<void> Flush() { return log_.Flush(); }
 
   CallLog& log() { return log_; }
   Budgets& budgets() { return *budgets_; }  // REQUIRES: Open()

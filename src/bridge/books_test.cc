@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "async/timer.h"
+#include "base/testing.h"
 #include "bridge/call_json.h"
 
 namespace cove::bridge {
@@ -84,6 +85,7 @@ class BooksTest : public testing::Test {
     settings.retention_days = 1;
     Books::Deps deps;
     deps.store = store_.get();
+    deps.folder = dir_.path();
     deps.pause = [this](const SandboxId& id) { paused_.push_back(id.value); };
     books_ = std::make_unique<Books>(std::move(deps), std::move(settings));
     settled_ = *loop_.RunUntil(books_->Open());
@@ -116,6 +118,7 @@ class BooksTest : public testing::Test {
   }
 
   async::Loop loop_;
+  TempDir dir_;
   std::unique_ptr<store::Store> store_;
   RateLimits rates_;
   Duration wait_ = seconds(30);

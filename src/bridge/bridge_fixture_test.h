@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "async/timer.h"
+#include "base/testing.h"
 #include "bridge/bridge.h"
 
 namespace cove::bridge {
@@ -33,7 +34,7 @@ struct Listening {
 class BooksFixture : public testing::Test {
  protected:
   explicit BooksFixture(std::string_view prices)
-      : store_(*OpenStore()), books_({.store = store_.get()}, With(prices)), client_(pool_) {
+      : store_(*OpenStore()), books_({.store = store_.get(), .folder = dir_.path()}, With(prices)), client_(pool_) {
     EXPECT_TRUE(loop_.RunUntil(books_.Open()).ok());
   }
 
@@ -61,6 +62,7 @@ class BooksFixture : public testing::Test {
 
   async::Loop loop_;
   async::ThreadPool pool_{1};
+  TempDir dir_;
   std::unique_ptr<store::Store> store_;
   Books books_;
   http::Client client_;

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "bridge/budget_rows.h"
 #include "bridge/call_id.h"
 #include "bridge/call_rows.h"
+#include "bridge/call_writer.h"
 
 namespace cove::bridge {
 
@@ -13,16 +13,21 @@ std::string CallLog::NextId(WallTime now) {
   return NewCallId(last_);
 }
 
-Task<Result<std::string>> CallLog::Begin(CallStart start) {
+CallLog::CallLog(store::Store& store, TextMode texts)
+    : store_(store), writer_(std::make_unique<CallWriter>(store, texts)) {}
+CallLog::~CallLog() = default;
+
+Task<Result<void>> CallLog::Recover(std::string folder) {
+  return writer_->Recover(std::move(folder));
+}
+
+Task<Result<Call>> CallLog::Begin(CallStart start) {
   Call call;
   call.started_at = WallNow();
   call.id = NextId(call.started_at);
   call.start = std::move(start);
-  std::string id = call.id;
-  CO_RETURN_IF_ERROR(
-      co_await store_.Write([call = std::move(call)](store::Db& db) { return PutRow(db, call); },
-                            store::Durability::kProcess));
-  co_return id;
+  CO_RETURN_IF_ERROR(co_await writer_->Begin(call));
+  co_return call;
 }
 
 Task<Result<std::string>> CallLog::AddRefused(Call call) {
@@ -30,28 +35,19 @@ Task<Result<std::string>> CallLog::AddRefused(Call call) {
   call.ended_at = call.started_at;
   call.id = NextId(call.started_at);
   std::string id = call.id;
-  CO_RETURN_IF_ERROR(
-      co_await store_.Write([call = std::move(call)](store::Db& db) { return PutRow(db, call); },
-                            store::Durability::kProcess));
+  CO_RETURN_IF_ERROR(co_await writer_->End(std::move(call), {}, When::kSoon));
   co_return id;
 }
 
-Task<Result<std::vector<Spent>>> CallLog::Finish(Call call, Said said) {
+Task<Result<std::vector<Spent>>> CallLog::Finish(Call call, Said said, When when) {
   call.ended_at = WallNow();
-  // All the work on the store's thread: long texts are read for secrets.
-  auto end = [call = std::move(call), said = std::move(said),
-              mode = texts_](store::Db& db) mutable -> Result<std::vector<Spent>> {
-    said = KeptOf(mode, std::move(said));
-    ASSIGN_OR_RETURN(const int64_t ended, PutRow(db, call));
-    if (ended == 0) return std::vector<Spent>();
-    RETURN_IF_ERROR(InsertSaid(db, CallNumber(call.id), said));
-    const bool priced = call.charge.basis != CostBasis::kUnpriced;
-    return AddSpending(db, call.start, call.started_at, priced ? call.charge.cost : 0);
-  };
-  co_return co_await store_.Write(std::move(end), store::Durability::kProcess);
+  return writer_->End(std::move(call), std::move(said), when);
 }
 
+Task<void> CallLog::Flush() { return writer_->Flush(); }
+
 Task<Result<std::vector<Call>>> CallLog::ListOpen() {
+  co_await Flush();
   co_return co_await store_.Read([](store::Db& db) -> Result<std::vector<Call>> {
     ASSIGN_OR_RETURN(const store::Rows rows,
                      db.Query("SELECT " + CallColumns() +
@@ -64,6 +60,7 @@ Task<Result<std::vector<Call>>> CallLog::ListOpen() {
 
 Task<Result<Said>> CallLog::ReadSaid(OrgId org, std::optional<std::string> user,
                                      std::string call_id) {
+  co_await Flush();
   co_return co_await store_.Read(
       [org, user, id = std::move(call_id)](store::Db& db) -> Result<Said> {
         const int64_t number = CallNumber(id);

@@ -1,9 +1,11 @@
-// CallLog: the book of model calls. One row per call, written before anything leaves; completed
-// when the call has ended. A row without an end is a call that runs, or whose process died. Rows
-// outlive Cove's own death at once, the machine's within Store::kFlushWithin.
+// CallLog: the book of model calls. One row per call, written before anything leaves (by way of a
+// journal, call_writer.h); completed when the call has ended. A row without an end is a call that
+// runs, or whose process died. That a call began outlives Cove's own death at once, the machine's
+// soon after Store::kFlushWithin.
 // Thread: loop-confined. The store must outlive the object.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -143,23 +145,34 @@ struct Spent {
   int64_t calls = 0;
 };
 
+class CallWriter;
+
 class CallLog {
  public:
   static constexpr size_t kNameBytesMax = 256;
   static constexpr int kPageMax = 1000;
   static constexpr int kGroupsMax = 10'000;
 
-  explicit CallLog(store::Store& store, TextMode texts = TextMode::kRedacted)
-      : store_(store), texts_(texts) {}
+  explicit CallLog(store::Store& store, TextMode texts = TextMode::kRedacted);
+  ~CallLog();
+  CallLog(const CallLog&) = delete;
 
-  // Gives the call's id. The row is written when this returns: without it, do not forward.
-  Task<Result<std::string>> Begin(CallStart start);
+  // Once, before the first call: the journals of calls are in `folder`, and what a former process
+  // left in them is written. Without it every row is in the store before its call begins.
+  Task<Result<void>> Recover(std::string folder);
+  // Gives the call, which has an id now. It is written when this returns, in its journal at least:
+  // without it, do not forward.
+  Task<Result<Call>> Begin(CallStart start);
   // The row of a call that was refused; gives its id. Of `call`, its id and times are not used.
   Task<Result<std::string>> AddRefused(Call call);
   // Ends the row, with what was said, and adds its cost to the spending of every budget that it
   // falls under, all or nothing; gives what those have spent from then on. Ending a call twice does
-  // nothing. Of `call`, ended_at is not used.
-  Task<Result<std::vector<Spent>>> Finish(Call call, Said said = {});
+  // nothing. Of `call`, ended_at is not used. Returns when this is in the store: soon (a few
+  // milliseconds), or as fast as it can be, for those who wait for it.
+  enum class When { kSoon, kNow };
+  Task<Result<std::vector<Spent>>> Finish(Call call, Said said = {}, When when = When::kNow);
+  // Returns when what came before is in the store. Everything that reads does that first.
+  Task<void> Flush();
   // What was said in a call of this organisation that has ended, and of this user if one is given.
   // kNotFound: there is no such call.
   Task<Result<Said>> ReadSaid(OrgId org, std::optional<std::string> user, std::string call_id);
@@ -179,8 +192,8 @@ class CallLog {
   std::string NextId(WallTime now);
 
   store::Store& store_;
-  TextMode texts_;
   int64_t last_ = 0;  // number that was given to a call
+  std::unique_ptr<CallWriter> writer_;
 };
 
 extern const store::Migrations kMigrations;

@@ -111,6 +111,7 @@ std::string_view GroupName(Group group) {
 }
 
 Task<Result<std::vector<Call>>> CallLog::List(CallFilter filter) {
+  co_await Flush();
   co_return co_await store_.Read([filter](store::Db& db) -> Result<std::vector<Call>> {
     Where where = Select(filter);
     where.params.push_back(std::clamp(filter.limit, 1, kPageMax));
@@ -125,6 +126,7 @@ Task<Result<std::vector<Call>>> CallLog::List(CallFilter filter) {
 }
 
 Task<Result<std::vector<Totals>>> CallLog::Sum(CallFilter filter, std::vector<Group> groups) {
+  co_await Flush();
   std::sort(groups.begin(), groups.end());
   groups.erase(std::unique(groups.begin(), groups.end()), groups.end());
   co_return co_await store_.Read([filter, groups](store::Db& db) -> Result<std::vector<Totals>> {
@@ -146,6 +148,7 @@ Task<Result<std::vector<Totals>>> CallLog::Sum(CallFilter filter, std::vector<Gr
 }
 
 Task<Result<int64_t>> CallLog::Prune(WallTime before, int64_t limit) {
+  co_await Flush();
   auto prune = [before, limit](store::Db& db) -> Result<int64_t> {
     RETURN_IF_ERROR(db.Run("DELETE FROM ai_spent WHERE period_start > 0 AND period_start < $1",
                            {MonthStart(before)}));

@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "async/timer.h"
+#include "async/task_group.h"
 #include "base/testing.h"
 
 namespace cove::bridge {
@@ -87,7 +87,7 @@ TEST_F(KeySourceTest, AFileThatHasChangedIsReadAgain) {
   source.Rest(before, 0, Now() + seconds(60));
 }
 
-Task<void> RenewTwice(KeySource* source) {
+async::Task<void> RenewTwice(KeySource* source) {
   async::TaskGroup group;
   for (int i = 0; i < 2; ++i) group.Spawn(source->Renew());
   co_await group.Join();

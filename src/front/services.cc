@@ -54,6 +54,7 @@ Result<std::unique_ptr<Services>> Services::Make(Options options, Config config)
   s->runner_link_.set_trust(s->authority_->root_pem());
   bridge::Books::Deps book_deps;
   book_deps.store = s->store_.get();
+  book_deps.folder = s->dir_;
   book_deps.pause = [services = s.get()](const SandboxId& id) {
     services->tasks_.Spawn(services->PauseSandbox(id));
   };
@@ -304,6 +305,7 @@ Task<void> Services::FlushForEver() {
 Task<void> Services::Flush() {
   if (sandboxes_) (void)co_await sandboxes_->Flush();
   if (bridge_) co_await bridge_->Flush(Now() + kCallsFlush);
+  if (books_) co_await books_->Flush();
   if (keys_) (void)co_await keys_->FlushUse();
   if (spans_) co_await spans_->Flush(Now() + kSpansFlush);
   co_await audit_->Flush();
