@@ -206,11 +206,14 @@ Task<std::variant<Ticket, ProviderError>> Books::Begin(const CallStart& start, G
   open->books = this;
   open->caller = CallerOf(start);
   metrics_.Entered();
-  const int64_t continued = start.ask.continues.empty() ? 0 : SizeOf(start.ask.continues);
-  const auto most = MostOf(settings_.prices, start, continued, WallNow());
-  auto taken = co_await budgets_->Take(start, most, Now() + settings_.budget_wait, std::move(gone));
-  if (const auto* why = std::get_if<Exhausted>(&taken)) co_return Refusal(start, *why);
-  open->hold = std::move(std::get<Budgets::Hold>(taken));
+  if (!budgets_->none()) {
+    const int64_t continued = start.ask.continues.empty() ? 0 : SizeOf(start.ask.continues);
+    const auto most = MostOf(settings_.prices, start, continued, WallNow());
+    auto taken =
+        co_await budgets_->Take(start, most, Now() + settings_.budget_wait, std::move(gone));
+    if (const auto* why = std::get_if<Exhausted>(&taken)) co_return Refusal(start, *why);
+    open->hold = std::move(std::get<Budgets::Hold>(taken));
+  }
   auto begun = co_await log_.Begin(start);
   if (!begun) {
     log::Error("bridge.no_row", {{"error", begun.error().message()}});

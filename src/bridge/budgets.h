@@ -108,6 +108,8 @@ class Budgets {
   void Settle(Hold hold, const std::vector<Spent>& spent);
   // Forgets what was used in periods that are over.
   void DropOld();
+  // There is no budget at all: nobody need ask.
+  bool none() const { return budgets_.empty(); }
   // Calls that wait in Take.
   size_t waiting() const { return waiting_; }
 

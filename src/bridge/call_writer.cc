@@ -106,7 +106,14 @@ Task<void> CallWriter::Work() {
   }
 }
 
-Result<std::vector<Spent>> CallWriter::Apply(store::Db& db, TextMode texts, Change& change) {
+// Most have none. Asked in the transaction itself: one may have been made just before it.
+Result<CallWriter::Budgets> CallWriter::AnyBudgets(store::Db& db) {
+  ASSIGN_OR_RETURN(const auto rows, db.Query("SELECT 1 FROM ai_budget LIMIT 1"));
+  return rows.empty() ? Budgets::kNone : Budgets::kSome;
+}
+
+Result<std::vector<Spent>> CallWriter::Apply(store::Db& db, TextMode texts, Budgets budgets,
+                                             Change& change) {
   const Call& call = change.call;
   ASSIGN_OR_RETURN(const int64_t written, PutRow(db, call));
   if (!call.ended_at || written == 0) return std::vector<Spent>();
@@ -115,6 +122,7 @@ Result<std::vector<Spent>> CallWriter::Apply(store::Db& db, TextMode texts, Chan
   // Here and not on the loop: long texts are read for secrets.
   change.said = KeptOf(texts, std::move(change.said));
   RETURN_IF_ERROR(InsertSaid(db, CallNumber(call.id), change.said));
+  if (budgets == Budgets::kNone) return std::vector<Spent>();
   const bool priced = call.charge.basis != CostBasis::kUnpriced;
   return AddSpending(db, call.start, call.started_at, priced ? call.charge.cost : 0);
 }
@@ -122,8 +130,9 @@ Result<std::vector<Spent>> CallWriter::Apply(store::Db& db, TextMode texts, Chan
 Task<void> CallWriter::Write(BatchPtr batch, size_t journal) {
   const auto all = co_await store_.Write(
       [batch, texts = texts_](store::Db& db) -> Result<void> {
+        ASSIGN_OR_RETURN(const Budgets budgets, AnyBudgets(db));
         for (Change& change : batch->changes) {
-          change.outcome = Apply(db, texts, change);
+          change.outcome = Apply(db, texts, budgets, change);
           if (!*change.outcome) return change.outcome->error();
         }
         return Ok();
@@ -150,7 +159,7 @@ Task<bool> CallWriter::WriteEach(BatchPtr batch) {
   for (size_t i = 0; i < batch->changes.size(); ++i) {
     auto one = co_await store_.Write(
         [batch, i, texts = texts_](store::Db& db) {
-          return Apply(db, texts, batch->changes[i]);
+          return Apply(db, texts, Budgets::kSome, batch->changes[i]);
         },
         store::Durability::kProcess);
     Change& change = batch->changes[i];

@@ -61,7 +61,10 @@ class CallWriter {
   // `journal`: which has the records of the calls that begin in it.
   Task<void> Write(BatchPtr batch, size_t journal);
   Task<bool> WriteEach(BatchPtr batch);
-  static Result<std::vector<Spent>> Apply(store::Db& db, TextMode texts, Change& change);
+  enum class Budgets { kNone, kSome };
+  static Result<Budgets> AnyBudgets(store::Db& db);
+  static Result<std::vector<Spent>> Apply(store::Db& db, TextMode texts, Budgets budgets,
+                                          Change& change);
 
   store::Store& store_;
   const TextMode texts_;
