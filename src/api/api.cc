@@ -78,7 +78,8 @@ Result<bridge::Caller> CallerByKey(const Context& context, std::string_view secr
   if (!caller.May(identity::kUseModels)) {
     out.barred = bridge::ProviderError{
         403, "cove_key_without_models",
-        "The API key '" + caller.key_name + "' of Cove may not call models: it lacks the permission " +
+        "The API key '" + caller.key_name +
+            "' of Cove may not call models: it lacks the permission " +
             std::string(identity::kUseModels) +
             ". Make a key that has it, or a token (cove token) with one that does."};
   }

@@ -263,7 +263,8 @@ Task<Result<void>> Books::Settle(std::unique_ptr<Ticket::Open> open, CallEnd end
   open->Leave();
   Remember(end);
   Call& call = open->call;
-  if (!end.provider.empty()) call.start.fallback_from = std::exchange(call.start.provider, end.provider);
+  if (!end.provider.empty())
+    call.start.fallback_from = std::exchange(call.start.provider, end.provider);
   call.end = std::move(end);
   call.charge = ChargeOf(call.start, call.end, call.started_at);
   metrics_.Ended(call.start, call.end, call.charge);

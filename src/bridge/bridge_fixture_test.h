@@ -34,7 +34,9 @@ struct Listening {
 class BooksFixture : public testing::Test {
  protected:
   explicit BooksFixture(std::string_view prices)
-      : store_(*OpenStore()), books_({.store = store_.get(), .folder = dir_.path()}, With(prices)), client_(pool_) {
+      : store_(*OpenStore()),
+        books_({.store = store_.get(), .folder = dir_.path()}, With(prices)),
+        client_(pool_) {
     EXPECT_TRUE(loop_.RunUntil(books_.Open()).ok());
   }
 

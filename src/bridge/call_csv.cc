@@ -118,10 +118,9 @@ std::string CsvLine(const Totals& totals) {
   std::string out;
   for (const std::string& name : totals.names) out += Cell(name) + ",";
   const std::array<int64_t, kSumColumns.size()> sums = {
-      totals.calls,       totals.failed,    totals.usage_unknown, totals.unpriced,
-      totals.estimated,   totals.input,     totals.cached,        totals.cache_write,
-      totals.output,      totals.reasoning, totals.cost,          totals.cache_write_1h,
-      totals.web_searches, totals.refused};
+      totals.calls, totals.failed,         totals.usage_unknown, totals.unpriced, totals.estimated,
+      totals.input, totals.cached,         totals.cache_write,   totals.output,   totals.reasoning,
+      totals.cost,  totals.cache_write_1h, totals.web_searches,  totals.refused};
   for (size_t i = 0; i < sums.size(); ++i) out += (i == 0 ? "" : ",") + std::to_string(sums[i]);
   return out + "\r\n";
 }

@@ -49,9 +49,9 @@ Task<void> CallLog::Flush() { return writer_->Flush(); }
 Task<Result<std::vector<Call>>> CallLog::ListOpen() {
   co_await Flush();
   co_return co_await store_.Read([](store::Db& db) -> Result<std::vector<Call>> {
-    ASSIGN_OR_RETURN(const store::Rows rows,
-                     db.Query("SELECT " + CallColumns() +
-                              " FROM ai_call WHERE ended_at IS NULL ORDER BY n"));
+    ASSIGN_OR_RETURN(
+        const store::Rows rows,
+        db.Query("SELECT " + CallColumns() + " FROM ai_call WHERE ended_at IS NULL ORDER BY n"));
     std::vector<Call> out;
     for (const store::Row& row : rows) out.push_back(CallFromRow(row));
     return out;

@@ -120,11 +120,11 @@ std::string_view GroupName(Group group);
 
 struct Totals {
   std::vector<std::string> names;  // one for each group asked for; a day as "2026-11-21"
-  int64_t calls = 0;          // that were made
-  int64_t failed = 0;         // of them: ended in any other way than kCompleted
-  int64_t usage_unknown = 0;  // completed, but the answer told no usage
-  int64_t unpriced = 0;       // of which no cost is known
-  int64_t estimated = 0;      // whose cost is an estimate
+  int64_t calls = 0;               // that were made
+  int64_t failed = 0;              // of them: ended in any other way than kCompleted
+  int64_t usage_unknown = 0;       // completed, but the answer told no usage
+  int64_t unpriced = 0;            // of which no cost is known
+  int64_t estimated = 0;           // whose cost is an estimate
   int64_t input = 0;
   int64_t cached = 0;
   int64_t cache_write = 0;

@@ -75,10 +75,9 @@ Totals TotalsFromRow(const store::Row& row, const std::vector<Group>& groups) {
   Totals out;
   size_t at = 0;
   for (const Group group : groups) out.names.push_back(NameOf(group, row[at++]));
-  for (int64_t* sum :
-       {&out.calls, &out.failed, &out.usage_unknown, &out.unpriced, &out.estimated, &out.input,
-        &out.cached, &out.cache_write, &out.output, &out.reasoning, &out.cost, &out.cache_write_1h,
-        &out.web_searches, &out.refused}) {
+  for (int64_t* sum : {&out.calls, &out.failed, &out.usage_unknown, &out.unpriced, &out.estimated,
+                       &out.input, &out.cached, &out.cache_write, &out.output, &out.reasoning,
+                       &out.cost, &out.cache_write_1h, &out.web_searches, &out.refused}) {
     *sum = row[at++].Int();
   }
   return out;

@@ -12,11 +12,10 @@ constexpr char kVersion = 1;
 template <class AnyCall>
 auto TextsOf(AnyCall& call) {
   auto& start = call.start;
-  return std::array{&call.id,         &start.org.value,     &start.sandbox.value,
-                    &start.user,      &start.template_name, &start.key_id,
-                    &start.token_id,  &start.provider,      &start.api,
-                    &start.model,     &start.client,        &start.session,
-                    &start.thread,    &start.turn};
+  return std::array{
+      &call.id,      &start.org.value, &start.sandbox.value, &start.user, &start.template_name,
+      &start.key_id, &start.token_id,  &start.provider,      &start.api,  &start.model,
+      &start.client, &start.session,   &start.thread,        &start.turn};
 }
 
 void Put(std::string& out, uint64_t value) {

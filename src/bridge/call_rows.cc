@@ -250,11 +250,11 @@ Call CallFromRow(const store::Row& row) {
 }
 
 Result<int64_t> PutRow(store::Db& db, const Call& call) {
-  static const std::string sql =
-      "INSERT INTO ai_call (n, " + CallColumns() + ") VALUES ($1, " +
-      Listed([](size_t i) { return "$" + std::to_string(i + 2); }) +
-      ") ON CONFLICT (n) DO UPDATE SET " + Assignment(kProviderAt) + ", " +
-      Listed(&Assignment, kEndAt) + " WHERE ai_call.ended_at IS NULL";
+  static const std::string sql = "INSERT INTO ai_call (n, " + CallColumns() + ") VALUES ($1, " +
+                                 Listed([](size_t i) { return "$" + std::to_string(i + 2); }) +
+                                 ") ON CONFLICT (n) DO UPDATE SET " + Assignment(kProviderAt) +
+                                 ", " + Listed(&Assignment, kEndAt) +
+                                 " WHERE ai_call.ended_at IS NULL";
   store::Params params;
   params.reserve(kColumnCount + 1);
   params.emplace_back(CallNumber(call.id));

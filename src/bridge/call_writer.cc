@@ -15,8 +15,7 @@ Task<Result<void>> CallWriter::Recover(std::string folder) {
   std::vector<Call> begun;
   std::array<std::unique_ptr<store::Journal>, 2> journals;
   for (size_t i = 0; i < journals.size(); ++i) {
-    CO_ASSIGN_OR_RETURN(journals[i],
-                        store::Journal::Open(folder + "/calls." + std::to_string(i)));
+    CO_ASSIGN_OR_RETURN(journals[i], store::Journal::Open(folder + "/calls." + std::to_string(i)));
     for (const std::string& record : journals[i]->former()) {
       auto call = ReadRecord(record);
       if (call) begun.push_back(*std::move(call));

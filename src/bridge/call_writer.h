@@ -6,10 +6,10 @@
 // ended by then is one row, written once. Who has to know that a row is there (a budget, a reader)
 // says so, and it is written at once.
 // There are two journals: while the rows of one are written, calls go into the other; it is cleared
-// when its rows are committed. Where a journal or the store has failed, or there is no journal, each
-// call waits for its own row, until the store takes rows again.
-// What is not in the store when the process dies: ends of the last kGather. Recover() gives their
-// calls rows without an end. Thread: loop-confined. The store must outlive the object.
+// when its rows are committed. Where a journal or the store has failed, or there is no journal,
+// each call waits for its own row, until the store takes rows again. What is not in the store when
+// the process dies: ends of the last kGather. Recover() gives their calls rows without an end.
+// Thread: loop-confined. The store must outlive the object.
 #pragma once
 
 #include <array>

@@ -1,5 +1,5 @@
-// Goal: a call that has begun is known to the next process however this one ends, its row is written
-// once and soon, and what the store does not take holds up nothing else and is not lost.
+// Goal: a call that has begun is known to the next process however this one ends, its row is
+// written once and soon, and what the store does not take holds up nothing else and is not lost.
 // Method: a store and journals in a directory of the test's own; objects that are dropped in the
 // middle; a trigger that refuses rows, and a limit on the size of files as the full disk.
 #include "bridge/call_writer.h"

@@ -62,8 +62,8 @@ class Guard {
   GuardWords words_;
 };
 
-// All of which have to let a request pass; shared by every call that they hold for. Null: nothing is
-// said.
+// All of which have to let a request pass; shared by every call that they hold for. Null: nothing
+// is said.
 using Guards = std::shared_ptr<const std::vector<Guard>>;
 
 // '*' stands for any characters, also none.

@@ -31,11 +31,11 @@ bool KeySource::due(TimePoint now) const {
 std::vector<KeySource::Stamp> KeySource::StampsOf(const std::vector<std::string>& paths) {
   std::vector<Stamp> out;
   for (const std::string& path : paths) {
-    struct stat found {};
+    struct stat found{};
     if (::stat(path.c_str(), &found) != 0) found = {};
     constexpr int64_t kNanos = 1'000'000'000;
-    out.push_back({found.st_ino, found.st_size,
-                   found.st_ctim.tv_sec * kNanos + found.st_ctim.tv_nsec});
+    out.push_back(
+        {found.st_ino, found.st_size, found.st_ctim.tv_sec * kNanos + found.st_ctim.tv_nsec});
   }
   return out;
 }
@@ -64,10 +64,9 @@ async::Task<void> KeySource::Renew() {
   } const renewing(this);
   look_at_ = Now() + kLookEvery;
   const std::string where = "ai.providers." + provider_.name;
-  Found found = co_await async::Offload(
-      pool_, [kind = provider_.kind, paths = provider_.key_files, where, known = stamps_] {
-        return Look(kind, paths, where, known);
-      });
+  Found found =
+      co_await async::Offload(pool_, [kind = provider_.kind, paths = provider_.key_files, where,
+                                      known = stamps_] { return Look(kind, paths, where, known); });
   const bool first = std::exchange(stamps_, std::move(found.stamps)).empty();
   if (!found.keys) co_return;
   if (!*found.keys) {

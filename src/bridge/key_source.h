@@ -1,8 +1,8 @@
-// KeySource: the keys of a provider that are in force, and in which order they are tried. Those that
-// stand in files are read again when a file has changed: it is looked for at a call, at most every
-// kLookEvery, so a key is exchanged without a restart and those that end (a role's of AWS) are
-// renewed. Files that cannot be read then leave the former keys in force.
-// Thread: loop-confined; files are read on the pool, which must outlive the object.
+// KeySource: the keys of a provider that are in force, and in which order they are tried. Those
+// that stand in files are read again when a file has changed: it is looked for at a call, at most
+// every kLookEvery, so a key is exchanged without a restart and those that end (a role's of AWS)
+// are renewed. Files that cannot be read then leave the former keys in force. Thread:
+// loop-confined; files are read on the pool, which must outlive the object.
 #pragma once
 
 #include <sys/types.h>

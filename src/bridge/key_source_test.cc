@@ -1,6 +1,6 @@
-// Goal: a key that was exchanged or renewed in its file is used without a restart, one that has ended
-// is not, and a file that cannot be read takes nothing away.
-// Method: files of a directory of the test's own; a provider that says which key it was sent.
+// Goal: a key that was exchanged or renewed in its file is used without a restart, one that has
+// ended is not, and a file that cannot be read takes nothing away. Method: files of a directory of
+// the test's own; a provider that says which key it was sent.
 #include "bridge/key_source.h"
 
 #include <gtest/gtest.h>

@@ -5,8 +5,8 @@
 namespace cove::bridge {
 namespace {
 
-constexpr std::array<std::string_view, 6> kTokenKinds = {
-    "input", "cached", "cache_write", "output", "reasoning", "cache_write_1h"};
+constexpr std::array<std::string_view, 6> kTokenKinds = {"input",  "cached",    "cache_write",
+                                                         "output", "reasoning", "cache_write_1h"};
 constexpr double kMicrosPerDollar = 1e6;
 
 void Head(std::string& out, std::string_view name, std::string_view type, std::string_view help) {

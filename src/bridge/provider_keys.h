@@ -1,6 +1,7 @@
-// How a provider's keys are written in variables and files. A file holds one: a line of text, or for
-// AWS also what the programs of its `credential_process` print, which may say until when it holds.
-// Source: "Sourcing credentials with an external process" in the reference of AWS's SDKs and tools.
+// How a provider's keys are written in variables and files. A file holds one: a line of text, or
+// for AWS also what the programs of its `credential_process` print, which may say until when it
+// holds. Source: "Sourcing credentials with an external process" in the reference of AWS's SDKs and
+// tools.
 #pragma once
 
 #include "bridge/provider.h"

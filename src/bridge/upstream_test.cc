@@ -89,8 +89,8 @@ struct Outcome {
   std::string key;
 };
 
-Task<Outcome> Ask(Upstream* upstream, std::string name, http::RequestHead head,
-                  Outgoing::From from, Gone gone) {
+Task<Outcome> Ask(Upstream* upstream, std::string name, http::RequestHead head, Outgoing::From from,
+                  Gone gone) {
   Outgoing call;
   call.provider = upstream->Find(name);
   call.target = "/responses";
@@ -358,8 +358,8 @@ TEST_F(UpstreamTest, WhoHasLeftIsNotAskedForAgain) {
   Provider a = At("a", limited.url(), 1);
   Use({a});
   const TimePoint start = Now();
-  const Outcome gone = Call("a", {}, Outgoing::From::kSandbox,
-                            [] { return LeaveAfter(milliseconds(5)); });
+  const Outcome gone =
+      Call("a", {}, Outgoing::From::kSandbox, [] { return LeaveAfter(milliseconds(5)); });
   EXPECT_EQ(gone.code, "cove_agent_gone");
   EXPECT_EQ(gone.last_status, 429);
   EXPECT_LT(Now() - start, milliseconds(900)) << "nor is the time waited out";

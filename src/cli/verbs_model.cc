@@ -13,12 +13,9 @@ using agents::ApiRequest;
 
 // The query string of the filters, from '?' on.
 std::string FilterQuery(const Options& options) {
-  constexpr std::pair<std::string_view, std::string_view> kNames[] = {{"--sandbox", "sandboxId"},
-                                                                      {"--user", "userId"},
-                                                                      {"--template", "template"},
-                                                                      {"--model", "model"},
-                                                                      {"--provider", "provider"},
-                                                                      {"--outcome", "outcome"}};
+  constexpr std::pair<std::string_view, std::string_view> kNames[] = {
+      {"--sandbox", "sandboxId"}, {"--user", "userId"},       {"--template", "template"},
+      {"--model", "model"},       {"--provider", "provider"}, {"--outcome", "outcome"}};
   std::string out = "?v=1";
   for (const auto& [option, name] : kNames) {
     if (!options.Has(option)) continue;
@@ -161,9 +158,9 @@ Task<int> Logs(Context& context) {
 std::vector<Verb> ModelVerbs() {
   using Takes = OptionSpec::Takes;
   const std::vector<OptionSpec> filters = {
-      {"--sandbox"},  {"--user"},  {"--template"}, {"--model"},
-      {"--provider"}, {"--since"}, {"--until"},    {"--outcome"},
-      {"--csv", "", Takes::kNothing}};
+      {"--sandbox"}, {"--user"},     {"--template"},
+      {"--model"},   {"--provider"}, {"--since"},
+      {"--until"},   {"--outcome"},  {"--csv", "", Takes::kNothing}};
   Verb usage;
   usage.name = "usage";
   usage.usage = "[--by day,user,...] [--since 7d] ...";

@@ -29,8 +29,8 @@ struct Caller {
   Role role = Role::kMember;
   std::vector<std::string> scopes;
 
-  // Admins may all. Others: a key without any scope may use sandboxes and call models but not manage
-  // keys.
+  // Admins may all. Others: a key without any scope may use sandboxes and call models but not
+  // manage keys.
   bool May(std::string_view scope) const;
 };
 

@@ -46,13 +46,13 @@ Result<std::unique_ptr<Journal>> Journal::Open(const std::string& path) {
 }
 
 Result<void> Journal::ReadFormer() {
-  struct stat info {};
+  struct stat info{};
   if (::fstat(file_.get(), &info) != 0) return Error::FromErrno("stat " + path_);
   std::string all(std::min<uint64_t>(static_cast<uint64_t>(info.st_size), kBytesMax), '\0');
   size_t have = 0;
   while (have < all.size()) {
-    const ssize_t n = ::pread(file_.get(), all.data() + have, all.size() - have,
-                              static_cast<off_t>(have));
+    const ssize_t n =
+        ::pread(file_.get(), all.data() + have, all.size() - have, static_cast<off_t>(have));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return Error::FromErrno("read " + path_);
     if (n == 0) break;
@@ -77,8 +77,7 @@ Result<void> Journal::ReadFormer() {
 
 Result<void> Journal::WriteAt(std::string_view bytes, uint64_t offset) {
   while (!bytes.empty()) {
-    const ssize_t n =
-        ::pwrite(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    const ssize_t n = ::pwrite(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && (errno == ENOSPC || errno == EDQUOT)) {
       return Error(Code::kExhausted, "the disk of " + path_ + " is full: free space there");

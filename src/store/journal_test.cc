@@ -1,6 +1,6 @@
 // Goal: what a journal has taken is there for the next process, in order, and nothing else is: no
-// torn record, no damaged one, none that was cleared. Method: files that are opened anew, cut at each
-// byte and changed at each byte; a process that is killed.
+// torn record, no damaged one, none that was cleared. Method: files that are opened anew, cut at
+// each byte and changed at each byte; a process that is killed.
 #include "store/journal.h"
 
 #include <fcntl.h>

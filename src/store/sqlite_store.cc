@@ -131,9 +131,9 @@ class SqliteStore final : public Store {
   UniqueFd log_;
   std::unique_ptr<SqliteDb> db_;
   // The thread's own:
-  TimePoint flush_at_ = kNever;  // when what was not flushed has to be
+  TimePoint flush_at_ = kNever;             // when what was not flushed has to be
   std::atomic<bool> flush_failed_ = false;  // written by the thread only
-  std::mutex mutex_;  // guards queue_ and closing_
+  std::mutex mutex_;                        // guards queue_ and closing_
   std::condition_variable wake_;
   std::deque<Job> queue_;
   bool closing_ = false;
