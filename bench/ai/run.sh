@@ -51,7 +51,7 @@ else
 fi
 
 # Without its database: it keeps no rows.
-litellm=() litellm_version=1.83.0 venv=${COVE_BENCH_LITELLM:-}
+litellm=() litellm_version=1.106.2 venv=${COVE_BENCH_LITELLM:-}
 if [ -n "$venv" ] && [ ! -x "$venv/bin/litellm" ]; then
   python3 -m venv "$venv" && "$venv/bin/pip" install --quiet "litellm[proxy]==$litellm_version" >"$work/pip.log" 2>&1 ||
     echo "LiteLLM did not install; the end of pip's words: $(tail -n 1 "$work/pip.log")" >&2
