@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# run.sh [N]: the model gateway beside nginx as plain proxy and Portkey's gateway, all before the same
-# provider. N: rounds of the first-event part. Cove writes its rows as always.
+# run.sh [N]: the model gateway beside nginx as plain proxy, Portkey's gateway and LiteLLM, all before the
+# same provider. N: rounds of the first-event part. Cove writes its rows as always.
+# COVE_BENCH_LITELLM names a Python environment with LiteLLM in it; it is made where there is none, which
+# takes a minute. Without it that row says so.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 . bench/lib.sh
@@ -48,7 +50,26 @@ else
   echo "Portkey did not install; the end of npm's words: $(tail -n 1 "$work/npm.log")" >&2
 fi
 
-# Its streams end with an error of its own on Node 20 ("immutable" headers): only small calls.
+# Without its database: it keeps no rows.
+litellm=() litellm_version=1.106.2 venv=${COVE_BENCH_LITELLM:-}
+if [ -n "$venv" ] && [ ! -x "$venv/bin/litellm" ]; then
+  python3 -m venv "$venv" && "$venv/bin/pip" install --quiet "litellm[proxy]==$litellm_version" >"$work/pip.log" 2>&1 ||
+    echo "LiteLLM did not install; the end of pip's words: $(tail -n 1 "$work/pip.log")" >&2
+fi
+if [ -n "$venv" ] && [ -x "$venv/bin/litellm" ]; then
+  port=$(free_port)
+  cat >"$work/litellm.yaml" <<END
+model_list: [{model_name: small, litellm_params: {model: openai/small, api_base: "$COVE_BENCH_PROVIDER", api_key: bench-key}}]
+litellm_settings: {telemetry: false}
+END
+  LITELLM_LOCAL_MODEL_COST_MAP=True LITELLM_LOG=ERROR "$venv/bin/litellm" --config "$work/litellm.yaml" \
+    --host 127.0.0.1 --port "$port" >"$work/litellm.log" 2>&1 &
+  pids+=($!)
+  listening "$port"
+  litellm=(--peer "LiteLLM=$port/$path")
+fi
+
+# Portkey's streams end with an error of its own on Node 20 ("immutable" headers): only small calls.
 echo "## ai"
 machine
 echo
@@ -56,6 +77,7 @@ echo
 echo
 "$bin" first-byte --rounds "$n" "${ways[@]}"
 echo
-"$bin" calls --seconds "$seconds" "${ways[@]}" "${portkey[@]}"
+"$bin" calls --seconds "$seconds" "${ways[@]}" "${portkey[@]}" "${litellm[@]}"
+[ -n "${litellm[*]}" ] || echo '| LiteLLM | | | not on this machine | | |'
 echo
 "$bin" streams --many "$many" "${ways[@]}"

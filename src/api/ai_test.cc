@@ -175,6 +175,36 @@ TEST_F(AiTest, ATokenCallsModelsAsWhomItWasMadeForAndDoesNothingElse) {
   EXPECT_EQ(SendAs(token, "POST", "/ai/openai/v1/responses")->answer.status, 401);
 }
 
+TEST_F(AiTest, AKeyWithScopesCallsModelsOnlyWithThatOfModels) {
+  const auto key = [this](std::string name, std::vector<std::string> scopes) {
+    identity::KeyRequest request;
+    request.org = identity::kDefaultOrg;
+    request.user = "ann";
+    request.name = std::move(name);
+    request.scopes = std::move(scopes);
+    return loop_.RunUntil(keys_->Create(request))->secret;
+  };
+  const auto call = [this](const std::string& secret) {
+    return SendAs(secret, "POST", "/ai/openai/v1/responses");
+  };
+  const std::string daytonas = key("daytona's", {"write:sandboxes", "read:volumes"});
+  const auto refused = call(daytonas);
+  EXPECT_EQ(refused->answer.status, 403);
+  EXPECT_EQ(refused->text, "cove_key_without_models");
+  EXPECT_EQ(model_callers_.back().user, "ann") << "the book is told whose key it was";
+  EXPECT_EQ(SendAs(daytonas, "POST", "/api/ai/tokens", "{}")->answer.status, 403)
+      << "a token would do what the key may not";
+  EXPECT_EQ(SendAs(daytonas, "POST", "/api/sandbox", "{}")->answer.status, 200)
+      << "its own names go on working";
+  const std::string models = key("models", {"use:models"});
+  EXPECT_EQ(call(models)->answer.status, 200);
+  EXPECT_EQ(SendAs(models, "POST", "/api/ai/tokens", "{}")->answer.status, 201);
+  EXPECT_EQ(SendAs(models, "POST", "/api/sandbox", "{}")->answer.status, 403);
+  EXPECT_EQ(call(key("plain", {}))->answer.status, 200) << "without any scope: as before";
+  EXPECT_EQ(call("cove_unknown")->text, "cove_unauthenticated");
+  EXPECT_EQ(model_callers_.back().org, identity::kDefaultOrg);
+}
+
 TEST_F(AiTest, MetricsNeedTheirScope) {
   EXPECT_EQ(SendAs(MemberKey("ann"), "GET", "/metrics")->answer.status, 403);
   identity::KeyRequest request;

@@ -65,7 +65,7 @@ Task<Result<void>> Delete(Call& call) {
 }  // namespace
 
 void AddAiTokenRoutes(Routes& routes) {
-  routes.Add("POST", "/api/ai/tokens", &Create);
+  routes.Add("POST", "/api/ai/tokens", &Create, identity::kUseModels);
   routes.Add("GET", "/api/ai/tokens", &List);
   routes.Add("DELETE", "/api/ai/tokens/{token}", &Delete);
 }

@@ -35,6 +35,7 @@ Result<bridge::CallFilter> CallFilterOf(const Call& call) {
   out.template_name = text("template");
   out.model = text("model");
   out.provider = text("provider");
+  out.outcome = text("outcome");
   if (!IsAdmin(call) && out.sandbox.empty()) {
     if (!out.user.empty() && out.user != call.caller().user) {
       return Error(Code::kDenied, "only an administrator's key may ask for the calls of others");

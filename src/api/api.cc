@@ -69,31 +69,46 @@ Result<bridge::Caller> CallerByToken(const Context& context, std::string_view se
   return out;
 }
 
-// Agents outside call models with an API key or a token.
-Result<bridge::Caller> AuthenticateModels(const Context& context,
-                                          const http::RequestHead& request) {
-  ASSIGN_OR_RETURN(const std::string secret, CredentialOf(request));
-  if (context.deps.tokens != nullptr && bridge::Tokens::LooksLikeOne(secret)) {
-    return CallerByToken(context, secret);
-  }
+Result<bridge::Caller> CallerByKey(const Context& context, std::string_view secret) {
   ASSIGN_OR_RETURN(const identity::Caller caller, context.deps.keys->Verify(secret));
   bridge::Caller out;
   out.org = caller.org;
   out.user = caller.user;
   out.key_id = caller.key_id;
+  if (!caller.May(identity::kUseModels)) {
+    out.barred = bridge::ProviderError{
+        403, "cove_key_without_models",
+        "The API key '" + caller.key_name +
+            "' of Cove may not call models: it lacks the permission " +
+            std::string(identity::kUseModels) +
+            ". Make a key that has it, or a token (cove token) with one that does."};
+  }
   return out;
 }
 
+// Agents outside call models with an API key or a token.
+bridge::Caller ModelCaller(const Context& context, const http::RequestHead& request) {
+  const auto known = [&]() -> Result<bridge::Caller> {
+    ASSIGN_OR_RETURN(const std::string secret, CredentialOf(request));
+    const bool token = context.deps.tokens != nullptr && bridge::Tokens::LooksLikeOne(secret);
+    return token ? CallerByToken(context, secret) : CallerByKey(context, secret);
+  }();
+  if (known) return *known;
+  bridge::Caller nobody;
+  nobody.org = identity::kDefaultOrg;
+  nobody.barred =
+      bridge::ProviderError{401, "cove_unauthenticated",
+                            "Cove does not know who makes this call: " + known.error().message()};
+  return nobody;
+}
+
 Task<void> ServeModels(const Context& context, http::Exchange& exchange) {
-  auto caller = AuthenticateModels(context, exchange.request());
-  if (!caller) {
-    co_await SendError(exchange, std::move(caller).error(), Area::kControl);
-  } else if (!context.deps.models) {
+  if (!context.deps.models) {
     (void)co_await SendFault(exchange, {501, "NOT_IMPLEMENTED", "DAYTONA_API"},
                              "the model gateway is not wired in this server");
-  } else {
-    co_await context.deps.models(exchange, *std::move(caller));
+    co_return;
   }
+  co_await context.deps.models(exchange, ModelCaller(context, exchange.request()));
 }
 
 }  // namespace

@@ -42,7 +42,7 @@ struct Deps {
   PolicyBook* policies = nullptr;
   // Has the sandbox a secret for requests to there? Empty: none has.
   std::function<bool(const control::Sandbox&, std::string_view host, uint16_t port)> has_secret;
-  // Answers /ai/…: the model gateway for a caller outside. Empty: 501.
+  // Answers /ai/…: the model gateway for a caller outside, who may be barred. Empty: 501.
   std::function<Task<void>(http::Exchange&, bridge::Caller)> models;
   bridge::Books* books = nullptr;    // null: no routes of model calls, budgets and metrics
   bridge::Tokens* tokens = nullptr;  // null: none

@@ -85,7 +85,7 @@ class ApiTest : public ::testing::Test {
     deps.tokens = tokens_.get();
     deps.models = [this](http::Exchange& exchange, bridge::Caller caller) {
       model_callers_.push_back(std::move(caller));
-      return AnswerModel(exchange);
+      return AnswerModel(exchange, model_callers_.back().barred);
     };
     deps.sandboxes = sandboxes_.get();
     deps.keys = keys_.get();
@@ -133,8 +133,11 @@ class ApiTest : public ::testing::Test {
     EXPECT_TRUE(loop_.RunUntil(sandboxes_->Recover()).ok());
   }
 
-  static async::Task<void> AnswerModel(http::Exchange& exchange) {
-    (void)co_await exchange.Respond({}, "{}");
+  static async::Task<void> AnswerModel(http::Exchange& exchange,
+                                       std::optional<bridge::ProviderError> barred) {
+    http::ResponseHead head;
+    if (barred) head.status = barred->status;
+    (void)co_await exchange.Respond(std::move(head), barred ? barred->code : "{}");
   }
   void Handle(FakeExchange& exchange) { loop_.RunUntil(api_->Handle(exchange)); }
   // Sends a request with the admin key; the answer is in the exchange.

@@ -28,7 +28,4 @@ Result<control::SecretMap> SecretsField(const json::Object& body);
 // What `GET /sandbox` was asked for.
 Result<control::ListQuery> ParseListQuery(const http::RequestHead& request);
 
-// "2026-11-21T01:02:03.456Z" and with an offset; nothing when it is no time.
-std::optional<WallTime> ParseIso(std::string_view text);
-
 }  // namespace cove::api

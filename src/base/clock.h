@@ -4,7 +4,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace cove {
 
@@ -27,5 +29,7 @@ WallTime WallNow();
 
 // "2026-11-21T01:02:03.456Z", as RFC 3339 and the Daytona API want it.
 std::string FormatIso(WallTime time);
+// That, and with an offset in place of Z; nothing when it is no time.
+std::optional<WallTime> ParseIso(std::string_view text);
 
 }  // namespace cove

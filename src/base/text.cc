@@ -145,4 +145,12 @@ std::string PercentEncode(std::string_view text) {
   return out;
 }
 
+std::string DollarText(int64_t micros) {
+  constexpr int64_t kMicros = 1'000'000;
+  const int64_t size = micros < 0 ? -micros : micros;
+  std::string fraction = std::to_string(kMicros + size % kMicros).substr(1);
+  while (fraction.size() > 2 && fraction.back() == '0') fraction.pop_back();
+  return (micros < 0 ? "-" : "") + std::to_string(size / kMicros) + "." + fraction;
+}
+
 }  // namespace cove

@@ -42,4 +42,7 @@ std::string ShellQuote(std::string_view text);
 std::optional<std::string> PercentDecode(std::string_view text, bool plus_is_space = false);
 std::string PercentEncode(std::string_view text);
 
+// Micro-dollars as people read them: 1250000 as "1.25", at least two digits after the point.
+std::string DollarText(int64_t micros);
+
 }  // namespace cove

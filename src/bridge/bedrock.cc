@@ -23,6 +23,18 @@ constexpr Verb kVerbs[] = {{BedrockVerb::kInvoke, "invoke"},
                            {BedrockVerb::kInvokeStream, "invoke-with-response-stream"},
                            {BedrockVerb::kCountTokens, "count-tokens"}};
 
+struct Unserved {
+  std::string_view begins;
+  std::string_view ends;
+  std::string_view name;
+};
+constexpr Unserved kUnserved[] = {
+    {kModels, "/converse", "Converse"},
+    {kModels, "/converse-stream", "ConverseStream"},
+    {kModels, "/invoke-with-bidirectional-stream", "InvokeModelWithBidirectionalStream"},
+    {"/async-invoke", "", "StartAsyncInvoke"},
+    {"/guardrail/", "/apply", "ApplyGuardrail"}};
+
 // The kinds of resource in an ARN that name the model itself.
 constexpr std::array<std::string_view, 2> kTellingResources = {"foundation-model",
                                                                "inference-profile"};
@@ -66,10 +78,10 @@ std::string_view WithoutBuild(std::string_view name) {
   return name;
 }
 
-ProviderError Refusal(std::string message) {
+ProviderError Refusal(std::string message, int status = 400) {
   ProviderError out;
-  out.status = 400;
-  out.code = "cove_bad_request";
+  out.status = status;
+  out.code = status == 501 ? "cove_not_served" : "cove_bad_request";
   out.message = std::move(message);
   return out;
 }
@@ -87,6 +99,13 @@ std::optional<BedrockCall> ParseBedrockPath(std::string_view path) {
     if (path.substr(slash + 1) == verb.name) return BedrockCall{*std::move(model), verb.verb};
   }
   return std::nullopt;
+}
+
+std::string_view UnservedOperation(std::string_view path) {
+  for (const Unserved& one : kUnserved) {
+    if (path.starts_with(one.begins) && path.ends_with(one.ends)) return one.name;
+  }
+  return {};
 }
 
 std::string BedrockPath(const BedrockCall& call) {
@@ -127,6 +146,12 @@ std::optional<ProviderError> ReadBedrockRequest(const BedrockCall& call, json::O
     request = *std::move(inner);
   }
   if (!json::GetString(request, "anthropic_version")) {
+    if (PlainModel(call.model).empty() && !IsOpaqueModel(call.model)) {
+      return Refusal("The model gateway does not serve '" + call.model +
+                         "': on Bedrock it speaks with Anthropic's models only, because it could "
+                         "neither judge nor count what the bodies of other vendors say.",
+                     501);
+    }
     return Refusal(
         "The model gateway speaks with Anthropic's models on Bedrock only: the body must be a "
         "Messages request with \"anthropic_version\".");

@@ -26,6 +26,9 @@ struct BedrockCall {
 // "/model/{model}/{verb}", nothing else. A model's name is of letters, digits and ". _ : / -", the
 // slash only in an ARN and only as %2F.
 std::optional<BedrockCall> ParseBedrockPath(std::string_view path);
+// What such a path asks for that the gateway does not speak, as AWS names it ("Converse"); empty:
+// it is no operation of the runtime API, or one that is served.
+std::string_view UnservedOperation(std::string_view path);
 // The path as AWS's own clients write it: what is judged is what is sent.
 std::string BedrockPath(const BedrockCall& call);
 

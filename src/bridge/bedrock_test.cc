@@ -118,10 +118,12 @@ TEST(BedrockTest, WhatCannotBeJudgedIsRefused) {
   for (const char* text : {"{}", R"({"prompt":"llama"})", R"({"anthropic_version":1})",
                            R"({"anthropic_version":"v","model":"other"})"}) {
     json::Object body = Object(text);
-    const auto refusal = ReadBedrockRequest({"m", BedrockVerb::kInvoke}, body);
+    const auto refusal = ReadBedrockRequest({"anthropic.m", BedrockVerb::kInvoke}, body);
     ASSERT_TRUE(refusal) << text;
     EXPECT_EQ(refusal->status, 400);
   }
+  json::Object llama = Object(R"({"prompt":"llama"})");
+  EXPECT_EQ(ReadBedrockRequest({"meta.llama3", BedrockVerb::kInvoke}, llama)->status, 501);
   for (const std::string& text :
        {std::string(R"({"anthropic_version":"v"})"), std::string(R"({"input":{"converse":{}}})"),
         std::string(R"({"input":{"invokeModel":{"body":"no base64!"}}})"),

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "async/timer.h"
+#include "base/text.h"
 #include "bridge/ask.h"
 #include "log/log.h"
 
@@ -15,6 +16,7 @@ constexpr Duration kPruneEvery = std::chrono::hours(1);
 constexpr Duration kPruneRest = milliseconds(50);
 constexpr int64_t kDayMicros = 86'400'000'000;
 constexpr seconds kBusyRetry{5};
+constexpr const char* kNoRecord = "cove_no_record";
 
 // Who makes the call, for limits: inside its sandbox, outside its token or its key.
 const std::string& CallerOf(const CallStart& start) {
@@ -33,27 +35,29 @@ std::string WhoseText(const Budget& budget, const std::string& subject) {
 
 struct Ticket::Open {
   Books* books = nullptr;
-  std::string id;
   std::string caller;
-  CallStart start;
-  WallTime started_at;
+  Call call;  // without an id: it was not admitted
   Budgets::Hold hold;
+  bool under_way = true;
 
   // What a call counts for as long as it is under way.
-  ~Open() {
-    if (books == nullptr) return;
-    if (!hold.empty()) books->budgets_->Settle(std::move(hold), {});
+  void Leave() {
+    if (!std::exchange(under_way, false)) return;
     books->rates_.Leave(caller);
     books->metrics_.Left();
+  }
+  ~Open() {
+    if (!hold.empty()) books->budgets_->Settle(std::move(hold), {});
+    Leave();
   }
 };
 
 Ticket::Ticket(std::unique_ptr<Open> open) : open_(std::move(open)) {}
 Ticket::Ticket(Ticket&&) noexcept = default;
-const std::string& Ticket::id() const { return open_->id; }
+const std::string& Ticket::id() const { return open_->call.id; }
 
 Ticket::~Ticket() {
-  if (open_ == nullptr || open_->id.empty()) return;
+  if (open_ == nullptr || open_->call.id.empty()) return;
   Books* books = open_->books;
   books->tasks_.Spawn(books->Abandon(std::move(open_)));
 }
@@ -67,6 +71,7 @@ Books::Books(Deps deps, BooksSettings settings)
 Books::~Books() = default;
 
 Task<Result<int64_t>> Books::Open() {
+  if (!deps_.folder.empty()) CO_RETURN_IF_ERROR(co_await log_.Recover(deps_.folder));
   // First what is open is settled, so that the budgets are read with it.
   CO_ASSIGN_OR_RETURN(const std::vector<Call> open, co_await log_.ListOpen());
   for (Call call : open) {
@@ -139,7 +144,6 @@ std::optional<ProviderError> Books::EnterRate(const CallStart& start) {
                       " model calls at once (ai.calls_at_once_total)." + again;
       break;
   }
-  metrics_.Refused(error.code);
   return error;
 }
 
@@ -177,7 +181,6 @@ ProviderError Books::Refusal(const CallStart& start, const Exhausted& why) {
       error.message = "Cove did not make this call: who asked for it went away while it waited.";
       break;
   }
-  metrics_.Refused(error.code);
   const bool pauses = why.why == Exhausted::Why::kSpent && deps_.pause &&
                       why.budget.on_exhausted == OnExhausted::kPause && !start.sandbox.empty();
   if (pauses) {
@@ -192,32 +195,63 @@ ProviderError Books::Refusal(const CallStart& start, const Exhausted& why) {
 }
 
 Task<std::variant<Ticket, ProviderError>> Books::Admit(CallStart start, Gone gone) {
+  auto begun = co_await Begin(start, std::move(gone));
+  if (const auto* error = std::get_if<ProviderError>(&begun)) Refused(std::move(start), *error);
+  co_return begun;
+}
+
+Task<std::variant<Ticket, ProviderError>> Books::Begin(const CallStart& start, Gone gone) {
   if (auto refused = EnterRate(start)) co_return *std::move(refused);
   auto open = std::make_unique<Ticket::Open>();
   open->books = this;
   open->caller = CallerOf(start);
-  open->started_at = WallNow();
   metrics_.Entered();
-  const int64_t continued = start.ask.continues.empty() ? 0 : SizeOf(start.ask.continues);
-  const auto most = MostOf(settings_.prices, start, continued, open->started_at);
-  auto taken = co_await budgets_->Take(start, most, Now() + settings_.budget_wait, std::move(gone));
-  if (const auto* why = std::get_if<Exhausted>(&taken)) co_return Refusal(start, *why);
-  open->hold = std::move(std::get<Budgets::Hold>(taken));
-  auto id = co_await log_.Begin(start);
-  if (!id) {
-    log::Error("bridge.no_row", {{"error", id.error().message()}});
-    metrics_.Refused("cove_no_record");
+  if (!budgets_->none()) {
+    const int64_t continued = start.ask.continues.empty() ? 0 : SizeOf(start.ask.continues);
+    const auto most = MostOf(settings_.prices, start, continued, WallNow());
+    auto taken =
+        co_await budgets_->Take(start, most, Now() + settings_.budget_wait, std::move(gone));
+    if (const auto* why = std::get_if<Exhausted>(&taken)) co_return Refusal(start, *why);
+    open->hold = std::move(std::get<Budgets::Hold>(taken));
+  }
+  auto begun = co_await log_.Begin(start);
+  if (!begun) {
+    log::Error("bridge.no_row", {{"error", begun.error().message()}});
     ProviderError error;
     error.status = 503;
-    error.code = "cove_no_record";
+    error.code = kNoRecord;
     error.message =
         "Cove could not write the call into its book, so it was not made. The server's "
         "log says why.";
     co_return error;
   }
-  open->start = std::move(start);
-  open->id = *std::move(id);
+  open->call = *std::move(begun);
   co_return Ticket(std::move(open));
+}
+
+void Books::Refused(CallStart start, const ProviderError& error) {
+  metrics_.Refused(error.code);
+  const std::string caller = CallerOf(start);
+  // What the book did not take it takes no row of either.
+  if (error.code == kNoRecord || refused_.Enter(caller, Now())) return;
+  refused_.Leave(caller);
+  Call call;
+  call.start = std::move(start);
+  call.end.outcome = Outcome::kRefused;
+  call.end.status = error.status;
+  call.end.refusal = error.code;
+  call.charge.basis = CostBasis::kNone;
+  tasks_.Spawn(AddRefused(std::move(call)));
+}
+
+Task<void> Books::AddRefused(Call call) {
+  auto id = co_await log_.AddRefused(call);
+  if (!id) {
+    log::Error("bridge.no_row", {{"error", id.error().message()}});
+    co_return;
+  }
+  const WallTime now = WallNow();
+  if (deps_.on_ended) deps_.on_ended({*std::move(id), call.start, now, now, call.end, call.charge});
 }
 
 Task<Result<void>> Books::Finish(Ticket ticket, CallEnd end, Said said) {
@@ -225,19 +259,25 @@ Task<Result<void>> Books::Finish(Ticket ticket, CallEnd end, Said said) {
 }
 
 Task<Result<void>> Books::Settle(std::unique_ptr<Ticket::Open> open, CallEnd end, Said said) {
+  // Its row may take a moment; the caller's next call need not wait for that.
+  open->Leave();
   Remember(end);
-  if (!end.provider.empty()) {
-    open->start.fallback_from = std::exchange(open->start.provider, end.provider);
-  }
-  const Charge charge = ChargeOf(open->start, end, open->started_at);
-  metrics_.Ended(open->start, end, charge);
-  auto spent = co_await log_.Finish(
-      {open->id, open->start, open->started_at, std::nullopt, end, charge}, std::move(said));
+  Call& call = open->call;
+  if (!end.provider.empty())
+    call.start.fallback_from = std::exchange(call.start.provider, end.provider);
+  call.end = std::move(end);
+  call.charge = ChargeOf(call.start, call.end, call.started_at);
+  metrics_.Ended(call.start, call.end, call.charge);
+  // Others wait for what it holds to be free.
+  const auto when = open->hold.empty() ? CallLog::When::kSoon : CallLog::When::kNow;
+  Call told;
+  if (deps_.on_ended) told = call;
+  auto spent = co_await log_.Finish(std::move(call), std::move(said), when);
   // A row that could not be ended holds nothing all the same: the next start settles it.
   budgets_->Settle(std::move(open->hold), spent ? *spent : std::vector<Spent>());
   open->hold = {};
   if (deps_.on_ended) {
-    deps_.on_ended({open->id, open->start, open->started_at, WallNow(), std::move(end), charge});
+    deps_.on_ended({told.id, told.start, told.started_at, WallNow(), told.end, told.charge});
   }
   if (!spent) co_return std::move(spent).error();
   co_return Ok();

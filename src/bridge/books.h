@@ -57,6 +57,7 @@ class Books {
  public:
   struct Deps {
     store::Store* store = nullptr;
+    std::string folder;  // of the calls' journals (call_writer.h); empty: there are none
     // A call of this sandbox met the end of a budget that pauses; empty: it is only refused.
     std::function<void(const SandboxId&)> pause;
     // Told of each call that has ended; must not wait.
@@ -71,14 +72,22 @@ class Books {
   Task<Result<int64_t>> Open();
 
   // The ticket, or what to tell the agent. The call's row is written before this returns one.
-  // A call whose asker has gone while it waited for a budget is not made.
+  // A call whose asker has gone while it waited for a budget is not made. A refusal is in the book.
   Task<std::variant<Ticket, ProviderError>> Admit(CallStart start, Gone gone = {});
+  // The call was refused by somebody else of Cove's: it gets a row of its own and is counted. More
+  // than kRefusedPerMinute of one caller are counted only: refusals cost whoever asks for them
+  // nothing, and may come as fast as a loop can turn.
+  void Refused(CallStart start, const ProviderError& error);
+  static constexpr int kRefusedPerMinute = 120;
   Task<Result<void>> Finish(Ticket ticket, CallEnd end, Said said = {});
 
   // For ever: removes rows that are too old, a bounded number at a time.
   Task<void> KeepTidy();
   // Does that once; gives how many rows went.
   Task<Result<int64_t>> Prune(WallTime now);
+
+  // Returns when what has ended is in the store.
+  Task<void> Flush() { return log_.Flush(); }
 
   CallLog& log() { return log_; }
   Budgets& budgets() { return *budgets_; }  // REQUIRES: Open()
@@ -89,6 +98,8 @@ class Books {
   friend class Ticket;
   std::optional<ProviderError> EnterRate(const CallStart& start);
   ProviderError Refusal(const CallStart& start, const Exhausted& why);
+  Task<std::variant<Ticket, ProviderError>> Begin(const CallStart& start, Gone gone);
+  Task<void> AddRefused(Call call);
   Task<Result<void>> Settle(std::unique_ptr<Ticket::Open> open, CallEnd end, Said said);
   Task<void> Abandon(std::unique_ptr<Ticket::Open> open);
   Charge ChargeOf(const CallStart& start, const CallEnd& end, WallTime started_at) const;
@@ -99,6 +110,7 @@ class Books {
   const BooksSettings settings_;
   CallLog log_;
   Rates rates_;
+  Rates refused_{{.per_minute = kRefusedPerMinute}};  // whose rows are written
   Metrics metrics_;
   std::unique_ptr<Budgets> budgets_;
   // How many tokens a conversation has after a response, for calls that go on with it.

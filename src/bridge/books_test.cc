@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 
 #include "async/timer.h"
+#include "base/testing.h"
+#include "bridge/call_json.h"
 
 namespace cove::bridge {
 namespace {
@@ -83,6 +85,7 @@ class BooksTest : public testing::Test {
     settings.retention_days = 1;
     Books::Deps deps;
     deps.store = store_.get();
+    deps.folder = dir_.path();
     deps.pause = [this](const SandboxId& id) { paused_.push_back(id.value); };
     books_ = std::make_unique<Books>(std::move(deps), std::move(settings));
     settled_ = *loop_.RunUntil(books_->Open());
@@ -115,6 +118,7 @@ class BooksTest : public testing::Test {
   }
 
   async::Loop loop_;
+  TempDir dir_;
   std::unique_ptr<store::Store> store_;
   RateLimits rates_;
   Duration wait_ = seconds(30);
@@ -362,6 +366,29 @@ TEST_F(BooksTest, AWriteForAnHourAndASearchAreInTheRowAndInTheCost) {
   EXPECT_EQ(call.charge.cost, kCost + 600 * 5 / 4 + 400 * 2 + 2 * 10'000);
   EXPECT_EQ(call.charge.price->cache_write_1h, 2'000'000);
   EXPECT_EQ(call.charge.price->web_search, 10'000);
+}
+
+TEST_F(BooksTest, SearchesAndWritesForAnHourAreInTheSumsAndTheMetrics) {
+  for (int i = 0; i < 2; ++i) {
+    CallEnd end = Completed();
+    end.usage.cache_write = 500;
+    end.usage.cache_write_1h = 400;
+    end.usage.web_searches = 3;
+    auto admitted = loop_.RunUntil(books_->Admit(Start()));
+    ASSERT_TRUE(loop_.RunUntil(books_->Finish(std::move(std::get<Ticket>(admitted)), end)).ok());
+  }
+  const Totals sum = Sum();
+  EXPECT_EQ(sum.cache_write, 1000);
+  EXPECT_EQ(sum.cache_write_1h, 800);
+  EXPECT_EQ(sum.web_searches, 6);
+  EXPECT_NE(TotalsCsvHead({}).find(",cacheWrite1hTokens,webSearches"), std::string::npos);
+  EXPECT_NE(CsvLine(sum).find(",800,6"), std::string::npos) << CsvLine(sum);
+  const std::string text = books_->metrics().Text();
+  const std::string of = "{provider=\"openai\",model=\"m\"";
+  EXPECT_NE(text.find("cove_ai_tokens_total" + of + ",kind=\"cache_write_1h\"} 800\n"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("cove_ai_web_searches_total" + of + "} 6\n"), std::string::npos);
 }
 
 TEST_F(BooksTest, OldRowsGoAndBudgetsKeepWhatTheyCounted) {

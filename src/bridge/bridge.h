@@ -45,6 +45,8 @@ struct Caller {
   std::string template_name;  // the snapshot of the sandbox
   std::string key_id;         // from outside: this API key, or
   std::string token_id;       // this token
+  // Why it may call nothing: Serve says so in the words of the provider that it asks for.
+  std::optional<ProviderError> barred;
 };
 
 class Bridge {
@@ -55,8 +57,8 @@ class Bridge {
     std::vector<Provider> providers;
     Guard guard;
     // What the policy of the caller's sandbox (empty: its organisation's) says beside it, or why
-    // that cannot be told: then nothing is asked for. Empty: nothing is said.
-    std::function<Result<std::vector<Guard>>(const OrgId&, const SandboxId&)> guards;
+    // that cannot be told: then nothing is asked for. Empty: nothing is said. Asked at each call.
+    std::function<Result<Guards>(const OrgId&, const SandboxId&)> guards;
     std::unique_ptr<Tape> tape;  // null: providers are asked, and nothing is kept
     // Whether a sandbox may reach a URL, as it would itself; empty: every one. Asked for what a
     // request makes the provider fetch.
@@ -70,7 +72,7 @@ class Bridge {
 
   // Answers the exchange. `path` is the request's path with what leads to the gateway taken away:
   // "/openai/v1/responses"; the query is taken from the request. The caller is authenticated
-  // already: by its namespace, or by its API key.
+  // already (by its namespace, its token or its API key), or barred.
   Task<void> Serve(Caller caller, http::Exchange& exchange, std::string path);
 
   // Waits, at most until then, for calls that have lost their agent and for rows to be completed.
@@ -103,7 +105,14 @@ class Bridge {
   static Outgoing OutgoingOf(const InFlight& call);  // without the body
   Task<void> ServeSocket(InFlight& call);
   static Task<void> HearOut(std::unique_ptr<Socket> socket);
+  // Why the path leads nowhere, if it does.
+  static std::optional<ProviderError> NoRoute(const InFlight& call);
+  // What is known of the call before its body is read.
+  static CallStart StartOf(const InFlight& call);
+  // Tells the agent.
   Task<void> Refuse(InFlight& call, ProviderError error);
+  // Tells the book as well: `start` is what is known of the call.
+  Task<void> RefuseNew(InFlight& call, CallStart start, ProviderError error);
 
   Deps deps_;
   Upstream upstream_;

@@ -100,7 +100,19 @@ TEST_F(BridgeBedrockTest, ARefusalHasTheShapeOfBedrock) {
   EXPECT_EQ(bad.status, 400);
   EXPECT_EQ(bad.headers.Get("x-amzn-errortype"), "ValidationException");
   EXPECT_TRUE(bad.body.starts_with(R"({"message":")")) << bad.body;
-  EXPECT_EQ(Run(Signed(), "/rock/model/x/converse").status, 404);
+  for (const char* path :
+       {"/rock/model/anthropic.claude-opus-4-8/converse", "/rock/model/x/converse-stream",
+        "/rock/model/x/invoke-with-bidirectional-stream", "/rock/async-invoke",
+        "/rock/guardrail/x/version/1/apply"}) {
+    const Reply unserved = Run(Signed(), path);
+    EXPECT_EQ(unserved.status, 501) << path;
+    EXPECT_EQ(unserved.headers.Get("x-amzn-errortype"), "UnsupportedOperationException");
+    EXPECT_NE(unserved.body.find("does not serve "), std::string::npos) << unserved.body;
+  }
+  const Reply foreign = Run(Signed(R"({"prompt":"hi"})"), "/rock/model/meta.llama3-8b/invoke");
+  EXPECT_EQ(foreign.status, 501);
+  EXPECT_NE(foreign.body.find("does not serve 'meta.llama3-8b'"), std::string::npos);
+  EXPECT_EQ(Run(Signed(), "/rock/model/x/other").status, 404);
   EXPECT_EQ(Run(Signed(), "/rock/v1/messages").status, 404);
   EXPECT_EQ(
       Run(Signed(R"({"anthropic_version":"v","messages":[{"content":[{"source":{"type":"url",)"

@@ -80,6 +80,23 @@ TEST_F(BridgeTest, AnAgentThatLeavesWhileItsCallWaitsForABudgetDoesNotMakeIt) {
   EXPECT_NE(books_.metrics().Text().find("reason=\"cove_agent_gone\"} 1"), std::string::npos);
 }
 
+TEST_F(BridgeTest, AnAgentThatLeavesDuringRetryAfterDoesNotMakeItsCallAgain) {
+  up_.mode = ScriptedUpstream::Mode::kError;
+  up_.retry_after = "1";
+  const Budget budget = MakeBudget(1'000'000);
+  const net::StreamPtr agent = loop_.RunUntil(SendOnly(front_.port));
+  for (int i = 0; i < 1000 && up_.requests == 0; ++i) loop_.RunUntil(Pause());
+  agent->MarkAborted();
+  ASSERT_TRUE(loop_.RunUntil(agent->CloseWrite()));
+  const auto calls = Calls();
+  ASSERT_EQ(calls.size(), 1U);
+  EXPECT_EQ(up_.requests, 1);
+  EXPECT_EQ(calls[0].end.outcome, Outcome::kClientGone);
+  EXPECT_EQ(calls[0].end.status, 429);
+  EXPECT_EQ(calls[0].charge.basis, CostBasis::kNone);
+  EXPECT_EQ(UseOf(budget).in_flight, 0);
+}
+
 TEST_F(BridgeTest, ACallThatFallsBackIsOneRowOfWhoAnsweredAtItsPrice) {
   const Budget budget = MakeBudget(1'000'000);
   EXPECT_EQ(Run(Post(R"({"model":"m"})"), "/first/v1/responses").status, 200);

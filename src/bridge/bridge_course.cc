@@ -23,6 +23,8 @@ class Bridge::Course {
     end.key_hint = std::move(sent.key_hint);
     if (sent.response == nullptr) {
       end.outcome = sent.nothing_done ? Outcome::kUnreachable : Outcome::kBroken;
+      end.status = sent.last_status;
+      if (end.status != 0) end.outcome = Outcome::kClientGone;
       return;
     }
     if (state_.judged.usage_added) options.usage_chunk = RelayOptions::UsageChunk::kHide;

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "async/timer.h"
+#include "base/testing.h"
 #include "bridge/bridge.h"
 
 namespace cove::bridge {
@@ -33,7 +34,9 @@ struct Listening {
 class BooksFixture : public testing::Test {
  protected:
   explicit BooksFixture(std::string_view prices)
-      : store_(*OpenStore()), books_({.store = store_.get()}, With(prices)), client_(pool_) {
+      : store_(*OpenStore()),
+        books_({.store = store_.get(), .folder = dir_.path()}, With(prices)),
+        client_(pool_) {
     EXPECT_TRUE(loop_.RunUntil(books_.Open()).ok());
   }
 
@@ -61,6 +64,7 @@ class BooksFixture : public testing::Test {
 
   async::Loop loop_;
   async::ThreadPool pool_{1};
+  TempDir dir_;
   std::unique_ptr<store::Store> store_;
   Books books_;
   http::Client client_;
@@ -92,6 +96,7 @@ struct ScriptedUpstream {
   Mode mode = Mode::kStream;
   int requests = 0;
   std::string answer = std::string(kAnswer);
+  std::string retry_after = "7";  // kError
   std::string content_type = "text/event-stream";
   std::string target;
   http::Headers headers;
@@ -109,7 +114,7 @@ inline Task<void> Answer(ScriptedUpstream& up, http::Exchange& exchange) {
   if (up.mode == ScriptedUpstream::Mode::kError) {
     head.status = 429;
     head.headers.Set("Content-Type", "application/json");
-    head.headers.Set("Retry-After", "7");
+    head.headers.Set("Retry-After", up.retry_after);
     (void)co_await exchange.Respond(head, "{\"error\":{\"message\":\"slow down\"}}");
     co_return;
   }
@@ -230,19 +235,27 @@ class BridgeTest : public BooksFixture {
     return loop_.RunUntil(Send(std::move(request), std::move(path)));
   }
 
-  // The only call in the book, once it has ended.
+  // The calls in the book that were made, newest first, once they have ended.
   std::vector<Call> Calls() {
     CallFilter filter;
     filter.org = OrgId("org");
     for (int i = 0; i < 500; ++i) {
       auto calls = loop_.RunUntil(books_.log().List(filter));
       EXPECT_TRUE(calls.ok());
+      std::erase_if(*calls, [](const Call& c) { return c.end.outcome == Outcome::kRefused; });
       const bool open = !calls->empty() && !calls->front().ended_at;
       if (!open) return *calls;
       loop_.RunUntil(Pause());
     }
     ADD_FAILURE() << "the call did not end";
     return {};
+  }
+  // Those that were refused, newest first.
+  std::vector<Call> Refusals() {
+    CallFilter filter;
+    filter.org = OrgId("org");
+    filter.outcome = "refused";
+    return *loop_.RunUntil(books_.log().List(filter));
   }
 
   ScriptedUpstream up_;

@@ -2,7 +2,6 @@
 #include "bridge/ask.h"
 #include "bridge/bridge_call.h"
 #include "bridge/fetched_urls.h"
-#include "bridge/headers.h"
 #include "bridge/human_prompt.h"
 #include "log/log.h"
 
@@ -35,8 +34,10 @@ std::optional<ProviderError> Bridge::Forbidden(const InFlight& call,
   if (deps_.guards) {
     const auto guards = deps_.guards(call.caller.org, call.caller.sandbox);
     if (!guards) return ProviderError{503, "cove_policy_unavailable", guards.error().message()};
-    for (const Guard& guard : *guards) {
-      if (auto refusal = guard.Judge(request)) return refusal;
+    if (*guards != nullptr) {
+      for (const Guard& guard : **guards) {
+        if (auto refusal = guard.Judge(request)) return refusal;
+      }
     }
   }
   if (!deps_.may_reach || call.caller.sandbox.value.empty()) return std::nullopt;
@@ -57,11 +58,17 @@ std::optional<ProviderError> Bridge::Forbidden(const InFlight& call,
 
 std::optional<ProviderError> Bridge::Judge(const InFlight& call, std::string_view body,
                                            Judged& out) const {
+  CallStart& start = out.start;
+  start = StartOf(call);
+  start.request_bytes = body.size();
   auto parsed = json::ParseObject(body);
   if (!parsed) {
     return ProviderError{400, "cove_bad_request",
                          "The request's body is not a JSON object: " + parsed.error().message()};
   }
+  start.model = call.route.bedrock ? call.route.bedrock->model
+                                   : json::GetString(*parsed, "model").value_or("");
+  start.stream = json::GetBool(*parsed, "stream").value_or(false);
   if (json::GetBool(*parsed, "background").value_or(false)) {
     return ProviderError{
         501, "cove_no_background",
@@ -71,6 +78,9 @@ std::optional<ProviderError> Bridge::Judge(const InFlight& call, std::string_vie
   if (call.route.bedrock) {
     if (auto refusal = ReadBedrockRequest(*call.route.bedrock, *parsed)) return refusal;
   }
+  start.stream = json::GetBool(*parsed, "stream").value_or(false);  // Bedrock's is in its path
+  // On a WebSocket the head is as old as the connection: Codex tells the turn in each message.
+  if (auto turn = TurnIn(*parsed)) start.turn = *std::move(turn);
   const WireSettings& wire = deps_.wire;
   // A model is judged by its own name, not by an alias.
   RequestEdit edit = EditRequest(call.route.api, body, *parsed, wire.aliases, wire.ask_usage);
@@ -79,30 +89,11 @@ std::optional<ProviderError> Bridge::Judge(const InFlight& call, std::string_vie
     out.alias = *json::GetString(*parsed, "model");
     (*parsed)["model"] = edit.model;
   }
+  start.model = edit.model;
   if (auto refusal = Forbidden(call, *parsed)) return refusal;
   out.edited = std::move(edit.body);
   out.usage_added = edit.usage_added;
   out.prompt = HumanPrompt(call.route.api, *parsed);
-
-  AgentNames names = ReadAgentNames(call.head.headers);
-  // On a WebSocket the head is as old as the connection: Codex tells the turn in each message.
-  if (auto turn = TurnIn(*parsed)) names.turn = *std::move(turn);
-  CallStart& start = out.start;
-  start.org = call.caller.org;
-  start.sandbox = call.caller.sandbox;
-  start.user = call.caller.user;
-  start.template_name = call.caller.template_name;
-  start.key_id = call.caller.key_id;
-  start.token_id = call.caller.token_id;
-  start.provider = call.provider->name;
-  start.api = ApiName(call.route.api);
-  start.model = std::move(edit.model);
-  start.stream = json::GetBool(*parsed, "stream").value_or(false);
-  start.client = std::move(names.client);
-  start.session = std::move(names.session);
-  start.thread = std::move(names.thread);
-  start.turn = std::move(names.turn);
-  start.request_bytes = body.size();
   start.ask = ReadAsk(call.route.api, *parsed);
   start.fallbacks = upstream_.FallbacksOf(*call.provider);
   return std::nullopt;

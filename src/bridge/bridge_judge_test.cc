@@ -2,6 +2,7 @@
 // configured, and the text of a refusal says what to do.
 // Method: requests to a Cove server with the bridge, whose scripted upstream says what it got.
 #include "bridge/bridge_fixture_test.h"
+#include "bridge/call_json.h"
 #include "http/packing_test.h"
 
 namespace cove::bridge {
@@ -36,6 +37,92 @@ TEST_F(BridgeTest, WhatIsNotServedNeverReachesTheProvider) {
   EXPECT_TRUE(Calls().empty());
 }
 
+TEST_F(BridgeTest, WhatCoveRefusesIsInTheBookWithWhoWhatAndWhy) {
+  const auto refused = [this](int status, const std::string& code) {
+    const std::vector<Call> rows = Refusals();
+    if (rows.empty()) return std::string("no row");
+    const Call& row = rows.front();
+    EXPECT_EQ(row.end.status, status);
+    EXPECT_EQ(row.end.refusal, code);
+    EXPECT_EQ(row.start.sandbox.value, "box");
+    EXPECT_EQ(row.start.client, "codex_exec/0.169.0");
+    EXPECT_EQ(row.start.thread, "t1");
+    EXPECT_EQ(row.charge.basis, CostBasis::kNone);
+    EXPECT_EQ(row.charge.cost, 0);
+    return row.start.provider + " " + row.start.api + " " + row.start.model;
+  };
+  const std::string path = "/openai/v1/responses";
+  Run(Post(R"({"model":"gpt-5.5","background":true})"), path);
+  EXPECT_EQ(refused(501, "cove_no_background"), "openai responses gpt-5.5");
+  Run(Post(R"({"model":"fast","x":{"file_url":"https://evil.test/x"}})"), path);
+  EXPECT_EQ(refused(403, "cove_url_not_allowed"), "openai responses gpt-5.5-mini");
+  Run(Post("not json"), path);
+  EXPECT_EQ(refused(400, "cove_bad_request"), "openai responses ");
+  Run(Post(std::string(5000, 'x')), path);
+  EXPECT_EQ(refused(413, "cove_request_too_large"), "openai responses ");
+  Run(Post("{}"), "/openai/v1/files");
+  EXPECT_EQ(refused(404, "cove_no_route"), "openai POST /openai/v1/files ");
+  Run(Post("{}"), "/unknown/v1/responses");
+  EXPECT_EQ(refused(404, "cove_no_route"), " POST /unknown/v1/responses ");
+  Run(Post("{}"), "/nokey/v1/responses");
+  EXPECT_EQ(refused(401, "cove_no_provider_key"), "nokey responses ");
+  MakeBudget(0, Unpriced::kAllow);
+  Run(Post(R"({"model":"m"})"), path);
+  EXPECT_EQ(refused(403, "cove_budget_exhausted"), "openai responses m");
+  EXPECT_EQ(Refusals().size(), 8U);
+  EXPECT_EQ(up_.requests, 0);
+
+  CallFilter filter;
+  filter.org = OrgId("org");
+  const Totals sum = loop_.RunUntil(books_.log().Sum(filter, {}))->front();
+  EXPECT_EQ(sum.refused, 8);
+  EXPECT_EQ(sum.calls, 0) << "they are no calls that were made";
+  EXPECT_EQ(sum.failed, 0);
+  EXPECT_EQ(sum.unpriced, 0);
+  const json::Object row = ToJson(Refusals().front());
+  EXPECT_EQ(json::GetString(row, "outcome"), "refused");
+  EXPECT_EQ(json::GetString(row, "refusal"), "cove_budget_exhausted");
+  EXPECT_NE(books_.metrics().Text().find("cove_ai_refused_total{reason=\"cove_no_route\"} 2\n"),
+            std::string::npos);
+}
+
+TEST_F(BridgeTest, WhoIsBarredIsToldSoInTheWordsOfItsProvider) {
+  const auto serve = [this](http::Exchange& exchange) {
+    Caller caller = Box();
+    caller.barred = ProviderError{403, "cove_key_without_models", "the key may not"};
+    std::string path(exchange.request().RawPath());
+    return bridge_.Serve(std::move(caller), exchange, std::move(path));
+  };
+  Listening front(serve);
+  std::swap(front.port, front_.port);
+  const std::string openai = Run(Post("{}"), "/openai/v1/responses").body;
+  const std::string claude = Run(Post("{}"), "/claude/v1/messages").body;
+  const Reply rock = Run(Post("{}"), "/rock/model/anthropic.claude-opus-4-8/invoke");
+  EXPECT_EQ(Run(Post("{}"), "/unknown/v1").status, 403) << "nor is it told what there is";
+  std::swap(front.port, front_.port);
+  EXPECT_EQ(json::GetString(*json::GetObject(*json::ParseObject(openai), "error"), "code"),
+            "cove_key_without_models");
+  EXPECT_EQ(json::GetString(*json::GetObject(*json::ParseObject(claude), "error"), "type"),
+            "permission_error");
+  EXPECT_EQ(rock.headers.Get("x-amzn-errortype"), "AccessDeniedException");
+  ASSERT_EQ(Refusals().size(), 4U);
+  EXPECT_EQ(Refusals()[3].start.api, "responses");
+  EXPECT_EQ(up_.requests, 0);
+}
+
+TEST_F(BridgeTest, AStormOfRefusedCallsIsCountedAndFillsNoBook) {
+  constexpr int kStorm = 2 * Books::kRefusedPerMinute;
+  for (int i = 0; i < kStorm; ++i) Run(Post("{}"), "/openai/v1/files");
+  EXPECT_GE(Refusals().size(), 100U - 1) << "one page";
+  CallFilter filter;
+  filter.org = OrgId("org");
+  const Totals sum = loop_.RunUntil(books_.log().Sum(filter, {}))->front();
+  EXPECT_GE(sum.refused, Books::kRefusedPerMinute);
+  EXPECT_LT(sum.refused, kStorm);
+  EXPECT_NE(books_.metrics().Text().find("{reason=\"cove_no_route\"} " + std::to_string(kStorm)),
+            std::string::npos);
+}
+
 TEST_F(BridgeTest, AProviderIsNotSentWhereTheSandboxMayNotGo) {
   for (const char* request :
        {R"({"tools":[{"type":"mcp","server_url":"https://evil.test/x"}]})",
@@ -58,7 +145,7 @@ TEST_F(BridgeTest, AProviderIsNotSentWhereTheSandboxMayNotGo) {
 
 TEST_F(BridgeTest, WhatThePolicySaysIsAskedForEachCall) {
   Bridge::Deps deps = MakeDeps();
-  Result<std::vector<Guard>> said = std::vector<Guard>();
+  Result<Guards> said = Guards();
   deps.guards = [&said](const OrgId& org, const SandboxId& sandbox) {
     EXPECT_EQ(org.value + "/" + sandbox.value, "org/box");
     return said;
@@ -70,7 +157,8 @@ TEST_F(BridgeTest, WhatThePolicySaysIsAskedForEachCall) {
   EXPECT_EQ(ask().status, 200);
   GuardRules rules;
   rules.deny_models = {"gpt-*"};
-  said = std::vector<Guard>{Guard(), Guard(rules, {.who = "the policy of the organization"})};
+  said = std::make_shared<const std::vector<Guard>>(
+      std::vector<Guard>{Guard(), Guard(rules, {.who = "the policy of the organization"})});
   const Reply refused = ask();
   EXPECT_EQ(refused.status, 403);
   EXPECT_NE(refused.body.find("the policy of the organization does not allow"), std::string::npos)

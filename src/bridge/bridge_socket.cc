@@ -145,23 +145,29 @@ class Bridge::Socket {
       if (co_await provider_->SendText(message.data)) co_return std::nullopt;
       co_return Unreachable();
     }
-    co_return ProviderError{
+    ProviderError none{
         400, "cove_no_route",
         "The model gateway passes \"response.create\" with its fields beside the type, "
         "\"response.cancel\" and \"response.processed\"; this message is none of them."};
+    bridge_.deps_.books->Refused(StartOf(call_), none);
+    co_return none;
   }
 
   Task<std::optional<ProviderError>> OnCreate(std::string text) {
+    Judged judged;
+    auto refused = bridge_.Judge(call_, text, judged);
+    judged.start.stream = true;
     if (open_.size() == kCallsMax) {
-      co_return ProviderError{429, "cove_at_capacity",
+      refused = ProviderError{429, "cove_at_capacity",
                               "Too many responses are asked for at once on this connection."};
     }
-    Judged judged;
-    if (auto refused = bridge_.Judge(call_, text, judged)) co_return refused;
-    judged.start.stream = true;
+    if (refused) {
+      bridge_.deps_.books->Refused(std::move(judged.start), *refused);
+      co_return refused;
+    }
     if (!judged.edited.empty()) text = std::move(judged.edited);
     auto admitted = co_await bridge_.deps_.books->Admit(judged.start, [this] { return Left(); });
-    if (auto* refused = std::get_if<ProviderError>(&admitted)) co_return std::move(*refused);
+    if (auto* error = std::get_if<ProviderError>(&admitted)) co_return std::move(*error);
     if (bridge_.deps_.used) bridge_.deps_.used(call_.caller.sandbox);
     Open& open = open_.emplace_back(std::move(judged), std::move(std::get<Ticket>(admitted)));
     open.sent_at = Now();

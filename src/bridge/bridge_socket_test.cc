@@ -126,13 +126,14 @@ class BridgeSocketTest : public BooksFixture {
     (void)co_await (*socket)->Receive();
   }
 
-  // Once the bridge has done with its connection: the book, oldest first.
+  // Once the bridge has done with its connection: the calls that were made, oldest first.
   std::vector<Call> Calls() {
     for (int i = 0; i < 1000 && served_ == 0; ++i) loop_.RunUntil(Pause());
     loop_.RunUntil(bridge_.Flush(Now() + seconds(5)));
     CallFilter filter;
     filter.org = OrgId("org");
     auto calls = *loop_.RunUntil(books_.log().List(filter));
+    std::erase_if(calls, [](const Call& c) { return c.end.outcome == Outcome::kRefused; });
     std::reverse(calls.begin(), calls.end());
     return calls;
   }
@@ -193,6 +194,11 @@ TEST_F(BridgeSocketTest, WhatMayNotLeaveIsAnsweredWithAnErrorAndTheConnectionGoe
   for (size_t i = 2; i < 5; ++i) EXPECT_THAT(events_[i], HasSubstr("cove_no_route"));
   ASSERT_EQ(Calls().size(), 1U);
   EXPECT_EQ(Calls()[0].start.model, "gpt-5.5-mini");
+  std::string codes;  // newest first
+  for (const Call& refused : Refusals()) codes += refused.end.refusal + " ";
+  EXPECT_EQ(codes,
+            "cove_no_route cove_no_route cove_no_route cove_url_not_allowed cove_no_background ");
+  EXPECT_TRUE(Refusals().back().start.stream);
 }
 
 TEST_F(BridgeSocketTest, AnErrorOfTheProviderEndsTheCallWithItsStatus) {
@@ -276,6 +282,7 @@ TEST_F(BridgeSocketTest, WhatABudgetRefusesIsAnErrorEventAndNotSent) {
   EXPECT_THAT(events_[3], HasSubstr(R"("status":403)"));
   EXPECT_THAT(events_[4], HasSubstr("cove_budget_exhausted"));
   EXPECT_EQ(Calls().size(), 1U);
+  EXPECT_EQ(Refusals().size(), 2U);
   EXPECT_EQ(UseOf(budget).spent, 9 + 40);
 }
 

@@ -107,7 +107,7 @@ Result<void> CountEarlier(store::Db& db, const Budget& budget, WallTime now) {
   RETURN_IF_ERROR(db.Run(
       "INSERT INTO ai_spent (budget_id, subject, period_start, spent, calls) SELECT $1, " + column +
           ", $2, SUM(COALESCE(cost, 0)), COUNT(*) FROM ai_call WHERE org_id = $3 "
-          "AND started_at >= $2 AND ended_at IS NOT NULL AND " +
+          "AND started_at >= $2 AND ended_at IS NOT NULL AND outcome <> 'refused' AND " +
           which + " GROUP BY " + (whole ? "org_id" : column),
       {budget.id, start, budget.org, budget.subject}));
   return Ok();

@@ -169,16 +169,6 @@ Budgets::Hold Budgets::Start(const CallStart& call, Micros most) {
   return hold;
 }
 
-namespace {
-
-Task<void> NoteGone(Task<void> gone, bool* is_gone, async::Event* wake) {
-  co_await std::move(gone);
-  *is_gone = true;
-  wake->NotifyAll();
-}
-
-}  // namespace
-
 Task<std::variant<Budgets::Hold, Exhausted>> Budgets::Take(CallStart call,
                                                            std::optional<Micros> most,
                                                            TimePoint deadline, Gone gone) {
@@ -187,18 +177,17 @@ Task<std::variant<Budgets::Hold, Exhausted>> Budgets::Take(CallStart call,
     explicit Waiting(size_t& count) : n(count) { ++n; }
     ~Waiting() { --n; }
   } const waiting(waiting_);
-  bool is_gone = false;
-  async::TaskGroup watch;
+  AgentWatch watch(std::move(gone), &freed_);
   for (;;) {
     Exhausted why;
     const Verdict verdict = Judge(call, most, &why);
-    if (is_gone) {
+    if (watch.gone()) {
       why.why = Exhausted::Why::kGone;
       co_return why;
     }
     if (verdict == Verdict::kGo) co_return Start(call, most.value_or(0));
     if (verdict == Verdict::kNever || Now() >= deadline) co_return why;
-    if (gone) watch.Spawn(NoteGone(std::exchange(gone, {})(), &is_gone, &freed_));
+    watch.Start();
     co_await freed_.Wait(deadline);
   }
 }

@@ -15,12 +15,11 @@
 // Thread: loop-confined. The store must outlive the object.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <memory>
 #include <tuple>
 
-#include "async/task_group.h"
+#include "bridge/agent_watch.h"
 #include "bridge/call_log.h"
 
 namespace cove::bridge {
@@ -71,10 +70,6 @@ struct Exhausted {
   Micros spent = 0;
 };
 
-// Ends when whoever asked for a call has gone away. Called where the call has to wait, and
-// destroyed when it need not wait any more.
-using Gone = std::function<Task<void>()>;
-
 class Budgets {
  public:
   static Task<Result<std::unique_ptr<Budgets>>> Open(store::Store& store);
@@ -113,6 +108,8 @@ class Budgets {
   void Settle(Hold hold, const std::vector<Spent>& spent);
   // Forgets what was used in periods that are over.
   void DropOld();
+  // There is no budget at all: nobody need ask.
+  bool none() const { return budgets_.empty(); }
   // Calls that wait in Take.
   size_t waiting() const { return waiting_; }
 

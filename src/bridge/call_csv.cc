@@ -6,7 +6,7 @@
 namespace cove::bridge {
 namespace {
 
-constexpr std::array<std::string_view, 43> kCallColumns = {"id",
+constexpr std::array<std::string_view, 44> kCallColumns = {"id",
                                                            "startedAt",
                                                            "endedAt",
                                                            "outcome",
@@ -48,12 +48,14 @@ constexpr std::array<std::string_view, 43> kCallColumns = {"id",
                                                            "cacheWrite1hTokens",
                                                            "webSearches",
                                                            "priceCacheWrite1h",
-                                                           "priceWebSearch"};
+                                                           "priceWebSearch",
+                                                           "refusal"};
 
-constexpr std::array<std::string_view, 11> kSumColumns = {
+constexpr std::array<std::string_view, 14> kSumColumns = {
     "calls",        "failed",          "usageUnknown", "unpriced",
     "estimated",    "inputTokens",     "cachedTokens", "cacheWriteTokens",
-    "outputTokens", "reasoningTokens", "costMicroUsd"};
+    "outputTokens", "reasoningTokens", "costMicroUsd", "cacheWrite1hTokens",
+    "webSearches",  "refused"};
 
 // What a client sent may be in it: no cell may be taken for a formula, and none may end its own.
 std::string Cell(std::string text) {
@@ -116,9 +118,9 @@ std::string CsvLine(const Totals& totals) {
   std::string out;
   for (const std::string& name : totals.names) out += Cell(name) + ",";
   const std::array<int64_t, kSumColumns.size()> sums = {
-      totals.calls,     totals.failed,    totals.usage_unknown, totals.unpriced,
-      totals.estimated, totals.input,     totals.cached,        totals.cache_write,
-      totals.output,    totals.reasoning, totals.cost};
+      totals.calls, totals.failed,         totals.usage_unknown, totals.unpriced, totals.estimated,
+      totals.input, totals.cached,         totals.cache_write,   totals.output,   totals.reasoning,
+      totals.cost,  totals.cache_write_1h, totals.web_searches,  totals.refused};
   for (size_t i = 0; i < sums.size(); ++i) out += (i == 0 ? "" : ",") + std::to_string(sums[i]);
   return out + "\r\n";
 }

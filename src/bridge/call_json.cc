@@ -43,6 +43,7 @@ void AddStart(json::Object& out, const CallStart& start) {
 
 void AddEnd(json::Object& out, const CallEnd& end) {
   out["status"] = end.status;
+  out["refusal"] = TextOrNull(end.refusal);
   if (end.first_byte) out["firstByteMs"] = Milliseconds(*end.first_byte);
   out["durationMs"] = Milliseconds(end.duration);
   out["responseBytes"] = end.response_bytes;
@@ -94,6 +95,9 @@ json::Object ToJson(const Totals& totals, const std::vector<Group>& groups) {
   out["outputTokens"] = totals.output;
   out["reasoningTokens"] = totals.reasoning;
   out["costMicroUsd"] = totals.cost;
+  out["cacheWrite1hTokens"] = totals.cache_write_1h;
+  out["webSearches"] = totals.web_searches;
+  out["refused"] = totals.refused;
   return out;
 }
 

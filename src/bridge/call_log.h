@@ -1,9 +1,11 @@
-// CallLog: the book of model calls. One row per call, written before anything leaves; completed
-// when the call has ended. A row without an end is a call that runs, or whose process died. Rows
-// outlive Cove's own death at once, the machine's within Store::kFlushWithin.
+// CallLog: the book of model calls. One row per call, written before anything leaves (by way of a
+// journal, call_writer.h); completed when the call has ended. A row without an end is a call that
+// runs, or whose process died. That a call began outlives Cove's own death at once, the machine's
+// soon after Store::kFlushWithin.
 // Thread: loop-confined. The store must outlive the object.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,6 +26,7 @@ enum class Outcome {
   kBroken,       // the provider's answer was cut
   kClientGone,   // the agent went away first
   kAbandoned,    // the server ended before the call did
+  kRefused,      // Cove did not make it
 };
 std::string_view OutcomeName(Outcome outcome);
 
@@ -60,7 +63,7 @@ struct CallStart {
 
 struct CallEnd {
   Outcome outcome = Outcome::kCompleted;
-  int status = 0;                          // of the provider; 0: none came
+  int status = 0;                          // of the provider; 0: none came. kRefused: Cove's own
   std::optional<microseconds> first_byte;  // from sending to the first byte of the answer's body
   microseconds duration{};
   uint64_t response_bytes = 0;
@@ -69,6 +72,7 @@ struct CallEnd {
   std::string request_id;  // of the provider, from the answer's head
   std::string provider;    // who answered, where it is not the one that was asked
   std::string key_hint;    // with which of its keys; empty: the agent's own, or none
+  std::string refusal;     // kRefused: the code that the agent was told
 };
 
 // From what the cost of a call follows.
@@ -102,6 +106,7 @@ struct CallFilter {
   std::string template_name;
   std::string model;
   std::string provider;
+  std::string outcome;  // OutcomeName()
   std::optional<WallTime> since;
   std::optional<WallTime> until;
   std::string before_id;  // a page's last id: the next page starts after it
@@ -115,17 +120,20 @@ std::string_view GroupName(Group group);
 
 struct Totals {
   std::vector<std::string> names;  // one for each group asked for; a day as "2026-11-21"
-  int64_t calls = 0;
-  int64_t failed = 0;         // ended in any other way than kCompleted
-  int64_t usage_unknown = 0;  // completed, but the answer told no usage
-  int64_t unpriced = 0;       // of which no cost is known
-  int64_t estimated = 0;      // whose cost is an estimate
+  int64_t calls = 0;               // that were made
+  int64_t failed = 0;              // of them: ended in any other way than kCompleted
+  int64_t usage_unknown = 0;       // completed, but the answer told no usage
+  int64_t unpriced = 0;            // of which no cost is known
+  int64_t estimated = 0;           // whose cost is an estimate
   int64_t input = 0;
   int64_t cached = 0;
   int64_t cache_write = 0;
   int64_t output = 0;
   int64_t reasoning = 0;
-  Micros cost = 0;  // of those that are priced
+  Micros cost = 0;             // of those that are priced
+  int64_t cache_write_1h = 0;  // of cache_write
+  int64_t web_searches = 0;
+  int64_t refused = 0;  // that Cove did not make; counted nowhere else
 };
 
 // What a budget has spent in one of its periods on one subject (budget_rows.h).
@@ -137,21 +145,34 @@ struct Spent {
   int64_t calls = 0;
 };
 
+class CallWriter;
+
 class CallLog {
  public:
   static constexpr size_t kNameBytesMax = 256;
   static constexpr int kPageMax = 1000;
   static constexpr int kGroupsMax = 10'000;
 
-  explicit CallLog(store::Store& store, TextMode texts = TextMode::kRedacted)
-      : store_(store), texts_(texts) {}
+  explicit CallLog(store::Store& store, TextMode texts = TextMode::kRedacted);
+  ~CallLog();
+  CallLog(const CallLog&) = delete;
 
-  // Gives the call's id. The row is written when this returns: without it, do not forward.
-  Task<Result<std::string>> Begin(CallStart start);
+  // Once, before the first call: the journals of calls are in `folder`, and what a former process
+  // left in them is written. Without it every row is in the store before its call begins.
+  Task<Result<void>> Recover(std::string folder);
+  // Gives the call, which has an id now. It is written when this returns, in its journal at least:
+  // without it, do not forward.
+  Task<Result<Call>> Begin(CallStart start);
+  // The row of a call that was refused; gives its id. Of `call`, its id and times are not used.
+  Task<Result<std::string>> AddRefused(Call call);
   // Ends the row, with what was said, and adds its cost to the spending of every budget that it
   // falls under, all or nothing; gives what those have spent from then on. Ending a call twice does
-  // nothing. Of `call`, ended_at is not used.
-  Task<Result<std::vector<Spent>>> Finish(Call call, Said said = {});
+  // nothing. Of `call`, ended_at is not used. Returns when this is in the store: soon (a few
+  // milliseconds), or as fast as it can be, for those who wait for it.
+  enum class When { kSoon, kNow };
+  Task<Result<std::vector<Spent>>> Finish(Call call, Said said = {}, When when = When::kNow);
+  // Returns when what came before is in the store. Everything that reads does that first.
+  Task<void> Flush();
   // What was said in a call of this organisation that has ended, and of this user if one is given.
   // kNotFound: there is no such call.
   Task<Result<Said>> ReadSaid(OrgId org, std::optional<std::string> user, std::string call_id);
@@ -168,9 +189,11 @@ class CallLog {
   Task<Result<int64_t>> Prune(WallTime before, int64_t limit);
 
  private:
+  std::string NextId(WallTime now);
+
   store::Store& store_;
-  TextMode texts_;
   int64_t last_ = 0;  // number that was given to a call
+  std::unique_ptr<CallWriter> writer_;
 };
 
 extern const store::Migrations kMigrations;

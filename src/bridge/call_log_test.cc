@@ -91,10 +91,9 @@ TEST_F(CallLogTest, ACallEndsOnce) {
   budget.org = OrgId("org");
   budget.limit = 100;
   ASSERT_TRUE(loop_.RunUntil(budgets->Create(budget)).ok());
-  Call call;
-  call.start.org = OrgId("org");
-  call.id = *loop_.RunUntil(log.Begin(call.start));
-  call.started_at = WallNow();
+  CallStart start;
+  start.org = OrgId("org");
+  Call call = *loop_.RunUntil(log.Begin(start));
   call.charge.basis = CostBasis::kUsage;
   call.charge.cost = 7;
   const auto first = loop_.RunUntil(log.Finish(call));

@@ -57,14 +57,16 @@ Where Select(const CallFilter& filter) {
                 filter.user,
                 filter.template_name,
                 filter.model,
-                filter.provider};
+                filter.provider,
+                filter.outcome};
   out.sql =
       " WHERE org_id = $1 AND n >= $2 AND n < $3 "
       "AND ($4 = '' OR user_id = $4) AND ($5 = '' OR template = $5) "
-      "AND ($6 = '' OR model = $6) AND ($7 = '' OR provider = $7)";
+      "AND ($6 = '' OR model = $6) AND ($7 = '' OR provider = $7) "
+      "AND ($8 = '' OR COALESCE(outcome, 'running') = $8)";
   if (!filter.sandbox.empty()) {
     out.params.push_back(filter.sandbox);
-    out.sql += " AND sandbox_id = $8";
+    out.sql += " AND sandbox_id = $9";
   }
   return out;
 }
@@ -73,21 +75,23 @@ Totals TotalsFromRow(const store::Row& row, const std::vector<Group>& groups) {
   Totals out;
   size_t at = 0;
   for (const Group group : groups) out.names.push_back(NameOf(group, row[at++]));
-  for (int64_t* sum :
-       {&out.calls, &out.failed, &out.usage_unknown, &out.unpriced, &out.estimated, &out.input,
-        &out.cached, &out.cache_write, &out.output, &out.reasoning, &out.cost}) {
+  for (int64_t* sum : {&out.calls, &out.failed, &out.usage_unknown, &out.unpriced, &out.estimated,
+                       &out.input, &out.cached, &out.cache_write, &out.output, &out.reasoning,
+                       &out.cost, &out.cache_write_1h, &out.web_searches, &out.refused}) {
     *sum = row[at++].Int();
   }
   return out;
 }
 
 constexpr std::string_view kSums =
-    "COUNT(*), SUM(CASE WHEN outcome <> 'completed' THEN 1 ELSE 0 END), "
+    "SUM(CASE WHEN outcome = 'refused' THEN 0 ELSE 1 END), "
+    "SUM(CASE WHEN outcome NOT IN ('completed', 'refused') THEN 1 ELSE 0 END), "
     "SUM(CASE WHEN outcome = 'completed' AND usage_known = 0 THEN 1 ELSE 0 END), "
     "SUM(CASE WHEN ended_at IS NOT NULL AND cost IS NULL THEN 1 ELSE 0 END), "
     "SUM(CASE WHEN cost_basis = 'estimated' THEN 1 ELSE 0 END), "
     "SUM(input_tokens), SUM(cached_tokens), SUM(cache_write_tokens), SUM(output_tokens), "
-    "SUM(reasoning_tokens), SUM(cost)";
+    "SUM(reasoning_tokens), SUM(cost), SUM(cache_write_1h_tokens), SUM(web_searches), "
+    "SUM(CASE WHEN outcome = 'refused' THEN 1 ELSE 0 END)";
 
 }  // namespace
 
@@ -106,11 +110,12 @@ std::string_view GroupName(Group group) {
 }
 
 Task<Result<std::vector<Call>>> CallLog::List(CallFilter filter) {
+  co_await Flush();
   co_return co_await store_.Read([filter](store::Db& db) -> Result<std::vector<Call>> {
     Where where = Select(filter);
     where.params.push_back(std::clamp(filter.limit, 1, kPageMax));
     ASSIGN_OR_RETURN(auto rows,
-                     db.Query("SELECT " + std::string(kCallColumns) + " FROM ai_call" + where.sql +
+                     db.Query("SELECT " + CallColumns() + " FROM ai_call" + where.sql +
                                   " ORDER BY n DESC LIMIT $" + std::to_string(where.params.size()),
                               where.params));
     std::vector<Call> out;
@@ -120,6 +125,7 @@ Task<Result<std::vector<Call>>> CallLog::List(CallFilter filter) {
 }
 
 Task<Result<std::vector<Totals>>> CallLog::Sum(CallFilter filter, std::vector<Group> groups) {
+  co_await Flush();
   std::sort(groups.begin(), groups.end());
   groups.erase(std::unique(groups.begin(), groups.end()), groups.end());
   co_return co_await store_.Read([filter, groups](store::Db& db) -> Result<std::vector<Totals>> {
@@ -141,6 +147,7 @@ Task<Result<std::vector<Totals>>> CallLog::Sum(CallFilter filter, std::vector<Gr
 }
 
 Task<Result<int64_t>> CallLog::Prune(WallTime before, int64_t limit) {
+  co_await Flush();
   auto prune = [before, limit](store::Db& db) -> Result<int64_t> {
     RETURN_IF_ERROR(db.Run("DELETE FROM ai_spent WHERE period_start > 0 AND period_start < $1",
                            {MonthStart(before)}));

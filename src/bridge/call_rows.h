@@ -5,7 +5,11 @@
 
 namespace cove::bridge {
 
-extern const std::string_view kCallColumns;
+// As CallFromRow() reads them, for a SELECT.
+const std::string& CallColumns();
 Call CallFromRow(const store::Row& row);
+// Writes the row, without an end where ended_at is not set; of one that is there and open, the end.
+// 0: it has ended already.
+Result<int64_t> PutRow(store::Db& db, const Call& call);
 
 }  // namespace cove::bridge

@@ -11,6 +11,7 @@
 // Messages reference. Thread: values and pure functions.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -60,6 +61,10 @@ class Guard {
   GuardRules rules_;
   GuardWords words_;
 };
+
+// All of which have to let a request pass; shared by every call that they hold for. Null: nothing
+// is said.
+using Guards = std::shared_ptr<const std::vector<Guard>>;
 
 // '*' stands for any characters, also none.
 bool FitsPattern(std::string_view pattern, std::string_view text);

@@ -114,7 +114,9 @@ AgentNames ReadAgentNames(const http::Headers& headers) {
   if (out.session.empty()) out.session = get("session_id");
   if (out.session.empty()) out.session = get("x-claude-code-session-id");
   out.thread = get("thread-id");
-  if (auto turn = json::ParseObject(get("x-codex-turn-metadata"))) {
+  const auto metadata = headers.Get("x-codex-turn-metadata");
+  if (!metadata) return out;
+  if (auto turn = json::ParseObject(*metadata)) {
     out.turn = json::GetString(*turn, "turn_id").value_or("");
     if (out.thread.empty()) out.thread = json::GetString(*turn, "thread_id").value_or("");
     if (out.session.empty()) out.session = json::GetString(*turn, "session_id").value_or("");

@@ -5,8 +5,8 @@
 namespace cove::bridge {
 namespace {
 
-constexpr std::array<std::string_view, 5> kTokenKinds = {"input", "cached", "cache_write", "output",
-                                                         "reasoning"};
+constexpr std::array<std::string_view, 6> kTokenKinds = {"input",  "cached",    "cache_write",
+                                                         "output", "reasoning", "cache_write_1h"};
 constexpr double kMicrosPerDollar = 1e6;
 
 void Head(std::string& out, std::string_view name, std::string_view type, std::string_view help) {
@@ -58,8 +58,10 @@ void Metrics::Ended(const CallStart& start, const CallEnd& end, const Charge& ch
     series.cost += charge.cost;
   }
   const Usage& u = end.usage;
-  const std::array<int64_t, 5> tokens = {u.input, u.cached, u.cache_write, u.output, u.reasoning};
+  const std::array<int64_t, 6> tokens = {u.input,  u.cached,    u.cache_write,
+                                         u.output, u.reasoning, u.cache_write_1h};
   for (size_t i = 0; i < tokens.size(); ++i) series.tokens[i] += tokens[i];
+  series.web_searches += u.web_searches;
   ByProvider& provider = providers_[start.provider];
   if (end.first_byte) provider.first_byte.Add(Seconds(*end.first_byte));
   provider.duration.Add(Seconds(end.duration));
@@ -77,7 +79,7 @@ void Metrics::WriteCalls(std::string& out) const {
   }
   Head(out, "cove_ai_calls_in_flight", "gauge", "Model calls under way.");
   out += fmt::format("cove_ai_calls_in_flight {}\n", in_flight_);
-  Head(out, "cove_ai_refused_total", "counter", "Model calls that limits and budgets refused.");
+  Head(out, "cove_ai_refused_total", "counter", "Model calls that Cove did not make, by why.");
   for (const auto& [code, n] : refused_) {
     out += fmt::format("cove_ai_refused_total{{reason=\"{}\"}} {}\n", code, n);
   }
@@ -90,12 +92,17 @@ void Metrics::WriteCalls(std::string& out) const {
 
 void Metrics::WriteTokens(std::string& out) const {
   Head(out, "cove_ai_tokens_total", "counter",
-       "Tokens; input is without cached, output includes reasoning.");
+       "Tokens; input is without cached, output includes reasoning, cache_write cache_write_1h.");
   for (const auto& [of, series] : series_) {
     for (size_t i = 0; i < kTokenKinds.size(); ++i) {
       out += fmt::format("cove_ai_tokens_total{{{},kind=\"{}\"}} {}\n", Labels(of), kTokenKinds[i],
                          series.tokens[i]);
     }
+  }
+  Head(out, "cove_ai_web_searches_total", "counter", "Web searches that providers charged.");
+  for (const auto& [of, series] : series_) {
+    if (series.web_searches == 0) continue;
+    out += fmt::format("cove_ai_web_searches_total{{{}}} {}\n", Labels(of), series.web_searches);
   }
   Head(out, "cove_ai_cost_usd_total", "counter", "Cost of the model calls that are priced.");
   for (const auto& [of, series] : series_) {

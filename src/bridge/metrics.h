@@ -42,7 +42,8 @@ class Metrics {
   struct Series {
     std::map<Outcome, uint64_t> calls;
     uint64_t unpriced = 0;
-    std::array<int64_t, 5> tokens{};  // in the order of kTokenKinds
+    std::array<int64_t, 6> tokens{};  // in the order of kTokenKinds
+    int64_t web_searches = 0;
     Micros cost = 0;
   };
   struct ByProvider {

@@ -219,6 +219,9 @@ const store::Migrations kMigrations = {{"bridge", 1, R"(
   ALTER TABLE ai_call ADD COLUMN web_searches INTEGER;
   ALTER TABLE ai_call ADD COLUMN price_cache_write_1h INTEGER;
   ALTER TABLE ai_call ADD COLUMN price_web_search INTEGER;
+)"},
+                                       {"bridge", 5, R"(
+  ALTER TABLE ai_call ADD COLUMN refusal TEXT;
 )"}};
 
 }  // namespace cove::bridge

@@ -53,6 +53,18 @@ size_t Fit(const Price& row, std::string_view provider, std::string_view model) 
   return row.model == WithoutDate(model) ? kWhole : 0;
 }
 
+// The day, UTC, as rows name it. Calls of one day follow one another.
+std::string_view DayText(WallTime when) {
+  constexpr int64_t kDayMicros = 86'400'000'000;
+  thread_local int64_t known = -1;
+  thread_local std::string text;
+  if (const int64_t day = when.micros / kDayMicros; day != known) {
+    text = FormatIso(when).substr(0, sizeof("2026-11-17") - 1);
+    known = day;
+  }
+  return text;
+}
+
 const Price* FindIn(const std::vector<Price>& rows, std::string_view provider,
                     std::string_view model, std::string_view day, int64_t prompt_tokens) {
   const Price* best = nullptr;
@@ -211,7 +223,7 @@ Result<void> PriceTable::Add(Price price) {
 
 const Price* PriceTable::Find(std::string_view provider, std::string_view model, WallTime when,
                               int64_t prompt_tokens) const {
-  const std::string day = FormatIso(when).substr(0, sizeof("2026-11-17") - 1);
+  const std::string_view day = DayText(when);
   const Price* found = FindNamed(provider, model, day, prompt_tokens);
   if (found != nullptr) return found;
   const std::string plain = PlainModel(model);
@@ -236,13 +248,6 @@ std::optional<Micros> ParseDollars(std::string_view text) {
   const Micros out = *ParseInt<int64_t>(whole) * kMicrosPerDollar + *ParseInt<int64_t>(fraction);
   if (out > kPriceMax) return std::nullopt;
   return out;
-}
-
-std::string DollarText(Micros micros) {
-  const Micros size = micros < 0 ? -micros : micros;
-  std::string fraction = std::to_string(kMicrosPerDollar + size % kMicrosPerDollar).substr(1);
-  while (fraction.size() > 2 && fraction.back() == '0') fraction.pop_back();
-  return (micros < 0 ? "-" : "") + std::to_string(size / kMicrosPerDollar) + "." + fraction;
 }
 
 }  // namespace cove::bridge

@@ -77,7 +77,5 @@ class PriceTable {
 
 // "1.25" dollars as 1250000; nothing for what is no such number, is negative or over a million.
 std::optional<Micros> ParseDollars(std::string_view text);
-// 1250000 as "1.25", at least two digits after the point.
-std::string DollarText(Micros micros);
 
 }  // namespace cove::bridge

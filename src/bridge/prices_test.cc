@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/text.h"
 #include "bridge/price_list.h"
 
 namespace cove::bridge {

@@ -2,20 +2,14 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <fstream>
-#include <sstream>
 
 #include "base/text.h"
 #include "bridge/headers.h"
+#include "bridge/provider_keys.h"
 
 namespace cove::bridge {
 
 namespace {
-
-constexpr size_t kKeyBytesMax = 4096;
-constexpr size_t kKeysMax = 16;
-constexpr size_t kHintFrom = 20;  // a key shorter than this is not shown in part
-constexpr size_t kHintBytes = 4;
 
 // [a-z0-9]+(-[a-z0-9]+)*
 bool IsName(std::string_view name) {
@@ -26,63 +20,6 @@ bool IsName(std::string_view name) {
     if (!fine) return false;
   }
   return !name.empty();
-}
-
-// A key becomes a header's value, so anything else than visible ASCII would be a forged header.
-bool IsKey(std::string_view key) {
-  return key.size() <= kKeyBytesMax &&
-         std::all_of(key.begin(), key.end(), [](char c) { return c > 0x20 && c < 0x7f; });
-}
-
-Result<std::string> ReadKeyFile(const std::string& path) {
-  std::ifstream in(path);
-  if (!in) {
-    return Error::FromErrno("reading the key file " + path +
-                            " (the server's user must be able to read it)");
-  }
-  std::ostringstream text;
-  text << in.rdbuf();
-  return std::string(Trim(text.str()));
-}
-
-// "ID:SECRET" or "ID:SECRET:SESSION-TOKEN" of AWS. An API key of Bedrock has no colon.
-Result<void> SplitAwsKey(ProviderKey& key, const std::string& where) {
-  const std::string text = key.secret.Reveal();
-  const auto parts = Split(text, ':');
-  if (parts.size() == 1) return Ok();
-  const bool empty =
-      std::any_of(parts.begin(), parts.end(), [](std::string_view part) { return part.empty(); });
-  if (parts.size() > 3 || empty) {
-    return Error(Code::kInvalid,
-                 where +
-                     ": a key of AWS is ACCESS_KEY_ID:SECRET_ACCESS_KEY, with :SESSION_TOKEN "
-                     "where it is a temporary one");
-  }
-  key.access_key_id = parts[0];
-  key.secret = Secret(std::string(parts[1]));
-  if (parts.size() == 3) key.session_token = Secret(std::string(parts[2]));
-  return Ok();
-}
-
-Result<void> AddKey(Provider& out, std::string key, const std::string& where) {
-  if (key.empty()) return Ok();
-  if (!IsKey(key)) {
-    return Error(Code::kInvalid, where + ": the key has blanks or characters that no key has");
-  }
-  if (out.keys.size() == kKeysMax) {
-    return Error(Code::kInvalid, where + ": at most " + std::to_string(kKeysMax) + " keys");
-  }
-  ProviderKey added;
-  added.secret = Secret(std::move(key));
-  if (out.kind == ProviderKind::kBedrock) RETURN_IF_ERROR(SplitAwsKey(added, where));
-  // The id of an AWS key is no secret, and what its owner knows it by.
-  const std::string& shown =
-      added.access_key_id.empty() ? added.secret.Reveal() : added.access_key_id;
-  added.hint = std::to_string(out.keys.size() + 1);
-  const size_t from = added.access_key_id.empty() ? kHintFrom : kHintBytes;
-  if (shown.size() >= from) added.hint += " (…" + shown.substr(shown.size() - kHintBytes) + ")";
-  out.keys.push_back(std::move(added));
-  return Ok();
 }
 
 // The front gets only a part of the server's environment (runner/front_env.h).
@@ -106,11 +43,8 @@ std::string AwsKeyOf(ReadEnv env) {
 Result<void> ReadKeys(Provider& out, const ProviderConfig& config, const std::string& where,
                       ReadEnv env) {
   if (!config.api_key_file.empty()) {
-    for (const std::string& path : config.api_key_file) {
-      auto key = ReadKeyFile(path);
-      if (!key) return std::move(key).error().Wrap(where);
-      RETURN_IF_ERROR(AddKey(out, *std::move(key), where));
-    }
+    out.key_files = config.api_key_file;
+    ASSIGN_OR_RETURN(out.keys, ReadKeyFiles(out.kind, out.key_files, where));
     out.key_hint = "put the key into " + config.api_key_file.front();
   } else if (!config.api_key_env.empty()) {
     for (const std::string& name : config.api_key_env) {
@@ -119,11 +53,11 @@ Result<void> ReadKeys(Provider& out, const ProviderConfig& config, const std::st
                                          "' does not get to the part of Cove that calls providers; "
                                          "name it ..._API_KEY or ..._AUTH_TOKEN");
       }
-      RETURN_IF_ERROR(AddKey(out, std::string(Trim(env(name))), where));
+      RETURN_IF_ERROR(AddKey(out.keys, out.kind, std::string(Trim(env(name))), where));
     }
     out.key_hint = "set " + config.api_key_env.front() + " for `cove serve`";
   } else if (out.kind == ProviderKind::kBedrock) {
-    RETURN_IF_ERROR(AddKey(out, AwsKeyOf(env), where));
+    RETURN_IF_ERROR(AddKey(out.keys, out.kind, AwsKeyOf(env), where));
     out.key_hint =
         "set AWS_BEARER_TOKEN_BEDROCK, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, for `cove "
         "serve`";

@@ -35,6 +35,7 @@ struct ProviderKey {
   // Of AWS, whose requests are signed (sigv4.h); empty: the secret itself is sent.
   std::string access_key_id;
   Secret session_token;
+  std::optional<WallTime> expires_at;  // as its file says; of no use from then on
 };
 
 struct ProviderTimeouts {
@@ -52,11 +53,12 @@ enum class Credentials {
 struct Provider {
   std::string name;  // the first segment of its paths: [a-z0-9]+(-[a-z0-9]+)*
   ProviderKind kind = ProviderKind::kOpenAi;
-  http::Url base;                  // kOpenAi: with the version ("…/v1"); the others: without
-  std::string region;              // of AWS: kBedrock
-  std::vector<ProviderKey> keys;   // in the order of use; none: calls are refused with key_hint
-  std::string account;             // of ChatGPT, sent along with its token; empty: none
-  std::string key_hint;            // what to do when there is no key, for people
+  http::Url base;                      // kOpenAi: with the version ("…/v1"); the others: without
+  std::string region;                  // of AWS: kBedrock
+  std::vector<ProviderKey> keys;       // in the order of use; none: calls are refused with key_hint
+  std::vector<std::string> key_files;  // where they come from, if from files (key_source.h)
+  std::string account;                 // of ChatGPT, sent along with its token; empty: none
+  std::string key_hint;                // what to do when there is no key, for people
   http::Headers headers;           // added to each request, in place of the agent's of that name
   std::optional<http::Url> proxy;  // reached by CONNECT; none: directly
   std::shared_ptr<net::TlsContext> tls;  // null: the system's authorities are trusted

@@ -39,6 +39,8 @@ std::string_view BedrockType(int status) {
       return "ResourceNotFoundException";
     case 429:
       return "ThrottlingException";
+    case 501:
+      return "UnsupportedOperationException";
     case 503:
       return "ServiceUnavailableException";
     default:

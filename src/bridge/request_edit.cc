@@ -44,7 +44,6 @@ Places FindPlaces(std::string_view body) {
 
 std::optional<Splice> AskForUsage(std::string_view body, const json::Object& request,
                                   const Places& places) {
-  if (!json::GetBool(request, "stream").value_or(false)) return std::nullopt;
   const json::Value* options = json::Find(request, "stream_options");
   if (places[kInclude]) {
     const json::Object* object = json::GetObject(request, "stream_options");
@@ -68,16 +67,19 @@ std::optional<Splice> AskForUsage(std::string_view body, const json::Object& req
 
 RequestEdit EditRequest(Api api, std::string_view body, const json::Object& request,
                         const Aliases& aliases, AskUsage ask) {
-  const Places places = FindPlaces(body);
   RequestEdit out;
   out.model = json::GetString(request, "model").value_or("");
   std::vector<Splice> splices;
   const auto alias = aliases.find(out.model);
+  const bool asks = api == Api::kChatCompletions && ask == AskUsage::kYes &&
+                    json::GetBool(request, "stream").value_or(false);
+  if (alias == aliases.end() && !asks) return out;  // as most are: the body is not read again
+  const Places places = FindPlaces(body);
   if (alias != aliases.end() && places[kModel]) {
     out.model = alias->second;
     splices.push_back({*places[kModel], json::Write(json::Value(out.model))});
   }
-  if (api == Api::kChatCompletions && ask == AskUsage::kYes) {
+  if (asks) {
     if (auto splice = AskForUsage(body, request, places)) {
       splices.push_back(*std::move(splice));
       out.usage_added = true;

@@ -28,7 +28,11 @@ constexpr Entry kTable[] = {
 Route FindBedrockRoute(std::string_view method, std::string_view path) {
   Route out;
   if (method == "POST") out.bedrock = ParseBedrockPath(path);
-  if (!out.bedrock) return out;
+  if (!out.bedrock) {
+    out.operation = UnservedOperation(path);
+    if (!out.operation.empty()) out.verdict = Route::Verdict::kNotServed;
+    return out;
+  }
   out.verdict = Route::Verdict::kForward;
   out.recorded = out.bedrock->verb != BedrockVerb::kCountTokens;
   out.api = out.recorded ? Api::kMessages : Api::kCountTokens;

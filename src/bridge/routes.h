@@ -24,6 +24,7 @@ struct Route {
   enum class Verdict {
     kForward,    // to the provider
     kWebSocket,  // to the provider, message by message
+    kNotServed,  // the provider has it, the gateway does not speak it
     kNotFound,
   };
   Verdict verdict = Verdict::kNotFound;
@@ -31,6 +32,7 @@ struct Route {
   bool recorded = false;  // a call that costs: it gets a row and its body is looked into
   std::string target;     // kForward: the path at the provider, after the base's
   std::optional<BedrockCall> bedrock;  // what the path says there
+  std::string_view operation;          // kNotServed: the provider's name for it
 };
 
 // `path` is what follows the provider's name ("/v1/responses"), without the query. `upgrade`:

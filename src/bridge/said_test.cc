@@ -32,7 +32,7 @@ class SaidTest : public testing::Test {
     bridge::Call call;
     call.start.org = OrgId("org");
     call.start.user = "ann";
-    call.id = *loop_.RunUntil(log.Begin(call.start));
+    call = *loop_.RunUntil(log.Begin(call.start));
     EXPECT_TRUE(loop_.RunUntil(log.Finish(call, Example())));
     return call.id;
   }

@@ -53,6 +53,9 @@ json::Array AttributesOf(const Ended& call) {
     out.Number("gen_ai.usage.output_tokens", used.output);
     out.Number("gen_ai.usage.cache_read.input_tokens", used.cached);
     out.Number("gen_ai.usage.cache_creation.input_tokens", used.cache_write);
+    // Of what the conventions have no name for, our own.
+    out.Number("cove.usage.cache_write_1h_tokens", used.cache_write_1h);
+    out.Number("cove.usage.web_searches", used.web_searches);
   }
   if (end.status > 0) out.Number("http.response.status_code", end.status);
   if (end.outcome == Outcome::kRejected) out.Text("error.type", std::to_string(end.status));

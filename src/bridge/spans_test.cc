@@ -66,6 +66,8 @@ class SpansTest : public testing::Test {
     call.end.usage.input = 40;
     call.end.usage.cached = 60;
     call.end.usage.output = 20;
+    call.end.usage.cache_write_1h = 5;
+    call.end.usage.web_searches = 2;
     call.charge.basis = CostBasis::kUsage;
     call.charge.cost = 77;
     return call;
@@ -114,6 +116,8 @@ TEST_F(SpansTest, ACallIsASpanOfTheConventions) {
   EXPECT_EQ(Attribute(span, "gen_ai.conversation.id"), "thread-1");
   EXPECT_EQ(Attribute(span, "gen_ai.usage.input_tokens"), "100");
   EXPECT_EQ(Attribute(span, "gen_ai.usage.output_tokens"), "20");
+  EXPECT_EQ(Attribute(span, "cove.usage.cache_write_1h_tokens"), "5");
+  EXPECT_EQ(Attribute(span, "cove.usage.web_searches"), "2");
   EXPECT_EQ(Attribute(span, "cove.cost.micro_usd"), "77");
   EXPECT_EQ(Attribute(span, "error.type"), "");
   EXPECT_FALSE(span.contains("status"));

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "async/timer.h"
 #include "base/text.h"
 #include "bridge/headers.h"
 #include "bridge/request_hash.h"
@@ -66,6 +65,26 @@ ProviderError Resting(const Provider& provider, Duration wait) {
   return out;
 }
 
+// Of one whose keys stand in files.
+ProviderError WithoutKey(const Provider& provider, bool some) {
+  ProviderError out;
+  out.status = some ? 503 : 401;
+  out.code = some ? "cove_key_expired" : "cove_no_provider_key";
+  out.message = "Cove has no key for the provider '" + provider.name + "'" +
+                (some ? " that is still in force" : "") + ". On the machine that runs Cove, " +
+                provider.key_hint + ": it is read at the next call.";
+  log::Warn("bridge.key_missing", {{"provider", provider.name}, {"code", out.code}});
+  return out;
+}
+
+ProviderError AgentGone() {
+  ProviderError out;
+  out.status = 499;  // as proxies note it; nobody is left to read it
+  out.code = "cove_agent_gone";
+  out.message = "Cove did not try this call again: who asked for it went away.";
+  return out;
+}
+
 RecordedCall Describe(const Outgoing& call) {
   const ProviderKind kind = call.provider->kind;
   RecordedCall out;
@@ -84,15 +103,23 @@ struct Upstream::Tried {
   std::optional<Error> error;       // why there is none
   std::optional<Duration> resting;  // the breaker's word, without a try
   std::string key_hint;
+  // The agent went away before another try: the status of this one.
+  std::optional<int> left_at;
+  bool without_key = false;  // no key is in force: nothing was tried
 
+  static Tried WithoutKey() {
+    Tried out;
+    out.without_key = true;
+    return out;
+  }
   int status() const { return response == nullptr ? 0 : response->head().status; }
   bool nothing_done() const {
     if (response != nullptr) return RefusedForNow(status());
-    return resting || error->code() == kNothingSent;
+    return resting || without_key || error->code() == kNothingSent;
   }
   // How long to wait before the same is tried again; nothing: it must not be, or not soon.
   std::optional<Duration> again_after() const {
-    if (!nothing_done() || resting) return std::nullopt;
+    if (!nothing_done() || resting || without_key) return std::nullopt;
     if (response == nullptr) return kConnectAgain;
     const auto wait = RetryAfter(response->head());
     return wait && *wait <= kRetryWaitMax ? wait : std::nullopt;
@@ -105,10 +132,13 @@ Upstream::Upstream(std::vector<Provider> providers, async::ThreadPool& pool,
   auto trust = std::make_shared<SystemTrust>();
   for (const Provider& provider : providers_) {
     lines_.push_back({&provider, MakeClient(provider, pool, trust, kIdleMax),
-                      KeyRing(provider.keys.size()), Breakers(breaker)});
+                      std::make_unique<KeySource>(provider, pool), Breakers(breaker)});
   }
 }
 
+const Upstream::Line& Upstream::LineOf(const Provider& provider) const {
+  return lines_[static_cast<size_t>(&provider - providers_.data())];
+}
 Upstream::Line& Upstream::LineOf(const Provider& provider) {
   return lines_[static_cast<size_t>(&provider - providers_.data())];
 }
@@ -116,8 +146,10 @@ Upstream::Line& Upstream::LineOf(const Provider& provider) {
 std::optional<ProviderError> Upstream::WhyNot(const Provider& provider,
                                               const http::RequestHead& agent,
                                               Outgoing::From from) const {
-  if (replays() || !provider.keys.empty() || UsesAgentCredentials(provider, agent, from))
-    return std::nullopt;
+  const bool own = UsesAgentCredentials(provider, agent, from);
+  // Those in files may have come since.
+  const bool keys = !LineOf(provider).keys->keys()->empty() || !provider.key_files.empty();
+  if (replays() || keys || own) return std::nullopt;
   ProviderError out;
   out.status = 401;
   out.code = "cove_no_provider_key";
@@ -164,31 +196,37 @@ Task<Upstream::Tried> Upstream::SendOnce(Line& line, const Outgoing& call, const
   co_return out;
 }
 
-Task<Upstream::Tried> Upstream::TryKeys(Line& line, const Outgoing& call) {
+Task<Upstream::Tried> Upstream::TryKeys(Line& line, const Outgoing& call, AgentWatch& watch) {
   const Provider& provider = *line.provider;
   if (UsesAgentCredentials(provider, *call.agent, call.from)) {
     co_return co_await SendOnce(line, call, nullptr);
   }
-  const std::vector<size_t> order = line.keys.Order(Now());
+  if (line.keys->due(Now())) co_await line.keys->Renew();
+  const KeySource::Keys keys = line.keys->keys();
+  const std::vector<size_t> order = line.keys->Order(Now(), WallNow());
+  if (order.empty()) co_return Tried::WithoutKey();
   for (size_t i = 0;; ++i) {
     const size_t place = order[i];
-    Tried tried = co_await SendOnce(line, call, &provider.keys[place]);
+    Tried tried = co_await SendOnce(line, call, &(*keys)[place]);
     const int status = tried.status();
     if (!RefusedKey(status)) {
-      if (status != 0) line.keys.Wake(place);
+      if (status != 0) line.keys->Wake(keys, place);
       co_return tried;
     }
     const Duration rest = status == 429
                               ? RetryAfter(tried.response->head()).value_or(kRestAfterLimit)
                               : kRestAfterRefusal;
-    line.keys.Rest(place, Now() + std::min(rest, kRestMax));
+    line.keys->Rest(keys, place, Now() + std::min(rest, kRestMax));
     log::Warn("bridge.key_refused",
               {{"provider", provider.name}, {"key", tried.key_hint}, {"status", status}});
     if (i + 1 == order.size()) co_return tried;
+    if (co_await watch.Wait(Now())) continue;
+    tried.left_at = status;
+    co_return tried;
   }
 }
 
-Task<Upstream::Tried> Upstream::TryProvider(Line& line, const Outgoing& call) {
+Task<Upstream::Tried> Upstream::TryProvider(Line& line, const Outgoing& call, AgentWatch& watch) {
   Breakers::Pass pass(line.breakers, call.model);
   if (const auto wait = pass.Enter(Now())) {
     Tried out;
@@ -196,20 +234,24 @@ Task<Upstream::Tried> Upstream::TryProvider(Line& line, const Outgoing& call) {
     co_return out;
   }
   for (int left = line.provider->retries;; --left) {
-    Tried tried = co_await TryKeys(line, call);
-    const auto wait = left > 0 ? tried.again_after() : std::nullopt;
+    Tried tried = co_await TryKeys(line, call, watch);
+    const auto wait = left > 0 && !tried.left_at ? tried.again_after() : std::nullopt;
     if (!wait) {
       const int status = tried.status();
       if (RefusedForNow(status) || status == 504 || tried.error) {
         pass.Failed(Now());
-      } else if (status != 500 && status != 502) {
+      } else if (!tried.without_key && status != 500 && status != 502) {
         pass.Succeeded();
       }
       co_return tried;
     }
-    log::Info("bridge.again", {{"provider", line.provider->name}, {"status", tried.status()}});
+    const int status = tried.status();
     tried.response.reset();
-    co_await async::Sleep(*wait);
+    if (!co_await watch.Wait(Now() + *wait)) {
+      tried.left_at = status;
+      co_return tried;
+    }
+    log::Info("bridge.again", {{"provider", line.provider->name}, {"status", status}});
   }
 }
 
@@ -229,12 +271,12 @@ Sent Upstream::Replay(const Outgoing& call) {
 
 std::unique_ptr<http::ClientResponse> Upstream::OnTape(const Outgoing& call, Sent& sent) {
   std::vector<Secret> secrets;
-  for (const Provider& provider : providers_) {
-    for (const ProviderKey& key : provider.keys) {
+  for (const Line& line : lines_) {
+    for (const ProviderKey& key : *line.keys->keys()) {
       secrets.push_back(key.secret);
       secrets.push_back(key.session_token);
     }
-    for (const auto& [name, value] : provider.headers) secrets.emplace_back(value);
+    for (const auto& [name, value] : line.provider->headers) secrets.emplace_back(value);
   }
   for (const auto& [name, value] : call.agent->headers) {
     if (IsCredential(name)) secrets.emplace_back(value.substr(value.rfind(' ') + 1));
@@ -246,13 +288,20 @@ Task<Sent> Upstream::Send(Outgoing call) {
   if (replays()) co_return Replay(call);
   Sent out;
   const Provider* at = call.provider;
+  AgentWatch watch(std::move(call.gone));
   for (;;) {
-    Tried tried = co_await TryProvider(LineOf(*at), call);
+    Tried tried = co_await TryProvider(LineOf(*at), call, watch);
     out.provider = at;
     out.key_hint = std::move(tried.key_hint);
     const Provider* next = at->fallback.empty() ? nullptr : Find(at->fallback);
-    const bool go_on = tried.nothing_done() && next != nullptr &&
+    const bool go_on = !tried.left_at && tried.nothing_done() && next != nullptr &&
                        !WhyNot(*next, *call.agent, call.from).has_value();
+    if (go_on && !co_await watch.Wait(Now())) tried.left_at = tried.status();
+    if (tried.left_at) {
+      out.refusal = AgentGone();
+      out.last_status = *tried.left_at;
+      co_return out;
+    }
     if (go_on) {
       if (!tried.resting)
         log::Warn("bridge.fallback",
@@ -262,6 +311,8 @@ Task<Sent> Upstream::Send(Outgoing call) {
     }
     if (tried.resting) {
       out.refusal = Resting(*at, *tried.resting);
+    } else if (tried.without_key) {
+      out.refusal = WithoutKey(*at, !LineOf(*at).keys->keys()->empty());
     } else if (tried.error) {
       out.refusal = Unreachable(*at, *tried.error);
       out.nothing_done = tried.nothing_done();

@@ -7,16 +7,18 @@
 //   most kRetryWaitMax);
 // - the fall-back, where the provider could not be reached, refused all that, or is left alone by
 //   its breaker.
-// A call whose bytes may have arrived is never sent again: it may have been charged.
+// A call whose bytes may have arrived is never sent again: it may have been charged. Nor is one
+// whose agent has gone away since: it is watched from the first try on that was in vain.
 // With a tape that replays nothing is sent at all.
 // Thread: loop-confined. The pool must outlive the object, and the object its responses.
 #pragma once
 
 #include <variant>
 
+#include "bridge/agent_watch.h"
 #include "bridge/breaker.h"
 #include "bridge/dial.h"
-#include "bridge/key_ring.h"
+#include "bridge/key_source.h"
 #include "bridge/provider_error.h"
 #include "bridge/routes.h"
 #include "bridge/tape.h"
@@ -38,6 +40,7 @@ struct Outgoing {
   // Whether the agent's own credentials may be passed on: never those of a client outside, which
   // are Cove's.
   enum class From { kSandbox, kOutside } from = From::kSandbox;
+  Gone gone;  // empty: whoever asked does not go away
 };
 
 // Either a response or a refusal in Cove's words.
@@ -48,6 +51,8 @@ struct Sent {
   std::string key_hint;                // with which key; empty: the agent's own
   // Of a refusal: the provider has certainly done nothing.
   bool nothing_done = true;
+  // Of a refusal because the agent has gone: what the last try was answered with; 0: nothing.
+  int last_status = 0;
 };
 
 class Upstream {
@@ -77,17 +82,18 @@ class Upstream {
   struct Line {
     const Provider* provider;
     std::unique_ptr<http::Client> client;
-    KeyRing keys;
+    std::unique_ptr<KeySource> keys;
     Breakers breakers;
   };
   struct Tried;
   bool replays() const { return tape_ != nullptr && tape_->replays(); }
   Sent Replay(const Outgoing& call);
   std::unique_ptr<http::ClientResponse> OnTape(const Outgoing& call, Sent& sent);
+  const Line& LineOf(const Provider& provider) const;
   Line& LineOf(const Provider& provider);
   async::Task<Tried> SendOnce(Line& line, const Outgoing& call, const ProviderKey* key);
-  async::Task<Tried> TryKeys(Line& line, const Outgoing& call);
-  async::Task<Tried> TryProvider(Line& line, const Outgoing& call);
+  async::Task<Tried> TryKeys(Line& line, const Outgoing& call, AgentWatch& watch);
+  async::Task<Tried> TryProvider(Line& line, const Outgoing& call, AgentWatch& watch);
 
   std::vector<Provider> providers_;
   std::vector<Line> lines_;  // in the order of providers_

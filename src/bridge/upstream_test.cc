@@ -84,12 +84,13 @@ struct Outcome {
   std::string body;
   std::string code;  // of a refusal
   std::optional<seconds> retry_after;
+  int last_status = 0;
   std::string provider;
   std::string key;
 };
 
-Task<Outcome> Ask(Upstream* upstream, std::string name, http::RequestHead head,
-                  Outgoing::From from) {
+Task<Outcome> Ask(Upstream* upstream, std::string name, http::RequestHead head, Outgoing::From from,
+                  Gone gone) {
   Outgoing call;
   call.provider = upstream->Find(name);
   call.target = "/responses";
@@ -97,6 +98,7 @@ Task<Outcome> Ask(Upstream* upstream, std::string name, http::RequestHead head,
   call.body = "{}";
   call.model = "m";
   call.from = from;
+  call.gone = std::move(gone);
   Outcome out;
   Sent sent = co_await upstream->Send(std::move(call));
   out.provider = sent.provider->name;
@@ -105,6 +107,7 @@ Task<Outcome> Ask(Upstream* upstream, std::string name, http::RequestHead head,
     out.status = sent.refusal.status;
     out.code = sent.refusal.code;
     out.retry_after = sent.refusal.retry_after;
+    out.last_status = sent.last_status;
     co_return out;
   }
   out.status = sent.response->head().status;
@@ -120,9 +123,9 @@ class UpstreamTest : public testing::Test {
     return *upstream_;
   }
   Outcome Call(const std::string& name = "a", http::Headers headers = {},
-               Outgoing::From from = Outgoing::From::kSandbox) {
-    return loop_.RunUntil(
-        Ask(upstream_.get(), name, {"POST", "/v1/responses", std::move(headers)}, from));
+               Outgoing::From from = Outgoing::From::kSandbox, Gone gone = {}) {
+    return loop_.RunUntil(Ask(upstream_.get(), name, {"POST", "/v1/responses", std::move(headers)},
+                              from, std::move(gone)));
   }
   static Task<void> Pause(Duration d) { co_await async::Sleep(d); }
 
@@ -313,6 +316,68 @@ TEST_F(UpstreamTest, AProxyIsAskedForTheProviderByName) {
   proxy.status = 403;
   Use({a});
   EXPECT_EQ(Call().code, "cove_provider_unreachable");
+}
+
+TEST_F(UpstreamTest, AKeyIsExchangedInItsFileAndOneThatHasEndedIsNotSent) {
+  Origin origin({{200, "fine"}});
+  const TempDir dir;
+  dir.File("key", "one\n");
+  ProviderConfig config;
+  config.name = "a";
+  config.kind = "openai";
+  config.base_url = origin.url();
+  config.api_key_file = {dir / "key"};
+  Provider provider = *LoadProvider(config);
+  Use({provider});
+  dir.File("key", "two\n");
+  EXPECT_EQ(Call().body, "fine");
+  EXPECT_EQ(origin.keys().back(), "Bearer two");
+
+  provider.key_files = {dir / "none"};
+  provider.keys[0].expires_at = WallNow();
+  Use({provider});
+  const Outcome ended = Call();
+  EXPECT_EQ(ended.status, 503);
+  EXPECT_EQ(ended.code, "cove_key_expired");
+  provider.fallback = "b";
+  Use({provider, At("b", origin.url())});
+  EXPECT_EQ(Call().provider, "b");
+  provider.keys.clear();
+  provider.fallback.clear();
+  Use({provider});
+  EXPECT_EQ(Call().code, "cove_no_provider_key");
+}
+
+// Leaves after a while, as an agent whose user has given up.
+Task<void> LeaveAfter(Duration time) { co_await async::Sleep(time); }
+Task<void> HasLeft() { co_return; }
+
+TEST_F(UpstreamTest, WhoHasLeftIsNotAskedForAgain) {
+  Origin limited({{429, "later", "1"}, {200, "fine"}});
+  Origin other({{200, "fine"}});
+  Provider a = At("a", limited.url(), 1);
+  Use({a});
+  const TimePoint start = Now();
+  const Outcome gone =
+      Call("a", {}, Outgoing::From::kSandbox, [] { return LeaveAfter(milliseconds(5)); });
+  EXPECT_EQ(gone.code, "cove_agent_gone");
+  EXPECT_EQ(gone.last_status, 429);
+  EXPECT_LT(Now() - start, milliseconds(900)) << "nor is the time waited out";
+  EXPECT_EQ(limited.keys().size(), 1U);
+
+  // Between two keys and before a fall-back, too, where nothing is waited for.
+  const auto at_once = [] { return HasLeft(); };
+  Origin refusing({{401, "no"}});
+  Use({At("a", refusing.url(), 3)});
+  EXPECT_EQ(Call("a", {}, Outgoing::From::kSandbox, at_once).code, "cove_agent_gone");
+  EXPECT_EQ(refusing.keys().size(), 1U);
+  Provider down = At("a", "http://127.0.0.1:1/v1");
+  down.fallback = "b";
+  down.retries = 0;
+  Use({down, At("b", other.url())});
+  EXPECT_EQ(Call("a", {}, Outgoing::From::kSandbox, at_once).last_status, 0);
+  EXPECT_TRUE(other.keys().empty());
+  EXPECT_EQ(Call("a").body, "fine") << "who is still there gets it";
 }
 
 Task<void> ServeTls(http::Server* server, net::Listener* listener,

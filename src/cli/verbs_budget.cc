@@ -3,7 +3,6 @@
 
 #include "base/text.h"
 #include "cli/context.h"
-#include "cli/money.h"
 #include "cli/time_option.h"
 
 namespace cove::cli {
@@ -49,16 +48,16 @@ Task<int> Remove(Context& context, std::string path) {
 }
 
 void PrintBudget(const json::Object& budget) {
-  PrintLine(fmt::format("{}  {} {}  {} a {}, then {}", Text(budget, "id"), Text(budget, "scope"),
-                        Text(budget, "subject"), Dollars(Number(budget, "limitMicroUsd")),
+  PrintLine(fmt::format("{}  {} {}  ${} a {}, then {}", Text(budget, "id"), Text(budget, "scope"),
+                        Text(budget, "subject"), DollarText(Number(budget, "limitMicroUsd")),
                         Text(budget, "period"), Text(budget, "onExhausted")));
   const json::Array* uses = json::GetArray(budget, "use");
   if (uses == nullptr) return;
   for (const json::Value& value : *uses) {
     if (!value.is_object()) continue;
     const json::Object& use = value.as_object();
-    PrintLine(fmt::format("    {:<36} spent {} in {} calls, {} under way", Text(use, "subject"),
-                          Dollars(Number(use, "spentMicroUsd")), Number(use, "calls"),
+    PrintLine(fmt::format("    {:<36} spent ${} in {} calls, {} under way", Text(use, "subject"),
+                          DollarText(Number(use, "spentMicroUsd")), Number(use, "calls"),
                           Number(use, "inFlight")));
   }
 }

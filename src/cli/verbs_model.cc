@@ -3,7 +3,6 @@
 
 #include "base/text.h"
 #include "cli/context.h"
-#include "cli/money.h"
 #include "cli/time_option.h"
 
 namespace cove::cli {
@@ -14,11 +13,9 @@ using agents::ApiRequest;
 
 // The query string of the filters, from '?' on.
 std::string FilterQuery(const Options& options) {
-  constexpr std::pair<std::string_view, std::string_view> kNames[] = {{"--sandbox", "sandboxId"},
-                                                                      {"--user", "userId"},
-                                                                      {"--template", "template"},
-                                                                      {"--model", "model"},
-                                                                      {"--provider", "provider"}};
+  constexpr std::pair<std::string_view, std::string_view> kNames[] = {
+      {"--sandbox", "sandboxId"}, {"--user", "userId"},       {"--template", "template"},
+      {"--model", "model"},       {"--provider", "provider"}, {"--outcome", "outcome"}};
   std::string out = "?v=1";
   for (const auto& [option, name] : kNames) {
     if (!options.Has(option)) continue;
@@ -46,7 +43,7 @@ Task<int> PrintExport(Context& context, std::string path) {
   }
 }
 
-std::string Cost(const json::Object& row) { return Dollars(Number(row, "costMicroUsd")); }
+std::string Cost(const json::Object& row) { return "$" + DollarText(Number(row, "costMicroUsd")); }
 
 // What a reader of the sum must know besides: it is less than what was spent.
 std::string Remarks(const json::Object& sum) {
@@ -54,9 +51,11 @@ std::string Remarks(const json::Object& sum) {
   const auto add = [&](std::string_view key, std::string_view what) {
     if (Number(sum, key) > 0) out += fmt::format("  {} {}", Number(sum, key), what);
   };
+  add("webSearches", "searches");
   add("unpriced", "UNPRICED");
   add("estimated", "estimated");
   add("failed", "failed");
+  add("refused", "REFUSED");
   return out;
 }
 
@@ -111,6 +110,13 @@ void PrintCall(const json::Object& call) {
   if (basis.empty()) cost = "";
   const std::string where =
       Text(call, "sandboxId").empty() ? "outside" : Text(call, "sandboxId").substr(0, 8);
+  if (Text(call, "outcome") == "refused") {
+    PrintLine(fmt::format("{} {:<8} {:<12} {}/{} {} {}", Text(call, "startedAt"), where, "refused",
+                          Text(call, "provider"),
+                          Text(call, "model").empty() ? Text(call, "api") : Text(call, "model"),
+                          Number(call, "status"), Text(call, "refusal")));
+    return;
+  }
   PrintLine(fmt::format(
       "{} {:<8} {:<12} {}/{} {} in {}+{} out {} {} {} ms", Text(call, "startedAt"), where,
       Text(call, "outcome"), Text(call, "provider"), Text(call, "model"), Number(call, "status"),
@@ -152,8 +158,9 @@ Task<int> Logs(Context& context) {
 std::vector<Verb> ModelVerbs() {
   using Takes = OptionSpec::Takes;
   const std::vector<OptionSpec> filters = {
-      {"--sandbox"},  {"--user"},  {"--template"}, {"--model"},
-      {"--provider"}, {"--since"}, {"--until"},    {"--csv", "", Takes::kNothing}};
+      {"--sandbox"}, {"--user"},     {"--template"},
+      {"--model"},   {"--provider"}, {"--since"},
+      {"--until"},   {"--outcome"},  {"--csv", "", Takes::kNothing}};
   Verb usage;
   usage.name = "usage";
   usage.usage = "[--by day,user,...] [--since 7d] ...";

@@ -142,6 +142,15 @@ Egress::PolicyPtr Egress::PolicyOf(const SandboxId& id) const {
   return it == held_.end() ? nullptr : it->second.policy;
 }
 
+Result<Egress::PolicyPtr> Egress::PolicyOfOrg(const OrgId& org) const {
+  if (const auto it = of_orgs_.find(org); it != of_orgs_.end()) return it->second;
+  control::Sandbox nobody;
+  nobody.org = org;
+  ASSIGN_OR_RETURN(PolicyPtr made, PolicyFor(nobody));
+  of_orgs_.emplace(org, made);
+  return made;
+}
+
 bool Egress::MayFetch(const SandboxId& id, const http::Url& url) const {
   const PolicyPtr policy = PolicyOf(id);
   if (policy == nullptr || (url.scheme != "http" && url.scheme != "https")) return false;
@@ -150,6 +159,7 @@ bool Egress::MayFetch(const SandboxId& id, const http::Url& url) const {
 
 // All are exchanged before anybody is told: nothing is judged half by the old.
 void Egress::ApplyToAll() {
+  of_orgs_.clear();
   for (auto& [id, held] : held_) held.policy = Make(held.sandbox);
   if (!on_changed_) return;
   for (const auto& [id, held] : held_) on_changed_(id);

@@ -36,6 +36,8 @@ class Egress final : public api::PolicyBook {
   void Set(const control::Sandbox& sandbox);
   void Forget(const SandboxId& id) { held_.erase(id); }
   PolicyPtr PolicyOf(const SandboxId& id) const;
+  // Of what belongs to the organisation and runs in no sandbox.
+  Result<PolicyPtr> PolicyOfOrg(const OrgId& org) const;
   // May a model call of the sandbox make its provider fetch that? Nobody reads the provider's
   // requests here, so rules that speak of requests, or look inside, do not allow it.
   bool MayFetch(const SandboxId& id, const http::Url& url) const;
@@ -61,6 +63,7 @@ class Egress final : public api::PolicyBook {
   std::map<control::PolicyKey, std::optional<policy::LayerPolicy>> stored_;
   OnChanged on_changed_;
   std::unordered_map<SandboxId, Held> held_;
+  mutable std::unordered_map<OrgId, PolicyPtr> of_orgs_;  // made when first asked for
 };
 
 }  // namespace cove::front

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "control/gib.h"
-#include "front/model_guards.h"
 #include "log/log.h"
 
 namespace cove::front {
@@ -55,6 +54,7 @@ Result<std::unique_ptr<Services>> Services::Make(Options options, Config config)
   s->runner_link_.set_trust(s->authority_->root_pem());
   bridge::Books::Deps book_deps;
   book_deps.store = s->store_.get();
+  book_deps.folder = s->dir_;
   book_deps.pause = [services = s.get()](const SandboxId& id) {
     services->tasks_.Spawn(services->PauseSandbox(id));
   };
@@ -257,18 +257,17 @@ Task<void> Services::Handle(http::Exchange& exchange) {
   co_await api_->Handle(exchange);
 }
 
-Result<std::vector<bridge::Guard>> Services::GuardsOf(const OrgId& org, const SandboxId& id) const {
-  if (const auto held = egress_->PolicyOf(id)) return ModelGuards(*held);
+Result<bridge::Guards> Services::GuardsOf(const OrgId& org, const SandboxId& id) {
+  if (const auto held = egress_->PolicyOf(id)) return model_guards_.Of(held);
   // From outside: for a sandbox that may be stopped, or for none.
-  control::Sandbox caller;
-  caller.org = org;
-  if (!id.empty()) {
-    const auto known = sandboxes_->Find(id);
-    if (!known) return Error(Code::kNotFound, "The sandbox of this token is gone.");
-    caller = *known;
+  if (id.empty()) {
+    ASSIGN_OR_RETURN(const auto policy, egress_->PolicyOfOrg(org));
+    return model_guards_.Of(policy);
   }
-  ASSIGN_OR_RETURN(const auto policy, egress_->PolicyFor(caller));
-  return ModelGuards(*policy);
+  const auto known = sandboxes_->Find(id);
+  if (!known) return Error(Code::kNotFound, "The sandbox of this token is gone.");
+  ASSIGN_OR_RETURN(const auto policy, egress_->PolicyFor(*known));
+  return model_guards_.Of(policy);
 }
 
 Task<void> Services::ServeModel(SandboxId sandbox, http::Exchange& exchange) {
@@ -306,6 +305,7 @@ Task<void> Services::FlushForEver() {
 Task<void> Services::Flush() {
   if (sandboxes_) (void)co_await sandboxes_->Flush();
   if (bridge_) co_await bridge_->Flush(Now() + kCallsFlush);
+  if (books_) co_await books_->Flush();
   if (keys_) (void)co_await keys_->FlushUse();
   if (spans_) co_await spans_->Flush(Now() + kSpansFlush);
   co_await audit_->Flush();

@@ -11,6 +11,7 @@
 #include "control/links.h"
 #include "front/credential_book.h"
 #include "front/egress.h"
+#include "front/model_guards.h"
 #include "front/options.h"
 #include "gateway/gateway.h"
 
@@ -49,7 +50,7 @@ class Services {
   Task<void> FlushForEver();
   // The model gateway, for a sandbox and for an agent outside.
   // What policies say about a model call of the sandbox (empty: of one that is bound to none).
-  Result<std::vector<bridge::Guard>> GuardsOf(const OrgId& org, const SandboxId& id) const;
+  Result<bridge::Guards> GuardsOf(const OrgId& org, const SandboxId& id);
   Task<void> ServeModel(SandboxId sandbox, http::Exchange& exchange);
   Task<void> ServeModelOutside(http::Exchange& exchange, bridge::Caller caller);
   Task<Result<void>> OpenBooks();
@@ -66,6 +67,7 @@ class Services {
   std::unique_ptr<audit::Log> audit_;
   std::unique_ptr<control::Policies> policies_;
   std::unique_ptr<Egress> egress_;
+  ModelGuards model_guards_;
   std::unique_ptr<identity::Keys> keys_;
   std::unique_ptr<identity::Previews> previews_;
   std::unique_ptr<identity::Secrets> secrets_;

@@ -8,7 +8,9 @@ std::string_view RoleName(Role role) { return role == Role::kAdmin ? "admin" : "
 
 bool Caller::May(std::string_view scope) const {
   if (role == Role::kAdmin) return true;
-  if (scopes.empty()) return scope.ends_with(":sandboxes") || scope.ends_with(":snapshots");
+  if (scopes.empty()) {
+    return scope.ends_with(":sandboxes") || scope.ends_with(":snapshots") || scope == kUseModels;
+  }
   return std::find(scopes.begin(), scopes.end(), scope) != scopes.end();
 }
 

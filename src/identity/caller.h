@@ -16,6 +16,10 @@ inline constexpr std::string_view kDefaultUser = "admin";
 enum class Role { kMember, kAdmin };
 std::string_view RoleName(Role role);
 
+// Of a key that may call models, and make tokens that do. Daytona, which has no models, has no name
+// for it; its other scopes keep their meaning.
+inline constexpr std::string_view kUseModels = "use:models";
+
 // Scopes have the API's names, for example "write:sandboxes"; the list may be empty.
 struct Caller {
   OrgId org;
@@ -25,7 +29,8 @@ struct Caller {
   Role role = Role::kMember;
   std::vector<std::string> scopes;
 
-  // Admins may all. Others: a key without any scope may use sandboxes but not manage keys.
+  // Admins may all. Others: a key without any scope may use sandboxes and call models but not
+  // manage keys.
   bool May(std::string_view scope) const;
 };
 

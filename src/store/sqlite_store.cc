@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -24,6 +25,7 @@ class SqliteStore final : public Store {
   SqliteStore(std::unique_ptr<SqliteDb> db, UniqueFd log)
       : log_(std::move(log)), db_(std::move(db)), thread_([this] { Work(); }) {}
   // Finishes what is queued.
+  bool in_doubt() const override { return flush_failed_.load(std::memory_order_relaxed); }
   ~SqliteStore() override {
     {
       const std::lock_guard lock(mutex_);
@@ -129,9 +131,9 @@ class SqliteStore final : public Store {
   UniqueFd log_;
   std::unique_ptr<SqliteDb> db_;
   // The thread's own:
-  TimePoint flush_at_ = kNever;  // when what was not flushed has to be
-  bool flush_failed_ = false;
-  std::mutex mutex_;  // guards queue_ and closing_
+  TimePoint flush_at_ = kNever;             // when what was not flushed has to be
+  std::atomic<bool> flush_failed_ = false;  // written by the thread only
+  std::mutex mutex_;                        // guards queue_ and closing_
   std::condition_variable wake_;
   std::deque<Job> queue_;
   bool closing_ = false;

@@ -46,6 +46,10 @@ class Store {
   static constexpr Duration kFlushWithin = seconds(1);
   virtual ~Store() = default;
 
+  // The disk did not take the last flush: until it takes one, every write waits for its own.
+  // Thread: any.
+  virtual bool in_doubt() const = 0;
+
   // `fn` is called with a Db& and returns a Result<T>; gives that.
   template <class Fn>
   auto Read(Fn fn) -> Task<std::invoke_result_t<Fn, Db&>> {

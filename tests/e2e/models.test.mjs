@@ -5,7 +5,7 @@
 // same programs against the cassette of that run.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { chmodSync, chownSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { AnthropicBedrock } from '@anthropic-ai/bedrock-sdk';
@@ -17,6 +17,14 @@ const script = new URL('./models_script.json', import.meta.url).pathname;
 const dir = mkdtempSync('/tmp/cove-models-');
 const cassette = join(dir, 'run.cassette');
 const aws = { AWS_ACCESS_KEY_ID: 'AKIDOFTHESERVER', AWS_SECRET_ACCESS_KEY: 'aws/secret+of=the-server', AWS_SESSION_TOKEN: 'aws-session-of-the-server' };
+const roleFile = join(dir, 'role.json');
+// As `aws configure export-credentials --format process` prints the key of a role, put in place whole.
+function writeRole(seconds) {
+  const key = { Version: 1, AccessKeyId: aws.AWS_ACCESS_KEY_ID, SecretAccessKey: aws.AWS_SECRET_ACCESS_KEY, SessionToken: aws.AWS_SESSION_TOKEN, Expiration: new Date(Date.now() + seconds * 1000).toISOString() };
+  writeFileSync(`${roleFile}.new`, JSON.stringify(key));
+  chownSync(`${roleFile}.new`, 61800, 61800);
+  renameSync(`${roleFile}.new`, roleFile);
+}
 const opus = 'us.anthropic.claude-opus-4-8-v1:0';
 let cove, model;
 
@@ -25,13 +33,15 @@ const start = (mode, url) => Cove.start({
     + `[ai.providers.openai]\nbase_url = "${url}/v1"\n[ai.providers.anthropic]\nbase_url = "${url}"\n`
     + `[ai.providers.two-keys]\nkind = "openai"\nbase_url = "${url}/v1"\napi_key_env = ["WRONG_API_KEY", "RIGHT_API_KEY"]\n`
     + `[ai.providers.bedrock]\nkind = "bedrock"\nbase_url = "${url}"\nregion = "eu-central-1"\n`
-    + `[ai.providers.rock-keys]\nkind = "bedrock"\nbase_url = "${url}"\nregion = "eu-central-1"\napi_key_env = ["AWS_WRONG", "AWS_RIGHT"]\n`,
+    + `[ai.providers.rock-keys]\nkind = "bedrock"\nbase_url = "${url}"\nregion = "eu-central-1"\napi_key_env = ["AWS_WRONG", "AWS_RIGHT"]\n`
+    + `[ai.providers.rock-role]\nkind = "bedrock"\nbase_url = "${url}"\nregion = "eu-central-1"\napi_key_file = ["${roleFile}"]\n`,
   env: mode === 'replay' ? { OPENAI_API_KEY: '', ANTHROPIC_API_KEY: '' }
     : { ...aws, AWS_WRONG: 'AKIDOFTHESERVER:not-the-secret', AWS_RIGHT: Object.values(aws).join(':'), OPENAI_API_KEY: 'scripted-key', ANTHROPIC_API_KEY: 'scripted-key', WRONG_API_KEY: 'wrong-key-of-the-operator', RIGHT_API_KEY: 'scripted-key' },
 });
 before(async () => {
   chmodSync(dir, 0o711);
   chownSync(dir, 61800, 61800);
+  writeRole(-1);
   model = await startModel(script, '--aws-key', Object.values(aws).join(':'));
   cove = await start('record', model.url);
 });
@@ -165,6 +175,19 @@ test('@anthropic-ai/bedrock-sdk: Messages by Bedrock, whole and streamed, with a
   assert.deepEqual([row.model, row.provider, row.api, row.keyHint], [arn, 'rock-keys', 'messages', '2 (…RVER)']);
   assert.doesNotMatch(cove.log(), /not-the-secret|aws\/secret|aws-session/);
   await assert.rejects(bedrock().messages.create(hello('us.anthropic.forbidden-1')), (e) => e.status === 403 && e.headers.get('x-amzn-errortype') === 'AccessDeniedException' && /forbidden-1/.test(e.message));
+});
+
+test("a role's key that has ended is renewed by its file, without a restart; Converse is told not to be served", async () => {
+  const hello = () => bedrock('rock-role').messages.create({ model: opus, max_tokens: 9, messages: [{ role: 'user', content: 'hello' }] });
+  await assert.rejects(hello(), (e) => e.status === 503 && /role\.json/.test(e.message), 'its end is over');
+  writeRole(3600);
+  const answer = await until('the new key is used', () => hello().catch(() => null));
+  assert.equal(answer.content[0].text, 'Hello.');
+  const [row] = await newest(1);
+  assert.deepEqual([row.provider, row.keyHint, row.outcome], ['rock-role', '1 (…RVER)', 'completed']);
+  const converse = await cove.api('POST', `/ai/bedrock/model/${opus}/converse`, { messages: [] });
+  assert.equal(converse.status, 501);
+  assert.match(converse.json.message, /does not serve Converse/);
 });
 
 test('Claude Code runs a command and answers', async () => {

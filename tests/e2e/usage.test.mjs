@@ -91,7 +91,7 @@ test('a call from inside is in the book with who, what and the price that was us
 });
 
 test('200 calls at once meet a budget for ten', { timeout: 60000 }, async () => {
-  const key = (await cove.api('POST', '/api/api-keys', { name: `crowd ${Date.now()}`, permissions: ['write:sandboxes'] })).json.value;
+  const key = (await cove.api('POST', '/api/api-keys', { name: `crowd ${Date.now()}`, permissions: ['use:models'] })).json.value;
   const limited = await budget({ scope: 'key', subject: '*', period: 'day', limitMicroUsd: 10 * cost });
   const before = model.requests().length;
   const answers = await Promise.all(Array.from({ length: 200 }, () => call({ key })));
@@ -171,6 +171,29 @@ test('metrics name no sandbox and no model of a client', async () => {
   assert.match(text, /cove_ai_first_byte_seconds_count\{provider="openai"\} \d+/);
   assert.doesNotMatch(text, /mystery/);
   assert.ok(!text.includes(box.id));
+});
+
+test('what Cove refuses is in the book, and a key without the scope of models is refused', async () => {
+  const key = (await cove.api('POST', '/api/api-keys', { name: `daytona ${Date.now()}`, permissions: ['write:sandboxes'] })).json.value;
+  const refused = await call({ key });
+  assert.equal(refused.status, 403);
+  assert.equal(refused.json.error.code, 'cove_key_without_models');
+  const stranger = await cove.api('POST', '/ai/anthropic/v1/messages', {}, { key: 'cove_nobody' });
+  assert.equal(stranger.status, 401);
+  assert.equal(stranger.json.error.type, 'authentication_error');
+  assert.equal((await cove.api('POST', '/ai/openai/v1/files', {})).status, 404);
+  const rows = await until('three refusals are in the book', async () => {
+    const found = (await calls('&outcome=refused&limit=3'));
+    return found.length === 3 && found[0].refusal === 'cove_no_route' && found;
+  });
+  assert.deepEqual(rows.map((r) => [r.outcome, r.status, r.refusal, r.costMicroUsd, r.costBasis]), [
+    ['refused', 404, 'cove_no_route', 0, 'none'], ['refused', 401, 'cove_unauthenticated', 0, 'none'],
+    ['refused', 403, 'cove_key_without_models', 0, 'none']]);
+  assert.ok(rows[2].keyId);
+  const log = cove.cli(['logs', '--ai', '--outcome', 'refused', '--limit', '1']).stdout;
+  assert.match(log, /refused +openai\/POST \/openai\/v1\/files 404 cove_no_route/);
+  assert.match(cove.cli(['usage', '--by', 'provider']).stdout, /\d+ REFUSED/);
+  assert.match((await cove.api('GET', '/metrics')).text, /cove_ai_refused_total\{reason="cove_key_without_models"\} 1/);
 });
 
 test("what a policy says about models holds for a running sandbox's next call", async () => {

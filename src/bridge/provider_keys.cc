@@ -1,0 +1,122 @@
+#include "bridge/provider_keys.h"
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+
+#include "base/text.h"
+#include "json/json.h"
+
+namespace cove::bridge {
+namespace {
+
+constexpr size_t kKeyBytesMax = 4096;
+constexpr size_t kKeysMax = 16;
+constexpr size_t kHintFrom = 20;  // a key shorter than this is not shown in part
+constexpr size_t kHintBytes = 4;
+
+Result<std::string> ReadKeyFile(const std::string& path) {
+  std::ifstream in(path);
+  if (!in) {
+    return Error::FromErrno("reading the key file " + path +
+                            " (the server's user must be able to read it)");
+  }
+  std::ostringstream text;
+  text << in.rdbuf();
+  return std::string(Trim(text.str()));
+}
+
+// "ID:SECRET" or "ID:SECRET:SESSION-TOKEN" of AWS. An API key of Bedrock has no colon.
+Result<void> SplitAwsKey(ProviderKey& key, const std::string& where) {
+  const std::string text = key.secret.Reveal();
+  const auto parts = Split(text, ':');
+  if (parts.size() == 1) return Ok();
+  const bool empty =
+      std::any_of(parts.begin(), parts.end(), [](std::string_view part) { return part.empty(); });
+  if (parts.size() > 3 || empty) {
+    return Error(Code::kInvalid,
+                 where +
+                     ": a key of AWS is ACCESS_KEY_ID:SECRET_ACCESS_KEY, with :SESSION_TOKEN "
+                     "where it is a temporary one");
+  }
+  key.access_key_id = parts[0];
+  key.secret = Secret(std::string(parts[1]));
+  if (parts.size() == 3) key.session_token = Secret(std::string(parts[2]));
+  return Ok();
+}
+
+struct Written {
+  std::string text;
+  std::optional<WallTime> expires_at;
+};
+
+// What credential_process prints, as one text.
+Result<Written> ReadProcessForm(const std::string& text, const std::string& where) {
+  const auto object = json::ParseObject(text);
+  const auto field = [&](std::string_view name) {
+    return object ? json::GetString(*object, name).value_or("") : std::string();
+  };
+  const std::string id = field("AccessKeyId");
+  const std::string secret = field("SecretAccessKey");
+  const std::string token = field("SessionToken");
+  const std::string until = field("Expiration");
+  Written out;
+  if (!until.empty()) out.expires_at = ParseIso(until);
+  // The texts themselves are secrets: the error has none of them.
+  if (id.empty() || secret.empty() || (!until.empty() && !out.expires_at)) {
+    return Error(Code::kInvalid, where +
+                                     ": not what credential_process of AWS prints: an object with "
+                                     "AccessKeyId, SecretAccessKey, SessionToken and Expiration "
+                                     "(a time like 2026-11-21T01:02:03Z)");
+  }
+  out.text = id + ":" + secret + (token.empty() ? "" : ":" + token);
+  return out;
+}
+
+}  // namespace
+
+bool IsKey(std::string_view key) {
+  return key.size() <= kKeyBytesMax &&
+         std::all_of(key.begin(), key.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+}
+
+Result<void> AddKey(std::vector<ProviderKey>& keys, ProviderKind kind, std::string text,
+                    const std::string& where) {
+  if (text.empty()) return Ok();
+  Written written{std::move(text), std::nullopt};
+  if (kind == ProviderKind::kBedrock && written.text.starts_with('{')) {
+    ASSIGN_OR_RETURN(written, ReadProcessForm(written.text, where));
+  }
+  if (!IsKey(written.text)) {
+    return Error(Code::kInvalid, where + ": the key has blanks or characters that no key has");
+  }
+  if (keys.size() == kKeysMax) {
+    return Error(Code::kInvalid, where + ": at most " + std::to_string(kKeysMax) + " keys");
+  }
+  ProviderKey added;
+  added.secret = Secret(std::move(written.text));
+  added.expires_at = written.expires_at;
+  if (kind == ProviderKind::kBedrock) RETURN_IF_ERROR(SplitAwsKey(added, where));
+  // The id of an AWS key is no secret, and what its owner knows it by.
+  const std::string& shown =
+      added.access_key_id.empty() ? added.secret.Reveal() : added.access_key_id;
+  added.hint = std::to_string(keys.size() + 1);
+  const size_t from = added.access_key_id.empty() ? kHintFrom : kHintBytes;
+  if (shown.size() >= from) added.hint += " (…" + shown.substr(shown.size() - kHintBytes) + ")";
+  keys.push_back(std::move(added));
+  return Ok();
+}
+
+Result<std::vector<ProviderKey>> ReadKeyFiles(ProviderKind kind,
+                                              const std::vector<std::string>& paths,
+                                              const std::string& where) {
+  std::vector<ProviderKey> out;
+  for (const std::string& path : paths) {
+    auto key = ReadKeyFile(path);
+    if (!key) return std::move(key).error().Wrap(where);
+    RETURN_IF_ERROR(AddKey(out, kind, *std::move(key), where + " (" + path + ")"));
+  }
+  return out;
+}
+
+}  // namespace cove::bridge

@@ -1,0 +1,115 @@
+// Goal: what a journal has taken is there for the next process, in order, and nothing else is: no
+// torn record, no damaged one, none that was cleared. Method: files that are opened anew, cut at
+// each byte and changed at each byte; a process that is killed.
+#include "store/journal.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/testing.h"
+
+namespace cove::store {
+namespace {
+
+using Records = std::vector<std::string>;
+
+class JournalTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<Journal> Open() { return *Journal::Open(path_); }
+  Records Former() { return Open()->former(); }
+
+  TempDir dir_;
+  const std::string path_ = dir_ / "journal";
+};
+
+TEST_F(JournalTest, WhatItTookIsThereForTheNextProcess) {
+  EXPECT_TRUE(Former().empty());
+  const pid_t child = fork();
+  if (child == 0) {
+    const auto journal = Open();
+    (void)journal->Append("one");
+    (void)journal->Append("");
+    (void)journal->Append(std::string(5000, 'x'));
+    kill(getpid(), SIGKILL);
+  }
+  ASSERT_EQ(waitpid(child, nullptr, 0), child);
+  EXPECT_EQ(Former(), (Records{"one", "", std::string(5000, 'x')}));
+  auto journal = Open();
+  ASSERT_TRUE(journal->Append("four"));
+  EXPECT_EQ(Former().size(), 4U) << "what was there stays until it is cleared";
+}
+
+TEST_F(JournalTest, WhatWasClearedDoesNotComeBackBehindShorterRecords) {
+  {
+    auto journal = Open();
+    for (int i = 0; i < 10; ++i) ASSERT_TRUE(journal->Append("old " + std::to_string(i)));
+    ASSERT_TRUE(journal->Clear());
+    EXPECT_TRUE(journal->empty());
+  }
+  EXPECT_TRUE(Former().empty());
+  {
+    auto journal = Open();  // its first record ends where the second old one begins
+    ASSERT_TRUE(journal->Append("new 0"));
+  }
+  EXPECT_EQ(Former(), (Records{"new 0"}));
+  auto journal = Open();
+  ASSERT_TRUE(journal->Append("new 1"));
+  EXPECT_EQ(Former(), (Records{"new 0", "new 1"}));
+}
+
+TEST_F(JournalTest, ATornEndIsNoRecordAndIsWrittenOver) {
+  {
+    auto journal = Open();
+    ASSERT_TRUE(journal->Append("first"));
+    ASSERT_TRUE(journal->Append("second"));
+  }
+  const std::string whole = dir_.Read("journal");
+  const size_t one = 24 + 5;
+  for (size_t cut = 0; cut < whole.size(); ++cut) {
+    dir_.File("journal", whole.substr(0, cut));
+    EXPECT_EQ(Former(), cut < one ? Records{} : Records{"first"}) << cut;
+    ASSERT_TRUE(Open()->Append("third"));
+    EXPECT_EQ(Former(), cut < one ? Records{"third"} : (Records{"first", "third"})) << cut;
+  }
+}
+
+TEST_F(JournalTest, ADamagedRecordIsTheEnd) {
+  {
+    auto journal = Open();
+    ASSERT_TRUE(journal->Append("first"));
+    ASSERT_TRUE(journal->Append("second"));
+  }
+  const std::string whole = dir_.Read("journal");
+  for (size_t at = 0; at < whole.size(); ++at) {
+    std::string damaged = whole;
+    damaged[at] = static_cast<char>(damaged[at] ^ 0x40);
+    dir_.File("journal", damaged);
+    const Records left = Former();
+    EXPECT_LT(left.size(), 2U) << at;
+    if (at >= 24 + 5) EXPECT_EQ(left, Records{"first"}) << at;
+  }
+}
+
+TEST_F(JournalTest, ItTakesNoMoreThanItsBoundAndAllOfThatIsRead) {
+  auto journal = Open();
+  const std::string large(1024 * 1024, 'y');
+  size_t taken = 0;
+  while (journal->Append(large)) ++taken;
+  EXPECT_EQ(taken, Journal::kBytesMax / (large.size() + 24));
+  EXPECT_EQ(journal->Append(large).error().code(), Code::kExhausted);
+  EXPECT_TRUE(journal->Append("small"));
+  EXPECT_EQ(Former().size(), taken + 1);
+  ASSERT_TRUE(journal->Clear());
+  EXPECT_TRUE(journal->Append(large));
+}
+
+TEST_F(JournalTest, AFullDiskIsSaid) {
+  const auto journal = Journal::Open("/dev/full");
+  if (!journal) GTEST_FAIL() << journal.error().message();
+  EXPECT_EQ((*journal)->Append("one").error().code(), Code::kExhausted);
+}
+
+}  // namespace
+}  // namespace cove::store
