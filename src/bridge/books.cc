@@ -36,7 +36,9 @@ std::string WhoseText(const Budget& budget, const std::string& subject) {
 struct Ticket::Open {
   Books* books = nullptr;
   std::string caller;
-  Call call;  // without an id: it was not admitted
+  std::string id;  // empty: it was not admitted
+  CallStart start;
+  WallTime started_at;
   Budgets::Hold hold;
   bool under_way = true;
 
@@ -54,10 +56,10 @@ struct Ticket::Open {
 
 Ticket::Ticket(std::unique_ptr<Open> open) : open_(std::move(open)) {}
 Ticket::Ticket(Ticket&&) noexcept = default;
-const std::string& Ticket::id() const { return open_->call.id; }
+const std::string& Ticket::id() const { return open_->id; }
 
 Ticket::~Ticket() {
-  if (open_ == nullptr || open_->call.id.empty()) return;
+  if (open_ == nullptr || open_->id.empty()) return;
   Books* books = open_->books;
   books->tasks_.Spawn(books->Abandon(std::move(open_)));
 }
@@ -225,7 +227,9 @@ Task<std::variant<Ticket, ProviderError>> Books::Begin(const CallStart& start, G
         "log says why.";
     co_return error;
   }
-  open->call = *std::move(begun);
+  open->id = std::move(begun->id);
+  open->start = std::move(begun->start);
+  open->started_at = begun->started_at;
   co_return Ticket(std::move(open));
 }
 
@@ -262,7 +266,10 @@ Task<Result<void>> Books::Settle(std::unique_ptr<Ticket::Open> open, CallEnd end
   // Its row may take a moment; the caller's next call need not wait for that.
   open->Leave();
   Remember(end);
-  Call& call = open->call;
+  Call call;
+  call.id = std::move(open->id);
+  call.start = std::move(open->start);
+  call.started_at = open->started_at;
   if (!end.provider.empty())
     call.start.fallback_from = std::exchange(call.start.provider, end.provider);
   call.end = std::move(end);

@@ -9,17 +9,23 @@ namespace cove::bridge {
 // not wait for the row, and a connection that is taken down loses nothing of the books.
 class Bridge::Course {
  public:
-  Course(Bridge& bridge, Ticket ticket, Judged judged) : bridge_(bridge) {
+  // Of `judged` what its row is not about any more is taken: streams are many and live long.
+  Course(Bridge& bridge, const Provider* asked, Ticket ticket, Judged& judged) : bridge_(bridge) {
     state_.ticket.emplace(std::move(ticket));
-    state_.judged = std::move(judged);
+    state_.asked = asked;
+    state_.prompt = std::move(judged.prompt);
+    state_.alias = std::move(judged.alias);
+    state_.hide_usage = judged.usage_added;
     state_.end.outcome = Outcome::kAbandoned;  // until it is sent
   }
   ~Course() { bridge_.ends_.Spawn(End(&bridge_, std::move(state_))); }
   Course(const Course&) = delete;
 
-  void OnSent(Sent& sent, const Provider* asked, RelayOptions options) {
+  void OnSent(Sent& sent, RelayOptions options) {
     CallEnd& end = state_.end;
-    if (sent.provider != nullptr && sent.provider != asked) end.provider = sent.provider->name;
+    if (sent.provider != nullptr && sent.provider != state_.asked) {
+      end.provider = sent.provider->name;
+    }
     end.key_hint = std::move(sent.key_hint);
     if (sent.response == nullptr) {
       end.outcome = sent.nothing_done ? Outcome::kUnreachable : Outcome::kBroken;
@@ -27,7 +33,7 @@ class Bridge::Course {
       if (end.status != 0) end.outcome = Outcome::kClientGone;
       return;
     }
-    if (state_.judged.usage_added) options.usage_chunk = RelayOptions::UsageChunk::kHide;
+    if (state_.hide_usage) options.usage_chunk = RelayOptions::UsageChunk::kHide;
     state_.relay = std::make_unique<Relay>(std::move(sent.response), options);
   }
   // REQUIRES: OnSent() with a response.
@@ -39,7 +45,10 @@ class Bridge::Course {
  private:
   struct State {
     std::optional<Ticket> ticket;
-    Judged judged;
+    const Provider* asked = nullptr;
+    std::string prompt;
+    std::string alias;
+    bool hide_usage = false;
     TimePoint sent_at = Now();
     CallEnd end;  // but for what the relay knows
     std::unique_ptr<Relay> relay;
@@ -59,8 +68,7 @@ Task<void> Bridge::Course::End(Bridge* bridge, State state) {
     Relayed relayed = state.relay->Take();
     state.relay.reset();
     if (!relayed.cut_by.empty()) {
-      const std::string& provider =
-          end.provider.empty() ? state.judged.start.provider : end.provider;
+      const std::string& provider = end.provider.empty() ? state.asked->name : end.provider;
       log::Warn("bridge.answer_cut", {{"provider", provider}, {"error", relayed.cut_by}});
     }
     relayed.end.provider = std::move(end.provider);
@@ -68,8 +76,8 @@ Task<void> Bridge::Course::End(Bridge* bridge, State state) {
     end = std::move(relayed.end);
     said = SaidBy(std::move(relayed.facts));
   }
-  said.prompt = std::move(state.judged.prompt);
-  said.alias = std::move(state.judged.alias);
+  said.prompt = std::move(state.prompt);
+  said.alias = std::move(state.alias);
   end.duration = Since(state.sent_at);
   co_await bridge->EndCall(std::move(*state.ticket), std::move(end), std::move(said));
 }
@@ -85,15 +93,15 @@ RelayOptions Bridge::OptionsOf(const InFlight& call) const {
 Task<void> Bridge::ServeRecorded(InFlight& call, std::string body, Judged judged) {
   call.model = judged.start.model;
   auto admitted = co_await deps_.books->Admit(
-      judged.start, [&exchange = call.exchange] { return exchange.PeerClosed(); });
+      std::move(judged.start), [&exchange = call.exchange] { return exchange.PeerClosed(); });
   if (auto* refused = std::get_if<ProviderError>(&admitted)) {
     co_await Refuse(call, std::move(*refused));
     co_return;
   }
-  Course course(*this, std::move(std::get<Ticket>(admitted)), std::move(judged));
+  Course course(*this, call.provider, std::move(std::get<Ticket>(admitted)), judged);
   Sent sent = co_await SendUpstream(call, std::move(body));
   const bool answered = sent.response != nullptr;
-  course.OnSent(sent, call.provider, OptionsOf(call));
+  course.OnSent(sent, OptionsOf(call));
   if (answered) {
     co_await course.Pass(call.exchange);
   } else {

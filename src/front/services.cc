@@ -54,7 +54,10 @@ Result<std::unique_ptr<Services>> Services::Make(Options options, Config config)
   s->runner_link_.set_trust(s->authority_->root_pem());
   bridge::Books::Deps book_deps;
   book_deps.store = s->store_.get();
-  book_deps.folder = s->dir_;
+  if (auto made = s->journals_.Open(s->dir_); !made) {
+    log::Warn("models.no_journal", {{"error", made.error().message()}});
+  }
+  book_deps.folder = s->journals_.path();
   book_deps.pause = [services = s.get()](const SandboxId& id) {
     services->tasks_.Spawn(services->PauseSandbox(id));
   };

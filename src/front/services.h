@@ -11,6 +11,7 @@
 #include "control/links.h"
 #include "front/credential_book.h"
 #include "front/egress.h"
+#include "front/journal_folder.h"
 #include "front/model_guards.h"
 #include "front/options.h"
 #include "gateway/gateway.h"
@@ -73,6 +74,7 @@ class Services {
   std::unique_ptr<identity::Secrets> secrets_;
   std::unique_ptr<CredentialBook> credentials_;
   std::unique_ptr<bridge::Spans> spans_;  // null: no collector
+  JournalFolder journals_;
   std::unique_ptr<bridge::Books> books_;
   std::unique_ptr<bridge::Tokens> tokens_;
   std::unique_ptr<bridge::Bridge> bridge_;

@@ -45,9 +45,19 @@ Result<std::unique_ptr<Journal>> Journal::Open(const std::string& path) {
   return journal;
 }
 
+Journal::~Journal() {
+  if (empty()) (void)::unlink(path_.c_str());
+}
+
 Result<void> Journal::ReadFormer() {
   struct stat info{};
   if (::fstat(file_.get(), &info) != 0) return Error::FromErrno("stat " + path_);
+  const bool ours = S_ISREG(info.st_mode) && info.st_uid == ::geteuid() && info.st_nlink == 1 &&
+                    (info.st_mode & 077) == 0;
+  if (!ours) {
+    size_ = kBytesMax;  // it is not for us to remove
+    return Error(Code::kDenied, path_ + " is there and is not a file of this user's alone");
+  }
   std::string all(std::min<uint64_t>(static_cast<uint64_t>(info.st_size), kBytesMax), '\0');
   size_t have = 0;
   while (have < all.size()) {

@@ -1,7 +1,8 @@
 // Journal: a short file of records that are on their way into the database. A record that Append()
 // has taken survives the death of the process at once, because the kernel has it, and not that of
 // the machine. Taking one is a single write(2) of a few microseconds on the caller's own thread:
-// nobody is woken for it.
+// nobody is woken for it. So the file has to be in memory (tmpfs): on a disk a write waits for
+// other writers' journal commits, tens of milliseconds where these are busy.
 //
 // Form: records of a 24-byte head (generation, length, checksum, little endian) and their bytes,
 // from the beginning of the file; Clear() begins a new generation there. The first record that is
@@ -23,8 +24,11 @@ class Journal {
   // Past this Append() takes no more: what reads the journal is far behind.
   static constexpr uint64_t kBytesMax = 16 * 1024 * 1024;
 
-  // Opens or creates the file, mode 0600. Blocks.
+  // Opens or creates the file, mode 0600. Blocks. kDenied: what is there belongs to somebody else.
   static Result<std::unique_ptr<Journal>> Open(const std::string& path);
+  // An empty one leaves no file.
+  ~Journal();
+  Journal(const Journal&) = delete;
 
   // What a former process left, the oldest first; they stay until Clear().
   const std::vector<std::string>& former() const { return former_; }

@@ -68,7 +68,7 @@ TEST_F(JournalTest, ATornEndIsNoRecordAndIsWrittenOver) {
   const std::string whole = dir_.Read("journal");
   const size_t one = 24 + 5;
   for (size_t cut = 0; cut < whole.size(); ++cut) {
-    dir_.File("journal", whole.substr(0, cut));
+    dir_.File("journal", whole.substr(0, cut), 0600);
     EXPECT_EQ(Former(), cut < one ? Records{} : Records{"first"}) << cut;
     ASSERT_TRUE(Open()->Append("third"));
     EXPECT_EQ(Former(), cut < one ? Records{"third"} : (Records{"first", "third"})) << cut;
@@ -85,7 +85,7 @@ TEST_F(JournalTest, ADamagedRecordIsTheEnd) {
   for (size_t at = 0; at < whole.size(); ++at) {
     std::string damaged = whole;
     damaged[at] = static_cast<char>(damaged[at] ^ 0x40);
-    dir_.File("journal", damaged);
+    dir_.File("journal", damaged, 0600);
     const Records left = Former();
     EXPECT_LT(left.size(), 2U) << at;
     if (at >= 24 + 5) EXPECT_EQ(left, Records{"first"}) << at;
@@ -105,10 +105,21 @@ TEST_F(JournalTest, ItTakesNoMoreThanItsBoundAndAllOfThatIsRead) {
   EXPECT_TRUE(journal->Append(large));
 }
 
-TEST_F(JournalTest, AFullDiskIsSaid) {
-  const auto journal = Journal::Open("/dev/full");
-  if (!journal) GTEST_FAIL() << journal.error().message();
-  EXPECT_EQ((*journal)->Append("one").error().code(), Code::kExhausted);
+TEST_F(JournalTest, WhatSomebodyElseMayReadOrWriteIsNotTaken) {
+  EXPECT_EQ(Journal::Open("/dev/full").error().code(), Code::kDenied);
+  dir_.File("journal", "", 0644);
+  EXPECT_EQ(Journal::Open(path_).error().code(), Code::kDenied);
+  EXPECT_EQ(access(path_.c_str(), F_OK), 0) << "nor removed";
+  dir_.File("real", "", 0600);
+  ASSERT_EQ(symlink((dir_ / "real").c_str(), (dir_ / "link").c_str()), 0);
+  EXPECT_FALSE(Journal::Open(dir_ / "link"));
+}
+
+TEST_F(JournalTest, AnEmptyOneLeavesNoFile) {
+  ASSERT_TRUE(Open()->Append("one"));
+  EXPECT_EQ(access(path_.c_str(), F_OK), 0);
+  ASSERT_TRUE(Open()->Clear());
+  EXPECT_NE(access(path_.c_str(), F_OK), 0);
 }
 
 }  // namespace
