@@ -60,6 +60,13 @@ class BooksFixture : public testing::Test {
     EXPECT_TRUE(said);
     return said ? *std::move(said) : Said();
   }
+  // The calls that were refused, newest first.
+  std::vector<Call> Refusals() {
+    CallFilter filter;
+    filter.org = OrgId("org");
+    filter.outcome = "refused";
+    return *loop_.RunUntil(books_.log().List(filter));
+  }
   static async::Task<void> Pause() { co_await async::Sleep(milliseconds(2)); }
 
   async::Loop loop_;
@@ -249,13 +256,6 @@ class BridgeTest : public BooksFixture {
     }
     ADD_FAILURE() << "the call did not end";
     return {};
-  }
-  // Those that were refused, newest first.
-  std::vector<Call> Refusals() {
-    CallFilter filter;
-    filter.org = OrgId("org");
-    filter.outcome = "refused";
-    return *loop_.RunUntil(books_.log().List(filter));
   }
 
   ScriptedUpstream up_;
