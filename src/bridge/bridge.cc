@@ -1,7 +1,6 @@
 #include "bridge/bridge.h"
 
 #include "bridge/bridge_call.h"
-#include "bridge/headers.h"
 #include "bridge/request_hash.h"
 #include "http/content_coding.h"
 
@@ -41,61 +40,6 @@ std::vector<std::string> Bridge::ProvidersWithKey() const {
   return out;
 }
 
-Task<void> Bridge::Refuse(InFlight& call, ProviderError error) {
-  const ProviderKind kind = call.provider ? call.provider->kind : ProviderKind::kOpenAi;
-  http::ResponseHead head = ErrorHead(kind, error);
-  std::string body = ErrorBody(kind, error);
-  // If the agent is gone there is nobody to tell.
-  auto sent = co_await call.exchange.Respond(std::move(head), std::move(body));
-  (void)sent;
-}
-
-std::optional<ProviderError> Bridge::NoRoute(const InFlight& call) {
-  ProviderError out;
-  if (call.route.verdict == Route::Verdict::kNotServed) {
-    out.status = 501;
-    out.code = "cove_not_served";
-    out.message = "The model gateway does not serve " + std::string(call.route.operation) +
-                  ": it could neither judge nor count what is said there. On Bedrock it serves "
-                  "InvokeModel, InvokeModelWithResponseStream and CountTokens of Anthropic's "
-                  "models, with a Messages body.";
-    return out;
-  }
-  if (call.route.verdict != Route::Verdict::kNotFound) return std::nullopt;
-  out.status = 404;
-  out.code = "cove_no_route";
-  out.message = "The model gateway has no route " + call.head.method + " " + call.path +
-                ". It serves responses, chat/completions and models of providers of kind openai, "
-                "messages, count_tokens and models of kind anthropic, invoke, "
-                "invoke-with-response-stream and count-tokens of a model of kind bedrock.";
-  return out;
-}
-
-CallStart Bridge::StartOf(const InFlight& call) {
-  const http::RequestHead& head = call.head;
-  AgentNames names = ReadAgentNames(head.headers);
-  CallStart start;
-  start.org = call.caller.org;
-  start.sandbox = call.caller.sandbox;
-  start.user = call.caller.user;
-  start.template_name = call.caller.template_name;
-  start.key_id = call.caller.key_id;
-  start.token_id = call.caller.token_id;
-  start.provider = call.provider == nullptr ? "" : call.provider->name;
-  const bool found = !NoRoute(call).has_value();
-  start.api = found ? std::string(ApiName(call.route.api)) : head.method + " " + call.path;
-  start.client = std::move(names.client);
-  start.session = std::move(names.session);
-  start.thread = std::move(names.thread);
-  start.turn = std::move(names.turn);
-  return start;
-}
-
-Task<void> Bridge::RefuseNew(InFlight& call, CallStart start, ProviderError error) {
-  deps_.books->Refused(std::move(start), error);
-  co_await Refuse(call, std::move(error));
-}
-
 Task<void> Bridge::Serve(Caller caller, http::Exchange& exchange, std::string path) {
   InFlight call{std::move(caller), exchange, std::move(path), exchange.request()};
   const SplitPath split = SplitProvider(call.path);
@@ -105,7 +49,7 @@ Task<void> Bridge::Serve(Caller caller, http::Exchange& exchange, std::string pa
     call.route = FindRoute(call.provider->kind, head.method, split.rest, WantsUpgrade(head));
   }
   if (call.caller.barred) {
-    co_await RefuseNew(call, StartOf(call), *call.caller.barred);
+    co_await RefuseNew(call, *call.caller.barred);
     co_return;
   }
   const bool socket = call.route.verdict == Route::Verdict::kWebSocket;
@@ -117,11 +61,11 @@ Task<void> Bridge::Serve(Caller caller, http::Exchange& exchange, std::string pa
     co_return;
   }
   if (auto none = NoRoute(call)) {
-    co_await RefuseNew(call, StartOf(call), *std::move(none));
+    co_await RefuseNew(call, *std::move(none));
     co_return;
   }
   if (auto why = upstream_.WhyNot(*call.provider, head, call.from())) {
-    co_await RefuseNew(call, StartOf(call), *std::move(why));
+    co_await RefuseNew(call, *std::move(why));
     co_return;
   }
   co_await (socket ? ServeSocket(call) : ServeRoute(call));
@@ -166,14 +110,15 @@ Task<std::optional<ProviderError>> Bridge::ReadBody(InFlight& call, Body& out) {
 Task<void> Bridge::ServeRoute(InFlight& call) {
   Body body;
   if (auto refused = co_await ReadBody(call, body)) {
-    co_await RefuseNew(call, StartOf(call), *std::move(refused));
+    co_await RefuseNew(call, *std::move(refused));
     co_return;
   }
   Judged judged;
   const std::string_view text = body.text();
   const bool judge = call.route.recorded || !text.empty();
   if (auto refused = judge ? Judge(call, text, judged) : std::nullopt) {
-    co_await RefuseNew(call, std::move(judged.start), *std::move(refused));
+    deps_.books->Refused(std::move(judged.start), *refused);
+    co_await Refuse(call, *std::move(refused));
     co_return;
   }
   if (upstream_.on_tape()) {

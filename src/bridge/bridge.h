@@ -111,8 +111,9 @@ class Bridge {
   static CallStart StartOf(const InFlight& call);
   // Tells the agent.
   Task<void> Refuse(InFlight& call, ProviderError error);
-  // Tells the book as well: `start` is what is known of the call.
-  Task<void> RefuseNew(InFlight& call, CallStart start, ProviderError error);
+  // Tells the book as well. No record of a call is handed over: it would have its place in the
+  // frame of whoever refuses, for as long as the calls last that are not refused.
+  Task<void> RefuseNew(InFlight& call, ProviderError error);
 
   Deps deps_;
   Upstream upstream_;
