@@ -15,7 +15,7 @@ inventory() {
   for p in /proc/[0-9]*; do readlink "$p/ns/net" 2>/dev/null || true; done | sort -u | sed 's/^/netns /'
   ls /run/netns 2>/dev/null | sed 's/^/named netns /' || true
   find /sys/fs/cgroup -maxdepth 3 -type d -name '*cove*' 2>/dev/null | sed 's/^/cgroup /' || true
-  find /tmp /run /var/tmp -maxdepth 1 \( -name 'cove*' -o -name 'tmp.*' \) 2>/dev/null | sed 's/^/path /' || true
+  find /tmp /run /var/tmp /dev/shm -maxdepth 1 \( -name 'cove*' -o -name 'tmp.*' \) 2>/dev/null | sed 's/^/path /' || true
   awk '$8 ~ /cove|box-/ {print "socket " $8}' /proc/net/unix
   losetup -a 2>/dev/null | sed 's/^/loop /' || true
   if command -v nft >/dev/null; then nft list tables 2>/dev/null | sed 's/^/firewall /' || true; fi
