@@ -46,7 +46,8 @@ TEST_F(ApiTest, FractionsAreRoundedUpForClientsThatTakeWholeNumbersOnly) {
 TEST_F(ApiTest, FieldsOfTheContractAndOfNewerClientsPass) {
   const auto answer = Send("POST", "/api/sandbox",
                            R"({"gpu":0,"spot":false,"class":"small","sandboxClass":"container",)"
-                           R"("buildInfo":null,"somethingNew":{"a":1},"organizationId":"x"})");
+                           R"("buildInfo":null,"somethingNew":{"a":1},"organizationId":"x",)"
+                           R"("snapshotId":"y","vcpu":null})");
   EXPECT_EQ(answer->answer.status, 200) << answer->text;
 }
 

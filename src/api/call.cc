@@ -138,9 +138,13 @@ Result<std::map<std::string, std::string>> TextMapField(const json::Object& body
 
 Result<void> CheckNoSlips(const json::Object& body, std::span<const std::string_view> known) {
   for (const auto& field : body) {
+    if (field.value().is_null()) continue;
     const std::string_view name(field.key().data(), field.key().size());
     const std::string_view meant = NearMiss(name, known);
     if (meant.empty()) continue;
+    // "snapshotId" is no slip of "snapshot".
+    const bool longer = name.starts_with(meant) && name.size() > meant.size();
+    if (longer && name[meant.size()] >= 'A' && name[meant.size()] <= 'Z') continue;
     return Error(Code::kInvalid, "there is no field '" + std::string(name) + "': write '" +
                                      std::string(meant) + "' if that is meant, or leave it out");
   }

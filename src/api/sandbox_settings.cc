@@ -50,8 +50,7 @@ Task<Result<void>> SetOne(Call& call) {
 
 Task<Result<void>> Resize(Call& call) {
   CO_ASSIGN_OR_RETURN(const json::Object body, co_await call.ReadJson());
-  constexpr std::string_view kFields[] = {"cpu", "memory", "disk", "pids", "ioWeight"};
-  CO_RETURN_IF_ERROR(CheckNoSlips(body, kFields));
+  CO_RETURN_IF_ERROR(CheckNoSlips(body, CreateFields()));
   control::ResourcesPatch patch;
   CO_ASSIGN_OR_RETURN(patch.cpu, NumberField(body, "cpu"));
   CO_ASSIGN_OR_RETURN(patch.memory_gib, NumberField(body, "memory"));

@@ -35,6 +35,23 @@ TEST(WireTest, RefusesEveryTruncationAndEveryTail) {
   EXPECT_FALSE(Decode<toolbox::ExecRequest>(whole + "x"));
 }
 
+// A sandbox that was started by an older Cove has its toolbox until it is stopped.
+TEST(WireTest, WhatWasAddedLaterMayBeMissingAndNothingElse) {
+  toolbox::ExitStatus status;
+  status.code = 3;
+  status.oom_kills = 2;
+  const std::string whole = Encode(status);
+  const size_t added = 8 + 8 + 4;  // two numbers and an empty text
+  const auto older = Decode<toolbox::ExitStatus>(whole.substr(0, whole.size() - added));
+  ASSERT_TRUE(older);
+  EXPECT_EQ(older->code, 3);
+  EXPECT_EQ(older->oom_kills, 2U);
+  EXPECT_EQ(older->oom_own, 0U);
+  EXPECT_FALSE(Decode<toolbox::ExitStatus>(whole.substr(0, whole.size() - added - 1)));
+  EXPECT_FALSE(Decode<toolbox::ExitStatus>(whole.substr(0, whole.size() - 1)));
+  EXPECT_FALSE(Decode<toolbox::ExitStatus>(whole + "x"));
+}
+
 TEST(WireTest, RefusesALengthThatLies) {
   std::string whole = Encode(toolbox::SessionRef{"abc"});
   whole[0] = '\xff';

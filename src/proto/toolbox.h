@@ -155,6 +155,7 @@ enum class ExitReason : uint8_t {
 };
 
 struct ExitStatus {
+  static constexpr size_t kAddedLater = 3;
   ExitReason reason = ExitReason::kExited;
   int32_t code = -1;  // the exit code; 128 + signal when signaled
   int32_t signal = 0;
@@ -208,6 +209,7 @@ struct SessionExec {
 };
 
 struct CommandInfo {
+  static constexpr size_t kAddedLater = 3;
   std::string id;
   std::string command;
   bool ended = false;

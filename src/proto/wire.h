@@ -6,6 +6,8 @@
 //   std::string body = Encode(ping);   Result<Ping> back = Decode<Ping>(body);
 //
 // Decode checks every length against what is there and refuses bytes left over: the peer may lie.
+// A message whose last fields are younger than boxes that may still run says how many these are
+// (kAddedLater): a body may end before them, and they keep what they begin with.
 // Thread: pure functions.
 #pragma once
 
@@ -71,10 +73,13 @@ class Writer {
 
 class Reader {
  public:
-  explicit Reader(std::string_view in) : in_(in) {}
+  // Of the message's own fields the last `may_lack` may be missing.
+  explicit Reader(std::string_view in, size_t may_lack = 0) : in_(in), may_lack_(may_lack) {}
   template <class... T>
   void operator()(T&... fields) {
-    (Get(fields), ...);
+    size_t left = sizeof...(T);
+    const size_t may_lack = std::exchange(may_lack_, 0);
+    ((left-- <= may_lack && in_.empty() ? void() : Get(fields)), ...);
   }
   bool Complete() const { return ok_ && in_.empty(); }
 
@@ -136,6 +141,7 @@ class Reader {
     }
   }
   std::string_view in_;
+  size_t may_lack_;
   bool ok_ = true;
 };
 
@@ -148,9 +154,15 @@ std::string Encode(const T& message) {
 }
 
 template <class T>
+constexpr size_t AddedLater() {
+  if constexpr (requires { T::kAddedLater; }) return T::kAddedLater;
+  return 0;
+}
+
+template <class T>
 Result<T> Decode(std::string_view body) {
   T out;
-  Reader r(body);
+  Reader r(body, AddedLater<T>());
   out.Fields(r);
   if (!r.Complete()) return Error(Code::kInvalid, "a message of the private protocol is malformed");
   return out;

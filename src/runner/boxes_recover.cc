@@ -70,10 +70,12 @@ Task<Result<void>> Boxes::RecoverBox(std::string name) {
     Trash(box);
     co_return Ok();
   }
-  if (!spec || spec->id != id || !CheckSandboxId(id)) {
+  const bool sound = spec && spec->id == id && spec->slot < kUidSlotMax;
+  if (!sound || !CheckSandboxId(id)) {
     // Not ours to throw away: files that somebody relies on may be in it.
-    log::Error("box.damaged", {{"directory", deps_.data.box_path(id)},
-                               {"why", spec ? "another id" : spec.error().message()}});
+    log::Error("box.damaged",
+               {{"directory", deps_.data.box_path(id)},
+                {"why", spec ? "another id or a slot that is none" : spec.error().message()}});
     co_return Ok();
   }
   auto box = std::make_shared<Box>();

@@ -17,14 +17,22 @@ uint64_t CounterIn(std::string_view text, std::string_view name) {
   return 0;
 }
 
-Result<uint64_t> ReadOomKills(int fd) {
+namespace {
+
+Result<uint64_t> ReadCounter(int fd, std::string_view name) {
   char buffer[1024];
   ssize_t n;
   do {
     n = pread(fd, buffer, sizeof buffer, 0);
   } while (n < 0 && errno == EINTR);
   if (n < 0) return Error::FromErrno("cannot read the count of out-of-memory kills");
-  return CounterIn(std::string_view(buffer, static_cast<size_t>(n)), "oom_kill");
+  return CounterIn(std::string_view(buffer, static_cast<size_t>(n)), name);
 }
+
+}  // namespace
+
+Result<uint64_t> ReadOomKills(int fd) { return ReadCounter(fd, "oom_kill"); }
+
+Result<uint64_t> ReadOutOfMemory(int fd) { return ReadCounter(fd, "oom"); }
 
 }  // namespace cove::sys

@@ -49,7 +49,8 @@ Command::Command(Shared& shared, int folder, uint64_t number, proto::toolbox::Se
 
 Command::~Command() {
   tasks_.Clear();
-  RemoveFiles();
+  // One that has ended may outlive its session, by a reader of its log, and with it the folder.
+  if (!info_.ended) RemoveFiles();
   if (out_.fd && !out_.ended) shared_.leftovers.Keep(std::move(out_.fd));
   if (err_.fd && !err_.ended) shared_.leftovers.Keep(std::move(err_.fd));
 }
@@ -144,7 +145,10 @@ void Command::End(int32_t exit_code) {
   ended_with_all_ = shared_.spawner.children().ending();
   running_.reset();
   std::string().swap(input_queue_);
-  if (log_->lost() && info_.reason == proto::toolbox::ExitReason::kExited) {
+  // Whoever is told that all went well must hear that not all of it is there.
+  const bool fine = info_.reason == proto::toolbox::ExitReason::kExited ||
+                    (info_.reason == proto::toolbox::ExitReason::kOom && exit_code == 0);
+  if (log_->lost() && fine) {
     info_.reason = proto::toolbox::ExitReason::kOutputLost;
   }
   log_->Complete();

@@ -16,7 +16,7 @@ namespace cove::toolbox {
 
 class Command {
  public:
-  // `folder`: of the session's files, open for longer than this lives; `number`: this command's in
+  // `folder`: of the session's files, open until it has ended; `number`: this command's in
   // it.
   Command(Shared& shared, int folder, uint64_t number, proto::toolbox::SessionExec request,
           std::shared_ptr<CommandLog> log);

@@ -133,6 +133,7 @@ TEST_F(FilesTest, FollowsNoMagicLinksOfProc) {
     const auto read = Read(path);
     ASSERT_FALSE(read) << path;
     EXPECT_EQ(read.error().code(), Code::kInvalid) << path << ": " << read.error().message();
+    EXPECT_FALSE(Write(path, "text")) << path;
     EXPECT_EQ(Get(client_->SetMode({path, "0600", "", ""})).error().code(), Code::kInvalid) << path;
   }
   EXPECT_FALSE(Get(client_->ListFiles("where")));

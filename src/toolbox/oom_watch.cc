@@ -32,12 +32,17 @@ uint64_t OomWatch::kills() const {
 async::Task<void> OomWatch::Run() {
   if (!event_) co_return;
   async::FdWatch watch(event_.get());
+  uint64_t shortages = 0;
   for (;;) {
     uint64_t events = 0;
-    (void)!pread(event_.get(), &events, sizeof events, 0);  // memory.events (v2): armed again
-    (void)!read(event_.get(), &events, sizeof events);      // the eventfd (v1)
+    // memory.events (v2): armed again. It also tells of every reclaim at the limit, which is
+    // nothing to look for; the eventfd (v1) cannot be read from a place.
+    const bool v2 = pread(event_.get(), &events, sizeof events, 0) >= 0;
+    (void)!read(event_.get(), &events, sizeof events);
+    const auto counted = sys::ReadOutOfMemory(counter_.get());
+    const bool worth = !v2 || !counted || *counted != std::exchange(shortages, *counted);
     const uint64_t before = looked_at_;
-    for (int i = 0; i < kLooks && looked_at_ == before; ++i) {
+    for (int i = 0; worth && i < kLooks && looked_at_ == before; ++i) {
       Look();
       if (looked_at_ == before) co_await async::Sleep(kLookEvery);
     }
@@ -58,7 +63,8 @@ void OomWatch::Look() {
     if (DiesOfKill(row)) dying.push_back(row);
   }
   if (dying.size() > fresh) return;
-  uint64_t number = now - fresh;
+  // Who still dies was killed last.
+  uint64_t number = now - dying.size();
   for (const ProcessRow& row : dying) {
     victims_.push_back({++number, row.pid, NameOfProcess(row.pid), {row.pid, row.session}});
     auto& leaders = victims_.back().leaders;

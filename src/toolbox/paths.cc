@@ -89,6 +89,10 @@ Result<Place> FindPlace(const std::string& path, LastLink last, Parents parents)
     ASSIGN_OR_RETURN(const auto target, LinkOf(place));
     if (!target) break;
     if (links == kLinksMax) return PathError(path, ELOOP);
+    // Whether the user may follow it is for the kernel to say (fs.protected_symlinks, links of
+    // /proc); only that there is nothing at its end yet is no reason against it.
+    const UniqueFd end(OpenFrom(place.folder.get(), place.name, O_PATH));
+    if (!end && errno != ENOENT) return PathError(path);
     UniqueFd folder(OpenFrom(place.folder.get(), ParentOf(*target), O_PATH | O_DIRECTORY));
     if (!folder) return PathError(path);
     place = {std::move(folder), BaseName(*target)};
