@@ -18,6 +18,9 @@ Result<std::string> PlaceConfig(const Args& args, const World& world, const Tree
 // it trusts, what it has shown), in one form; empty: nothing. A text that is no TOML says all of
 // it.
 std::string DecidingSettings(std::string_view config);
+// What they set, for people: the first names, those that say where prompts go or what is started
+// before the others, and how many more there are.
+std::string NamesOfSettings(const std::string& settings);
 
 // Prompts that are not there yet.
 Result<void> PlacePrompts(const Args& args, const World& world, const Tree& project,
