@@ -25,10 +25,23 @@ Result<std::string> NamedConfig(const std::string& path, const std::string& aske
   return Error(Code::kInvalid, "config file not found: " + asked);
 }
 
+// Directories that are not trusted: nothing of theirs is obeyed.
+void DropUntrusted(toml::table& settings) {
+  toml::table* const projects = settings["projects"].as_table();
+  if (projects == nullptr) return;
+  for (auto it = projects->begin(); it != projects->end();) {
+    const toml::table* const one = it->second.as_table();
+    const bool untrusted = one != nullptr && one->size() == 1 &&
+                           (*one)["trust_level"].value_or(std::string_view()) == "untrusted";
+    it = untrusted ? projects->erase(it) : std::next(it);
+  }
+  if (projects->empty()) settings.erase("projects");
+}
+
 // Whether it, or what is in it, says where something is sent or what is started.
 bool Matters(std::string_view key, const toml::node& value) {
   const std::string name = ToLower(key);
-  for (const char* word : {"url", "provider", "header", "notify", "mcp"}) {
+  for (const char* word : {"url", "provider", "header", "notify", "mcp", "trust"}) {
     if (name.find(word) != std::string::npos) return true;
   }
   if (const toml::table* table = value.as_table()) {
@@ -58,9 +71,10 @@ std::string DecidingSettings(std::string_view config) {
   const toml::parse_result parsed = json::ParseToml(config);
   if (!parsed) return std::string(config);
   toml::table rest = parsed.table();
-  for (const char* own : {"model", "model_reasoning_effort", "notice", "projects", "tui"}) {
+  for (const char* own : {"model", "model_reasoning_effort", "notice", "tui"}) {
     rest.erase(own);
   }
+  DropUntrusted(rest);
   if (rest.empty()) return {};
   std::ostringstream out;
   out << rest;
