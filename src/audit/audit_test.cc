@@ -294,6 +294,37 @@ TEST_F(PrunedAuditTest, AnExportOfTheRestIsWholeAndNoneOfLess) {
   EXPECT_THAT(less->missing, testing::HasSubstr("before the first one here"));
 }
 
+TEST_F(PrunedAuditTest, AChangedRecordBeforeAGapIsNotToldAsOneThatHolds) {
+  Fill(8);
+  const std::vector<std::string> lines = Lines(1);
+  ASSERT_EQ(lines.size(), 8u);
+  const auto told = [&](std::vector<size_t> out, std::optional<Head> wanted = std::nullopt) {
+    std::string text;
+    for (size_t seq = 1; seq <= lines.size(); ++seq) {
+      std::string line = lines[seq - 1];
+      if (seq == 3) line.replace(line.find(".test"), 5, ".evil");
+      if (std::find(out.begin(), out.end(), seq) == out.end()) text += line + '\n';
+    }
+    const auto verdict = VerifyFile(text, std::move(wanted));
+    return *json::GetString(VerdictJson(verdict), "message");
+  };
+  const auto head = [&](size_t seq) { return Head{seq, HashLine(lines[seq - 1])}; };
+  using testing::HasSubstr;
+  using testing::Not;
+  EXPECT_THAT(told({}), HasSubstr("record 4 does not follow"));
+  EXPECT_THAT(told({4}),
+              HasSubstr("records up to 3 stand before a gap: nothing here says that they "
+                        "are what was written"));
+  EXPECT_THAT(told({4}), Not(HasSubstr("hold")));
+  EXPECT_THAT(told({4}), Not(HasSubstr("--head")));
+  EXPECT_THAT(told({4, 6}), HasSubstr("records up to 5 stand before a gap"));
+  EXPECT_THAT(told({4}, head(8)), HasSubstr("and --head vouches for records 5 to 8 only"));
+  EXPECT_THAT(told({4, 7}, head(6)), HasSubstr("and --head vouches for records 5 to 6 only"));
+  // The noted one is missing itself, and is only met by what follows from it.
+  EXPECT_THAT(told({4}, head(4)), Not(HasSubstr("--head")));
+  EXPECT_THAT(told({4}, head(3)), HasSubstr("record 3 is not the one that was noted"));
+}
+
 TEST_F(PrunedAuditTest, ARestartGoesOnWhereItWas) {
   Fill(60);
   const uint64_t last = log_->last_seq();

@@ -95,7 +95,10 @@ ChainCheck::ChainCheck(Of of, std::optional<Head> wanted) : of_(of), wanted_(std
 Result<void> ChainCheck::CompareWanted() {
   if (!wanted_ || wanted_->seq != head_.seq) return Ok();
   met_ = wanted_->hash == head_.hash;
-  if (met_) return Ok();
+  if (met_) {
+    vouched_from_ = run_from_;
+    return Ok();
+  }
   return Changed("record " + std::to_string(head_.seq) + " is not the one that was noted");
 }
 
@@ -107,12 +110,15 @@ Result<void> ChainCheck::TakeUp(const Record& record, const std::string& prev) {
     return Changed("where record " + std::to_string(expected) + " should be stands record " +
                    std::to_string(record.seq));
   }
+  run_from_ = record.seq;
+  const uint64_t last = head_.seq;
   head_ = {record.seq - 1, prev};
   if (first) {
     before_ = head_;
     announced_ = false;
-  } else if (++gaps_ == 1) {
-    first_gap_ = Records(expected, head_.seq);
+  } else {
+    before_gap_ = last;
+    if (++gaps_ == 1) first_gap_ = Records(expected, head_.seq);
   }
   return CompareWanted();
 }
@@ -164,6 +170,14 @@ std::string ChainCheck::Missing() const {
   if (gaps_ > 0) {
     const std::string more = gaps_ == 1 ? "" : ", and " + std::to_string(gaps_ - 1) + " more gaps";
     out.push_back(first_gap_ + more + ": a filter leaves records out, and so may anybody");
+    // What the missing ones would have said of those before them, nobody does: but a noted one
+    // for those that lead up to it.
+    const bool vouched = met_ && wanted_->seq >= vouched_from_;
+    out.push_back(
+        "records up to " + std::to_string(before_gap_) +
+        " stand before a gap: nothing here says that they are what was written" +
+        (vouched ? ", and --head vouches for " + Records(vouched_from_, wanted_->seq) + " only"
+                 : ""));
   }
   if (wanted_ && !met_) {
     const bool later = wanted_->seq > head_.seq;
@@ -227,7 +241,9 @@ json::Object VerdictJson(const Result<Verified>& verdict) {
   out["state"] = part ? "part" : verdict ? "whole" : "broken";
   out["message"] =
       !verdict ? verdict.error().message()
-      : part ? "the records that are here hold; not here, and not vouched for: " + verdict->missing
+      : part ? "no contradiction was found among records that stand next to each other; not here, "
+               "or not vouched for: " +
+                   verdict->missing
              : "every record follows from the one before it";
   out["first"] = verdict ? json::Value(verdict->first) : json::Value(nullptr);
   out["records"] = verdict ? json::Value(verdict->records) : json::Value(nullptr);

@@ -47,7 +47,7 @@ class ChainCheck {
  public:
   // A log has all its records, or somebody took some away. A file that somebody saved may have a
   // part of them: where records are missing it is taken up again behind the gap, and Missing()
-  // tells of it.
+  // tells of it, and that what stands before a gap may be anything.
   enum class Of : uint8_t { kLog, kFile };
   // `wanted` has to be among them, or be the one before the first.
   ChainCheck(Of of, std::optional<Head> wanted);
@@ -56,7 +56,7 @@ class ChainCheck {
   Result<void> Add(std::string_view line);
   // The log was cut, at either end. REQUIRES: kLog.
   Result<void> Finish() const;
-  // What is not there, so that nothing can be said of it; empty: it is a whole chain.
+  // What is not there, or stands where nothing can be said of it; empty: it is a whole chain.
   // REQUIRES: kFile.
   std::string Missing() const;
   // The last line is no whole one.
@@ -78,6 +78,9 @@ class ChainCheck {
   uint64_t records_ = 0;
   uint64_t gaps_ = 0;
   std::string first_gap_;
+  uint64_t before_gap_ = 0;    // the record that the last gap follows
+  uint64_t run_from_ = 1;      // the first record since
+  uint64_t vouched_from_ = 1;  // what `wanted` was, if met, vouches for: from there up to it
   bool cut_line_ = false;
 };
 
@@ -85,7 +88,7 @@ class ChainCheck {
 struct Verified : Head {
   uint64_t first = 1;
   uint64_t records = 0;
-  // Of a file: what is not in it, as a sentence; nothing vouches for that. Empty: it is whole.
+  // Of a file: what is not in it, and what it leaves without proof. Empty: it is whole.
   std::string missing;
 };
 

@@ -157,19 +157,16 @@ Result<void> ReadAuth(const Args& args, const World& world, const Approvals& app
                          "Whose account it names sees every prompt and answer of this box."});
 }
 
-// The first words of its lines, for people.
-std::string KeysOf(const std::string& settings) {
-  constexpr size_t kShown = 10;
-  std::vector<std::string> keys;
-  for (const std::string_view line : Split(settings, '\n')) {
-    const std::string_view key = Trim(line.substr(0, line.find('=')));
-    if (!key.empty() && keys.size() < kShown) keys.emplace_back(key.substr(0, 60));
-  }
-  std::string out = Join(keys, ", ");
-  for (char& c : out) {
-    if (c < ' ' || c > '~') c = '?';
-  }
-  return out;
+// A file of Codex's home; nothing: there is none. What is there and cannot be read is an error: a
+// box's Codex, which follows links and reads any size, might obey it unasked.
+Result<std::optional<std::string>> ReadOfCodex(const Tree& environment, const std::string& name) {
+  auto text = environment.Read(name);
+  if (text) return std::optional(*std::move(text));
+  if (text.error().sys_errno() == ENOENT) return std::optional<std::string>();
+  return std::move(text).error().Wrap(
+      "Unable to read " + environment.path() + "/" + name +
+      ", which Codex would obey: the agent can have put it there. Look at it and remove it, or "
+      "replace it by a plain file of at most 4 MiB");
 }
 
 // Codex writes its config.toml itself, so it cannot be shown read-only; but what it does not write
@@ -177,13 +174,14 @@ std::string KeysOf(const std::string& settings) {
 // reads. `source`: what was copied to config.toml now.
 Result<void> ReadCodexFiles(const std::string& source, const Approvals& approvals, Prepared& out) {
   const Tree& environment = out.homes.environment;
-  if (const auto env = environment.Read(".env"); env && !Trim(*env).empty()) {
+  ASSIGN_OR_RETURN(const auto env, ReadOfCodex(environment, ".env"));
+  if (env && !Trim(*env).empty()) {
     RETURN_IF_ERROR(Approve(approvals, {environment.path() + "/.env", *env},
                             {"use", "Proceed with these variables?", "Codex takes them over."},
                             out));
   }
   const std::string path = environment.path() + "/config.toml";
-  const auto text = environment.Read("config.toml");
+  ASSIGN_OR_RETURN(const auto text, ReadOfCodex(environment, "config.toml"));
   const std::string settings = text ? DecidingSettings(*text) : std::string();
   if (settings.empty()) return Ok();
   if (!source.empty() && !AgentWrites(source, out.places, out.homes)) {
@@ -193,7 +191,7 @@ Result<void> ReadCodexFiles(const std::string& source, const Approvals& approval
       path, settings,
       {"use", "Proceed with these settings?",
        "Codex obeys it, and it can name whose account gets your prompts. It sets " +
-           KeysOf(settings) + "."});
+           NamesOfSettings(settings) + "."});
 }
 
 // Older configurations say it so; Codex itself no longer reads that key.

@@ -25,6 +25,33 @@ Result<std::string> NamedConfig(const std::string& path, const std::string& aske
   return Error(Code::kInvalid, "config file not found: " + asked);
 }
 
+// Directories that are not trusted: nothing of theirs is obeyed.
+void DropUntrusted(toml::table& settings) {
+  toml::table* const projects = settings["projects"].as_table();
+  if (projects == nullptr) return;
+  for (auto it = projects->begin(); it != projects->end();) {
+    const toml::table* const one = it->second.as_table();
+    const bool untrusted = one != nullptr && one->size() == 1 &&
+                           (*one)["trust_level"].value_or(std::string_view()) == "untrusted";
+    it = untrusted ? projects->erase(it) : std::next(it);
+  }
+  if (projects->empty()) settings.erase("projects");
+}
+
+// Whether it, or what is in it, says where something is sent or what is started.
+bool Matters(std::string_view key, const toml::node& value) {
+  const std::string name = ToLower(key);
+  for (const char* word : {"url", "provider", "header", "notify", "mcp", "trust"}) {
+    if (name.find(word) != std::string::npos) return true;
+  }
+  if (const toml::table* table = value.as_table()) {
+    for (const auto& [inner, below] : *table) {
+      if (Matters(inner.str(), below)) return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
 std::vector<std::string> ConfigDirs(const World& world, const Tree& project) {
@@ -44,13 +71,35 @@ std::string DecidingSettings(std::string_view config) {
   const toml::parse_result parsed = json::ParseToml(config);
   if (!parsed) return std::string(config);
   toml::table rest = parsed.table();
-  for (const char* own : {"model", "model_reasoning_effort", "notice", "projects", "tui"}) {
+  for (const char* own : {"model", "model_reasoning_effort", "notice", "tui"}) {
     rest.erase(own);
   }
+  DropUntrusted(rest);
   if (rest.empty()) return {};
   std::ostringstream out;
   out << rest;
   return out.str();
+}
+
+std::string NamesOfSettings(const std::string& settings) {
+  constexpr size_t kShown = 20;
+  constexpr size_t kNameBytes = 60;
+  const toml::parse_result parsed = json::ParseToml(settings);
+  if (!parsed) return "what is no TOML";
+  std::vector<std::string> names;
+  size_t first = 0;
+  for (const auto& [key, value] : parsed.table()) {
+    const auto at =
+        Matters(key.str(), value) ? names.begin() + static_cast<ptrdiff_t>(first++) : names.end();
+    names.insert(at, std::string(key.str().substr(0, kNameBytes)));
+  }
+  const size_t more = names.size() > kShown ? names.size() - kShown : 0;
+  names.resize(names.size() - more);
+  std::string out = Join(names, ", ");
+  for (char& c : out) {
+    if (c < ' ' || c > '~') c = '?';
+  }
+  return out + (more > 0 ? " and " + std::to_string(more) + " more" : "");
 }
 
 Result<std::string> PlaceConfig(const Args& args, const World& world, const Tree& project,

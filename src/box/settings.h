@@ -14,10 +14,13 @@ namespace cove::box {
 Result<std::string> PlaceConfig(const Args& args, const World& world, const Tree& project,
                                 const Tree& environment);
 
-// What a config.toml says beside the things that Codex itself writes there (the model, directories
-// it trusts, what it has shown), in one form; empty: nothing. A text that is no TOML says all of
-// it.
+// What a config.toml says beside the things that Codex itself writes there (the model, what it has
+// shown), in one form; empty: nothing. Trust in a directory is not among those: with it Codex obeys
+// the .codex/config.toml there, which an agent can make. A text that is no TOML says all of it.
 std::string DecidingSettings(std::string_view config);
+// What they set, for people: the first names, those that say where prompts go or what is started
+// before the others, and how many more there are.
+std::string NamesOfSettings(const std::string& settings);
 
 // Prompts that are not there yet.
 Result<void> PlacePrompts(const Args& args, const World& world, const Tree& project,

@@ -5,6 +5,7 @@
 
 #include "gateway/gateway_fake.h"
 #include "gateway/proxy.h"
+#include "http/websocket.h"
 #include "json/json.h"
 
 namespace cove::gateway {
@@ -250,7 +251,15 @@ TEST_F(HttpForwardTest, FailuresUpstreamAreToldApart) {
   EXPECT_TRUE(seen_.heads.empty());
 }
 
+// To the key that the sandboxes here send.
 constexpr std::string_view kAccept = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
+constexpr std::string_view kAcceptWhatCame = "";
+
+std::string KeyIn(std::string_view head) {
+  constexpr std::string_view kName = "Sec-WebSocket-Key: ";
+  const size_t at = head.find(kName) + kName.size();
+  return std::string(head.substr(at, head.find('\r', at) - at));
+}
 
 Task<void> WebSocketUpstream(net::Listener* listener, std::string accept, std::string* got) {
   SocketStream stream(*co_await listener->Accept());
@@ -259,6 +268,9 @@ Task<void> WebSocketUpstream(net::Listener* listener, std::string accept, std::s
     const auto n = co_await stream.Read(buffer);
     if (!n || *n == 0) co_return;
     got->append(buffer.data(), *n);
+  }
+  if (accept == kAcceptWhatCame) {
+    accept = "Sec-WebSocket-Accept: " + http::AcceptKey(KeyIn(*got)) + "\r\n";
   }
   (void)co_await stream.Write(
       "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" + accept +
@@ -272,7 +284,7 @@ Task<void> WebSocketUpstream(net::Listener* listener, std::string accept, std::s
 }
 
 Task<Talk> ThroughWebSocket(SocketAddress gateway, std::string bytes, std::string* got,
-                            std::string accept = std::string(kAccept)) {
+                            std::string accept = std::string(kAcceptWhatCame)) {
   net::Listener listener(*net::ListenTcp(*SocketAddress::FromIp(kServerIp, 80)));
   async::TaskGroup group;
   group.Spawn(WebSocketUpstream(&listener, std::move(accept), got));
@@ -295,7 +307,9 @@ TEST_F(HttpForwardTest, AWebSocketBecomesATunnel) {
   EXPECT_THAT(talk.received, StartsWith("HTTP/1.1 101 "));
   EXPECT_THAT(talk.received, EndsWith("from upstream"));
   EXPECT_THAT(got, EndsWith("\r\n\r\nfrom client"));
-  EXPECT_THAT(got, HasSubstr("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="));
+  EXPECT_THAT(talk.received, HasSubstr(kAccept)) << "what the client's own key makes of it";
+  EXPECT_EQ(KeyIn(got).size(), 24u);
+  EXPECT_NE(KeyIn(got), "dGhlIHNhbXBsZSBub25jZQ==");
 }
 
 // A path that a rule allows may be one whose answer somebody inside decides.
@@ -306,7 +320,10 @@ TEST_F(HttpForwardTest, A101ThatDoesNotProveAWebSocketOpensNoTunnel) {
           "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n") +
       "GET /forbidden HTTP/1.1\r\nHost: allowed.test\r\n\r\n";
-  for (const std::string accept : {"", "Sec-WebSocket-Accept: x\r\n"}) {
+  // The last is the right one for the key that the sandbox chose, and could have put anywhere.
+  for (const std::string& accept :
+       {std::string("X-None: x\r\n"), std::string("Sec-WebSocket-Accept: x\r\n"),
+        std::string(kAccept)}) {
     GoTo("allowed.test", 80);
     std::string got;
     const Talk talk = loop_.RunUntil(ThroughWebSocket(tcp_, asks, &got, accept));

@@ -97,7 +97,7 @@ Task<void> Upgrade(HttpRelay& relay, http::Exchange& exchange, http::ClientRespo
   Ledger& ledger = passage.ledger();
   const http::RequestHead& asked = exchange.request();
   const bool wanted = http::IsWebSocketUpgrade(asked);
-  if (!wanted || !http::AnswersWebSocket(asked, response.head().headers)) {
+  if (!wanted || !http::AnswersWebSocket(out.websocket_key(), response.head().headers)) {
     // Whoever can make a server say 101 would have a tunnel whose requests nobody reads.
     ledger.set_outcome(Reason::kBroken, wanted ? "a 101 that is no WebSocket's answer"
                                                : "an upgrade that was not asked for");
@@ -110,6 +110,8 @@ Task<void> Upgrade(HttpRelay& relay, http::Exchange& exchange, http::ClientRespo
   head.headers = Hide(ResponseHeadersToSend(response.head().headers), hidden);
   head.headers.Add("Connection", "Upgrade");
   head.headers.Add("Upgrade", "websocket");
+  head.headers.Set("Sec-WebSocket-Accept",
+                   http::AcceptKey(asked.headers.Get("Sec-WebSocket-Key").value_or("")));
   const net::StreamPtr server = response.TakeStream();
   relay.on_taken_over();
   auto client = co_await exchange.TakeOver(std::move(head));

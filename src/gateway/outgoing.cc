@@ -29,8 +29,12 @@ Outgoing::Outgoing(const http::RequestHead& in, http::Url url, CredentialUse sec
     in_body_ = use_.InBody(request_.headers);
   }
   if (http::IsWebSocketUpgrade(in)) {
-    request_.headers.Add("Connection", "Upgrade");
-    request_.headers.Add("Upgrade", "websocket");
+    if (auto offer = http::OfferWebSocket()) {
+      for (const auto& [name, value] : offer->fields) request_.headers.Set(name, value);
+      websocket_key_ = std::move(offer->key);
+    } else {
+      wrong_ = std::move(offer).error();
+    }
   }
   request_.accepts_trailers = in.headers.HasToken("te", "trailers");
   has_body_ = in.headers.Has("content-length") || in.headers.Has("transfer-encoding");

@@ -39,11 +39,15 @@ class Outgoing {
   http::Headers AnswerTrailers(http::ClientResponse& response) const;
   // The spellings of secrets that are in the request, and what the sandbox is shown for them.
   std::vector<Replacement> Hidden() const { return use_.InAnswer(); }
+  // Of a request for a WebSocket: the key that the server gets. It is not the sandbox's, which
+  // could have the answer to its own one ready where it decides what a server says.
+  const std::string& websocket_key() const { return websocket_key_; }
 
  private:
   http::ClientRequest request_;
   CredentialUse use_;
   std::vector<std::string> names_;
+  std::string websocket_key_;
   std::optional<Error> wrong_;
   std::vector<Replacement> in_body_;
   bool has_body_ = false;

@@ -7,6 +7,7 @@
 #include "codec/base64.h"
 #include "codec/event_stream.h"
 #include "gateway/inspect_fake.h"
+#include "http/websocket.h"
 
 namespace cove::gateway {
 namespace {
@@ -57,7 +58,8 @@ class SecretRequestsTest : public OpenedTlsTest {
     head.status = 101;
     head.headers.Add("Upgrade", "websocket");
     head.headers.Add("X-Echo", login);
-    head.headers.Add("Sec-WebSocket-Accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    head.headers.Add("Sec-WebSocket-Accept",
+                     http::AcceptKey(t->seen_.headers.Get("sec-websocket-key").value_or("")));
     head.headers.Add("Sec-WebSocket-Protocol",
                      std::string(t->seen_.headers.Get("sec-websocket-protocol").value_or("")));
     auto stream = co_await exchange.TakeOver(std::move(head));

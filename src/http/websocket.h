@@ -67,9 +67,12 @@ class WebSocket {
 
 // Whether the request asks for a WebSocket (method, version and headers are right).
 bool IsWebSocketUpgrade(const RequestHead& request);
-// Whether these fields of a 101 answer that request: they prove that its key was read. What is no
-// WebSocket's server cannot, whatever status it is made to give. REQUIRES: IsWebSocketUpgrade.
-bool AnswersWebSocket(const RequestHead& request, const Headers& answer);
+// What a server makes of a Sec-WebSocket-Key (RFC 6455 section 4.2.2).
+std::string AcceptKey(std::string_view key);
+// Whether these fields of a 101 answer a request that had that key: they prove that it was read,
+// but only if nobody who may shape the answer could know the key before (OfferWebSocket makes such
+// a one). What is no WebSocket's server then cannot, whatever status it is made to give.
+bool AnswersWebSocket(std::string_view key, const Headers& answer);
 // The first of the client's subprotocols that is in `supported`; empty when none is.
 std::string SelectSubprotocol(const RequestHead& request,
                               std::span<const std::string_view> supported);

@@ -18,6 +18,8 @@ std::string Base64(std::span<const unsigned char> bytes) {
   return out;
 }
 
+}  // namespace
+
 std::string AcceptKey(std::string_view key) {
   const std::string text = std::string(key) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
   unsigned char digest[EVP_MAX_MD_SIZE];
@@ -25,8 +27,6 @@ std::string AcceptKey(std::string_view key) {
   EVP_Digest(text.data(), text.size(), digest, &size, EVP_sha1(), nullptr);
   return Base64({digest, size});
 }
-
-}  // namespace
 
 bool IsWebSocketField(std::string_view name) { return ToLower(name).starts_with("sec-websocket-"); }
 
@@ -37,10 +37,9 @@ bool IsWebSocketUpgrade(const RequestHead& request) {
          h.Get("Sec-WebSocket-Key").value_or("").size() == kKeyText;
 }
 
-bool AnswersWebSocket(const RequestHead& request, const Headers& answer) {
+bool AnswersWebSocket(std::string_view key, const Headers& answer) {
   return answer.HasToken("Upgrade", "websocket") &&
-         answer.Get("Sec-WebSocket-Accept") ==
-             AcceptKey(request.headers.Get("Sec-WebSocket-Key").value_or(""));
+         answer.Get("Sec-WebSocket-Accept") == AcceptKey(key);
 }
 
 std::string SelectSubprotocol(const RequestHead& request,
@@ -93,8 +92,7 @@ Result<std::unique_ptr<WebSocket>> OpenWebSocket(ClientResponse& response,
     return Error(Code::kUnavailable, "the server answered " + std::to_string(head.status) +
                                          " instead of opening a WebSocket");
   }
-  if (!head.headers.HasToken("Upgrade", "websocket") ||
-      head.headers.Get("Sec-WebSocket-Accept") != AcceptKey(offer.key)) {
+  if (!AnswersWebSocket(offer.key, head.headers)) {
     return Error(Code::kUnavailable, "the server's WebSocket handshake is wrong");
   }
   auto stream = response.TakeStream();

@@ -208,7 +208,10 @@ TEST(PresetsTest, GithubCloneGetsLargeFilesAndPutsNone) {
   }
   EXPECT_FALSE(clone->EvaluateTunnel(gets, 443).allow) << "what nobody reads could be an upload";
   EXPECT_FALSE(clone->Evaluate(puts, 443).allow);
-  EXPECT_TRUE(both->EvaluateTunnel(puts, 443).allow);
+  EXPECT_TRUE(allows(both, puts, "PUT", "/alambic/media/1/ab/cd/abcd"));
+  EXPECT_FALSE(allows(both, puts, "POST", "/alambic/media/1/ab/cd/abcd"));
+  EXPECT_TRUE(both->Evaluate(puts, 443).inspect);
+  EXPECT_FALSE(both->EvaluateTunnel(puts, 443).allow) << "it could name another bucket inside";
 }
 
 // --- the definition, spelt out, against generated documents

@@ -23,7 +23,7 @@ constexpr auto kMaven = std::to_array<Hosts>({"repo.maven.apache.org:443", "repo
 constexpr auto kGithub = std::to_array<Hosts>(
     {"github.com:443", "codeload.github.com:443", "objects.githubusercontent.com:443",
      "release-assets.githubusercontent.com:443", "raw.githubusercontent.com:443",
-     "github-cloud.githubusercontent.com:443", "github-cloud.s3.amazonaws.com:443"});
+     "github-cloud.githubusercontent.com:443"});
 constexpr auto kGithubFiles = std::span(kGithub).subspan<1, 4>();
 // A fetch asks for refs and posts what it has; a push posts to git-receive-pack. For large files
 // both ask the same path where they lie, and it is the files' host that tells them apart: a
@@ -32,6 +32,10 @@ constexpr auto kGithubClone = std::to_array<PresetRequests>(
     {{"github.com:443", "GET HEAD", ""},
      {"github.com:443", "POST", "/*/*/git-upload-pack /*/*/info/lfs/objects/batch"},
      {"github-cloud.githubusercontent.com:443", "GET HEAD", ""}});
+// Large files are put into a bucket whose host is a storage service's: connections that nobody
+// reads could name another bucket there, which anybody can have.
+constexpr auto kGithubUploads =
+    std::to_array<PresetRequests>({{"github-cloud.s3.amazonaws.com:443", "GET HEAD PUT", ""}});
 constexpr auto kHuggingFace = std::to_array<Hosts>(
     {"huggingface.co:443", "cdn-lfs.huggingface.co:443", "cdn-lfs.hf.co:443",
      "cdn-lfs-us-1.hf.co:443", "cdn-lfs-eu-1.hf.co:443", "cas-server.xethub.hf.co:443",
@@ -55,8 +59,8 @@ constexpr auto kPresets = std::to_array<Preset>({
     {"github",
      "Clone and push: git over HTTPS with GitHub, its large files (LFS), archives, release files "
      "and raw files. Anybody can have a repository there: what leaves is limited only by the "
-     "credentials inside.",
-     kGithub},
+     "credentials inside. TLS to the host that large files are put on is opened.",
+     kGithub, kGithubUploads},
     {"huggingface", "Models and data sets with the hosts their files are kept on.", kHuggingFace},
 });
 

@@ -97,7 +97,7 @@ bool MatchesSegment(std::string_view pattern, std::string_view text) {
   return text.size() >= head.size() + tail.size() && text.starts_with(head) && text.ends_with(tail);
 }
 
-// Escapes are sound: they were parsed.
+// Of a query they may be broken: it is compared with what was decoded in the same way.
 std::string DecodeAll(std::string_view text) {
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -111,20 +111,39 @@ std::string DecodeAll(std::string_view text) {
   return out;
 }
 
-// The parameters of a query, decoded, for there is no order that servers agree on.
-std::set<std::string> Parameters(std::string_view query) {
+// What servers do not agree on.
+struct Reading {
+  bool semicolon_splits;
+  bool plus_is_blank;
+};
+
+// The parameters of a query, decoded, for there is no order that servers agree on. "a=" is "a".
+std::set<std::string> Parameters(std::string_view query, Reading as) {
   std::set<std::string> out;
   std::string plain(query);
-  std::replace(plain.begin(), plain.end(), '+', ' ');
-  std::replace(plain.begin(), plain.end(), ';', '&');
+  if (as.plus_is_blank) std::replace(plain.begin(), plain.end(), '+', ' ');
+  if (as.semicolon_splits) std::replace(plain.begin(), plain.end(), ';', '&');
   for (const std::string_view one : Split(plain, '&')) {
-    if (!one.empty()) out.insert(DecodeAll(one));
+    if (one.empty()) continue;
+    std::string decoded = DecodeAll(one);
+    if (decoded.find('=') == decoded.size() - 1) decoded.pop_back();
+    out.insert(std::move(decoded));
   }
   return out;
 }
 
-bool HasAll(const std::set<std::string>& wanted, const std::set<std::string>& there) {
-  return std::includes(there.begin(), there.end(), wanted.begin(), wanted.end());
+// Whether some server could find all that `wanted` has in `query`, or take them for the same text.
+bool MayHave(std::string_view wanted, std::string_view query) {
+  if (DecodeAll(wanted) == DecodeAll(query)) return true;
+  for (const bool semicolon : {false, true}) {
+    for (const bool plus : {false, true}) {
+      const Reading as{semicolon, plus};
+      const std::set<std::string> needed = Parameters(wanted, as);
+      const std::set<std::string> there = Parameters(query, as);
+      if (std::includes(there.begin(), there.end(), needed.begin(), needed.end())) return true;
+    }
+  }
+  return false;
 }
 
 std::vector<std::string> Loosen(const std::vector<std::string>& segments) {
@@ -207,8 +226,8 @@ bool PathPattern::Matches(const RequestPath& path) const {
 
 bool PathPattern::MayMatch(const RequestPath& path) const {
   if (Matches(path)) return true;
-  if (has_query_ && !HasAll(Parameters(query_), Parameters(path.query))) return false;
-  return MatchesAll(loose_, rest_, Loosen(path.segments));
+  if (!MatchesAll(loose_, rest_, Loosen(path.segments))) return false;
+  return !has_query_ || MayHave(query_, path.query);
 }
 
 }  // namespace cove::policy
