@@ -333,7 +333,7 @@ TEST_F(UpstreamTest, AKeyIsExchangedInItsFileAndOneThatHasEndedIsNotSent) {
   EXPECT_EQ(Call().body, "fine");
   EXPECT_EQ(origin.keys().back(), "Bearer two");
 
-  provider.key_files = {dir / "none"};
+  std::filesystem::remove(dir / "key");
   provider.keys[0].expires_at = WallNow();
   Use({provider});
   const Outcome ended = Call();
