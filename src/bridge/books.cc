@@ -73,7 +73,7 @@ Books::Books(Deps deps, BooksSettings settings)
 Books::~Books() = default;
 
 Task<Result<int64_t>> Books::Open() {
-  if (!deps_.folder.empty()) CO_RETURN_IF_ERROR(co_await log_.Recover(deps_.folder));
+  CO_RETURN_IF_ERROR(co_await log_.Recover(deps_.folder));
   // First what is open is settled, so that the budgets are read with it.
   CO_ASSIGN_OR_RETURN(const std::vector<Call> open, co_await log_.ListOpen());
   for (Call call : open) {

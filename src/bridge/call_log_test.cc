@@ -7,6 +7,7 @@
 
 #include "base/testing.h"
 #include "bridge/budgets.h"
+#include "bridge/call_id.h"
 
 namespace cove::bridge {
 namespace {
@@ -81,6 +82,23 @@ TEST_F(CallLogTest, WhatWasSaidBeforeItWasInTheRowIsStillThere) {
   EXPECT_TRUE(said->cut);
   EXPECT_EQ(said->tools.size(), 1U);
   EXPECT_EQ(said->thoughts.size(), 1U);
+}
+
+TEST_F(CallLogTest, ANumberIsGivenOnceThoughTheClockWasSetBack) {
+  constexpr int64_t kLater = int64_t{4'102'444'800'000} << 12;  // the year 2100
+  Open(kMigrations);
+  CallStart start;
+  start.org = OrgId("org");
+  {
+    CallLog log(*store_);
+    ASSERT_TRUE(loop_.RunUntil(log.Begin(start)));
+    Write("UPDATE ai_call SET n = " + std::to_string(kLater));
+  }
+  CallLog log(*store_);
+  ASSERT_TRUE(loop_.RunUntil(log.Recover("")));
+  const auto call = loop_.RunUntil(log.Begin(start));
+  ASSERT_TRUE(call);
+  EXPECT_EQ(CallNumber(call->id), kLater + 1);
 }
 
 TEST_F(CallLogTest, ACallEndsOnce) {

@@ -12,6 +12,7 @@ CallWriter::CallWriter(store::Store& store, TextMode texts) : store_(store), tex
 CallWriter::~CallWriter() = default;
 
 Task<Result<void>> CallWriter::Recover(std::string folder) {
+  if (folder.empty()) co_return Ok();
   std::vector<Call> begun;
   std::array<std::unique_ptr<store::Journal>, 2> journals;
   for (size_t i = 0; i < journals.size(); ++i) {
