@@ -120,7 +120,9 @@ TEST_F(CallLogTest, ACallEndsOnce) {
   EXPECT_EQ(first->front().spent, 7);
   const auto second = loop_.RunUntil(log.Finish(call));
   ASSERT_TRUE(second.ok());
-  EXPECT_TRUE(second->empty()) << "and is paid once";
+  ASSERT_EQ(second->size(), 1U) << "who did not hear of the first is told";
+  EXPECT_EQ(second->front().spent, 7) << "and it is paid once";
+  EXPECT_EQ(second->front().calls, 1);
 }
 
 }  // namespace
