@@ -95,7 +95,6 @@ bridge::Caller ModelCaller(const Context& context, const http::RequestHead& requ
   }();
   if (known) return *known;
   bridge::Caller nobody;
-  nobody.org = identity::kDefaultOrg;
   nobody.barred =
       bridge::ProviderError{401, "cove_unauthenticated",
                             "Cove does not know who makes this call: " + known.error().message()};

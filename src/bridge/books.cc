@@ -73,7 +73,7 @@ Books::Books(Deps deps, BooksSettings settings)
 Books::~Books() = default;
 
 Task<Result<int64_t>> Books::Open() {
-  if (!deps_.folder.empty()) CO_RETURN_IF_ERROR(co_await log_.Recover(deps_.folder));
+  CO_RETURN_IF_ERROR(co_await log_.Recover(deps_.folder));
   // First what is open is settled, so that the budgets are read with it.
   CO_ASSIGN_OR_RETURN(const std::vector<Call> open, co_await log_.ListOpen());
   for (Call call : open) {
@@ -235,10 +235,14 @@ Task<std::variant<Ticket, ProviderError>> Books::Begin(const CallStart& start, G
 
 void Books::Refused(CallStart start, const ProviderError& error) {
   metrics_.Refused(error.code);
-  const std::string caller = CallerOf(start);
   // What the book did not take it takes no row of either.
-  if (error.code == kNoRecord || refused_.Enter(caller, Now())) return;
-  refused_.Leave(caller);
+  if (error.code == kNoRecord || start.org.empty()) return;
+  const auto may = [now = Now()](Rates& rates, const std::string& caller) {
+    if (rates.Enter(caller, now)) return false;
+    rates.Leave(caller);
+    return true;
+  };
+  if (!may(refused_, CallerOf(start)) || !may(refused_of_all_, "")) return;
   Call call;
   call.start = std::move(start);
   call.end.outcome = Outcome::kRefused;

@@ -75,10 +75,12 @@ class Books {
   // A call whose asker has gone while it waited for a budget is not made. A refusal is in the book.
   Task<std::variant<Ticket, ProviderError>> Admit(CallStart start, Gone gone = {});
   // The call was refused by somebody else of Cove's: it gets a row of its own and is counted. More
-  // than kRefusedPerMinute of one caller are counted only: refusals cost whoever asks for them
-  // nothing, and may come as fast as a loop can turn.
+  // than kRefusedPerMinute of one caller, or kRefusedPerMinuteOfAll, are counted only: refusals
+  // cost whoever asks for them nothing, and may come as fast as a loop can turn. So are all of who
+  // has no organisation: nobody knows who that is.
   void Refused(CallStart start, const ProviderError& error);
   static constexpr int kRefusedPerMinute = 120;
+  static constexpr int kRefusedPerMinuteOfAll = 600;
   Task<Result<void>> Finish(Ticket ticket, CallEnd end, Said said = {});
 
   // For ever: removes rows that are too old, a bounded number at a time.
@@ -110,7 +112,8 @@ class Books {
   const BooksSettings settings_;
   CallLog log_;
   Rates rates_;
-  Rates refused_{{.per_minute = kRefusedPerMinute}};  // whose rows are written
+  Rates refused_{{.per_minute = kRefusedPerMinute}};  // whose rows are written, by caller
+  Rates refused_of_all_{{.per_minute = kRefusedPerMinuteOfAll}};  // as one caller
   Metrics metrics_;
   std::unique_ptr<Budgets> budgets_;
   // How many tokens a conversation has after a response, for calls that go on with it.

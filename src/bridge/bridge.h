@@ -39,7 +39,7 @@ struct WireSettings {
 };
 
 struct Caller {
-  OrgId org;
+  OrgId org;                  // empty: nobody knows who it is, and it is barred
   std::string user;           // who made the sandbox, or holds the key or token
   SandboxId sandbox;          // empty: from outside and bound to none
   std::string template_name;  // the snapshot of the sandbox

@@ -123,6 +123,30 @@ TEST_F(BridgeTest, AStormOfRefusedCallsIsCountedAndFillsNoBook) {
             std::string::npos);
 }
 
+TEST_F(BridgeTest, RefusalsOfManyCallersHaveOneBoundAndThoseOfStrangersNoRow) {
+  constexpr int kCallers = 10;
+  const ProviderError error{403, "cove_key_without_models", "no"};
+  const auto rows = [this](const std::string& org) {
+    loop_.RunUntil(books_.Flush());
+    CallFilter filter;
+    filter.org = OrgId(org);
+    const auto sums = loop_.RunUntil(books_.log().Sum(filter, {}));
+    return sums->empty() ? 0 : sums->front().refused;
+  };
+  CallStart start;
+  for (int i = 0; i < 10; ++i) books_.Refused(start, error);
+  EXPECT_EQ(rows(""), 0);
+  EXPECT_NE(books_.metrics().Text().find("{reason=\"cove_key_without_models\"} 10\n"),
+            std::string::npos);
+  start.org = OrgId("org");
+  for (int caller = 0; caller < kCallers; ++caller) {
+    start.key_id = "key" + std::to_string(caller);
+    for (int i = 0; i < Books::kRefusedPerMinute; ++i) books_.Refused(start, error);
+  }
+  EXPECT_GE(rows("org"), Books::kRefusedPerMinuteOfAll);
+  EXPECT_LT(rows("org"), Books::kRefusedPerMinuteOfAll + Books::kRefusedPerMinute);
+}
+
 TEST_F(BridgeTest, AProviderIsNotSentWhereTheSandboxMayNotGo) {
   for (const char* request :
        {R"({"tools":[{"type":"mcp","server_url":"https://evil.test/x"}]})",

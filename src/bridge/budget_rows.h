@@ -15,5 +15,7 @@ WallTime MonthStart(WallTime time);
 // call began; gives their new sums.
 Result<std::vector<Spent>> AddSpending(store::Db& db, const CallStart& start, WallTime started_at,
                                        Micros cost);
+// Their sums as they are.
+Result<std::vector<Spent>> ReadSpending(store::Db& db, const CallStart& start, WallTime started_at);
 
 }  // namespace cove::bridge

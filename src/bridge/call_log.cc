@@ -18,7 +18,12 @@ CallLog::CallLog(store::Store& store, TextMode texts)
 CallLog::~CallLog() = default;
 
 Task<Result<void>> CallLog::Recover(std::string folder) {
-  return writer_->Recover(std::move(folder));
+  CO_RETURN_IF_ERROR(co_await writer_->Recover(std::move(folder)));
+  CO_ASSIGN_OR_RETURN(last_, co_await store_.Read([](store::Db& db) -> Result<int64_t> {
+    ASSIGN_OR_RETURN(const auto rows, db.Query("SELECT COALESCE(MAX(n), 0) FROM ai_call"));
+    return rows[0][0].Int();
+  }));
+  co_return Ok();
 }
 
 Task<Result<Call>> CallLog::Begin(CallStart start) {

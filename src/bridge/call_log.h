@@ -158,7 +158,8 @@ class CallLog {
   CallLog(const CallLog&) = delete;
 
   // Once, before the first call: the journals of calls are in `folder`, and what a former process
-  // left in them is written. Without it every row is in the store before its call begins.
+  // left in them is written. Where that is empty, every row is in the store before its call begins.
+  // New calls have greater numbers than all that are there, whatever the clock says.
   Task<Result<void>> Recover(std::string folder);
   // Gives the call, which has an id now. It is written when this returns, in its journal at least:
   // without it, do not forward.

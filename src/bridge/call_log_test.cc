@@ -7,6 +7,7 @@
 
 #include "base/testing.h"
 #include "bridge/budgets.h"
+#include "bridge/call_id.h"
 
 namespace cove::bridge {
 namespace {
@@ -83,6 +84,23 @@ TEST_F(CallLogTest, WhatWasSaidBeforeItWasInTheRowIsStillThere) {
   EXPECT_EQ(said->thoughts.size(), 1U);
 }
 
+TEST_F(CallLogTest, ANumberIsGivenOnceThoughTheClockWasSetBack) {
+  constexpr int64_t kLater = int64_t{4'102'444'800'000} << 12;  // the year 2100
+  Open(kMigrations);
+  CallStart start;
+  start.org = OrgId("org");
+  {
+    CallLog log(*store_);
+    ASSERT_TRUE(loop_.RunUntil(log.Begin(start)));
+    Write("UPDATE ai_call SET n = " + std::to_string(kLater));
+  }
+  CallLog log(*store_);
+  ASSERT_TRUE(loop_.RunUntil(log.Recover("")));
+  const auto call = loop_.RunUntil(log.Begin(start));
+  ASSERT_TRUE(call);
+  EXPECT_EQ(CallNumber(call->id), kLater + 1);
+}
+
 TEST_F(CallLogTest, ACallEndsOnce) {
   Open(kMigrations);
   CallLog log(*store_);
@@ -102,7 +120,9 @@ TEST_F(CallLogTest, ACallEndsOnce) {
   EXPECT_EQ(first->front().spent, 7);
   const auto second = loop_.RunUntil(log.Finish(call));
   ASSERT_TRUE(second.ok());
-  EXPECT_TRUE(second->empty()) << "and is paid once";
+  ASSERT_EQ(second->size(), 1U) << "who did not hear of the first is told";
+  EXPECT_EQ(second->front().spent, 7) << "and it is paid once";
+  EXPECT_EQ(second->front().calls, 1);
 }
 
 }  // namespace

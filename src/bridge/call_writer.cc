@@ -12,6 +12,7 @@ CallWriter::CallWriter(store::Store& store, TextMode texts) : store_(store), tex
 CallWriter::~CallWriter() = default;
 
 Task<Result<void>> CallWriter::Recover(std::string folder) {
+  if (folder.empty()) co_return Ok();
   std::vector<Call> begun;
   std::array<std::unique_ptr<store::Journal>, 2> journals;
   for (size_t i = 0; i < journals.size(); ++i) {
@@ -115,9 +116,14 @@ Result<std::vector<Spent>> CallWriter::Apply(store::Db& db, TextMode texts, Budg
                                              Change& change) {
   const Call& call = change.call;
   ASSIGN_OR_RETURN(const int64_t written, PutRow(db, call));
-  if (!call.ended_at || written == 0) return std::vector<Spent>();
+  if (!call.ended_at) return std::vector<Spent>();
   // A refused call has said nothing and spent nothing.
   if (call.end.outcome == Outcome::kRefused) return std::vector<Spent>();
+  if (written == 0) {
+    // It has ended: a write that was told as failed may be there. Budgets have to hear of it.
+    if (budgets == Budgets::kNone) return std::vector<Spent>();
+    return ReadSpending(db, call.start, call.started_at);
+  }
   // Here and not on the loop: long texts are read for secrets.
   change.said = KeptOf(texts, std::move(change.said));
   RETURN_IF_ERROR(InsertSaid(db, CallNumber(call.id), change.said));

@@ -30,8 +30,8 @@ class CallWriter {
   ~CallWriter();
   CallWriter(const CallWriter&) = delete;
 
-  // Opens the journals, "calls.0" and "calls.1" in `folder`, and writes the rows that a former
-  // process left in them: before the first call. Blocks for their files.
+  // Opens the journals, "calls.0" and "calls.1" in `folder` (empty: there are none), and writes the
+  // rows that a former process left in them: before the first call. Blocks for their files.
   Task<Result<void>> Recover(std::string folder);
 
   // The row is safe from the process's death when this returns.

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "bridge/provider_keys.h"
 #include "log/log.h"
 
 namespace cove::bridge {
@@ -41,11 +40,12 @@ std::vector<KeySource::Stamp> KeySource::StampsOf(const std::vector<std::string>
 }
 
 KeySource::Found KeySource::Look(ProviderKind kind, const std::vector<std::string>& paths,
-                                 const std::string& where, const std::vector<Stamp>& known) {
+                                 const std::string& where, const Keys& former,
+                                 const std::vector<Stamp>& known) {
   Found out;
   // Before they are read: what changes meanwhile is seen the next time.
   out.stamps = StampsOf(paths);
-  if (out.stamps != known) out.keys = ReadKeyFiles(kind, paths, where);
+  if (out.stamps != known) out.read = ReadKeyFiles(kind, paths, where, *former);
   return out;
 }
 
@@ -64,18 +64,20 @@ async::Task<void> KeySource::Renew() {
   } const renewing(this);
   look_at_ = Now() + kLookEvery;
   const std::string where = "ai.providers." + provider_.name;
-  Found found =
-      co_await async::Offload(pool_, [kind = provider_.kind, paths = provider_.key_files, where,
-                                      known = stamps_] { return Look(kind, paths, where, known); });
-  const bool first = std::exchange(stamps_, std::move(found.stamps)).empty();
-  if (!found.keys) co_return;
-  if (!*found.keys) {
-    log::Warn("bridge.keys_not_renewed", {{"error", found.keys->error().message()}});
-    co_return;
-  }
-  keys_ = std::make_shared<const std::vector<ProviderKey>>(**std::move(found.keys));
+  Found found = co_await async::Offload(
+      pool_, [kind = provider_.kind, paths = provider_.key_files, where, former = keys_,
+              known = stamps_] { return Look(kind, paths, where, former, known); });
+  stamps_ = std::move(found.stamps);
+  if (!found.read) co_return;
+  std::string error = found.read->error ? found.read->error->message() : "";
+  // The same stamps may be those of a file that can be read the next time.
+  if (!error.empty()) stamps_.clear();
+  if (!error.empty() && error != told_) log::Warn("bridge.keys_not_renewed", {{"error", error}});
+  told_ = std::move(error);
+  if (found.read->keys == *keys_) co_return;
+  keys_ = std::make_shared<const std::vector<ProviderKey>>(std::move(found.read->keys));
   ring_ = KeyRing(keys_->size());
-  if (!first) log::Info("bridge.keys_renewed", {{"provider", provider_.name}});
+  log::Info("bridge.keys_renewed", {{"provider", provider_.name}});
 }
 
 std::vector<size_t> KeySource::Order(TimePoint now, WallTime wall) const {

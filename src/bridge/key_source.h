@@ -1,7 +1,8 @@
 // KeySource: the keys of a provider that are in force, and in which order they are tried. Those
 // that stand in files are read again when a file has changed: it is looked for at a call, at most
 // every kLookEvery, so a key is exchanged without a restart and those that end (a role's of AWS)
-// are renewed. Files that cannot be read then leave the former keys in force. Thread:
+// are renewed. A file that cannot be read then, is no key or is empty leaves its own former key in
+// force, and is read again at each look until it is one. Thread:
 // loop-confined; files are read on the pool, which must outlive the object.
 #pragma once
 
@@ -9,7 +10,7 @@
 
 #include "async/offload.h"
 #include "bridge/key_ring.h"
-#include "bridge/provider.h"
+#include "bridge/provider_keys.h"
 
 namespace cove::bridge {
 
@@ -42,17 +43,18 @@ class KeySource {
   };
   struct Found {
     std::vector<Stamp> stamps;
-    std::optional<Result<std::vector<ProviderKey>>> keys;  // none: nothing has changed
+    std::optional<FileKeys> read;  // none: nothing has changed
   };
   static Found Look(ProviderKind kind, const std::vector<std::string>& paths,
-                    const std::string& where, const std::vector<Stamp>& known);
+                    const std::string& where, const Keys& former, const std::vector<Stamp>& known);
   static std::vector<Stamp> StampsOf(const std::vector<std::string>& paths);
 
   const Provider& provider_;
   async::ThreadPool& pool_;
   Keys keys_;
   KeyRing ring_;
-  std::vector<Stamp> stamps_;
+  std::vector<Stamp> stamps_;  // empty: they are read at the next look, whatever theirs are
+  std::string told_;           // the last error, which is logged once
   TimePoint look_at_{};
   bool renewing_ = false;  // by one call; others wait for it if they have no key
   async::Event renewed_;

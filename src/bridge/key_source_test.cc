@@ -4,6 +4,7 @@
 #include "bridge/key_source.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include "async/task_group.h"
 #include "base/testing.h"
@@ -73,7 +74,7 @@ TEST_F(KeySourceTest, AFileThatHasChangedIsReadAgain) {
   EXPECT_EQ(Ids(source), "AKIDTWO ");
   const KeySource::Keys before = source.keys();
   source.Rest(before, 0, Now() + seconds(60));
-  for (const char* wrong : {"{\"AccessKeyId\":\"x\"}", "{", "a:b:c:d", "two words"}) {
+  for (const char* wrong : {"", "\n", "{\"AccessKeyId\":\"x\"}", "{", "a:b:c:d", "two words"}) {
     dir_.File("a", wrong);
     loop_.RunUntil(source.Renew());
     EXPECT_EQ(source.keys(), before) << wrong;
@@ -81,10 +82,48 @@ TEST_F(KeySourceTest, AFileThatHasChangedIsReadAgain) {
   std::filesystem::remove(dir_ / "a");
   loop_.RunUntil(source.Renew());
   EXPECT_EQ(source.keys(), before);
+  dir_.File("a", Json("AKIDTWO", before->front().expires_at.value()));
+  loop_.RunUntil(source.Renew());
+  EXPECT_EQ(source.keys(), before) << "who rests goes on resting";
   dir_.File("a", "AKIDTHREE:s");
   loop_.RunUntil(source.Renew());
   EXPECT_EQ(Ids(source), "AKIDTHREE ");
   source.Rest(before, 0, Now() + seconds(60));
+}
+
+TEST_F(KeySourceTest, AFileThatGivesNoKeyLeavesItsOwnAndTakesNothingFromTheOthers) {
+  dir_.File("a", "AKIDONE:s");
+  dir_.File("b", "AKIDTWO:s");
+  const auto provider = Load({dir_ / "a", dir_ / "b"});
+  KeySource source(*provider, pool_);
+  dir_.File("a", "");
+  dir_.File("b", "AKIDNEW:s");
+  loop_.RunUntil(source.Renew());
+  EXPECT_EQ(Ids(source), "AKIDONE AKIDNEW ");
+  EXPECT_EQ(source.keys()->back().hint, "2 (…DNEW)");
+  std::filesystem::remove(dir_ / "a");
+  std::filesystem::create_directory(dir_ / "a");  // opens, and fails to be read
+  dir_.File("b", "AKIDNEWER:s");
+  loop_.RunUntil(source.Renew());
+  EXPECT_EQ(Ids(source), "AKIDONE AKIDNEWER ");
+  EXPECT_FALSE(Load({dir_ / "a"})) << "at start-up it is an error";
+}
+
+TEST_F(KeySourceTest, AfterAnErrorFilesAreReadAgainThoughTheyHaveNotChanged) {
+  dir_.File("a", "AKIDONE:s");
+  const auto provider = Load({dir_ / "a"});
+  KeySource source(*provider, pool_);
+  dir_.File("a", "AKIDTWO:s");
+  rlimit before{};
+  getrlimit(RLIMIT_NOFILE, &before);
+  rlimit none = before;
+  none.rlim_cur = 3;
+  setrlimit(RLIMIT_NOFILE, &none);  // a file's stamp is there, and it cannot be opened
+  loop_.RunUntil(source.Renew());
+  setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_EQ(Ids(source), "AKIDONE ");
+  loop_.RunUntil(source.Renew());
+  EXPECT_EQ(Ids(source), "AKIDTWO ");
 }
 
 async::Task<void> RenewTwice(KeySource* source) {

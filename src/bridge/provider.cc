@@ -44,7 +44,9 @@ Result<void> ReadKeys(Provider& out, const ProviderConfig& config, const std::st
                       ReadEnv env) {
   if (!config.api_key_file.empty()) {
     out.key_files = config.api_key_file;
-    ASSIGN_OR_RETURN(out.keys, ReadKeyFiles(out.kind, out.key_files, where));
+    FileKeys read = ReadKeyFiles(out.kind, out.key_files, where);
+    if (read.error) return *std::move(read.error);
+    out.keys = std::move(read.keys);
     out.key_hint = "put the key into " + config.api_key_file.front();
   } else if (!config.api_key_env.empty()) {
     for (const std::string& name : config.api_key_env) {

@@ -24,6 +24,7 @@ class Secret {
   bool empty() const { return text_.empty(); }
   // Only for the header of a request that goes to the key's own provider.
   const std::string& Reveal() const { return text_; }
+  bool operator==(const Secret&) const = default;
 
  private:
   std::string text_;
@@ -36,6 +37,8 @@ struct ProviderKey {
   std::string access_key_id;
   Secret session_token;
   std::optional<WallTime> expires_at;  // as its file says; of no use from then on
+  std::string file;                    // where it stands; empty: in a variable
+  bool operator==(const ProviderKey&) const = default;
 };
 
 struct ProviderTimeouts {

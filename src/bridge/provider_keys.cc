@@ -1,10 +1,13 @@
 #include "bridge/provider_keys.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
-#include <fstream>
-#include <sstream>
+#include <array>
 
 #include "base/text.h"
+#include "base/unique_fd.h"
 #include "json/json.h"
 
 namespace cove::bridge {
@@ -16,14 +19,21 @@ constexpr size_t kHintFrom = 20;  // a key shorter than this is not shown in par
 constexpr size_t kHintBytes = 4;
 
 Result<std::string> ReadKeyFile(const std::string& path) {
-  std::ifstream in(path);
-  if (!in) {
+  const auto failed = [&path] {
     return Error::FromErrno("reading the key file " + path +
                             " (the server's user must be able to read it)");
+  };
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return failed();
+  std::string text;
+  std::array<char, kKeyBytesMax> part{};
+  for (;;) {
+    const ssize_t n = ::read(file.get(), part.data(), part.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return failed();
+    if (n == 0) return std::string(Trim(text));
+    text.append(part.data(), static_cast<size_t>(n));
   }
-  std::ostringstream text;
-  text << in.rdbuf();
-  return std::string(Trim(text.str()));
 }
 
 // "ID:SECRET" or "ID:SECRET:SESSION-TOKEN" of AWS. An API key of Bedrock has no colon.
@@ -73,6 +83,50 @@ Result<Written> ReadProcessForm(const std::string& text, const std::string& wher
   return out;
 }
 
+// The key that the text is.
+Result<ProviderKey> ParseKey(ProviderKind kind, std::string text, const std::string& where) {
+  Written written{std::move(text), std::nullopt};
+  if (kind == ProviderKind::kBedrock && written.text.starts_with('{')) {
+    ASSIGN_OR_RETURN(written, ReadProcessForm(written.text, where));
+  }
+  if (!IsKey(written.text)) {
+    return Error(Code::kInvalid, where + ": the key has blanks or characters that no key has");
+  }
+  ProviderKey out;
+  out.secret = Secret(std::move(written.text));
+  out.expires_at = written.expires_at;
+  if (kind == ProviderKind::kBedrock) RETURN_IF_ERROR(SplitAwsKey(out, where));
+  return out;
+}
+
+Result<void> Push(std::vector<ProviderKey>& keys, ProviderKey key, const std::string& where) {
+  if (keys.size() == kKeysMax) {
+    return Error(Code::kInvalid, where + ": at most " + std::to_string(kKeysMax) + " keys");
+  }
+  // The id of an AWS key is no secret, and what its owner knows it by.
+  const std::string& shown = key.access_key_id.empty() ? key.secret.Reveal() : key.access_key_id;
+  key.hint = std::to_string(keys.size() + 1);
+  const size_t from = key.access_key_id.empty() ? kHintFrom : kHintBytes;
+  if (shown.size() >= from) key.hint += " (…" + shown.substr(shown.size() - kHintBytes) + ")";
+  keys.push_back(std::move(key));
+  return Ok();
+}
+
+// `had`: its former key; null: none.
+Result<std::optional<ProviderKey>> KeyOfFile(ProviderKind kind, const std::string& path,
+                                             const std::string& where, const ProviderKey* had) {
+  auto text = ReadKeyFile(path);
+  if (!text) return std::move(text).error().Wrap(where);
+  const std::string here = where + " (" + path + ")";
+  if (text->empty() && had != nullptr) {
+    return Error(Code::kInvalid, here + ": the file is empty, and had a key before");
+  }
+  if (text->empty()) return std::optional<ProviderKey>();
+  ASSIGN_OR_RETURN(ProviderKey key, ParseKey(kind, *std::move(text), here));
+  key.file = path;
+  return std::optional(std::move(key));
+}
+
 }  // namespace
 
 bool IsKey(std::string_view key) {
@@ -83,38 +137,25 @@ bool IsKey(std::string_view key) {
 Result<void> AddKey(std::vector<ProviderKey>& keys, ProviderKind kind, std::string text,
                     const std::string& where) {
   if (text.empty()) return Ok();
-  Written written{std::move(text), std::nullopt};
-  if (kind == ProviderKind::kBedrock && written.text.starts_with('{')) {
-    ASSIGN_OR_RETURN(written, ReadProcessForm(written.text, where));
-  }
-  if (!IsKey(written.text)) {
-    return Error(Code::kInvalid, where + ": the key has blanks or characters that no key has");
-  }
-  if (keys.size() == kKeysMax) {
-    return Error(Code::kInvalid, where + ": at most " + std::to_string(kKeysMax) + " keys");
-  }
-  ProviderKey added;
-  added.secret = Secret(std::move(written.text));
-  added.expires_at = written.expires_at;
-  if (kind == ProviderKind::kBedrock) RETURN_IF_ERROR(SplitAwsKey(added, where));
-  // The id of an AWS key is no secret, and what its owner knows it by.
-  const std::string& shown =
-      added.access_key_id.empty() ? added.secret.Reveal() : added.access_key_id;
-  added.hint = std::to_string(keys.size() + 1);
-  const size_t from = added.access_key_id.empty() ? kHintFrom : kHintBytes;
-  if (shown.size() >= from) added.hint += " (…" + shown.substr(shown.size() - kHintBytes) + ")";
-  keys.push_back(std::move(added));
-  return Ok();
+  ASSIGN_OR_RETURN(ProviderKey key, ParseKey(kind, std::move(text), where));
+  return Push(keys, std::move(key), where);
 }
 
-Result<std::vector<ProviderKey>> ReadKeyFiles(ProviderKind kind,
-                                              const std::vector<std::string>& paths,
-                                              const std::string& where) {
-  std::vector<ProviderKey> out;
+FileKeys ReadKeyFiles(ProviderKind kind, const std::vector<std::string>& paths,
+                      const std::string& where, const std::vector<ProviderKey>& former) {
+  FileKeys out;
+  const auto note = [&out](Error error) {
+    if (!out.error) out.error = std::move(error);
+  };
   for (const std::string& path : paths) {
-    auto key = ReadKeyFile(path);
-    if (!key) return std::move(key).error().Wrap(where);
-    RETURN_IF_ERROR(AddKey(out, kind, *std::move(key), where + " (" + path + ")"));
+    const auto had = std::find_if(former.begin(), former.end(),
+                                  [&](const ProviderKey& key) { return key.file == path; });
+    auto key = KeyOfFile(kind, path, where, had == former.end() ? nullptr : &*had);
+    if (!key) note(std::move(key).error());
+    if (!key && had != former.end()) key = std::optional(*had);
+    if (!key || !*key) continue;
+    auto pushed = Push(out.keys, **std::move(key), where);
+    if (!pushed) note(std::move(pushed).error());
   }
   return out;
 }

@@ -16,9 +16,13 @@ bool IsKey(std::string_view key);
 Result<void> AddKey(std::vector<ProviderKey>& keys, ProviderKind kind, std::string text,
                     const std::string& where);
 
-// Blocks. A file that cannot be read, or is no key, is an error that begins with `where`.
-Result<std::vector<ProviderKey>> ReadKeyFiles(ProviderKind kind,
-                                              const std::vector<std::string>& paths,
-                                              const std::string& where);
+struct FileKeys {
+  std::vector<ProviderKey> keys;  // in the order of the files
+  std::optional<Error> error;     // of the first file that gave none; begins with `where`
+};
+// Blocks. A file that cannot be read, is no key, or is empty where it had one in `former`, is an
+// error; its key of those, if it had one, is among the keys.
+FileKeys ReadKeyFiles(ProviderKind kind, const std::vector<std::string>& paths,
+                      const std::string& where, const std::vector<ProviderKey>& former = {});
 
 }  // namespace cove::bridge

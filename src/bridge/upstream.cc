@@ -255,6 +255,18 @@ Task<Upstream::Tried> Upstream::TryProvider(Line& line, const Outgoing& call, Ag
   }
 }
 
+Task<const Provider*> Upstream::NextAfter(const Provider& provider, const Outgoing& call) {
+  const Provider* next = &provider;
+  while (!next->fallback.empty() && (next = Find(next->fallback)) != nullptr) {
+    if (UsesAgentCredentials(*next, *call.agent, call.from)) co_return next;
+    KeySource& keys = *LineOf(*next).keys;
+    if (keys.due(Now())) co_await keys.Renew();
+    if (!keys.Order(Now(), WallNow()).empty()) co_return next;
+    log::Warn("bridge.fallback_without_key", {{"provider", next->name}});
+  }
+  co_return nullptr;
+}
+
 Sent Upstream::Replay(const Outgoing& call) {
   Sent out;
   out.provider = call.provider;
@@ -293,9 +305,9 @@ Task<Sent> Upstream::Send(Outgoing call) {
     Tried tried = co_await TryProvider(LineOf(*at), call, watch);
     out.provider = at;
     out.key_hint = std::move(tried.key_hint);
-    const Provider* next = at->fallback.empty() ? nullptr : Find(at->fallback);
-    const bool go_on = !tried.left_at && tried.nothing_done() && next != nullptr &&
-                       !WhyNot(*next, *call.agent, call.from).has_value();
+    const Provider* next = nullptr;
+    if (!tried.left_at && tried.nothing_done()) next = co_await NextAfter(*at, call);
+    const bool go_on = next != nullptr;
     if (go_on && !co_await watch.Wait(Now())) tried.left_at = tried.status();
     if (tried.left_at) {
       out.refusal = AgentGone();

@@ -6,7 +6,7 @@
 //   about, or the provider refused with 429, 503 or 529 and said when to come back (Retry-After, at
 //   most kRetryWaitMax);
 // - the fall-back, where the provider could not be reached, refused all that, or is left alone by
-//   its breaker.
+//   its breaker. One without a key is passed over; with none left the agent gets the answer it had.
 // A call whose bytes may have arrived is never sent again: it may have been charged. Nor is one
 // whose agent has gone away since: it is watched from the first try on that was in vain.
 // With a tape that replays nothing is sent at all.
@@ -93,6 +93,8 @@ class Upstream {
   Line& LineOf(const Provider& provider);
   async::Task<Tried> SendOnce(Line& line, const Outgoing& call, const ProviderKey* key);
   async::Task<Tried> TryKeys(Line& line, const Outgoing& call, AgentWatch& watch);
+  // The first of the provider's fall-backs that has what to call it with; null: none.
+  async::Task<const Provider*> NextAfter(const Provider& provider, const Outgoing& call);
   async::Task<Tried> TryProvider(Line& line, const Outgoing& call, AgentWatch& watch);
 
   std::vector<Provider> providers_;

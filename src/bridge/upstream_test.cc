@@ -333,7 +333,7 @@ TEST_F(UpstreamTest, AKeyIsExchangedInItsFileAndOneThatHasEndedIsNotSent) {
   EXPECT_EQ(Call().body, "fine");
   EXPECT_EQ(origin.keys().back(), "Bearer two");
 
-  provider.key_files = {dir / "none"};
+  std::filesystem::remove(dir / "key");
   provider.keys[0].expires_at = WallNow();
   Use({provider});
   const Outcome ended = Call();
@@ -346,6 +346,29 @@ TEST_F(UpstreamTest, AKeyIsExchangedInItsFileAndOneThatHasEndedIsNotSent) {
   provider.fallback.clear();
   Use({provider});
   EXPECT_EQ(Call().code, "cove_no_provider_key");
+}
+
+TEST_F(UpstreamTest, AFallbackWithoutAKeyHidesNoAnswerAndNoOtherFallback) {
+  Origin busy({{429, "busy"}});
+  Origin other({{200, "other"}});
+  const TempDir dir;
+  Provider a = At("a", busy.url());
+  a.fallback = "b";
+  Provider b = At("b", other.url());
+  b.keys[0].expires_at = WallNow();
+  b.keys[0].file = dir / "key";
+  b.key_files = {dir / "key"};
+  Use({a, b});
+  const Outcome got = Call();
+  EXPECT_EQ(got.status, 429);
+  EXPECT_EQ(got.body, "busy");
+  EXPECT_EQ(got.provider, "a");
+  b.fallback = "c";
+  Use({a, b, At("c", other.url())});
+  EXPECT_EQ(Call().provider, "c");
+  dir.File("key", "new");
+  Use({a, b, At("c", other.url())});
+  EXPECT_EQ(Call().provider, "b") << "its key has come in the meantime";
 }
 
 // Leaves after a while, as an agent whose user has given up.

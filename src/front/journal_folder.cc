@@ -1,13 +1,13 @@
 #include "front/journal_folder.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 
 #include "base/text.h"
-#include "base/unique_fd.h"
 
 namespace cove::front {
 namespace {
@@ -20,14 +20,16 @@ bool IsId(std::string_view text) {
          text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
+enum class Id { kFormer, kNew };
+
 // What names this data directory and no other, whatever had its place on the disk before.
-Result<std::string> IdOf(const std::string& dir) {
+Result<std::string> IdOf(const std::string& dir, Id which) {
   const std::string path = dir + "/calls.id";
   const UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!file) return Error::FromErrno("open " + path);
   std::array<char, 2 * kIdBytes> known{};
   const ssize_t have = ::pread(file.get(), known.data(), known.size(), 0);
-  if (have > 0 && IsId({known.data(), static_cast<size_t>(have)})) {
+  if (which == Id::kFormer && have > 0 && IsId({known.data(), static_cast<size_t>(have)})) {
     return std::string(known.data(), known.size());
   }
   std::string id = RandomHex(kIdBytes);
@@ -37,6 +39,27 @@ Result<std::string> IdOf(const std::string& dir) {
   return id;
 }
 
+// An invalid one: another process has the folder, or has just removed it.
+Result<UniqueFd> Take(const std::string& path) {
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
+    return Error::FromErrno("make " + path);
+  }
+  UniqueFd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+  if (!folder) return Error::FromErrno("open " + path);
+  struct stat info{};
+  if (::fstat(folder.get(), &info) != 0) return Error::FromErrno("stat " + path);
+  if (info.st_uid != ::geteuid() || (info.st_mode & 077) != 0) {
+    return Error(Code::kDenied, path + " is there and is not a folder of this user's alone");
+  }
+  if (::flock(folder.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK) return UniqueFd();
+    return Error::FromErrno("lock " + path);
+  }
+  if (::fstat(folder.get(), &info) != 0) return Error::FromErrno("stat " + path);
+  if (info.st_nlink == 0) return UniqueFd();
+  return folder;
+}
+
 }  // namespace
 
 JournalFolder::~JournalFolder() {
@@ -44,18 +67,15 @@ JournalFolder::~JournalFolder() {
 }
 
 Result<void> JournalFolder::Open(const std::string& dir) {
-  ASSIGN_OR_RETURN(const std::string id, IdOf(dir));
-  const std::string path = std::string(kMemory) + id;
-  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
-    return Error::FromErrno("make " + path);
+  for (const Id which : {Id::kFormer, Id::kNew}) {
+    ASSIGN_OR_RETURN(const std::string id, IdOf(dir, which));
+    const std::string path = std::string(kMemory) + id;
+    ASSIGN_OR_RETURN(lock_, Take(path));
+    if (!lock_) continue;
+    path_ = path;
+    return Ok();
   }
-  struct stat info{};
-  if (::lstat(path.c_str(), &info) != 0) return Error::FromErrno("stat " + path);
-  if (!S_ISDIR(info.st_mode) || info.st_uid != ::geteuid() || (info.st_mode & 077) != 0) {
-    return Error(Code::kDenied, path + " is there and is not a folder of this user's alone");
-  }
-  path_ = path;
-  return Ok();
+  return Error(Code::kConflict, "the folder of journals of " + dir + " is another process's");
 }
 
 }  // namespace cove::front

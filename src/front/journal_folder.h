@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "base/unique_fd.h"
 
 namespace cove::front {
 
@@ -15,13 +16,16 @@ class JournalFolder {
   ~JournalFolder();
   JournalFolder(const JournalFolder&) = delete;
 
-  // Makes it, or finds what a former process of `dir` has left; its name is kept in `dir`. Blocks.
-  // kDenied: somebody else has put something in its place.
+  // Makes it, or finds what a former process of `dir` has left; its name is kept in `dir`. It is
+  // this object's alone for its life: where another process has it, as that of a copied data
+  // directory, `dir` gets another one. Blocks. kDenied: somebody else has put something in its
+  // place.
   Result<void> Open(const std::string& dir);
   const std::string& path() const { return path_; }  // empty: there is none
 
  private:
   std::string path_;
+  UniqueFd lock_;  // of the folder
 };
 
 }  // namespace cove::front

@@ -35,6 +35,24 @@ TEST(JournalFolderTest, ADataDirectoryFindsItsOwnAgainAndAnEmptyOneGoes) {
   EXPECT_NE(access(path.c_str(), F_OK), 0);
 }
 
+TEST(JournalFolderTest, TheCopyOfADataDirectoryThatIsInUseHasOneOfItsOwn) {
+  const TempDir one;
+  const TempDir copy;
+  JournalFolder first;
+  ASSERT_TRUE(first.Open(one.path()));
+  copy.File("calls.id", one.Read("calls.id"), 0600);
+  std::string path;
+  {
+    JournalFolder second;
+    ASSERT_TRUE(second.Open(copy.path()));
+    EXPECT_NE(second.path(), first.path());
+    path = second.path();
+  }
+  JournalFolder next;
+  ASSERT_TRUE(next.Open(copy.path()));
+  EXPECT_EQ(next.path(), path) << "and keeps it";
+}
+
 TEST(JournalFolderTest, WhatOthersCanReachIsNotUsed) {
   const TempDir dir;
   std::string path;

@@ -1,6 +1,7 @@
 #include "store/journal.h"
 
 #include <fcntl.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -35,6 +36,13 @@ uint64_t Checksum(std::string_view bytes) {
   return sum;
 }
 
+uint64_t NewGeneration() {
+  uint64_t out = 0;
+  while (::getrandom(&out, sizeof out, 0) != sizeof out || out == 0) {
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Journal>> Journal::Open(const std::string& path) {
@@ -55,7 +63,6 @@ Result<void> Journal::ReadFormer() {
   const bool ours = S_ISREG(info.st_mode) && info.st_uid == ::geteuid() && info.st_nlink == 1 &&
                     (info.st_mode & 077) == 0;
   if (!ours) {
-    size_ = kBytesMax;  // it is not for us to remove
     return Error(Code::kDenied, path_ + " is there and is not a file of this user's alone");
   }
   std::string all(std::min<uint64_t>(static_cast<uint64_t>(info.st_size), kBytesMax), '\0');
@@ -81,7 +88,7 @@ Result<void> Journal::ReadFormer() {
     rest.remove_prefix(sizeof head + record.size());
   }
   size_ = have - rest.size();
-  generation_ = std::max<uint64_t>(generation_, 1);
+  if (generation_ == 0) generation_ = NewGeneration();
   return Ok();
 }
 
@@ -115,9 +122,9 @@ Result<void> Journal::Append(std::string_view record) {
 Result<void> Journal::Clear() {
   former_.clear();
   if (size_ == 0) return Ok();
-  const Head none{0, generation_ + 1, 0};
+  const Head none{0, NewGeneration(), 0};
   RETURN_IF_ERROR(WriteAt({reinterpret_cast<const char*>(&none), sizeof none}, 0));
-  ++generation_;
+  generation_ = none.length;
   size_ = 0;
   return Ok();
 }

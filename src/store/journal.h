@@ -6,7 +6,9 @@
 //
 // Form: records of a 24-byte head (generation, length, checksum, little endian) and their bytes,
 // from the beginning of the file; Clear() begins a new generation there. The first record that is
-// torn, damaged or of another generation is the end. Thread: one at a time.
+// torn, damaged or of another generation is the end. A generation is a random number, so that what
+// a record says cannot be made to look like records once it is left over behind shorter ones.
+// Thread: one at a time.
 #pragma once
 
 #include <memory>
@@ -46,9 +48,9 @@ class Journal {
 
   UniqueFd file_;
   std::string path_;
-  uint64_t generation_ = 1;
-  uint64_t size_ = 0;
-  std::string out_;  // one record; kept so that it need not be allocated each time
+  uint64_t generation_ = 0;
+  uint64_t size_ = kBytesMax;  // until it is read: what could not be read is not removed
+  std::string out_;            // one record; kept so that it need not be allocated each time
   std::vector<std::string> former_;
 };
 

@@ -8,6 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/testing.h"
 
 namespace cove::store {
@@ -57,6 +59,23 @@ TEST_F(JournalTest, WhatWasClearedDoesNotComeBackBehindShorterRecords) {
   auto journal = Open();
   ASSERT_TRUE(journal->Append("new 1"));
   EXPECT_EQ(Former(), (Records{"new 0", "new 1"}));
+}
+
+TEST_F(JournalTest, NobodyCanTellWhichGenerationIsNext) {
+  std::vector<std::string> generations;
+  for (int i = 0; i < 2; ++i) {
+    auto journal = Open();
+    for (int clears = 0; clears < 2; ++clears) {
+      ASSERT_TRUE(journal->Append("x"));
+      generations.push_back(dir_.Read("journal").substr(0, 8));
+      ASSERT_TRUE(journal->Clear());
+    }
+  }
+  std::sort(generations.begin(), generations.end());
+  EXPECT_EQ(std::unique(generations.begin(), generations.end()), generations.end());
+  for (const std::string& generation : generations) {
+    EXPECT_NE(generation.substr(2), std::string(6, 0)) << "a small number";
+  }
 }
 
 TEST_F(JournalTest, ATornEndIsNoRecordAndIsWrittenOver) {
