@@ -54,15 +54,22 @@ Result<std::string> WordQuery(const Call& call, std::string_view name, const Nam
                                    "' in the audit; there are " + all);
 }
 
-// In the form in which records have it: a name, "*.name" for those below it, or an address.
+// In the form in which records have it: a name, "*.name" for those below it, or an address. Rows
+// of refused names have what was asked for, so it need not be a name that could be asked for.
 Result<std::string> HostQuery(const Call& call) {
   const std::string text = QueryText(call, "host");
   if (text.empty()) return text;
   if (const auto address = policy::Address::Parse(text)) return address->ToString();
   const std::string star = text.starts_with("*.") ? "*." : "";
   auto host = policy::CanonicalHost(std::string_view(text).substr(star.size()));
-  if (!host) return std::move(host).error().Wrap("host must be a name, '*.name' or an address");
-  return star + *host;
+  if (host) return star + *host;
+  const auto wrong = [](unsigned char c) { return c <= ' ' || c == '/' || c == 0x7f; };
+  if (std::any_of(text.begin(), text.end(), wrong)) {
+    return std::move(host).error().Wrap("host must be a name, '*.name' or an address");
+  }
+  std::string plain = ToLower(text);
+  if (plain.size() > 1 && plain.ends_with('.')) plain.pop_back();
+  return plain;
 }
 
 // What a request is looked for by.

@@ -73,7 +73,7 @@ TEST_F(AuditRoutesTest, AFilterThatNoRecordCouldMeetIsRefusedWithWhatOneCould) {
       {"path=v1", "path must begin with '/'"},
       {"path=/v1%3Fq", "records leave queries out"},
       {"host=https://a.test", "host must be a name, '*.name' or an address"},
-      {"host=a*.test", "host must be a name, '*.name' or an address"},
+      {"host=a%20b.test", "host must be a name, '*.name' or an address"},
       {"since=2026-11-21T02:00:00Z&until=2026-11-21T01:00:00Z", "since must be before until"},
   };
   for (const std::string path : {"/api/audit", "/api/audit/export", "/api/audit/tail"}) {
@@ -110,6 +110,21 @@ TEST_F(AuditRoutesTest, FiltersAreComparedInTheFormThatRecordsHave) {
                             "channel=dns", "secret=other", "reason=no_rule"}) {
     EXPECT_EQ(rows(query), 0u) << query;
   }
+}
+
+TEST_F(AuditRoutesTest, RowsOfNamesThatAreNoneAreFoundByThem) {
+  const std::string id = CreateBox();
+  for (const char* name : {"a_b.test", "x.a_b.test", "a..test", "(unprintable)"})
+    AppendRow(id, name);
+  const auto rows = [&](const std::string& query) {
+    const auto answer = Send("GET", "/api/audit?" + query);
+    return answer->answer.status == 200 ? json::GetArray(Json(*answer), "items")->size() : 99u;
+  };
+  for (const char* query : {"host=a_b.test", "host=A_B.test.", "host=*.a_b.test", "host=a..test",
+                            "host=(unprintable)"}) {
+    EXPECT_EQ(rows(query), 1u) << query;
+  }
+  EXPECT_EQ(rows("host=b_a.test"), 0u);
 }
 
 TEST_F(AuditRoutesTest, AnExportByTheBeginningOfAnIdHasTheLinesThatItFinds) {
