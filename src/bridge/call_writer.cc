@@ -19,8 +19,11 @@ Task<Result<void>> CallWriter::Recover(std::string folder) {
     CO_ASSIGN_OR_RETURN(journals[i], store::Journal::Open(folder + "/calls." + std::to_string(i)));
     for (const std::string& record : journals[i]->former()) {
       auto call = ReadRecord(record);
-      if (call) begun.push_back(*std::move(call));
-      if (!call) log::Error("bridge.record_unknown", {{"bytes", record.size()}});
+      if (!call) {
+        log::Error("bridge.record_unknown", {{"bytes", record.size()}});
+        continue;
+      }
+      begun.push_back(*std::move(call));
     }
   }
   if (!begun.empty()) {

@@ -150,11 +150,16 @@ FileKeys ReadKeyFiles(ProviderKind kind, const std::vector<std::string>& paths,
   for (const std::string& path : paths) {
     const auto had = std::find_if(former.begin(), former.end(),
                                   [&](const ProviderKey& key) { return key.file == path; });
-    auto key = KeyOfFile(kind, path, where, had == former.end() ? nullptr : &*had);
-    if (!key) note(std::move(key).error());
-    if (!key && had != former.end()) key = std::optional(*had);
-    if (!key || !*key) continue;
-    auto pushed = Push(out.keys, **std::move(key), where);
+    auto read = KeyOfFile(kind, path, where, had == former.end() ? nullptr : &*had);
+    std::optional<ProviderKey> key;
+    if (read) {
+      key = *std::move(read);
+    } else {
+      note(read.error());
+      if (had != former.end()) key = *had;
+    }
+    if (!key) continue;
+    auto pushed = Push(out.keys, *std::move(key), where);
     if (!pushed) note(std::move(pushed).error());
   }
   return out;
