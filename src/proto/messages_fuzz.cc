@@ -1,7 +1,9 @@
 // Feeds arbitrary bytes to every message of both private contracts: what is accepted must be just
-// what its fields encode to, so that nothing hides in a frame.
+// what its fields encode to, so that nothing hides in a frame; only of fields that were added later
+// nothing need be there, and then they are zero or empty.
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "proto/runner.h"
@@ -12,7 +14,11 @@ namespace {
 template <class Message>
 void RoundTrip(std::string_view body) {
   const auto decoded = cove::proto::Decode<Message>(body);
-  if (decoded && cove::proto::Encode(*decoded) != body) __builtin_trap();
+  if (!decoded) return;
+  const std::string again = cove::proto::Encode(*decoded);
+  const bool older = cove::proto::AddedLater<Message>() > 0 && again.starts_with(body) &&
+                     again.find_first_not_of('\0', body.size()) == std::string::npos;
+  if (again != body && !older) __builtin_trap();
 }
 
 template <class... Message>
