@@ -60,18 +60,16 @@ class Patience {
   // The result of `work`; Look() is called while it takes longer than it should. kTimeout: over().
   template <class T>
   Task<Result<T>> For(Task<Result<T>> work) {
-    std::optional<Result<T>> out;
-    async::Event over;
     async::TaskGroup group;
-    group.Spawn(async::internal::StoreResult<T>(std::move(work), &out, &over));
-    if (!told_ && !co_await over.Wait(tell_at_)) Look();
-    if (!co_await over.Wait(give_up_)) {
-      co_return Error(Code::kTimeout, "the server did not answer in time");
-    }
-    co_return std::move(*out);
+    group.Spawn(LookLater(this));
+    co_return co_await async::WithDeadline(std::move(work), give_up_, "the request to the server");
   }
 
  private:
+  static Task<void> LookLater(Patience* patience) {
+    co_await async::SleepUntil(patience->tell_at_);
+    patience->Look();
+  }
   const std::function<void(int)>& tell_;
   TimePoint give_up_ = Now() + kReconnectFor;
   TimePoint tell_at_ = Now() + kWaitToldAfter;

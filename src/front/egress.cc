@@ -1,6 +1,7 @@
 #include "front/egress.h"
 
 #include "base/text.h"
+#include "front/model_guards.h"
 #include "gateway/destination.h"
 #include "log/log.h"
 
@@ -127,28 +128,33 @@ Result<Egress::PolicyPtr> Egress::PolicyFor(const control::Sandbox& sandbox) con
   return policy::Policy::Make(std::move(layers));
 }
 
-Egress::PolicyPtr Egress::Make(const control::Sandbox& sandbox) const {
+Egress::Held Egress::Make(const control::Sandbox& sandbox) const {
   auto made = PolicyFor(sandbox);
-  if (made) return *std::move(made);
+  if (made) return {sandbox, *made, ReadModelGuards(**made)};
   log::Error("egress.bad_policy",
              {{"sandbox", sandbox.id.value}, {"error", made.error().message()}});
-  return nullptr;
+  return {sandbox, nullptr, nullptr};
 }
 
-void Egress::Set(const control::Sandbox& sandbox) { held_[sandbox.id] = {sandbox, Make(sandbox)}; }
+void Egress::Set(const control::Sandbox& sandbox) { held_[sandbox.id] = Make(sandbox); }
 
 Egress::PolicyPtr Egress::PolicyOf(const SandboxId& id) const {
   const auto it = held_.find(id);
   return it == held_.end() ? nullptr : it->second.policy;
 }
 
-Result<Egress::PolicyPtr> Egress::PolicyOfOrg(const OrgId& org) const {
+std::optional<bridge::Guards> Egress::GuardsOf(const SandboxId& id) const {
+  const auto it = held_.find(id);
+  if (it == held_.end() || it->second.policy == nullptr) return std::nullopt;
+  return it->second.guards;
+}
+
+Result<bridge::Guards> Egress::GuardsOfOrg(const OrgId& org) {
   if (const auto it = of_orgs_.find(org); it != of_orgs_.end()) return it->second;
   control::Sandbox nobody;
   nobody.org = org;
-  ASSIGN_OR_RETURN(PolicyPtr made, PolicyFor(nobody));
-  of_orgs_.emplace(org, made);
-  return made;
+  ASSIGN_OR_RETURN(const PolicyPtr made, PolicyFor(nobody));
+  return of_orgs_.emplace(org, ReadModelGuards(*made)).first->second;
 }
 
 bool Egress::MayFetch(const SandboxId& id, const http::Url& url) const {
@@ -160,7 +166,7 @@ bool Egress::MayFetch(const SandboxId& id, const http::Url& url) const {
 // All are exchanged before anybody is told: nothing is judged half by the old.
 void Egress::ApplyToAll() {
   of_orgs_.clear();
-  for (auto& [id, held] : held_) held.policy = Make(held.sandbox);
+  for (auto& [id, held] : held_) held = Make(held.sandbox);
   if (!on_changed_) return;
   for (const auto& [id, held] : held_) on_changed_(id);
 }

@@ -14,6 +14,7 @@
 #include <unordered_map>
 
 #include "api/policy_book.h"
+#include "bridge/guard.h"
 #include "front/config.h"
 #include "http/client.h"
 
@@ -36,8 +37,11 @@ class Egress final : public api::PolicyBook {
   void Set(const control::Sandbox& sandbox);
   void Forget(const SandboxId& id) { held_.erase(id); }
   PolicyPtr PolicyOf(const SandboxId& id) const;
-  // Of what belongs to the organisation and runs in no sandbox.
-  Result<PolicyPtr> PolicyOfOrg(const OrgId& org) const;
+  // What the policy says about model calls, read once for each policy: of a sandbox that runs
+  // (nothing: it does not, or its policy cannot be read), and of what belongs to the organisation
+  // and runs in no sandbox.
+  std::optional<bridge::Guards> GuardsOf(const SandboxId& id) const;
+  Result<bridge::Guards> GuardsOfOrg(const OrgId& org);
   // May a model call of the sandbox make its provider fetch that? Nobody reads the provider's
   // requests here, so rules that speak of requests, or look inside, do not allow it.
   bool MayFetch(const SandboxId& id, const http::Url& url) const;
@@ -52,8 +56,9 @@ class Egress final : public api::PolicyBook {
   struct Held {
     control::Sandbox sandbox;
     PolicyPtr policy;  // null: it cannot be read
+    bridge::Guards guards;
   };
-  PolicyPtr Make(const control::Sandbox& sandbox) const;
+  Held Make(const control::Sandbox& sandbox) const;
   void ReadStored(const control::PolicyKey& key, const std::string& text);
   void ApplyToAll();
 
@@ -63,7 +68,7 @@ class Egress final : public api::PolicyBook {
   std::map<control::PolicyKey, std::optional<policy::LayerPolicy>> stored_;
   OnChanged on_changed_;
   std::unordered_map<SandboxId, Held> held_;
-  mutable std::unordered_map<OrgId, PolicyPtr> of_orgs_;  // made when first asked for
+  std::unordered_map<OrgId, bridge::Guards> of_orgs_;  // read when first asked for
 };
 
 }  // namespace cove::front

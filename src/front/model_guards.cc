@@ -1,11 +1,8 @@
 #include "front/model_guards.h"
 
-#include <algorithm>
-
 namespace cove::front {
-namespace {
 
-bridge::Guards Read(const policy::Policy& policy) {
+bridge::Guards ReadModelGuards(const policy::Policy& policy) {
   if (policy.models().empty()) return nullptr;
   std::vector<bridge::Guard> out;
   for (const policy::ModelCut& cut : policy.models()) {
@@ -21,23 +18,6 @@ bridge::Guards Read(const policy::Policy& policy) {
                      std::move(words));
   }
   return std::make_shared<const std::vector<bridge::Guard>>(std::move(out));
-}
-
-}  // namespace
-
-bridge::Guards ModelGuards::Of(const Egress::PolicyPtr& policy) {
-  if (const auto it = kept_.find(policy.get()); it != kept_.end()) {
-    if (it->second.policy.lock() == policy) return it->second.guards;
-  }
-  if (kept_.size() >= drop_at_) DropGone();
-  bridge::Guards made = Read(*policy);
-  kept_.insert_or_assign(policy.get(), Kept{policy, made});
-  return made;
-}
-
-void ModelGuards::DropGone() {
-  std::erase_if(kept_, [](const auto& entry) { return entry.second.policy.expired(); });
-  drop_at_ = std::max<size_t>(64, 2 * kept_.size());
 }
 
 }  // namespace cove::front

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "control/gib.h"
+#include "front/model_guards.h"
 #include "log/log.h"
 
 namespace cove::front {
@@ -261,16 +262,13 @@ Task<void> Services::Handle(http::Exchange& exchange) {
 }
 
 Result<bridge::Guards> Services::GuardsOf(const OrgId& org, const SandboxId& id) {
-  if (const auto held = egress_->PolicyOf(id)) return model_guards_.Of(held);
+  if (const auto held = egress_->GuardsOf(id)) return *held;
   // From outside: for a sandbox that may be stopped, or for none.
-  if (id.empty()) {
-    ASSIGN_OR_RETURN(const auto policy, egress_->PolicyOfOrg(org));
-    return model_guards_.Of(policy);
-  }
+  if (id.empty()) return egress_->GuardsOfOrg(org);
   const auto known = sandboxes_->Find(id);
   if (!known) return Error(Code::kNotFound, "The sandbox of this token is gone.");
   ASSIGN_OR_RETURN(const auto policy, egress_->PolicyFor(*known));
-  return model_guards_.Of(policy);
+  return ReadModelGuards(*policy);
 }
 
 Task<void> Services::ServeModel(SandboxId sandbox, http::Exchange& exchange) {

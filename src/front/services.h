@@ -12,7 +12,6 @@
 #include "front/credential_book.h"
 #include "front/egress.h"
 #include "front/journal_folder.h"
-#include "front/model_guards.h"
 #include "front/options.h"
 #include "gateway/gateway.h"
 
@@ -68,7 +67,6 @@ class Services {
   std::unique_ptr<audit::Log> audit_;
   std::unique_ptr<control::Policies> policies_;
   std::unique_ptr<Egress> egress_;
-  ModelGuards model_guards_;
   std::unique_ptr<identity::Keys> keys_;
   std::unique_ptr<identity::Previews> previews_;
   std::unique_ptr<identity::Secrets> secrets_;

@@ -86,7 +86,8 @@ Result<CoderRule> ReadCoderRule(std::string_view text) {
   return rule;
 }
 
-// The other keys of that YAML file: how its own proxy, jail and logs are run.
+// The other keys of that YAML file, by the names that Coder gives them: how its own proxy, jail and
+// logs are run. None says what may leave, so each is left out with a note.
 constexpr auto kOfTheJail = std::to_array<std::string_view>(
     {"config", "configure_dns_for_local_stub_resolver", "disable_audit_logs",
      "enable_session_correlation", "jail_type", "log_dir", "log_level", "log_proxy_socket_path",

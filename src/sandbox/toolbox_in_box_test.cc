@@ -23,6 +23,12 @@ using proto::toolbox::ToolboxClient;
 
 constexpr long kRssMaxKib = 2048;
 
+using Outcome = std::optional<Result<proto::toolbox::ExecOutput>>;
+
+Task<void> Keep(Task<Result<proto::toolbox::ExecOutput>> run, Outcome* out) {
+  out->emplace(co_await std::move(run));
+}
+
 class ToolboxInBoxTest : public BoxTest {
  protected:
   void SetUp() override {
@@ -191,19 +197,15 @@ TEST_F(ToolboxInBoxTest, NamesTheCommandThatRanOutOfMemory) {
   EndBox();
   ASSERT_TRUE(PrepareBoxDir(BoxDir(), "box"));
   StartBox(std::move(spec));
-  using Outcome = std::optional<Result<proto::toolbox::ExecOutput>>;
-  const auto run = [](Task<Result<proto::toolbox::ExecOutput>> task, Outcome* out) -> Task<void> {
-    out->emplace(co_await std::move(task));
-  };
   for (int round = 0; round < 3; ++round) {
     Outcome hog;
     Outcome other;
     ExecRequest request;
     request.command = "perl -e 'push @x, \"x\" x 1e6 while 1' | cat; touch dead";
     async::TaskGroup group;
-    group.Spawn(run(client_->Run(request), &hog));
+    group.Spawn(Keep(client_->Run(request), &hog));
     request.command = "until test -e dead; do sleep 0.01; done; rm dead; kill -9 $$";
-    group.Spawn(run(client_->Run(request), &other));
+    group.Spawn(Keep(client_->Run(request), &other));
     Wait(group.Join());
     ASSERT_TRUE(hog && *hog && other && *other);
     const auto& killed = (*hog)->status;
@@ -228,18 +230,14 @@ TEST_F(ToolboxInBoxTest, StaysSmall) {
 }
 
 TEST_F(ToolboxInBoxTest, WhatItsEndEndsIsToldApartFromASignal) {
-  const auto told = [](Task<Result<proto::toolbox::ExecOutput>> run,
-                       std::optional<Result<proto::toolbox::ExecOutput>>* out) -> Task<void> {
-    out->emplace(co_await std::move(run));
-  };
-  std::optional<Result<proto::toolbox::ExecOutput>> cut;
-  std::optional<Result<proto::toolbox::ExecOutput>> done;
+  Outcome cut;
+  Outcome done;
   ExecRequest request;
   request.command = "touch begun; sleep 100";
   async::TaskGroup group;
-  group.Spawn(told(client_->Run(request), &cut));
+  group.Spawn(Keep(client_->Run(request), &cut));
   request.command = "until test -e begun; do sleep 0.01; done; kill -TERM $$";
-  group.Spawn(told(client_->Run(request), &done));
+  group.Spawn(Keep(client_->Run(request), &done));
   const auto pause = []() -> Task<void> { co_await async::Sleep(milliseconds(5)); };
   for (int i = 0; i < 2000 && !done; ++i) Wait(pause());
   ASSERT_TRUE(done && *done);
