@@ -17,6 +17,8 @@ constexpr size_t kVictimsMax = 64;
 // The kernel tells of the event before it has counted its victim (version 1).
 constexpr milliseconds kLookEvery{1};
 constexpr int kLooks = 50;
+// And it counts before it sends the signal, which takes a moment to be seen.
+constexpr int kLooksForOne = 4;
 
 }  // namespace
 
@@ -41,20 +43,22 @@ async::Task<void> OomWatch::Run() {
     (void)!read(event_.get(), &events, sizeof events);
     const auto counted = sys::ReadOutOfMemory(counter_.get());
     const bool worth = !v2 || !counted || *counted != std::exchange(shortages, *counted);
-    const uint64_t before = looked_at_;
-    for (int i = 0; worth && i < kLooks && looked_at_ == before; ++i) {
-      Look();
-      if (looked_at_ == before) co_await async::Sleep(kLookEvery);
+    for (int i = 0, missed = 0; worth && i < kLooks && missed < kLooksForOne; ++i) {
+      const Found found = Look();
+      if (found == Found::kVictims) break;
+      if (found == Found::kNobody) ++missed;
+      co_await async::Sleep(kLookEvery);
     }
+    looked_at_ = std::max(looked_at_, kills());  // who was not found by now is gone
     co_await watch.Readable();
   }
 }
 
 // With more that die of SIGKILL than the kernel has killed nobody can say which they are.
-void OomWatch::Look() {
+OomWatch::Found OomWatch::Look() {
   const uint64_t now = kills();
-  const uint64_t fresh = now - std::min(now, std::exchange(looked_at_, now));
-  if (fresh == 0) return;
+  if (now <= looked_at_) return Found::kNothingNew;
+  const uint64_t fresh = now - looked_at_;
   const auto all = ListProcesses();
   std::vector<ProcessRow> dying;
   for (const ProcessRow& row : all) {
@@ -62,7 +66,9 @@ void OomWatch::Look() {
     if (std::any_of(victims_.begin(), victims_.end(), known)) continue;
     if (DiesOfKill(row)) dying.push_back(row);
   }
-  if (dying.size() > fresh) return;
+  if (dying.empty()) return Found::kNobody;
+  looked_at_ = now;
+  if (dying.size() > fresh) return Found::kVictims;
   // Who still dies was killed last.
   uint64_t number = now - dying.size();
   for (const ProcessRow& row : dying) {
@@ -71,12 +77,14 @@ void OomWatch::Look() {
     for (const pid_t ancestor : AncestorsOf(all, row.pid)) leaders.push_back(ancestor);
     if (victims_.size() > kVictimsMax) victims_.pop_front();
   }
+  return Found::kVictims;
 }
 
 OomToll OomWatch::TollOf(uint64_t before, pid_t leader) {
   Look();
   OomToll toll;
-  toll.kills = looked_at_ - std::min(looked_at_, before);
+  const uint64_t now = kills();
+  toll.kills = now - std::min(now, before);
   for (const Victim& victim : victims_) {
     if (victim.number <= before) continue;
     const auto& leaders = victim.leaders;

@@ -1,9 +1,9 @@
 // OomWatch: which processes of the workload the kernel kills for want of memory, and so which
 // command they belonged to. The kernel counts its victims and tells that there was one; who it was
 // it tells nobody inside. But a victim takes a moment to die, and /proc shows meanwhile that
-// SIGKILL ends it, so each new count is followed by one look at all processes. A victim that was
-// gone by then is counted and has no name. Nothing is done while no memory runs out. Sources:
-// proc(5), cgroup-v1/memory.rst section 10. Thread: loop-confined.
+// SIGKILL ends it, so each new count is followed by looks at all processes, for a few milliseconds.
+// A victim that was gone by then is counted and has no name. Nothing is done while no memory runs
+// out. Sources: proc(5), cgroup-v1/memory.rst section 10. Thread: loop-confined.
 #pragma once
 
 #include <sys/types.h>
@@ -46,11 +46,13 @@ class OomWatch {
     std::string name;
     std::vector<pid_t> leaders;  // itself, its session, its ancestors
   };
-  void Look();
+  // kNobody: the count has grown, and nobody is seen to die, yet or any more.
+  enum class Found { kNothingNew, kNobody, kVictims };
+  Found Look();
 
   UniqueFd counter_;
   UniqueFd event_;
-  uint64_t looked_at_ = 0;  // the count at the last look
+  uint64_t looked_at_ = 0;  // the count up to which victims were found, or looked for in vain
   std::deque<Victim> victims_;
 };
 

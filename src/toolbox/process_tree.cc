@@ -88,9 +88,12 @@ std::string NameOfProcess(pid_t pid) {
   return name.empty() ? "?" : name;
 }
 
+// The flags last: a signal that waits no more has been taken by then.
 bool DiesOfKill(const ProcessRow& row) {
   if (row.state == 'Z' || row.state == 'X') return false;
-  return (row.flags & kEndedBySignal) != 0 || AwaitsKill(row.pid);
+  if (AwaitsKill(row.pid)) return true;
+  const auto now = ReadStat(row.pid);
+  return now && (now->flags & kEndedBySignal) != 0;
 }
 
 std::vector<pid_t> WithDescendants(const std::vector<ProcessRow>& all, std::vector<pid_t> pids) {
