@@ -197,7 +197,10 @@ TEST_F(ToolboxInBoxTest, NamesTheCommandThatRanOutOfMemory) {
   EndBox();
   ASSERT_TRUE(PrepareBoxDir(BoxDir(), "box"));
   StartBox(std::move(spec));
-  for (int round = 0; round < 3; ++round) {
+  // A victim that is dead before the toolbox gets a processor has no name and is told as unseen.
+  constexpr int kRounds = 4;
+  int named = 0;
+  for (int round = 0; round < kRounds; ++round) {
     Outcome hog;
     Outcome other;
     ExecRequest request;
@@ -209,16 +212,19 @@ TEST_F(ToolboxInBoxTest, NamesTheCommandThatRanOutOfMemory) {
     Wait(group.Join());
     ASSERT_TRUE(hog && *hog && other && *other);
     const auto& killed = (*hog)->status;
-    EXPECT_EQ(killed.code, 0);
-    EXPECT_EQ(killed.reason, proto::toolbox::ExitReason::kOom);
-    EXPECT_EQ(killed.oom_own, 1u);
-    EXPECT_TRUE(killed.oom_names.starts_with("perl (")) << killed.oom_names;
     const auto& by_itself = (*other)->status;
-    EXPECT_EQ(by_itself.reason, proto::toolbox::ExitReason::kSignaled);
+    EXPECT_EQ(killed.code, 0);
     EXPECT_EQ(by_itself.signal, SIGKILL);
     EXPECT_EQ(by_itself.oom_kills, 1u) << "it ran meanwhile";
-    EXPECT_EQ(by_itself.oom_unseen, 0u);
+    EXPECT_EQ(by_itself.oom_unseen, killed.oom_unseen);
+    EXPECT_EQ(killed.oom_own + killed.oom_unseen, 1u);
+    if (killed.oom_unseen > 0) continue;
+    ++named;
+    EXPECT_EQ(killed.reason, proto::toolbox::ExitReason::kOom);
+    EXPECT_TRUE(killed.oom_names.starts_with("perl (")) << killed.oom_names;
+    EXPECT_EQ(by_itself.reason, proto::toolbox::ExitReason::kSignaled);
   }
+  EXPECT_GE(named, kRounds - 1);
 }
 
 TEST_F(ToolboxInBoxTest, StaysSmall) {

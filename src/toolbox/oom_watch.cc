@@ -36,6 +36,7 @@ async::Task<void> OomWatch::Run() {
   async::FdWatch watch(event_.get());
   uint64_t shortages = 0;
   for (;;) {
+    co_await watch.Readable();
     uint64_t events = 0;
     // memory.events (v2): armed again. It also tells of every reclaim at the limit, which is
     // nothing to look for; the eventfd (v1) cannot be read from a place.
@@ -43,20 +44,27 @@ async::Task<void> OomWatch::Run() {
     (void)!read(event_.get(), &events, sizeof events);
     const auto counted = sys::ReadOutOfMemory(counter_.get());
     const bool worth = !v2 || !counted || *counted != std::exchange(shortages, *counted);
-    for (int i = 0, missed = 0; worth && i < kLooks && missed < kLooksForOne; ++i) {
-      const Found found = Look();
-      if (found == Found::kVictims) break;
-      if (found == Found::kNobody) ++missed;
-      co_await async::Sleep(kLookEvery);
+    if (worth) co_await LookForVictims();
+  }
+}
+
+async::Task<void> OomWatch::LookForVictims() {
+  int missed = 0;
+  for (int i = 0; i < kLooks || missed > 0; ++i) {
+    const uint64_t now = kills();
+    const Found found = Look(now);
+    const bool by_another = missed > 0 && found == Found::kNothingNew;
+    if (found == Found::kVictims || by_another) co_return;
+    if (found == Found::kNobody && ++missed == kLooksForOne) {
+      looked_at_ = now;  // who was not found by now is gone
+      co_return;
     }
-    looked_at_ = std::max(looked_at_, kills());  // who was not found by now is gone
-    co_await watch.Readable();
+    co_await async::Sleep(kLookEvery);
   }
 }
 
 // With more that die of SIGKILL than the kernel has killed nobody can say which they are.
-OomWatch::Found OomWatch::Look() {
-  const uint64_t now = kills();
+OomWatch::Found OomWatch::Look(uint64_t now) {
   if (now <= looked_at_) return Found::kNothingNew;
   const uint64_t fresh = now - looked_at_;
   const auto all = ListProcesses();
@@ -72,7 +80,7 @@ OomWatch::Found OomWatch::Look() {
   // Who still dies was killed last.
   uint64_t number = now - dying.size();
   for (const ProcessRow& row : dying) {
-    victims_.push_back({++number, row.pid, NameOfProcess(row.pid), {row.pid, row.session}});
+    victims_.push_back({++number, row.pid, row.name, {row.pid, row.session}});
     auto& leaders = victims_.back().leaders;
     for (const pid_t ancestor : AncestorsOf(all, row.pid)) leaders.push_back(ancestor);
     if (victims_.size() > kVictimsMax) victims_.pop_front();
@@ -81,9 +89,9 @@ OomWatch::Found OomWatch::Look() {
 }
 
 OomToll OomWatch::TollOf(uint64_t before, pid_t leader) {
-  Look();
-  OomToll toll;
   const uint64_t now = kills();
+  Look(now);
+  OomToll toll;
   toll.kills = now - std::min(now, before);
   for (const Victim& victim : victims_) {
     if (victim.number <= before) continue;

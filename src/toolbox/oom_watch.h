@@ -46,9 +46,11 @@ class OomWatch {
     std::string name;
     std::vector<pid_t> leaders;  // itself, its session, its ancestors
   };
-  // kNobody: the count has grown, and nobody is seen to die, yet or any more.
+  // `now`: the count. kNobody: it has grown, and nobody is seen to die, yet or any more.
   enum class Found { kNothingNew, kNobody, kVictims };
-  Found Look();
+  Found Look(uint64_t now);
+  // After an event, until the count has grown and its victims are found or gone.
+  async::Task<void> LookForVictims();
 
   UniqueFd counter_;
   UniqueFd event_;

@@ -37,11 +37,20 @@ bool AwaitsKill(pid_t pid) {
   return pending && (*pending >> (SIGKILL - 1) & 1) != 0;
 }
 
+std::string Printable(std::string_view name) {
+  std::string out(name);
+  for (char& c : out) {
+    if (c < ' ' || c > '~' || c == '"' || c == '\\') c = '?';
+  }
+  return out;
+}
+
 // "123 (na) me) S 1 123 123 ...": the name may hold anything, so fields count from the last ')'.
 std::optional<ProcessRow> ReadStat(pid_t pid) {
   const std::string text = ReadOf(pid, "stat");
+  const size_t name_begin = text.find('(') + 1;
   const size_t name_end = text.rfind(')');
-  if (name_end == std::string_view::npos) return std::nullopt;
+  if (name_begin == 0 || name_end == std::string_view::npos) return std::nullopt;
   const auto fields = Split(std::string_view(text).substr(name_end + 1), ' ');
   if (fields.size() < 8 || fields[1].empty()) return std::nullopt;
   ProcessRow row;
@@ -50,6 +59,7 @@ std::optional<ProcessRow> ReadStat(pid_t pid) {
   row.parent = ParseInt<pid_t>(fields[2]).value_or(0);
   row.session = ParseInt<pid_t>(fields[4]).value_or(0);
   row.flags = ParseInt<uint32_t>(fields[7]).value_or(0);
+  row.name = Printable(std::string_view(text).substr(name_begin, name_end - name_begin));
   return row;
 }
 
@@ -77,15 +87,6 @@ std::vector<pid_t> AncestorsOf(const std::vector<ProcessRow>& all, pid_t pid) {
     out.push_back(pid);
   }
   return out;
-}
-
-std::string NameOfProcess(pid_t pid) {
-  std::string name = ReadOf(pid, "comm");
-  if (name.ends_with('\n')) name.pop_back();
-  for (char& c : name) {
-    if (c < ' ' || c > '~' || c == '"' || c == '\\') c = '?';
-  }
-  return name.empty() ? "?" : name;
 }
 
 // The flags last: a signal that waits no more has been taken by then.

@@ -17,6 +17,7 @@ struct ProcessRow {
   pid_t session = 0;
   char state = '?';
   uint32_t flags = 0;  // PF_* of the kernel
+  std::string name;    // what it calls itself, in printable ASCII without quotes and backslashes
 };
 
 std::vector<ProcessRow> ListProcesses();
@@ -33,9 +34,6 @@ bool DiesOfKill(const ProcessRow& row);
 
 // Its parent, the parent's parent and so on, without PID 1.
 std::vector<pid_t> AncestorsOf(const std::vector<ProcessRow>& all, pid_t pid);
-
-// What it calls itself, in printable ASCII without quotes and backslashes; "?" if it is gone.
-std::string NameOfProcess(pid_t pid);
 
 // The processes of `pids` and all that descends from them.
 std::vector<pid_t> WithDescendants(const std::vector<ProcessRow>& all, std::vector<pid_t> pids);
