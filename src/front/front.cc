@@ -100,7 +100,7 @@ Task<int> Run(Services& services, async::Signals& signals) {
   }
   connections.Clear();
   if (in_order) co_await services.ClosePool();
-  co_await services.Flush();
+  co_await services.End();
   log::Info("front.ended", {{"in_order", in_order}});
   co_return in_order ? 0 : kExitFailed;
 }

@@ -15,6 +15,10 @@ Result<Options> ParseOptions(const std::vector<std::string>& args) {
       out.borrowed_images = true;
       continue;
     }
+    if (args[i] == "--ephemeral") {
+      out.ephemeral = true;
+      continue;
+    }
     if (i + 1 == args.size()) return Error(Code::kInvalid, args[i] + " wants a value");
     const std::string& value = args[i + 1];
     if (args[i] == "--data") {

@@ -16,6 +16,7 @@ struct Options {
   std::string config_name;              // --config-name NAME: for errors
   std::optional<log::Level> log_level;  // --log-level LEVEL: instead of the configuration's
   bool borrowed_images = false;         // --borrowed-images: those of another server's runner
+  bool ephemeral = false;               // --ephemeral: no other front follows this one
   bool print_reference = false;         // --print-config-reference: do only that
 };
 

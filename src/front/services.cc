@@ -55,8 +55,10 @@ Result<std::unique_ptr<Services>> Services::Make(Options options, Config config)
   s->runner_link_.set_trust(s->authority_->root_pem());
   bridge::Books::Deps book_deps;
   book_deps.store = s->store_.get();
-  if (auto made = s->journals_.Open(s->dir_); !made) {
-    log::Warn("models.no_journal", {{"error", made.error().message()}});
+  // They are for the front after this one; without them each call's row is written at once.
+  if (!s->options_.ephemeral) {
+    auto made = s->journals_.Open(s->dir_);
+    if (!made) log::Warn("models.no_journal", {{"error", made.error().message()}});
   }
   book_deps.folder = s->journals_.path();
   book_deps.pause = [services = s.get()](const SandboxId& id) {
@@ -303,7 +305,8 @@ Task<void> Services::FlushForEver() {
   }
 }
 
-Task<void> Services::Flush() {
+Task<void> Services::End() {
+  gateway_->DetachAll();  // a call that began after the books are closed would be in no book
   if (sandboxes_) (void)co_await sandboxes_->Flush();
   if (bridge_) co_await bridge_->Flush(Now() + kCallsFlush);
   if (books_) co_await books_->Flush();

@@ -36,8 +36,8 @@ class Services {
   size_t requests() const { return requests_; }
   // Deletes what was made ahead.
   Task<void> ClosePool() { return sandboxes_->ClosePool(); }
-  // Writes what is only in memory.
-  Task<void> Flush();
+  // The last of all: closes the doors of the sandboxes and writes what is only in memory.
+  Task<void> End();
 
  private:
   Services(Options options, Config config);

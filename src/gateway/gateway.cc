@@ -99,6 +99,8 @@ void Gateway::Detach(const SandboxId& id) {
   const auto gone = boxes_.extract(id);
 }
 
+void Gateway::DetachAll() { const auto gone = std::exchange(boxes_, {}); }
+
 void Gateway::PolicyChanged(const SandboxId& id) {
   const auto it = boxes_.find(id);
   if (it != boxes_.end()) it->second->box.flows.Notify();

@@ -30,6 +30,8 @@ class Gateway {
   // Closes the sockets and resets every connection of the sandbox. Nothing if not attached. Must
   // not be called from one of the sandbox's own tasks (the model handler).
   void Detach(const SandboxId& id);
+  // All of them: the process is about to end.
+  void DetachAll();
 
   // What Deps::policy gives for this sandbox is another from now on: every established flow is
   // judged anew, and cut if it would not be allowed any more. Nothing if not attached.

@@ -79,8 +79,10 @@ class Server {
   Task<Result<void>> Run();
   // Asked to end: once in good order, twice at once.
   void OnSignal();
+  void OnInputEnd();
 
  private:
+  void BeginEnd();
   Server(const Options& options, DataDir data, std::unique_ptr<Disk> disk, UidRanges uids,
          std::unique_ptr<sandbox::NamespaceDriver> driver, UniqueFd listener, UniqueFd config,
          Shares shares);
@@ -164,6 +166,7 @@ FrontProcess::Settings Server::FrontSettings(const Options& options) {
     out.args.insert(out.args.end(), {"--config-fd", "4", "--config-name", options.config});
   }
   if (!options.images.empty()) out.args.emplace_back("--borrowed-images");
+  if (options.ephemeral) out.args.emplace_back("--ephemeral");
   if (!options.log_level.empty()) {
     out.args.insert(out.args.end(), {"--log-level", options.log_level});
   }
@@ -207,13 +210,20 @@ Result<std::vector<Finding>> Server::Findings() const {
 }
 
 void Server::OnSignal() {
+  if (stopping_) return front_.Kill();
+  BeginEnd();
+}
+
+// It also ends when who has asked for the end already goes away: that is no second asking.
+void Server::OnInputEnd() {
+  if (!stopping_) BeginEnd();
+}
+
+void Server::BeginEnd() {
+  stopping_ = true;
   NotifySystemd("STOPPING=1");
-  if (std::exchange(stopping_, true)) {
-    front_.Kill();
-  } else {
-    log::Info("serve.draining");
-    front_.Stop();
-  }
+  log::Info("serve.draining");
+  front_.Stop();
 }
 
 Task<void> WatchSignals(async::Signals* signals, Server* server) {
@@ -233,7 +243,7 @@ Task<void> WatchInput(Server* server) {
     while (poll(&ready, 1, 0) <= 0) co_await watch.Readable();
     if (read(STDIN_FILENO, bytes, sizeof bytes) == 0) break;
   }
-  server->OnSignal();
+  server->OnInputEnd();
 }
 
 bool InputIsPipe() {

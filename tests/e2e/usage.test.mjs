@@ -2,7 +2,9 @@
 // come at once and whatever dies, and tokens let agents outside in for a while. Method: the scripted
 // model, whose every answer costs the same; calls from inside a sandbox and from outside.
 import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
 import http from 'node:http';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Cove, startModel, until } from './lib/cove.mjs';
 
@@ -208,4 +210,19 @@ test("what a policy says about models holds for a running sandbox's next call", 
   assert.match(refused, /\n403$/);
   for (const layer of ['organization', 'sandbox/spender']) assert.ok((await cove.api('DELETE', `/api/policy/${layer}`)).status < 300);
   assert.match((await inside()).result, /\n200$/);
+});
+
+test('a server that ends in order while calls come leaves no journal of them', { timeout: 60000 }, async () => {
+  const busy = `for i in 1 2 3 4; do (while :; do curl -s -o /dev/null -H 'content-type: application/json' -d '${JSON.stringify(request())}' http://models.cove/openai/v1/responses; done) & done; wait`;
+  const mine = async () => (await calls(`&limit=1000&sandboxId=${box.id}`)).length;
+  const before = await mine();
+  const lost = cove.exec('spender', busy).catch(() => null);
+  await until('calls come', async () => await mine() > before + 20);
+  cove.server.child.kill('SIGTERM');
+  await until('the server has ended', () => cove.server.ended, 30000);
+  assert.equal(cove.server.ended.code, 0);
+  const journals = `/dev/shm/cove-calls-${readFileSync(join(cove.data, 'front/calls.id'), 'utf8')}`;
+  assert.ok(!existsSync(journals), 'every call is in the book');
+  await lost;
+  await cove.launch('127.0.0.1:0');
 });
