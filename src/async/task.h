@@ -15,6 +15,8 @@
 #include <optional>
 #include <utility>
 
+#include "async/frame_pool.h"
+
 namespace cove::async {
 
 template <class T = void>
@@ -37,6 +39,9 @@ struct PromiseBase {
   std::suspend_always initial_suspend() noexcept { return {}; }
   FinalAwaiter final_suspend() noexcept { return {}; }
   void unhandled_exception() noexcept { exception = std::current_exception(); }
+
+  static void* operator new(size_t size) { return FramePool::Take(size); }
+  static void operator delete(void* frame, size_t size) noexcept { FramePool::Give(frame, size); }
 };
 
 template <class T>
