@@ -3,8 +3,8 @@
 // time, by the commands of the release build.
 //
 // Files of one room are checked together, as one file that includes them: most of the time goes to
-// the headers, which are then read once. Where their unnamed namespaces clash, each half is checked
-// by itself. What has passed is not checked again until its text, a header or a check changes
+// the headers, which are then read once. Files whose unnamed namespaces would clash are kept
+// apart; where that was not seen, each half is checked by itself. What has passed is not checked again until its text, a header or a check changes
 // (stamps in build/tidy).
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -30,17 +30,24 @@ function waysOf(file) {
   return { directory: entry.directory, command: entry.command.replace(/ -o \S+/, '').replace(` -c ${entry.file}`, '') };
 }
 
+// What its unnamed namespace names, as far as the beginnings of lines show it.
+function namesIn(file) {
+  const hidden = read(file).match(/(?<=^namespace \{\n)[^]*?(?=^\}  \/\/ namespace$)/gm) ?? [];
+  return hidden.flatMap((text) => [...text.matchAll(/^(?!using |namespace )[A-Za-z].*?(\w+)[ ]*[({=;\[]/gm)].map((m) => m[1]));
+}
+
+// Those with the most names come first, while there is most choice.
 function groups() {
-  const byWay = new Map();
-  for (const file of tracked('src/*.cc').filter((f) => !/_(fuzz|test|bench)\.cc$/.test(f))) {
-    const key = [dirname(file), waysOf(file).command].join('\0');
-    byWay.set(key, [...(byWay.get(key) ?? []), file]);
-  }
   const out = [];
-  for (const files of byWay.values()) {
-    for (let i = 0; i < files.length; i += together) out.push(files.slice(i, i + together));
+  const files = tracked('src/*.cc').filter((f) => !/_(fuzz|test|bench)\.cc$/.test(f));
+  const all = files.map((file) => ({ file, way: [dirname(file), waysOf(file).command].join('\0'), names: namesIn(file) }));
+  for (const { file, way, names } of all.sort((a, b) => b.names.length - a.names.length)) {
+    let group = out.find((g) => g.way === way && g.files.length < together && !names.some((n) => g.names.has(n)));
+    if (!group) out.push(group = { way, files: [], names: new Set() });
+    group.files.push(file);
+    for (const name of names) group.names.add(name);
   }
-  return out;
+  return out.map((g) => g.files);
 }
 
 function run(program, args) {
