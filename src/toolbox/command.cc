@@ -98,27 +98,46 @@ Result<void> Command::Prepare() {
   return Ok();
 }
 
+Command::Took Command::Take(Output* output, std::string* buffer) {
+  for (;;) {
+    buffer->resize(CommandLog::kRecordMax);
+    const ssize_t n = read(output->fd.get(), buffer->data(), buffer->size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EAGAIN) return Took::kNothing;
+    if (n <= 0) return Took::kEnd;
+    buffer->resize(static_cast<size_t>(n));
+    log_->Append(output->stream, *buffer);
+    return Took::kSome;
+  }
+}
+
 Task<void> Command::Capture(Output* output) {
   async::FdWatch watch(output->fd.get());
   std::string buffer;
   for (;;) {
-    buffer.resize(CommandLog::kRecordMax);
-    const ssize_t n = read(output->fd.get(), buffer.data(), buffer.size());
-    if (n > 0) {
-      log_->Append(output->stream, std::string_view(buffer.data(), static_cast<size_t>(n)));
+    const Took took = Take(output, &buffer);
+    if (took == Took::kEnd) break;
+    if (took == Took::kSome) {
       // Nobody keeps these bytes any more: the writer is slowed down instead of us kept busy.
       if (log_->full()) co_await async::Sleep(kBusyPause);
       co_await async::Yield();
       continue;
     }
-    if (n < 0 && errno == EINTR) continue;
-    if (n == 0 || errno != EAGAIN) break;
     std::string().swap(buffer);
     if (info_.ended) log_->Rest();
     co_await watch.Readable();
   }
   output->ended = true;
   changed_.NotifyAll();
+}
+
+// Beside Capture(), which keeps nothing from one turn to the next.
+Task<void> Command::Drain(Output* output) {
+  std::string buffer;
+  for (size_t drained = 0; !output->ended && drained < kDrainMax; drained += buffer.size()) {
+    if (Take(output, &buffer) != Took::kSome) break;
+    co_await async::Yield();
+  }
 }
 
 Task<void> Command::Feed() {
@@ -171,6 +190,9 @@ Task<void> Command::Finish(int32_t exit_code, pid_t shell) {
   while (!(out_.ended && err_.ended) && Now() < grace_end) {
     co_await changed_.Wait(grace_end);
   }
+  // Time passes also while the log's disk is slow and nobody reads.
+  if (out_.fd) co_await Drain(&out_);
+  if (err_.fd) co_await Drain(&err_);
   End(exit_code);
 }
 

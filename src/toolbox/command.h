@@ -55,7 +55,12 @@ class Command {
   void RemoveFiles();
   Result<void> OpenOutput(char kind, LogStreamId stream, Output* output);
   Result<void> OpenInput();
+  enum class Took { kSome, kNothing, kEnd };
+  // Reads once, into the log.
+  Took Take(Output* output, std::string* buffer);
   Task<void> Capture(Output* output);
+  // What it still holds goes into the log before the command has ended.
+  Task<void> Drain(Output* output);
   Task<void> Feed();
   void End(int32_t exit_code);
 
