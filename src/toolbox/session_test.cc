@@ -104,6 +104,22 @@ Task<Result<std::string>> FirstOutput(ToolboxClient* client, std::string command
   co_return std::move(event.data);
 }
 
+// Each holds descriptors of the toolbox, whose numbers pass those that the shells are given.
+TEST_F(SessionTest, AsManyAsThereMayBeAllWork) {
+  const auto name = [](int i) { return "n" + std::to_string(i); };
+  constexpr int kMore = 127;  // with the one of the fixture 128
+  for (int i = 0; i < kMore; ++i) ASSERT_TRUE(Get(client_->CreateSession(name(i)))) << i;
+  EXPECT_EQ(Get(client_->CreateSession("over")).error().code(), Code::kExhausted);
+  for (int i = 0; i < kMore; ++i) {
+    SessionExec request;
+    request.session = name(i);
+    request.command = "echo $((7 * 6)) >>" + home_ + "/ran";
+    ASSERT_TRUE(Get(client_->SessionExecute(std::move(request)))) << i;
+  }
+  EXPECT_TRUE(Eventually([this] { return Slurp(home_ + "/ran").size() == 3u * kMore; }))
+      << Slurp(home_ + "/ran").size() / 3;
+}
+
 TEST_F(SessionTest, ReplaysTheLogToEveryFollower) {
   const CommandInfo c = Start("echo 1; sleep 0.3; echo 2 >&2; echo 3", true);
   EXPECT_EQ(*Get(FirstOutput(client_.get(), c.id)), "1\n");  // and this connection is dropped
