@@ -120,6 +120,23 @@ TEST_F(SessionTest, AsManyAsThereMayBeAllWork) {
       << Slurp(home_ + "/ran").size() / 3;
 }
 
+// Whoever is root in the sandbox finds the shell's descriptors in /proc.
+TEST_F(SessionTest, WhatFloodsTheShellsStatusDoesNotStopTheOthers) {
+  ASSERT_TRUE(Get(client_->CreateSession("other")));
+  SessionExec request;
+  request.session = "other";
+  request.command =
+      "for f in /proc/$$/fd/*; do case $(readlink $f) in pipe:*)"
+      "  if grep -q '^flags:.*1$' /proc/$$/fdinfo/${f##*/}; then"
+      "    cat /dev/zero >$f & echo $! >flood; fi;;"
+      "esac; done; wait";
+  request.async = true;
+  ASSERT_TRUE(Get(client_->SessionExecute(std::move(request))));
+  ASSERT_TRUE(Eventually([this] { return Slurp(home_ + "/flood").ends_with('\n'); }));
+  for (int i = 0; i < 30; ++i) ASSERT_EQ(Execute("echo here").out, "here\n");
+  ASSERT_TRUE(Get(client_->DeleteSession("other")));
+}
+
 TEST_F(SessionTest, ReplaysTheLogToEveryFollower) {
   const CommandInfo c = Start("echo 1; sleep 0.3; echo 2 >&2; echo 3", true);
   EXPECT_EQ(*Get(FirstOutput(client_.get(), c.id)), "1\n");  // and this connection is dropped
