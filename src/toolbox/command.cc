@@ -40,11 +40,12 @@ Command::Command(Shared& shared, int folder, uint64_t number, proto::toolbox::Se
     : shared_(shared),
       folder_(folder),
       number_(number),
-      request_(std::move(request)),
+      text_(std::move(request.command), &info_.command),
+      async_(request.async),
+      echo_input_(!request.suppress_input_echo),
       log_(std::move(log)),
       running_(std::in_place, shared) {
   info_.id = NewUuid();
-  info_.command = request_.command;
 }
 
 Command::~Command() {
@@ -73,7 +74,7 @@ Result<void> Command::OpenOutput(char kind, LogStreamId stream, Output* output) 
 
 Result<void> Command::OpenInput() {
   const std::string name = FileName('i');
-  if (!request_.async) {
+  if (!async_) {
     if (symlinkat("/dev/null", folder_, name.c_str()) != 0) {
       return Error::FromErrno("cannot make stdin");
     }
@@ -88,7 +89,8 @@ Result<void> Command::OpenInput() {
 
 Result<void> Command::Prepare() {
   oom_kills_before_ = shared_.oom.kills();
-  RETURN_IF_ERROR(WriteText(folder_, FileName('c'), request_.command));
+  RETURN_IF_ERROR(WriteText(folder_, FileName('c'), text_.whole()));
+  text_.Drop();
   RETURN_IF_ERROR(OpenInput());
   RETURN_IF_ERROR(OpenOutput('o', LogStreamId::kStdout, &out_));
   RETURN_IF_ERROR(OpenOutput('e', LogStreamId::kStderr, &err_));
@@ -163,6 +165,7 @@ void Command::End(int32_t exit_code) {
   info_.exit_code = exit_code;
   ended_with_all_ = shared_.spawner.children().ending();
   running_.reset();
+  text_.Drop();
   std::string().swap(input_queue_);
   // Whoever is told that all went well must hear that not all of it is there.
   const bool fine = info_.reason == proto::toolbox::ExitReason::kExited ||
@@ -198,7 +201,7 @@ Task<void> Command::Finish(int32_t exit_code, pid_t shell) {
 
 Result<void> Command::Input(std::string data) {
   if (info_.ended) return Error(Code::kGone, "command " + info_.id + " has ended");
-  if (!request_.async) {
+  if (!async_) {
     return Error(Code::kConflict,
                  "command " + info_.id + " was not started async: its stdin is at its end");
   }
@@ -206,7 +209,7 @@ Result<void> Command::Input(std::string data) {
   if (input_queue_.size() + data.size() > kInputQueueMax) {
     return Error(Code::kExhausted, "command " + info_.id + " does not read its input; 1 MiB waits");
   }
-  if (!request_.suppress_input_echo) log_->Append(LogStreamId::kStdout, data);
+  if (echo_input_) log_->Append(LogStreamId::kStdout, data);
   input_queue_ += data;
   changed_.NotifyAll();
   return Ok();

@@ -4,6 +4,8 @@
 
 #include <fcntl.h>
 
+#include <list>
+
 #include "base/testing.h"
 
 namespace cove::toolbox {
@@ -49,6 +51,32 @@ TEST(CommandTest, EndsWithWhatItWroteThoughTheGraceWentByUnused) {
   loop.RunUntil(EndWhileStandingStill(&command, folder / "o1"));
   EXPECT_TRUE(command.info().ended);
   EXPECT_GE(log->end(), kWritten) << "where those stop who followed it";
+}
+
+TEST(CommandTextTest, AnAnswerWithManyIsOneFrame) {
+  proto::toolbox::SessionList list;
+  list.sessions.resize(3);
+  list.sessions[0].commands.push_back({"short", "true"});
+  for (size_t i = 0; i < 1000; ++i) {
+    std::string shown;
+    const CommandText text(std::string(20'000, 'x'), &shown);
+    list.sessions[2].commands.push_back({std::string(36, 'i'), std::move(shown)});
+  }
+  FitTexts(&list);
+  EXPECT_LT(proto::Encode(list).size(), proto::kFrameBodyMax);
+  EXPECT_EQ(list.sessions[0].commands[0].command, "true");
+  EXPECT_TRUE(list.sessions[2].commands[999].command.ends_with("x\n[cove: cut here]"));
+}
+
+TEST(CommandTextTest, WhatIsShownOfAllIsBounded) {
+  std::list<CommandText> texts;
+  size_t shown_of_all = 0;
+  for (int i = 0; i < 2000; ++i) {
+    std::string shown;
+    texts.emplace_back(std::string(20'000, 'x'), &shown).Drop();
+    shown_of_all += shown.size();
+  }
+  EXPECT_LT(shown_of_all, 17u << 20);
 }
 
 }  // namespace

@@ -69,6 +69,7 @@ Result<std::shared_ptr<Command>> Session::Execute(proto::toolbox::SessionExec re
     return Error(Code::kExhausted, "session " + id_ + ": " + std::to_string(kQueuedMax) +
                                        " commands wait for the running one already");
   }
+  RETURN_IF_ERROR(CommandText::CheckRoom(request.command.size()));
   Forget();
   const uint64_t number = next_number_++;
   auto log = std::make_shared<CommandLog>(files_.logs, files_.name + "-" + std::to_string(number));

@@ -77,6 +77,50 @@ TEST_F(SessionTest, TakesAnyTextAsACommand) {
   EXPECT_EQ(Execute("echo still").out, "still\n");
 }
 
+TEST_F(SessionTest, RunsLongCommandsAndShowsTheirBeginning) {
+  const std::string filler(900 * 1024, '#');
+  std::vector<std::string> ids;
+  for (int i = 0; i < 4; ++i) {
+    const CommandInfo c = Start("echo " + std::to_string(i) + "\n" + filler + "\necho end");
+    EXPECT_EQ(Follow(c.id).out, std::to_string(i) + "\nend\n");
+    ids.push_back(c.id);
+  }
+  const auto one = Get(client_->GetCommand("s", ids[2]));
+  ASSERT_TRUE(one) << one.error().message();
+  EXPECT_TRUE(one->command.starts_with("echo 2\n###")) << one->command.substr(0, 20);
+  EXPECT_TRUE(one->command.ends_with("\n[cove: cut here]"));
+  EXPECT_LT(one->command.size(), 20'000u);
+  const auto session = Get(client_->GetSession("s"));
+  ASSERT_TRUE(session) << session.error().message();
+  ASSERT_EQ(session->commands.size(), ids.size());
+  EXPECT_TRUE(session->commands[2].command.starts_with("echo 2\n###"));
+  const auto list = Get(client_->ListSessions());
+  ASSERT_TRUE(list) << list.error().message();
+  EXPECT_EQ(list->size(), 1u);
+}
+
+TEST_F(SessionTest, BoundsTheTextsThatWait) {
+  const std::string filler(900 * 1024, '#');
+  const CommandInfo first = Start("read x", true);
+  size_t waiting = 0;
+  Result<CommandInfo> next = Error(Code::kInternal, "");
+  do {
+    SessionExec request;
+    request.session = "s";
+    request.command = "echo " + filler;
+    next = Get(client_->SessionExecute(std::move(request)));
+    if (next) ++waiting;
+  } while (next && waiting < 50);
+  EXPECT_EQ(next.error().code(), Code::kExhausted);
+  EXPECT_EQ(waiting, 18u);
+  ASSERT_TRUE(Get(client_->SendInput("s", first.id, "go")));
+  EXPECT_TRUE(Eventually([this] {
+    const auto session = Get(client_->GetSession("s"));
+    return session && session->commands.back().ended;
+  }));
+  EXPECT_EQ(Execute("echo room again").out, "room again\n");
+}
+
 TEST_F(SessionTest, ClosesStdinOfSyncCommands) { EXPECT_EQ(Execute("cat; echo end").out, "end\n"); }
 
 TEST_F(SessionTest, RunsCommandsInOrder) {
