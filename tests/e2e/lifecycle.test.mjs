@@ -140,9 +140,11 @@ test('cove exec ends with who reads it, and what it ran with it; a key that cann
   assert.equal(r.status, 125, r.stderr);
   assert.match(r.stderr, /the output cannot be written: Broken pipe/);
   assert.equal((await cove.exec(box.id, 'pgrep -x yes')).exitCode, 1);
-  const key = sh('"$0" key create shown-to-nobody >/dev/full');
+  const name = `shown-to-nobody-${cove.port}`;
+  const key = sh(`"$0" key create ${name} >/dev/full`);
   assert.equal(key.status, 1);
   assert.match(key.stderr, /standard output cannot be written/);
+  assert.equal((await cove.api('DELETE', `/api/api-keys/${name}`)).status, 204);
   await cove.remove(box.id);
 });
 
