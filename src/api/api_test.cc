@@ -127,6 +127,23 @@ TEST_F(ApiTest, KeysAreNeededAndMade) {
   EXPECT_EQ(Send("DELETE", "/api/api-keys/ci")->answer.status, 204);
 }
 
+TEST_F(ApiTest, AKeyGivesNoPermissionThatItLacks) {
+  const auto made = Send("POST", "/api/api-keys",
+                         R"({"name":"m","permissions":["manage:api_keys","read:volumes"]})");
+  ASSERT_EQ(made->answer.status, 201) << made->text;
+  const std::string key = *json::GetString(Json(*made), "value");
+  for (const char* given : {R"("read:audit_logs")", R"("read:volumes","use:models")", ""}) {
+    const auto refused = SendAs(key, "POST", "/api/api-keys",
+                                R"({"name":"n","permissions":[)" + std::string(given) + "]}");
+    ExpectFault(*refused, 403, "DAYTONA_API", "FORBIDDEN");
+  }
+  ExpectFault(*SendAs(key, "POST", "/api/api-keys", R"({"name":"n"})"), 403, "DAYTONA_API",
+              "FORBIDDEN");
+  const auto own =
+      SendAs(key, "POST", "/api/api-keys", R"({"name":"n","permissions":["read:volumes"]})");
+  EXPECT_EQ(own->answer.status, 201) << own->text;
+}
+
 TEST_F(ApiTest, HealthAndConfigNeedNoKey) {
   for (const char* path : {"/health", "/api/health", "/api/config"}) {
     FakeExchange exchange("GET", path);

@@ -1,7 +1,9 @@
 #include "cli/cli.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -50,6 +52,15 @@ int Usage(const Verb& verb, const std::string& why) {
   return 2;
 }
 
+// What was printed has been written, or the exit code says that it was not: a key is shown once.
+int Finish(int code) {
+  errno = 0;
+  if (code != 0 || (std::fflush(stdout) == 0 && std::ferror(stdout) == 0)) return code;
+  std::fprintf(stderr, "cove: standard output cannot be written%s%s\n", errno != 0 ? ": " : "",
+               errno != 0 ? std::strerror(errno) : "");
+  return 1;
+}
+
 int RunVerb(const Verb& verb, Options options) {
   auto server = FindServer();
   if (!server) {
@@ -65,9 +76,7 @@ int RunVerb(const Verb& verb, Options options) {
   http::Client http(resolver);
   agents::ApiClient api(http, server->url, server->key);
   Context context{api, std::move(options), signals ? &*signals : nullptr};
-  const int code = loop.RunUntil(verb.run(context));
-  std::fflush(stdout);
-  return code;
+  return Finish(loop.RunUntil(verb.run(context)));
 }
 
 }  // namespace
@@ -102,11 +111,11 @@ int CliMain(const std::vector<std::string>& args) {
   std::signal(SIGPIPE, SIG_IGN);
   if (args.empty() || args[0] == "help" || args[0] == "--help" || args[0] == "-h") {
     PrintHelp(args.empty() ? stderr : stdout);
-    return args.empty() ? 2 : 0;
+    return Finish(args.empty() ? 2 : 0);
   }
   if (args[0] == "version" || args[0] == "--version") {
     PrintLine("cove " COVE_VERSION);
-    return 0;
+    return Finish(0);
   }
   const std::vector<Verb> verbs = AllVerbs();
   auto it =
@@ -122,7 +131,7 @@ int CliMain(const std::vector<std::string>& args) {
   if (!options) return Usage(*it, options.error().message());
   if (options->Has("--help")) {
     PrintLine("usage: cove " + std::string(it->name) + " " + std::string(it->usage));
-    return 0;
+    return Finish(0);
   }
   const size_t given = options->positional().size();
   if (given < it->args_min || given > it->args_max) {

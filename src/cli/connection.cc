@@ -6,6 +6,7 @@
 
 #include "agents/terminal.h"
 #include "base/text.h"
+#include "policy/address.h"
 
 namespace cove::cli {
 
@@ -24,6 +25,13 @@ std::string FirstEnv(std::initializer_list<const char*> names) {
   return {};
 }
 
+// By number, as any other name may lead anywhere.
+bool IsThisMachine(const http::Url& url) {
+  if (url.scheme == "unix" || url.host == "localhost") return true;
+  const auto address = policy::Address::Parse(url.host);
+  return address && policy::Classify(*address, {}) == policy::AddressClass::kLoopback;
+}
+
 }  // namespace
 
 Result<Server> FindServer() {
@@ -36,6 +44,12 @@ Result<Server> FindServer() {
   out.url.target = "/";  // DAYTONA_API_URL ends in /api
   out.key = FirstEnv({"COVE_API_KEY", "DAYTONA_API_KEY", "COVE_ADMIN_KEY"});
   if (!out.key.empty()) return out;
+  if (!IsThisMachine(out.url)) {
+    return Error(Code::kUnauthenticated,
+                 "no API key: set COVE_API_KEY; the admin key of a server on this machine is not "
+                 "sent to " +
+                     out.url.host);
+  }
   std::string data = Env("COVE_DATA");
   if (data.empty()) data = "/var/lib/cove";
   const std::string path = data + "/front/admin.key";

@@ -1,5 +1,7 @@
 // `cove exec`: a command in a sandbox, its streams apart and its exit code passed on.
+#include <cerrno>
 #include <csignal>
+#include <cstring>
 
 #include "agents/remote_command.h"
 #include "agents/terminal.h"
@@ -42,13 +44,23 @@ struct Running {
   async::Event ended;
   Result<agents::RemoteExit> exit{agents::RemoteExit{}};
   bool interrupted = false;
+  int write_error = 0;  // errno: nobody takes the output any more
 };
 
+void Write(Running* running, agents::LogDemux::Stream stream, std::string_view bytes) {
+  if (running->write_error != 0) return;
+  FILE* to = stream == agents::LogDemux::Stream::kStdout ? stdout : stderr;
+  if (std::fwrite(bytes.data(), 1, bytes.size(), to) == bytes.size() && std::fflush(to) == 0) {
+    return;
+  }
+  if (to == stderr && errno == EBADF) return;  // closed from the start: it is not wanted
+  running->write_error = errno;
+  running->ended.Set();
+}
+
 Task<void> RunIt(agents::ApiClient* api, agents::RemoteCommand command, Running* running) {
-  auto sink = [](agents::LogDemux::Stream stream, std::string_view bytes) {
-    FILE* to = stream == agents::LogDemux::Stream::kStdout ? stdout : stderr;
-    std::fwrite(bytes.data(), 1, bytes.size(), to);
-    std::fflush(to);
+  auto sink = [running](agents::LogDemux::Stream stream, std::string_view bytes) {
+    Write(running, stream, bytes);
   };
   running->exit = co_await agents::RunRemote(*api, command, sink);
   if (running->exit && running->exit->code == agents::kNeverRan) {
@@ -101,6 +113,11 @@ Task<int> Exec(Context& context) {
   // A sandbox that the command itself ended has no session any more.
   (void)co_await agents::DeleteSession(context.api, sandbox, session);
   if (running.interrupted) co_return kInterrupted;
+  if (running.write_error != 0) {
+    std::fprintf(stderr, "cove: the output cannot be written: %s; the command was ended\n",
+                 std::strerror(running.write_error));
+    co_return kCouldNotRun;
+  }
   if (!running.exit->reason.empty()) {
     std::fprintf(stderr, "cove: %s\n", agents::Printable(running.exit->reason).c_str());
   }

@@ -24,6 +24,12 @@ Result<void> WriteKeyFile(const std::string& path, std::string_view secret) {
   if (::rename(fresh.c_str(), path.c_str()) != 0) {
     return Error::FromErrno("rename the admin key file to " + path);
   }
+  const size_t slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const UniqueFd dir(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!dir || ::fsync(dir.get()) != 0) {
+    return Error::FromErrno("sync the admin key file's folder " + folder);
+  }
   return Ok();
 }
 

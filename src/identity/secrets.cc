@@ -54,7 +54,7 @@ Result<void> CheckPlaces(const std::vector<std::string>& places) {
   return Ok();
 }
 
-// A row that is moved to another name or organisation does not open there.
+// What is sealed for one secret does not open in the row of another, nor in another organisation.
 std::string PlaceOf(const SecretInfo& info) { return "secret " + info.org.value + " " + info.id; }
 
 std::string KeyIsGone(const std::string& file, const std::string& why) {

@@ -17,6 +17,11 @@ namespace {
 
 constexpr int kDepthMax = 1000;  // two descriptors a level
 constexpr uint64_t kProgressEvery = 20000;
+// What an entry takes of the disk besides its data, about: an inode, or a block of a directory.
+constexpr uint64_t kEntryBytes = 4096;
+// What the first names of files with several may take of this process's memory.
+constexpr size_t kLinkedMax = 256 << 20;
+constexpr size_t kLinkedNode = 128;  // of it for each file besides the name
 
 bool IsKeptAttribute(std::string_view name) {
   return name.starts_with("user.") || name == "security.capability" ||
@@ -44,8 +49,8 @@ Result<std::vector<std::string>> AttributeNames(int fd) {
 
 class Copier {
  public:
-  Copier(int top, Sha256& hash, const Progress& progress)
-      : top_(top), hash_(hash), progress_(progress) {}
+  Copier(int top, Sha256& hash, const Progress& progress, Reserve reserve)
+      : top_(top), hash_(hash), progress_(progress), reserve_(reserve) {}
 
   Result<void> CopyInto(int from, int to, const std::string& path, int depth);
   uint64_t bytes() const { return bytes_; }
@@ -54,6 +59,9 @@ class Copier {
   Result<void> CopyEntry(int from, int to, const std::string& name, const std::string& path,
                          int depth);
   Result<void> CopyRegular(int from, int to, const std::string& name, const std::string& path,
+                           const struct stat& st);
+  // Whether it could be made a second name of a file that was copied before.
+  Result<bool> LinkToFirst(int to, const std::string& name, const std::string& path,
                            const struct stat& st);
   Result<void> CopyLink(int from, int to, const std::string& name);
   Result<void> CopyAttributes(int from, int to);
@@ -68,7 +76,9 @@ class Copier {
   int top_;
   Sha256& hash_;
   const Progress& progress_;
+  Reserve reserve_;
   std::map<std::pair<dev_t, ino_t>, std::string> linked_;  // first path of files with more names
+  size_t linked_bytes_ = 0;
   uint64_t bytes_ = 0;
   uint64_t count_ = 0;
 };
@@ -98,6 +108,7 @@ Result<void> Copier::CopyInto(int from, int to, const std::string& path, int dep
 
 Result<void> Copier::CopyEntry(int from, int to, const std::string& name, const std::string& path,
                                int depth) {
+  RETURN_IF_ERROR(reserve_.Wrote(kEntryBytes));
   struct stat st{};
   if (fstatat(from, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) return Error::FromErrno("stat");
   if (S_ISREG(st.st_mode)) return CopyRegular(from, to, name, path, st);
@@ -128,24 +139,43 @@ Result<void> Copier::CopyLink(int from, int to, const std::string& name) {
   return Ok();
 }
 
+// The first path leads through directories that this copy made: no link is in it. One that is
+// longer than a path may be is not kept, and the file is copied once for each name.
+Result<bool> Copier::LinkToFirst(int to, const std::string& name, const std::string& path,
+                                 const struct stat& st) {
+  if (st.st_nlink < 2) return false;
+  const auto first = linked_.find({st.st_dev, st.st_ino});
+  if (first != linked_.end()) {
+    if (linkat(top_, first->second.c_str(), to, name.c_str(), 0) == 0) {
+      Add("=" + first->second);
+      return true;
+    }
+    if (errno != EMLINK) return DiskError("make a hard link");
+    return false;
+  }
+  if (path.size() >= PATH_MAX) return false;
+  linked_bytes_ += path.size() + kLinkedNode;
+  if (linked_bytes_ > kLinkedMax) {
+    return Error(Code::kExhausted,
+                 "too many files with several names (hard links): over " +
+                     std::to_string(linked_.size()) +
+                     " of them; delete caches of packages, or copy instead of linking, and try "
+                     "again");
+  }
+  linked_.emplace(std::pair(st.st_dev, st.st_ino), path);
+  return false;
+}
+
 Result<void> Copier::CopyRegular(int from, int to, const std::string& name, const std::string& path,
                                  const struct stat& st) {
   Record(path, st);
-  if (st.st_nlink > 1) {
-    const auto [first, fresh] = linked_.try_emplace({st.st_dev, st.st_ino}, path);
-    // The path leads through directories that this copy made: no link is in it. One that is longer
-    // than a path may be is copied again.
-    if (!fresh && linkat(top_, first->second.c_str(), to, name.c_str(), 0) == 0) {
-      Add("=" + first->second);
-      return Ok();
-    }
-    if (!fresh && errno != ENAMETOOLONG && errno != EMLINK) return DiskError("make a hard link");
-  }
+  ASSIGN_OR_RETURN(const bool linked, LinkToFirst(to, name, path, st));
+  if (linked) return Ok();
   const UniqueFd in(openat(from, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (!in) return Error::FromErrno("open a file");
   const UniqueFd out(openat(to, name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!out) return DiskError("create a file");
-  RETURN_IF_ERROR(CopyData(in.get(), out.get()));
+  RETURN_IF_ERROR(CopyData(in.get(), out.get(), &reserve_));
   RETURN_IF_ERROR(HashData(out.get()));
   bytes_ += static_cast<uint64_t>(st.st_size);
   // chown drops capabilities, so the attributes come after it.
@@ -165,6 +195,7 @@ Result<void> Copier::CopyAttributes(int from, int to) {
     const ssize_t n = fgetxattr(from, name.c_str(), value.data(), value.size());
     if (n < 0) return Error::FromErrno("read an attribute");
     value.resize(static_cast<size_t>(n));
+    RETURN_IF_ERROR(reserve_.Wrote(value.size()));
     if (fsetxattr(to, name.c_str(), value.data(), value.size(), 0) != 0) {
       return DiskError("set attribute " + name);
     }
@@ -198,8 +229,10 @@ Result<void> Copier::HashData(int fd) {
 
 }  // namespace
 
-Result<uint64_t> CopyTree(int from, int to, Sha256& hash, const Progress& progress) {
-  Copier copier(to, hash, progress);
+Result<uint64_t> CopyTree(int from, int to, Sha256& hash, const Progress& progress,
+                          Reserve reserve) {
+  RETURN_IF_ERROR(reserve.Look());
+  Copier copier(to, hash, progress, reserve);
   RETURN_IF_ERROR(copier.CopyInto(from, to, "", 0));
   struct stat st{};
   if (fstat(from, &st) != 0) return Error::FromErrno("stat");

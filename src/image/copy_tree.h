@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "image/dir.h"
 #include "image/sha256.h"
 
 namespace cove::image {
@@ -19,6 +20,9 @@ using Progress = std::function<void(std::string_view line)>;
 
 // Copies the content and attributes of directory `from` into the empty directory `to`; adds every
 // entry to `hash`. Gives the number of data bytes. kInvalid: nested deeper than 1000 directories.
-Result<uint64_t> CopyTree(int from, int to, Sha256& hash, const Progress& progress);
+// kExhausted: the disk is full, or less than `reserve` would be free of it; or more files have
+// several names than are kept in mind.
+Result<uint64_t> CopyTree(int from, int to, Sha256& hash, const Progress& progress,
+                          Reserve reserve);
 
 }  // namespace cove::image

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
+#include <sys/statvfs.h>
 
 #include <algorithm>
 #include <array>
@@ -26,19 +27,25 @@ Result<void> WriteAll(int fd, std::string_view bytes) {
   return Ok();
 }
 
+Result<void> Count(Reserve* reserve, ssize_t written) {
+  return reserve != nullptr ? reserve->Wrote(static_cast<uint64_t>(written)) : Ok();
+}
+
 // The bytes [from, to) of `in` at the same place in `out`.
-Result<void> CopyRange(int in, int out, off_t from, off_t to) {
+Result<void> CopyRange(int in, int out, off_t from, off_t to, Reserve* reserve) {
+  constexpr off_t kAtOnce = Reserve::kLookEvery;
   std::array<char, 128 * 1024> buffer;
   bool in_kernel = true;
   while (from < to) {
     if (in_kernel) {
       off_t in_at = from;
       off_t out_at = from;
-      const ssize_t n =
-          copy_file_range(in, &in_at, out, &out_at, static_cast<size_t>(to - from), 0);
+      const auto want = static_cast<size_t>(std::min(to - from, kAtOnce));
+      const ssize_t n = copy_file_range(in, &in_at, out, &out_at, want, 0);
       if (n == 0) return Ok();  // the file became shorter
       if (n > 0) {
         from += n;
+        RETURN_IF_ERROR(Count(reserve, n));
         continue;
       }
       if (errno == ENOSPC || errno == EDQUOT || errno == EIO) return DiskError("copy");
@@ -58,6 +65,7 @@ Result<void> CopyRange(int in, int out, off_t from, off_t to) {
       done += w;
     }
     from += n;
+    RETURN_IF_ERROR(Count(reserve, n));
   }
   return Ok();
 }
@@ -70,6 +78,25 @@ Error DiskError(std::string_view what, int err) {
                  std::string(what) + ": the data disk is full; delete sandboxes or images", err);
   }
   return Error::FromErrno(what, err);
+}
+
+Result<void> Reserve::Look() {
+  constexpr uint64_t kMiB = 1 << 20;
+  written_ = 0;
+  if (bytes_ == 0) return Ok();
+  struct statvfs st{};
+  if (fstatvfs(fd_, &st) != 0) return Error::FromErrno("look at the space of the data disk");
+  const uint64_t free = uint64_t{st.f_bavail} * st.f_frsize;
+  if (free >= bytes_) return Ok();
+  return Error(Code::kExhausted, "the disk of the data directory has " +
+                                     std::to_string(free / kMiB) + " MiB left, of which " +
+                                     std::to_string(bytes_ / kMiB) +
+                                     " are kept in reserve: delete sandboxes or snapshots");
+}
+
+Result<void> Reserve::Wrote(uint64_t bytes) {
+  written_ += bytes;
+  return written_ < kLookEvery ? Ok() : Look();
 }
 
 Result<UniqueFd> OpenDir(int parent, const std::string& name) {
@@ -140,7 +167,7 @@ Result<std::string> ReadWholeFile(int dir, const std::string& name, size_t max) 
   }
 }
 
-Result<void> CopyData(int in, int out) {
+Result<void> CopyData(int in, int out, Reserve* reserve) {
   struct stat st{};
   if (fstat(in, &st) != 0) return Error::FromErrno("stat");
   if (st.st_size == 0) return Ok();
@@ -153,7 +180,7 @@ Result<void> CopyData(int in, int out) {
     const off_t from = data < 0 ? at : data;
     const off_t hole = data < 0 ? st.st_size : lseek(in, from, SEEK_HOLE);
     const off_t to = hole < 0 ? st.st_size : std::min(hole, st.st_size);
-    RETURN_IF_ERROR(CopyRange(in, out, from, to));
+    RETURN_IF_ERROR(CopyRange(in, out, from, to, reserve));
     at = to;
   }
   return Ok();

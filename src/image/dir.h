@@ -31,9 +31,28 @@ Result<void> WriteNewFile(int dir, const std::string& name, std::string_view con
 // The whole file; kTooLarge over `max` bytes.
 Result<std::string> ReadWholeFile(int dir, const std::string& name, size_t max);
 
+// What must stay free of the disk that something is copied to. What is written costs no quota of
+// the sandbox that it comes from, and reflinks there become data here. statvfs(3).
+class Reserve {
+ public:
+  static constexpr uint64_t kLookEvery = 16 << 20;
+  // `fd`: of anything on that disk; it stays open. 0 bytes: nothing is kept.
+  Reserve(int fd, uint64_t bytes) : fd_(fd), bytes_(bytes) {}
+  // kExhausted, saying what to do: less is free.
+  Result<void> Look();
+  // So many bytes were written; looks after each kLookEvery of them.
+  Result<void> Wrote(uint64_t bytes);
+
+ private:
+  int fd_;
+  uint64_t bytes_;
+  uint64_t written_ = 0;  // since the last look
+};
+
 // Copies from the descriptors' current content: a reflink where the file system can, else the data
-// with its holes. `in` and `out` stay open. ENOSPC and EDQUOT are kExhausted.
-Result<void> CopyData(int in, int out);
+// with its holes. `in` and `out` stay open. ENOSPC and EDQUOT are kExhausted, and so is a reserve
+// that would be touched.
+Result<void> CopyData(int in, int out, Reserve* reserve = nullptr);
 
 // Owner, mode and times as `st` has them, for what is at (dir, name). Mode is skipped for links.
 Result<void> ApplyMeta(int dir, const std::string& name, const struct stat& st);

@@ -16,7 +16,7 @@
 namespace cove::image {
 namespace {
 
-constexpr std::string_view kRecipe = "host image 2\n";  // changes when the rules here change
+constexpr std::string_view kRecipe = "host image 3\n";  // changes when the rules here change
 constexpr size_t kSettingsMax = 1024 * 1024;
 constexpr size_t kBundleMax = 4 << 20;
 constexpr std::string_view kOwnTrust = "usr/local/share/ca-certificates/cove-sandboxes.crt";
@@ -193,9 +193,9 @@ Result<void> Capture::TakeLink(int from, int to, const std::string& name, const 
 
 Result<void> Capture::TakeFile(int from, int to, const std::string& name, const std::string& path,
                                const struct stat& st, Taking taking) {
-  // Only what an ordinary user of the host may read, or run (set-uid helpers are often 4754).
-  const bool readable = (st.st_mode & 0004) != 0;
-  if (!readable && (st.st_mode & 0111) == 0) return Ok();
+  // Root of a sandbox reads whatever is in it, so what the host's users may only run stays out,
+  // too.
+  if ((st.st_mode & 0004) == 0 && !IsPublicThoughUnreadable(path)) return Ok();
   if (taking == Taking::kDropSecrets) return TakeSettings(from, to, name, path, st);
   Record(path, st, {});
   if (!making()) return Ok();

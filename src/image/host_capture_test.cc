@@ -13,7 +13,12 @@ struct FakeHost {
   FakeHost() {
     root.File("usr/bin/tool", "tool", 0755);
     root.File("usr/bin/setuid", "s", 04755);
+    root.File("usr/bin/sudo", "s", 04111);
     root.File("usr/lib/secret.key", "key", 0600);
+    root.File("usr/local/bin/backup.sh", "password", 0700);
+    root.File("usr/local/bin/of-a-group", "password", 0750);
+    root.File("usr/local/bin/run-only", "password", 0711);
+    root.File("usr/local/bin/set-uid", "password", 04711);
     root.Dir("usr/lib/private");
     EXPECT_EQ(chmod((root / "usr/lib/private").c_str(), 0700), 0);
     std::filesystem::create_symlink("usr/bin", root / "bin");
@@ -87,15 +92,18 @@ TEST(HostCaptureTest, TakesUsrByHardLinkWithModesAndLinks) {
   EXPECT_EQ(info->layers, std::vector<ImageId>{info->id});
 }
 
-TEST(HostCaptureTest, LeavesOutWhatOnlyRootOfTheHostMayRead) {
+TEST(HostCaptureTest, LeavesOutWhatOrdinaryUsersOfTheHostMayNotRead) {
   FakeHost host;
   const auto info = host.Capture();
   ASSERT_TRUE(info) << info.error().message();
   const std::string at = info->id.value + "/root/";
-  for (const char* name : {"usr/lib/secret.key", "usr/lib/private", "etc/shadow",
-                           "etc/apt/auth.conf", "etc/ssl/private", "home/alice"}) {
+  for (const char* name :
+       {"usr/lib/secret.key", "usr/lib/private", "usr/local/bin/backup.sh",
+        "usr/local/bin/of-a-group", "usr/local/bin/run-only", "usr/local/bin/set-uid", "etc/shadow",
+        "etc/apt/auth.conf", "etc/ssl/private", "home/alice"}) {
     EXPECT_FALSE(host.images.Has(at + name)) << name;
   }
+  EXPECT_TRUE(host.images.Has(at + "usr/bin/sudo")) << "what is in it everybody knows";
   EXPECT_EQ(host.images.Read(at + "etc/npmrc"), "cafile=/a\n");
   EXPECT_EQ(host.images.Read(at + "etc/apt/sources.list"), "deb http://m/debian x y\n");
 }

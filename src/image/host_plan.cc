@@ -100,6 +100,11 @@ const std::vector<Part>& HostParts() {
   return parts;
 }
 
+// Of mode 4111 on Fedora, 4711 on Gentoo.
+bool IsPublicThoughUnreadable(std::string_view path) {
+  return path == "usr/bin/sudo" || path == "usr/bin/su";
+}
+
 bool IsExcluded(std::string_view path) {
   // dpkg's own temporary and historical files, and trees that only a booting machine uses.
   static constexpr std::array<std::string_view, 6> kExcluded = {

@@ -23,5 +23,8 @@ const std::vector<Part>& HostParts();
 
 // Names below a part that are never taken, as paths relative to the root.
 bool IsExcluded(std::string_view path);
+// Programs of distributions that sandboxes need, and that some hosts let nobody read: what is in
+// them is no secret.
+bool IsPublicThoughUnreadable(std::string_view path);
 
 }  // namespace cove::image

@@ -35,9 +35,10 @@ struct CaptureHostJob {
 
 struct SnapshotJob {
   std::vector<ImageId> below;  // the layers under it, lowest first
+  uint64_t keep_free = 0;      // bytes of the images' disk that stay free, or it fails
   template <class A>
   void Fields(A& a) {
-    a(below);
+    a(below, keep_free);
   }
 };
 
@@ -71,9 +72,10 @@ struct JobDone {
 // The worker: does the one job that the channel names and returns the process's exit code.
 int RunWorker(UniqueFd channel);
 
-// Copies the upper directory of a stopped box into a new image on top of `below`.
+// Copies the upper directory of a stopped box into a new image on top of `below`. kExhausted: the
+// disk would have less than `keep_free` bytes left; see CopyTree() for the others.
 Result<proto::runner::ImageInfo> Snapshot(int upper, int images_dir,
-                                          const std::vector<ImageId>& below,
+                                          const std::vector<ImageId>& below, uint64_t keep_free,
                                           const std::function<void(std::string_view)>& progress);
 
 }  // namespace cove::image

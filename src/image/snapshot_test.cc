@@ -1,5 +1,6 @@
 // Goal: a snapshot holds exactly what the sandbox wrote, and two different ones never share an id.
 // Method: upper directories with everything overlayfs and a hostile user put there. Needs root.
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
@@ -14,9 +15,10 @@ namespace {
 class SnapshotTest : public ::testing::Test {
  protected:
   void SetUp() override { NEEDS_ROOT(); }
-  Result<ImageInfo> Take() {
+  Result<ImageInfo> Take() { return TakeTo(images, 0); }
+  Result<ImageInfo> TakeTo(const TempDir& to, uint64_t keep_free) {
     const UniqueFd dir(open((upper / "u").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    return Snapshot(dir.get(), images.fd(), {base}, {});
+    return Snapshot(dir.get(), to.fd(), {base}, keep_free, {});
   }
   const ImageId base{std::string(64, 'a')};
   TempDir upper;
@@ -75,6 +77,41 @@ TEST_F(SnapshotTest, LeavesNothingBehindWhenItFails) {
   ASSERT_FALSE(info);
   EXPECT_EQ(info.error().code(), Code::kInvalid);
   EXPECT_TRUE(std::filesystem::is_empty(images.path()));
+}
+
+TEST_F(SnapshotTest, LeavesTheReserveOfTheDiskAlone) {
+  const TempDir memory("/dev/shm");  // as a box's disk is another one: nothing becomes a reflink
+  struct statvfs st{};
+  ASSERT_EQ(fstatvfs(memory.fd(), &st), 0);
+  const uint64_t free = uint64_t{st.f_bavail} * st.f_frsize;
+  upper.File("u/data", std::string(40 << 20, 'x'));
+  auto info = TakeTo(memory, free + (64 << 20));
+  ASSERT_FALSE(info) << "there was too little before";
+  EXPECT_EQ(info.error().code(), Code::kExhausted);
+  info = TakeTo(memory, free - (8 << 20));
+  ASSERT_FALSE(info) << "there would have been too little";
+  EXPECT_EQ(info.error().code(), Code::kExhausted);
+  EXPECT_NE(info.error().message().find("kept in reserve"), std::string::npos)
+      << info.error().message();
+  EXPECT_TRUE(std::filesystem::is_empty(memory.path()));
+}
+
+// What is kept of each file with several names is bounded, or a sandbox would take the memory of
+// the machine.
+TEST_F(SnapshotTest, LinksBelowPathsOfTooManyBytesBecomeFilesOfTheirOwn) {
+  upper.Dir("u");
+  UniqueFd at(openat(upper.fd(), "u", O_RDONLY | O_DIRECTORY));
+  const std::string long_name(250, 'd');
+  for (int i = 0; i < 18; ++i) {
+    auto next = MakeDir(at.get(), long_name, 0700);
+    ASSERT_TRUE(next);
+    at = *std::move(next);
+  }
+  ASSERT_TRUE(WriteNewFile(at.get(), "a", "x", 0600, 0, 0));
+  ASSERT_EQ(linkat(at.get(), "a", at.get(), "b", 0), 0);
+  const auto info = Take();
+  ASSERT_TRUE(info) << info.error().message();
+  EXPECT_EQ(info->bytes, 2u);
 }
 
 }  // namespace

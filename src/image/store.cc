@@ -40,7 +40,9 @@ Result<ImageInfo> ReadImage(int images_dir, const ImageId& id) {
   ASSIGN_OR_RETURN(const std::string text, ReadWholeFile(dir->get(), "meta", kMetaMax));
   ASSIGN_OR_RETURN(auto meta, proto::Decode<ImageMeta>(text));
   if (meta.version != kMetaVersion || meta.info.id != id) {
-    return Error(Code::kInternal, "image " + id.value + " was written by another version of Cove");
+    return Error(Code::kInternal, "image " + id.value +
+                                      " was written by another version of Cove: start that one, "
+                                      "or move the image's directory away");
   }
   return std::move(meta.info);
 }
@@ -72,7 +74,10 @@ Result<void> TrashImage(int images_dir, const ImageId& id, int trash_dir) {
 Result<void> TrashUnfinished(int images_dir, int trash_dir) {
   ASSIGN_OR_RETURN(const auto names, SortedNames(images_dir));
   for (const std::string& name : names) {
-    if (IsImageId(name) && ReadImage(images_dir, ImageId(name))) continue;
+    if (!name.starts_with(kTemporary)) {
+      if (!IsImageId(name)) log::Warn("image.stranger", {{"name", name}});
+      continue;
+    }
     const std::string away = "unfinished-" + RandomHex(8);
     if (renameat(images_dir, name.c_str(), trash_dir, away.c_str()) != 0) {
       return DiskError("remove unfinished image " + name);

@@ -25,7 +25,9 @@ Result<std::vector<ImageInfo>> ListImages(int images_dir);
 // Moves the image into the trash directory under a fresh name; it is gone for readers at once.
 Result<void> TrashImage(int images_dir, const ImageId& id, int trash_dir);
 
-// Half-made images of a process that died go to the trash. REQUIRES: no NewImage is under way.
+// Half-made images of a process that died go to the trash, and nothing else does: what has the name
+// of an image got it after it was whole on the disk, whether it can be read now or not.
+// REQUIRES: no NewImage is under way.
 Result<void> TrashUnfinished(int images_dir, int trash_dir);
 
 // An image being written. Dropped without Commit(), it leaves nothing behind.

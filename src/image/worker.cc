@@ -51,7 +51,7 @@ Result<ImageInfo> DoSnapshot(const proto::Frame& frame, const Progress& progress
   RETURN_IF_ERROR(EnterEmptyRoot());
   RETURN_IF_ERROR(KeepCapabilities(kFileCapabilities));
   RETURN_IF_ERROR(KeepFileCalls());
-  return Snapshot(frame.fds[0].get(), frame.fds[1].get(), job.below, progress);
+  return Snapshot(frame.fds[0].get(), frame.fds[1].get(), job.below, job.keep_free, progress);
 }
 
 Result<ImageInfo> DoEmptyTrash(const proto::Frame& frame) {
@@ -95,12 +95,13 @@ Result<ImageInfo> Do(const proto::Frame& frame, const Progress& progress) {
 }  // namespace
 
 Result<ImageInfo> Snapshot(int upper, int images_dir, const std::vector<ImageId>& below,
-                           const Progress& progress) {
+                           uint64_t keep_free, const Progress& progress) {
   ASSIGN_OR_RETURN(NewImage image, NewImage::Begin(images_dir));
   Sha256 hash;
   hash.Update("snapshot 1\n");
   for (const ImageId& layer : below) hash.Update(layer.value + "\n");
-  ASSIGN_OR_RETURN(const uint64_t bytes, CopyTree(upper, image.root(), hash, progress));
+  ASSIGN_OR_RETURN(const uint64_t bytes,
+                   CopyTree(upper, image.root(), hash, progress, Reserve(images_dir, keep_free)));
   return std::move(image).Commit(ImageId(hash.Hex()), below, bytes);
 }
 

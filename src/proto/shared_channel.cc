@@ -32,7 +32,8 @@ Task<Result<void>> SharedChannel::SendInTurn(Type type, std::string_view body,
     }
   } turn(this);
   auto sent = co_await channel_.SendView(static_cast<uint16_t>(type), body, std::move(fds));
-  turn.whole = sent.ok();
+  // Too large is said before its first byte is sent.
+  turn.whole = sent.ok() || sent.error().code() == Code::kTooLarge;
   co_return std::move(sent);
 }
 

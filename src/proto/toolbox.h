@@ -211,7 +211,7 @@ struct SessionExec {
 struct CommandInfo {
   static constexpr size_t kAddedLater = 3;
   std::string id;
-  std::string command;
+  std::string command;  // its beginning, if it is long
   bool ended = false;
   int32_t exit_code = 0;
   // kExited, kOom, kOutputLost or kSpawnFailed (its log says why): a shell tells no more

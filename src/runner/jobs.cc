@@ -1,9 +1,11 @@
 #include "runner/jobs.h"
 
 #include <sched.h>
+#include <sys/statvfs.h>
 
 #include "image/store.h"
 #include "log/log.h"
+#include "runner/disk.h"
 #include "runner/spawn.h"
 
 namespace cove::runner {
@@ -22,6 +24,12 @@ Result<ImageInfo> FromDone(const proto::Frame& frame) {
                         ? static_cast<Code>(done.code)
                         : Code::kInternal;
   return Error(code, std::move(done.message));
+}
+
+// Of the disk that `dir` is on.
+uint64_t ReserveOf(int dir) {
+  struct statvfs st{};
+  return fstatvfs(dir, &st) == 0 ? DiskReserve(uint64_t{st.f_blocks} * st.f_frsize) : 0;
 }
 
 }  // namespace
@@ -79,7 +87,8 @@ Task<Result<ImageInfo>> Jobs::CaptureHost(std::string trust, Progress progress) 
 Task<Result<ImageInfo>> Jobs::Snapshot(UniqueFd upper, std::vector<ImageId> below,
                                        Progress progress) {
   const auto mine = co_await image_turn_.Take();
-  const std::string body = proto::Encode(image::SnapshotJob{std::move(below)});
+  const std::string body =
+      proto::Encode(image::SnapshotJob{std::move(below), ReserveOf(data_.images())});
   std::vector<int> fds = {upper.get(), data_.images()};
   co_return co_await ImageJob(Job::kSnapshot, body, std::move(fds), std::move(progress));
 }

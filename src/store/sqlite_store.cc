@@ -116,13 +116,30 @@ class SqliteStore final : public Store {
     if (db_->in_transaction()) (void)db_->Run("RELEASE unit");
   }
 
-  // A disk that failed once is asked at each write, until it takes one: nobody is to be told that
-  // something is written while that is in doubt.
+  // Nobody is to be told that something is written while that is in doubt, and a flush that goes
+  // well after one that failed says nothing about what that one lost: the kernel tells an error
+  // once and takes the pages for written (fsync(2)). So the log's content is written to another
+  // place, the database itself; each write tries that until the disk takes it.
   Result<void> FlushLog() {
-    const bool failed = log_.valid() && ::fdatasync(log_.get()) != 0;
-    flush_failed_ = failed;
     flush_at_ = kNever;
-    if (failed) return Error::FromErrno("fdatasync of the database's log");
+    if (flush_failed_) {
+      RETURN_IF_ERROR(WriteLogAnew());
+      flush_failed_ = false;
+      return Ok();
+    }
+    if (log_.valid() && ::fdatasync(log_.get()) != 0) {
+      flush_failed_ = true;
+      return Error::FromErrno("fdatasync of the database's log");
+    }
+    return Ok();
+  }
+
+  Result<void> WriteLogAnew() {
+    const auto rows = db_->Query("PRAGMA wal_checkpoint(TRUNCATE)");
+    if (!rows) return Error(Code::kIo, "after a flush that failed: " + rows.error().message());
+    if (rows->empty() || (*rows)[0][0].Int() != 0) {
+      return Error(Code::kIo, "after a flush that failed: the database's log is in use");
+    }
     return Ok();
   }
 

@@ -46,7 +46,7 @@ class Store {
   static constexpr Duration kFlushWithin = seconds(1);
   virtual ~Store() = default;
 
-  // The disk did not take the last flush: until it takes one, every write waits for its own.
+  // The disk did not take a flush: until all of the log is in the database, every write tries that.
   // Thread: any.
   virtual bool in_doubt() const = 0;
 

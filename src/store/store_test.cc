@@ -172,8 +172,14 @@ TEST_F(StoreTest, AfterAFailedFlushNoWriteIsConfirmedUntilTheDiskTakesOne) {
   ASSERT_TRUE(Add(*store, "a").ok());
   EXPECT_TRUE(FlushesSoon(before));
   EXPECT_EQ(Add(*store, "b").error().code(), Code::kIo);
+  EXPECT_TRUE(store->in_doubt());
+  const std::string log = path_ + "-wal";
+  EXPECT_GT(std::filesystem::file_size(log), 0u);
   g_disk_fails = false;
   EXPECT_TRUE(Add(*store, "c").ok());
+  EXPECT_FALSE(store->in_doubt());
+  EXPECT_EQ(std::filesystem::file_size(log), 0u) << "another flush would not write what was lost";
+  EXPECT_EQ(Count(*store), 3);
 }
 
 TEST_F(StoreTest, MigratesForwardsAndKeepsWhatIsThere) {

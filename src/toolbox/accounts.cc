@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/text.h"
+#include "proto/boot.h"
 #include "toolbox/paths.h"
 
 namespace cove::toolbox {
@@ -33,11 +34,16 @@ std::string ReadSmall(const std::string& path) {
   return text;
 }
 
+std::optional<uint32_t> ParseId(std::string_view text) {
+  const auto id = ParseInt<uint32_t>(text);
+  return id && *id < proto::boot::kUserIds ? id : std::nullopt;
+}
+
 std::optional<Account> ParsePasswdLine(std::string_view line) {
   const auto fields = Split(line, ':');
   if (fields.size() < 7) return std::nullopt;
-  const auto uid = ParseInt<uint32_t>(fields[2]);
-  const auto gid = ParseInt<uint32_t>(fields[3]);
+  const auto uid = ParseId(fields[2]);
+  const auto gid = ParseId(fields[3]);
   if (!uid || !gid) return std::nullopt;
   Account account;
   account.name = fields[0];
@@ -64,7 +70,7 @@ void AddGroups(Account* account, const std::string& etc) {
     const auto fields = Split(line, ':');
     if (fields.size() < 4) continue;
     const auto members = Split(fields[3], ',');
-    const auto gid = ParseInt<uint32_t>(fields[2]);
+    const auto gid = ParseId(fields[2]);
     if (!gid || *gid == account->gid || account->groups.size() >= kGroupsMax) continue;
     if (std::find(members.begin(), members.end(), account->name) != members.end()) {
       account->groups.push_back(*gid);
@@ -88,12 +94,12 @@ Result<Account> FindAccount(std::string_view name, const std::string& etc) {
 }
 
 Result<gid_t> FindGroup(std::string_view name, const std::string& etc) {
-  if (const auto number = ParseInt<uint32_t>(name)) return *number;
+  if (const auto number = ParseId(name)) return *number;
   const std::string text = ReadSmall(etc + "/group");
   for (const std::string_view line : Split(text, '\n')) {
     const auto fields = Split(line, ':');
     if (fields.size() < 3 || fields[0] != name) continue;
-    if (const auto gid = ParseInt<uint32_t>(fields[2])) return *gid;
+    if (const auto gid = ParseId(fields[2])) return *gid;
   }
   return Error(Code::kInvalid, "the sandbox has no group " + std::string(name));
 }

@@ -1,6 +1,8 @@
 // Users and groups of the sandbox, from its /etc/passwd and /etc/group. Never getpwnam: a static
 // program would load NSS modules that the sandbox chose. The files belong to the sandbox: what they
-// say only decides an identity inside its user namespace. Formats: passwd(5), group(5).
+// say only decides an identity inside its user namespace. Ids that are not in it are none here, and
+// so is -1, with which system calls leave an identity as it is: the toolbox's own.
+// Formats: passwd(5), group(5).
 #pragma once
 
 #include <sys/types.h>

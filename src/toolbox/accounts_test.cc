@@ -34,6 +34,26 @@ TEST_F(AccountsTest, FindsByNameAndNumberWithGroups) {
   EXPECT_EQ(*FindGroup("99", etc_.path()), 99u);
 }
 
+// setresuid(-1, -1, -1) succeeds and changes nothing: a command would run as the toolbox.
+TEST_F(AccountsTest, TakesNoIdThatIsNotOfTheSandbox) {
+  Put("passwd",
+      "keep:x:4294967295:0::/:/bin/sh\nkeepgroup:x:5:4294967295::/:/bin/sh\n"
+      "toolbox:x:65536:0::/:/bin/sh\nlast:x:65535:65535::/:/bin/sh\n");
+  Put("group", "a:x:4294967295:last\nb:x:65536:last\nc:x:65534:last\n");
+  for (const char* name : {"keep", "4294967295", "keepgroup", "toolbox", "65536"}) {
+    const auto account = FindAccount(name, etc_.path());
+    ASSERT_FALSE(account) << name;
+    EXPECT_EQ(account.error().code(), Code::kInvalid) << name;
+  }
+  const auto last = FindAccount("last", etc_.path());
+  ASSERT_TRUE(last);
+  EXPECT_EQ(last->uid, 65535u);
+  EXPECT_EQ(last->groups, (std::vector<gid_t>{65535, 65534}));
+  for (const char* name : {"a", "b", "4294967295", "65536"}) {
+    EXPECT_FALSE(FindGroup(name, etc_.path())) << name;
+  }
+}
+
 TEST_F(AccountsTest, FallsBackToRootWithoutFiles) {
   const auto a = FindAccount("", etc_.path());
   ASSERT_TRUE(a);

@@ -40,11 +40,12 @@ Command::Command(Shared& shared, int folder, uint64_t number, proto::toolbox::Se
     : shared_(shared),
       folder_(folder),
       number_(number),
-      request_(std::move(request)),
+      text_(std::move(request.command), &info_.command),
+      async_(request.async),
+      echo_input_(!request.suppress_input_echo),
       log_(std::move(log)),
       running_(std::in_place, shared) {
   info_.id = NewUuid();
-  info_.command = request_.command;
 }
 
 Command::~Command() {
@@ -73,7 +74,7 @@ Result<void> Command::OpenOutput(char kind, LogStreamId stream, Output* output) 
 
 Result<void> Command::OpenInput() {
   const std::string name = FileName('i');
-  if (!request_.async) {
+  if (!async_) {
     if (symlinkat("/dev/null", folder_, name.c_str()) != 0) {
       return Error::FromErrno("cannot make stdin");
     }
@@ -88,7 +89,8 @@ Result<void> Command::OpenInput() {
 
 Result<void> Command::Prepare() {
   oom_kills_before_ = shared_.oom.kills();
-  RETURN_IF_ERROR(WriteText(folder_, FileName('c'), request_.command));
+  RETURN_IF_ERROR(WriteText(folder_, FileName('c'), text_.whole()));
+  text_.Drop();
   RETURN_IF_ERROR(OpenInput());
   RETURN_IF_ERROR(OpenOutput('o', LogStreamId::kStdout, &out_));
   RETURN_IF_ERROR(OpenOutput('e', LogStreamId::kStderr, &err_));
@@ -98,27 +100,46 @@ Result<void> Command::Prepare() {
   return Ok();
 }
 
+Command::Took Command::Take(Output* output, std::string* buffer) {
+  for (;;) {
+    buffer->resize(CommandLog::kRecordMax);
+    const ssize_t n = read(output->fd.get(), buffer->data(), buffer->size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EAGAIN) return Took::kNothing;
+    if (n <= 0) return Took::kEnd;
+    buffer->resize(static_cast<size_t>(n));
+    log_->Append(output->stream, *buffer);
+    return Took::kSome;
+  }
+}
+
 Task<void> Command::Capture(Output* output) {
   async::FdWatch watch(output->fd.get());
   std::string buffer;
   for (;;) {
-    buffer.resize(CommandLog::kRecordMax);
-    const ssize_t n = read(output->fd.get(), buffer.data(), buffer.size());
-    if (n > 0) {
-      log_->Append(output->stream, std::string_view(buffer.data(), static_cast<size_t>(n)));
+    const Took took = Take(output, &buffer);
+    if (took == Took::kEnd) break;
+    if (took == Took::kSome) {
       // Nobody keeps these bytes any more: the writer is slowed down instead of us kept busy.
       if (log_->full()) co_await async::Sleep(kBusyPause);
       co_await async::Yield();
       continue;
     }
-    if (n < 0 && errno == EINTR) continue;
-    if (n == 0 || errno != EAGAIN) break;
     std::string().swap(buffer);
     if (info_.ended) log_->Rest();
     co_await watch.Readable();
   }
   output->ended = true;
   changed_.NotifyAll();
+}
+
+// Beside Capture(), which keeps nothing from one turn to the next.
+Task<void> Command::Drain(Output* output) {
+  std::string buffer;
+  for (size_t drained = 0; !output->ended && drained < kDrainMax; drained += buffer.size()) {
+    if (Take(output, &buffer) != Took::kSome) break;
+    co_await async::Yield();
+  }
 }
 
 Task<void> Command::Feed() {
@@ -144,6 +165,7 @@ void Command::End(int32_t exit_code) {
   info_.exit_code = exit_code;
   ended_with_all_ = shared_.spawner.children().ending();
   running_.reset();
+  text_.Drop();
   std::string().swap(input_queue_);
   // Whoever is told that all went well must hear that not all of it is there.
   const bool fine = info_.reason == proto::toolbox::ExitReason::kExited ||
@@ -171,12 +193,15 @@ Task<void> Command::Finish(int32_t exit_code, pid_t shell) {
   while (!(out_.ended && err_.ended) && Now() < grace_end) {
     co_await changed_.Wait(grace_end);
   }
+  // Time passes also while the log's disk is slow and nobody reads.
+  if (out_.fd) co_await Drain(&out_);
+  if (err_.fd) co_await Drain(&err_);
   End(exit_code);
 }
 
 Result<void> Command::Input(std::string data) {
   if (info_.ended) return Error(Code::kGone, "command " + info_.id + " has ended");
-  if (!request_.async) {
+  if (!async_) {
     return Error(Code::kConflict,
                  "command " + info_.id + " was not started async: its stdin is at its end");
   }
@@ -184,7 +209,7 @@ Result<void> Command::Input(std::string data) {
   if (input_queue_.size() + data.size() > kInputQueueMax) {
     return Error(Code::kExhausted, "command " + info_.id + " does not read its input; 1 MiB waits");
   }
-  if (!request_.suppress_input_echo) log_->Append(LogStreamId::kStdout, data);
+  if (echo_input_) log_->Append(LogStreamId::kStdout, data);
   input_queue_ += data;
   changed_.NotifyAll();
   return Ok();

@@ -10,6 +10,7 @@
 
 #include "async/task_group.h"
 #include "toolbox/command_log.h"
+#include "toolbox/command_text.h"
 #include "toolbox/operations.h"
 
 namespace cove::toolbox {
@@ -26,7 +27,6 @@ class Command {
 
   uint64_t number() const { return number_; }
   const proto::toolbox::CommandInfo& info() const { return info_; }
-  bool is_async() const { return request_.async; }
   // It ended because all of the sandbox does.
   bool ended_with_all() const { return ended_with_all_; }
   const std::shared_ptr<CommandLog>& log() const { return log_; }
@@ -55,15 +55,22 @@ class Command {
   void RemoveFiles();
   Result<void> OpenOutput(char kind, LogStreamId stream, Output* output);
   Result<void> OpenInput();
+  enum class Took { kSome, kNothing, kEnd };
+  // Reads once, into the log.
+  Took Take(Output* output, std::string* buffer);
   Task<void> Capture(Output* output);
+  // What it still holds goes into the log before the command has ended.
+  Task<void> Drain(Output* output);
   Task<void> Feed();
   void End(int32_t exit_code);
 
   Shared& shared_;
   int folder_;
   uint64_t number_;
-  proto::toolbox::SessionExec request_;
   proto::toolbox::CommandInfo info_;
+  CommandText text_;
+  bool async_;
+  bool echo_input_;
   std::shared_ptr<CommandLog> log_;
   uint64_t oom_kills_before_ = 0;
   std::optional<RunningMark> running_;

@@ -36,7 +36,7 @@ struct Execution {
   bool terminal = false;
   bool timed_out = false;
 
-  bool finishing = false;  // the process has ended and the grace is over: drain, do not wait
+  bool finishing = false;  // the process has ended and the grace is over
   int open_outputs = 0;
   int sending = 0;
   bool broken = false;  // the host does not take frames any more
@@ -49,37 +49,55 @@ struct Execution {
   async::TaskGroup tasks;
 };
 
+// What one read of an output gives; sent on when there was something.
+enum class Took { kSome, kNothing, kEnd };
+
+Task<Took> PassOn(Execution* e, const UniqueFd* fd, Type type, std::string* buffer) {
+  for (;;) {
+    buffer->resize(kReadBytes);
+    const ssize_t n = read(fd->get(), buffer->data(), buffer->size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EAGAIN) co_return Took::kNothing;
+    if (n <= 0) co_return Took::kEnd;  // EOF, or EIO of a terminal without a slave
+    buffer->resize(static_cast<size_t>(n));
+    ++e->sending;
+    auto sent = co_await e->channel.SendBytes(type, *buffer);
+    --e->sending;
+    if (!sent) e->broken = true;
+    e->output_changed.NotifyAll();
+    co_await async::Yield();  // a fast writer and a fast reader leave room for the others
+    co_return Took::kSome;
+  }
+}
+
+// Until the end of the output, or until Drain() takes over.
 Task<void> PumpOutput(Execution* e, UniqueFd* fd, Type type) {
   std::optional<async::FdWatch> watch(std::in_place, fd->get());
   std::string buffer;
-  size_t drained = 0;
-  while (!e->broken && drained < kDrainMax) {
-    buffer.resize(kReadBytes);
-    const ssize_t n = read(fd->get(), buffer.data(), buffer.size());
-    if (n > 0) {
-      buffer.resize(static_cast<size_t>(n));
-      if (e->finishing) drained += buffer.size();
-      ++e->sending;
-      auto sent = co_await e->channel.SendBytes(type, buffer);
-      --e->sending;
-      if (!sent) e->broken = true;
-      e->output_changed.NotifyAll();
-      co_await async::Yield();  // a fast writer and a fast reader leave room for the others
-      continue;
+  while (!e->broken && !e->finishing) {
+    const Took took = co_await PassOn(e, fd, type, &buffer);
+    if (took == Took::kEnd) {
+      --e->open_outputs;
+      watch.reset();
+      fd->Reset();
+      break;
     }
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0 && errno == EAGAIN) {
-      if (e->finishing) break;
+    if (took == Took::kNothing) {
       std::string().swap(buffer);
       co_await watch->Readable();
-      continue;
     }
-    --e->open_outputs;  // the end: EOF, or EIO of a terminal without a slave
-    watch.reset();
-    fd->Reset();
-    break;
   }
   e->output_changed.NotifyAll();
+}
+
+// What the output still holds: its writers may be gone and have been told that all went well.
+Task<void> Drain(Execution* e, UniqueFd* fd, Type type) {
+  std::string buffer;
+  for (size_t drained = 0; *fd && !e->broken && drained < kDrainMax; drained += buffer.size()) {
+    const Took took = co_await PassOn(e, fd, type, &buffer);
+    if (took == Took::kEnd) fd->Reset();
+    if (took == Took::kNothing) break;
+  }
 }
 
 Task<void> FeedStdin(Execution* e) {
@@ -124,7 +142,8 @@ void Resize(Execution* e, const proto::toolbox::WindowSize& window) {
   if (e->terminal && e->process.output) ioctl(e->process.output.get(), TIOCSWINSZ, &size);
 }
 
-// What the host sends while the command runs. A malformed frame ends the exec.
+// What the host sends while the command runs. After a frame that is none of these nothing more is
+// heard; the exec goes on until the host hangs up.
 Task<void> ReadHost(Execution* e) {
   for (;;) {
     auto frame = co_await e->channel.Receive();
@@ -227,8 +246,10 @@ Task<ExitStatus> AwaitEnd(Execution* e, uint64_t oom_kills_before) {
   }
   e->finishing = true;
   while (e->sending > 0) co_await e->output_changed.Wait();
-  // None of them is in the middle of a frame now; those that wait for more are given up.
+  // None of them is in the middle of a frame now, or holds anything that it has read.
   e->tasks.Clear();
+  co_await Drain(e, &e->process.output, Type::kStdout);
+  co_await Drain(e, &e->process.error, Type::kStderr);
   ExitStatus status = StatusOf(*child.status());
   TakeToll(e->shared.oom.TollOf(oom_kills_before, child.pid()), status.code, &status);
   if (e->timed_out) status.reason = ExitReason::kTimeout;

@@ -150,6 +150,37 @@ TEST_F(ExecTest, PassesMuchOutputUnchanged) {
   EXPECT_EQ(o.err.size(), 3000000u);
 }
 
+Task<Result<size_t>> CountRest(proto::toolbox::ExecStream* stream) {
+  size_t bytes = 0;
+  for (;;) {
+    CO_ASSIGN_OR_RETURN(const ExecEvent event, co_await stream->Next());
+    if (event.kind == ExecEvent::Kind::kExited) co_return bytes;
+    bytes += event.data.size();
+  }
+}
+
+// The command fills all that is between it and the reader and ends; the grace passes, and only then
+// the reader reads.
+TEST_F(ExecTest, LosesNothingToAReaderThatIsLate) {
+  ExecRequest r;
+  r.command =
+      "for i in $(seq 30); do LC_ALL=C dd if=/dev/zero bs=4096 oflag=nonblock 2>>dd; sleep 0.01; "
+      "done; echo >done";
+  auto stream = Get(client_->Exec(r));
+  ASSERT_TRUE(stream) << stream.error().message();
+  ASSERT_TRUE(Eventually([this] { return Slurp(home_ + "/done") == "\n"; }));
+  usleep(300'000);
+  std::istringstream lines(Slurp(home_ + "/dd"));
+  size_t written = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.ends_with(" records out")) written += std::stoul(line) * 4096;
+  }
+  ASSERT_GT(written, 100'000u) << Slurp(home_ + "/dd");
+  const auto got = Get(CountRest(stream->get()));
+  ASSERT_TRUE(got) << got.error().message();
+  EXPECT_EQ(*got, written);
+}
+
 TEST_F(ExecTest, TakesCommandsLongerThanAnArgument) {
   const std::string filler(300 * 1024, '#');
   EXPECT_EQ(Shell("echo \"a  b\"\n" + filler + "\necho c").out, "a  b\nc\n");

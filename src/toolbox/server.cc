@@ -21,6 +21,17 @@ Task<Result<void>> SendOk(SharedChannel& channel) {
   return channel.SendMessage(Type::kOk, Empty{});
 }
 
+Task<Result<void>> SendSessions(SharedChannel& channel, proto::toolbox::SessionList list) {
+  FitTexts(&list);
+  std::string body = proto::Encode(list);
+  if (body.size() > proto::kFrameBodyMax) {
+    co_return Error(Code::kTooLarge,
+                    "the sessions have too many commands for one answer: ask for one session, or "
+                    "delete some");
+  }
+  co_return co_await channel.SendWhole(Type::kSessions, std::move(body));
+}
+
 // Ends when the host has closed its end, whether or not we read what it sent before.
 Task<void> AwaitHangup(int fd, async::Event* done) {
   // A duplicate: one descriptor can be watched once.
@@ -191,10 +202,10 @@ Task<Result<void>> Server::DispatchSession(SharedChannel& channel, Frame frame) 
       CO_ASSIGN_OR_RETURN(const auto session, sessions_.Find(m.session));
       SessionList one;
       one.sessions.push_back(session->Info());
-      co_return co_await channel.SendMessage(Type::kSessions, std::move(one));
+      co_return co_await SendSessions(channel, std::move(one));
     }
     case Type::kSessionList:
-      co_return co_await channel.SendMessage(Type::kSessions, sessions_.List());
+      co_return co_await SendSessions(channel, sessions_.List());
     case Type::kSessionExec: {
       CO_ASSIGN_OR_RETURN(auto m, Decode<SessionExec>(frame.body));
       CO_ASSIGN_OR_RETURN(const auto session, sessions_.Find(m.session));

@@ -11,6 +11,9 @@
 #include "toolbox/session_driver.h"
 
 namespace cove::toolbox {
+namespace {
+constexpr milliseconds kFloodPause{20};
+}  // namespace
 
 Session::Session(Shared& shared, std::string id, SessionFiles files)
     : shared_(shared), id_(std::move(id)), files_(std::move(files)) {}
@@ -66,6 +69,7 @@ Result<std::shared_ptr<Command>> Session::Execute(proto::toolbox::SessionExec re
     return Error(Code::kExhausted, "session " + id_ + ": " + std::to_string(kQueuedMax) +
                                        " commands wait for the running one already");
   }
+  RETURN_IF_ERROR(CommandText::CheckRoom(request.command.size()));
   Forget();
   const uint64_t number = next_number_++;
   auto log = std::make_shared<CommandLog>(files_.logs, files_.name + "-" + std::to_string(number));
@@ -99,13 +103,19 @@ proto::toolbox::SessionInfo Session::Info() const {
 }
 
 // Lines "NUMBER STATUS" from the shell. What a command forges there harms only its own session.
-void Session::TakeStatus() {
+bool Session::TakeStatus() {
   constexpr size_t kLineMax = 256;
+  constexpr size_t kBurst = 16 * kLineMax;
   char buffer[kLineMax];
-  for (;;) {
+  bool all = false;
+  for (size_t taken = 0; taken < kBurst;) {
     const ssize_t n = read(status_.get(), buffer, sizeof buffer);
     if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) break;
+    if (n <= 0) {
+      all = true;
+      break;
+    }
+    taken += static_cast<size_t>(n);
     status_text_.append(buffer, static_cast<size_t>(n));
     for (size_t end; (end = status_text_.find('\n')) != std::string::npos;) {
       const auto words = Split(std::string_view(status_text_).substr(0, end), ' ');
@@ -120,13 +130,17 @@ void Session::TakeStatus() {
     if (status_text_.size() > kLineMax) status_text_.clear();
   }
   changed_.NotifyAll();
+  return all;
 }
 
 Task<void> Session::ReadStatus() {
   async::FdWatch watch(status_.get());
   while (!shell_ended_) {
-    TakeStatus();
-    co_await watch.Readable();
+    if (TakeStatus()) {
+      co_await watch.Readable();
+    } else {
+      co_await async::Sleep(kFloodPause);
+    }
   }
 }
 
@@ -135,7 +149,7 @@ Task<void> Session::AwaitShell() {
   // The number of the shell stays taken for as long as its kernel session has members, so this
   // picture, made before anything else can start, names nobody else's.
   orphans_ = OpenOrphans(shell_.child->pid());
-  TakeStatus();
+  (void)TakeStatus();
   shell_code_ = StatusOf(*shell_.child->status()).code;
   shell_ended_ = true;
   changed_.NotifyAll();

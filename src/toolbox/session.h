@@ -45,7 +45,8 @@ class Session {
   Task<void> RunCommands();
   Task<void> ReadStatus();
   Task<void> AwaitShell();
-  void TakeStatus();
+  // False: there may be more, and it is no shell that writes so much.
+  bool TakeStatus();
   Task<int32_t> RunOne(Command* command);
   Error Ended() const;
 

@@ -77,6 +77,50 @@ TEST_F(SessionTest, TakesAnyTextAsACommand) {
   EXPECT_EQ(Execute("echo still").out, "still\n");
 }
 
+TEST_F(SessionTest, RunsLongCommandsAndShowsTheirBeginning) {
+  const std::string filler(900 * 1024, '#');
+  std::vector<std::string> ids;
+  for (int i = 0; i < 4; ++i) {
+    const CommandInfo c = Start("echo " + std::to_string(i) + "\n" + filler + "\necho end");
+    EXPECT_EQ(Follow(c.id).out, std::to_string(i) + "\nend\n");
+    ids.push_back(c.id);
+  }
+  const auto one = Get(client_->GetCommand("s", ids[2]));
+  ASSERT_TRUE(one) << one.error().message();
+  EXPECT_TRUE(one->command.starts_with("echo 2\n###")) << one->command.substr(0, 20);
+  EXPECT_TRUE(one->command.ends_with("\n[cove: cut here]"));
+  EXPECT_LT(one->command.size(), 20'000u);
+  const auto session = Get(client_->GetSession("s"));
+  ASSERT_TRUE(session) << session.error().message();
+  ASSERT_EQ(session->commands.size(), ids.size());
+  EXPECT_TRUE(session->commands[2].command.starts_with("echo 2\n###"));
+  const auto list = Get(client_->ListSessions());
+  ASSERT_TRUE(list) << list.error().message();
+  EXPECT_EQ(list->size(), 1u);
+}
+
+TEST_F(SessionTest, BoundsTheTextsThatWait) {
+  const std::string filler(900 * 1024, '#');
+  const CommandInfo first = Start("read x", true);
+  size_t waiting = 0;
+  Result<CommandInfo> next = Error(Code::kInternal, "");
+  do {
+    SessionExec request;
+    request.session = "s";
+    request.command = "echo " + filler;
+    next = Get(client_->SessionExecute(std::move(request)));
+    if (next) ++waiting;
+  } while (next && waiting < 50);
+  EXPECT_EQ(next.error().code(), Code::kExhausted);
+  EXPECT_EQ(waiting, 18u);
+  ASSERT_TRUE(Get(client_->SendInput("s", first.id, "go")));
+  EXPECT_TRUE(Eventually([this] {
+    const auto session = Get(client_->GetSession("s"));
+    return session && session->commands.back().ended;
+  }));
+  EXPECT_EQ(Execute("echo room again").out, "room again\n");
+}
+
 TEST_F(SessionTest, ClosesStdinOfSyncCommands) { EXPECT_EQ(Execute("cat; echo end").out, "end\n"); }
 
 TEST_F(SessionTest, RunsCommandsInOrder) {
@@ -102,6 +146,66 @@ Task<Result<std::string>> FirstOutput(ToolboxClient* client, std::string command
   CO_ASSIGN_OR_RETURN(auto stream, co_await client->Logs(std::move(request)));
   CO_ASSIGN_OR_RETURN(LogEvent event, co_await stream->Next());
   co_return std::move(event.data);
+}
+
+// Each holds descriptors of the toolbox, three at this time, whose numbers pass those that the
+// shells are given: each remainder is tried.
+TEST_F(SessionTest, AsManyAsThereMayBeAllWork) {
+  const auto name = [](int i) { return "n" + std::to_string(i); };
+  std::vector<std::unique_ptr<net::SocketStream>> held;
+  for (int round = 0; round < 3; ++round) {
+    const int more = round < 2 ? 80 : 127;  // with the one of the fixture 128
+    for (int i = 0; i < more; ++i) ASSERT_TRUE(Get(client_->CreateSession(name(i)))) << i;
+    if (round == 2) {
+      EXPECT_EQ(Get(client_->CreateSession("over")).error().code(), Code::kExhausted);
+    }
+    std::filesystem::remove(home_ + "/ran");
+    for (int i = 0; i < more; ++i) {
+      SessionExec request;
+      request.session = name(i);
+      request.command = "echo $((7 * 6)) >>" + home_ + "/ran";
+      ASSERT_TRUE(Get(client_->SessionExecute(std::move(request)))) << i;
+    }
+    EXPECT_TRUE(Eventually([&] {
+      return Slurp(home_ + "/ran").size() == 3 * static_cast<size_t>(more);
+    })) << Slurp(home_ + "/ran").size() / 3;
+    for (int i = 0; i < more; ++i) ASSERT_TRUE(Get(client_->DeleteSession(name(i)))) << i;
+    const auto address = net::SocketAddress::FromUnixPath(root_ / "socket");
+    ASSERT_TRUE(address);
+    auto connection = Get(net::Connect(*address, Now() + seconds(5)));
+    ASSERT_TRUE(connection);
+    held.push_back(*std::move(connection));
+  }
+}
+
+// Whoever is root in the sandbox finds the shell's descriptors in /proc.
+TEST_F(SessionTest, WhatFloodsTheShellsStatusDoesNotStopTheOthers) {
+  ASSERT_TRUE(Get(client_->CreateSession("other")));
+  SessionExec request;
+  request.session = "other";
+  request.command =
+      "for f in /proc/$$/fd/*; do case $(readlink $f) in pipe:*)"
+      "  if grep -q '^flags:.*1$' /proc/$$/fdinfo/${f##*/}; then"
+      "    yes '' >$f & echo >flood; fi;;"
+      "esac; done; wait";
+  request.async = true;
+  ASSERT_TRUE(Get(client_->SessionExecute(std::move(request))));
+  ASSERT_TRUE(Eventually([this] { return Slurp(home_ + "/flood").ends_with('\n'); }));
+  const auto used = [this] {  // processor time of the toolbox in ticks: proc(5)
+    const std::string stat = Slurp("/proc/" + std::to_string(pid_) + "/stat");
+    std::istringstream fields(stat.substr(stat.rfind(')') + 1));
+    std::string field;
+    for (int i = 3; i < 14; ++i) fields >> field;
+    uint64_t user = 0;
+    uint64_t kernel = 0;
+    fields >> user >> kernel;
+    return user + kernel;
+  };
+  const uint64_t before = used();
+  usleep(500'000);
+  EXPECT_LT(used() - before, static_cast<uint64_t>(sysconf(_SC_CLK_TCK)) / 10);
+  EXPECT_EQ(Execute("echo here").out, "here\n");
+  ASSERT_TRUE(Get(client_->DeleteSession("other")));
 }
 
 TEST_F(SessionTest, ReplaysTheLogToEveryFollower) {

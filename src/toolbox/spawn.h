@@ -22,8 +22,9 @@ enum class Wiring : uint8_t {
 };
 
 struct InheritedFd {
+  static constexpr int kEnd = 256;
   int from = -1;  // ours; stays open here
-  int to = -1;    // its number in the child; over 2
+  int to = -1;    // its number in the child: over 2, below kEnd
 };
 
 struct SpawnPlan {

@@ -19,7 +19,9 @@
 namespace cove::toolbox::internal {
 namespace {
 
-constexpr int kAboveTargets = 64;     // descriptors are parked here while they are renumbered
+// Descriptors are parked from here while they are renumbered: no target is that high, or one would
+// be placed over another that waits.
+constexpr int kAboveTargets = InheritedFd::kEnd;
 constexpr rlim_t kNofileSoft = 1024;  // what programs expect; select() breaks above
 
 [[noreturn]] void Fail(int report, Step step) {
@@ -82,7 +84,7 @@ bool PlaceAll(const ChildPlan& plan, const int (&standard)[3]) {
   size_t n = 0;
   for (const int fd : standard) parked[n++] = fcntl(fd, F_DUPFD_CLOEXEC, kAboveTargets);
   for (const InheritedFd& fd : *plan.inherited) {
-    if (n == sizeof parked / sizeof parked[0]) return false;
+    if (n == sizeof parked / sizeof parked[0] || fd.to >= kAboveTargets) return false;
     parked[n++] = fcntl(fd.from, F_DUPFD_CLOEXEC, kAboveTargets);
   }
   for (size_t i = 0; i < n; ++i) {

@@ -196,6 +196,13 @@ attack('api.working_directory', 'a command starts in the tree or not at all', as
   }
 });
 
+attack('toolbox.account', 'no line of /etc/passwd makes a command run as the toolbox', async (id, user) => {
+  const script = `cp /etc/passwd /tmp/passwd && sed -i 's/^${user}:[^:]*:[0-9]*:/${user}:x:4294967295:/' /etc/passwd`;
+  assert.equal((await run(id, script)).exitCode === 0, user === 'root');
+  assert.match((await run(id, 'cat /proc/self/status')).result, user === 'root' ? /^Uid:\t0\t0\t0\t0$/m : /^Uid:\t1000\t1000\t1000\t1000$/m);
+  if (user === 'root') assert.equal((await run(id, 'cp /tmp/passwd /etc/passwd')).exitCode, 0);
+});
+
 attack('toolbox.hunt', 'no worker of the toolbox can be traced or robbed while the API uses it', async (id) => {
   const hunt = run(id, '/tmp/cove-escape hunt 2', { timeout: 30 });
   let over = false;

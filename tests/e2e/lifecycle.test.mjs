@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import WebSocket from 'ws';
 import { Daytona } from '@daytona/sdk';
-import { Cove, childrenOf, cmdline, get, until } from './lib/cove.mjs';
+import { Cove, bin, childrenOf, cmdline, get, until } from './lib/cove.mjs';
 
 let cove, daytona;
 before(async () => {
@@ -130,6 +130,22 @@ test('processes and the share of the disk are limits of a sandbox, and change wh
     assert.match(refused.json.message, /pids|ioWeight/);
   }
   await cove.remove(made.json.id);
+});
+
+test('cove exec ends with who reads it, and what it ran with it; a key that cannot be shown is a failure', async () => {
+  const box = await cove.create();
+  const sh = (line) => spawnSync('bash', ['-c', `set -o pipefail; ${line}`, bin, box.id], { encoding: 'utf8', timeout: 60000, env: { ...process.env, COVE_URL: cove.url, COVE_API_KEY: cove.key } });
+  const r = sh('"$0" exec "$1" yes | head -1');
+  assert.equal(r.stdout, 'y\n');
+  assert.equal(r.status, 125, r.stderr);
+  assert.match(r.stderr, /the output cannot be written: Broken pipe/);
+  assert.equal((await cove.exec(box.id, 'pgrep -x yes')).exitCode, 1);
+  const name = `shown-to-nobody-${cove.port}`;
+  const key = sh(`"$0" key create ${name} >/dev/full`);
+  assert.equal(key.status, 1);
+  assert.match(key.stderr, /standard output cannot be written/);
+  assert.equal((await cove.api('DELETE', `/api/api-keys/${name}`)).status, 204);
+  await cove.remove(box.id);
 });
 
 test('out of memory is told apart, counted, and told to whoever ran the command', async () => {
