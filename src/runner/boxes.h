@@ -107,6 +107,7 @@ class Boxes {
   Result<void> TakeFreeSlot(Box& box);
   Result<proto::Room> RoomWith(uint32_t slots) const;
   Result<void> CheckRoom() const;
+  Task<Result<void>> CheckFits(BoxPtr box, uint64_t disk_bytes);
   Result<void> Apply(const Box& box, const proto::runner::Limits& limits);
   Result<Attached> AttachTo(const Box& box) const;
   Result<void> MakeFiles(const BoxSpecRecord& spec);

@@ -228,6 +228,31 @@ TEST_F(BoxesTest, NewLimitsHoldNowAndForTheNextRunner) {
   EXPECT_EQ(loop.RunUntil(boxes->Resize(kB, limits)).error().code(), Code::kNotFound);
 }
 
+TEST_F(BoxesTest, OnlyADiskThatShrinksIsSyncedAndThenMeasured) {
+  ASSERT_TRUE(Create(kA));
+  proto::runner::Limits limits;
+  for (const uint64_t mib : {0, 500, 500, 600}) {
+    limits.disk_bytes = mib << 20;
+    ASSERT_TRUE(loop.RunUntil(boxes->Resize(kA, limits)));
+    EXPECT_EQ(jobs->syncs, mib == 0 ? 0 : 1) << "to " << mib;
+  }
+  // What a sync brings to the disk counts.
+  jobs->on_sync = [this] { disk->used = uint64_t{400} << 20; };
+  limits.disk_bytes = uint64_t{300} << 20;
+  EXPECT_EQ(loop.RunUntil(boxes->Resize(kA, limits)).error().code(), Code::kConflict);
+  EXPECT_EQ(disk->limits[kA], uint64_t{600} << 20);
+  limits.disk_bytes = uint64_t{400} << 20;
+  EXPECT_TRUE(loop.RunUntil(boxes->Resize(kA, limits)));
+  EXPECT_EQ(disk->limits[kA], uint64_t{400} << 20);
+  // A new runner sets the limit that is recorded, whatever is held, and waits for no disk.
+  disk->used = uint64_t{500} << 20;
+  disk->limits.clear();
+  jobs->syncs = 0;
+  Restart();
+  EXPECT_EQ(disk->limits[kA], uint64_t{400} << 20);
+  EXPECT_EQ(jobs->syncs, 0);
+}
+
 TEST_F(BoxesTest, ADiskThatAPowerCutTookIsMadeAgain) {
   ASSERT_TRUE(Create(kA));
   ASSERT_TRUE(loop.RunUntil(boxes->Stop(kA, milliseconds(0))));

@@ -5,6 +5,7 @@
 #include <sys/mount.h>
 #include <sys/wait.h>
 
+#include "image/dir.h"
 #include "runner/doctor.h"
 #include "runner/testing.h"
 #include "sys/loop_device.h"
@@ -65,6 +66,7 @@ class DiskTest : public ::testing::Test {
   }
   std::string runner() { return data.data().runner_path(); }
   std::string image() { return runner() + "/disk.img"; }
+  async::Loop loop;
   testing::TempData data;
   std::unique_ptr<Disk> disk;
 };
@@ -78,7 +80,14 @@ TEST_F(DiskTest, AFullBoxGetsAnErrorAndItsNeighbourNothing) {
   EXPECT_LE(written, 32 * kMiB);
   std::ofstream(disk->path(kB) + "/f") << "x";
   EXPECT_TRUE(std::filesystem::exists(disk->path(kB) + "/f"));
-  EXPECT_EQ(disk->Limit(kA, 8 * kMiB).error().code(), Code::kConflict);
+  Jobs jobs(data.data());
+  auto dir = image::OpenDirPath(disk->path(kA));
+  ASSERT_TRUE(dir);
+  const auto synced = loop.RunUntil(jobs.Sync(*std::move(dir)));
+  ASSERT_TRUE(synced) << synced.error().message();
+  EXPECT_GT(*disk->Use(kA), 16 * kMiB);
+  EXPECT_LE(*disk->Use(kA), 32 * kMiB);
+  EXPECT_LT(*disk->Use(kB), 4 * kMiB);
   ASSERT_TRUE(disk->Limit(kA, 128 * kMiB));
   EXPECT_GT(Fill(disk->path(kA) + "/g").second, 32 * kMiB) << "a grown limit holds at once";
 }

@@ -90,6 +90,11 @@ Task<void> Jobs::Reclaim(UniqueFd file, std::string text) {
   if (!done) log::Warn("box.not_reclaimed", {{"why", done.error().message()}});
 }
 
+Task<Result<void>> Jobs::Sync(UniqueFd dir) {
+  CO_RETURN_IF_ERROR(co_await RunOne(Job::kSync, std::string(), {dir.get()}, {}));
+  co_return Ok();
+}
+
 void Jobs::EmptyTrash() {
   trash_changed_ = true;
   if (emptying_) return;

@@ -27,6 +27,8 @@ class Jobs {
                                                           Progress progress);
   // Writes `text` to `file` and waits for the kernel, which may take its time. Cancelling ends it.
   virtual Task<void> Reclaim(UniqueFd file, std::string text);
+  // Returns when what was written to the file system of `dir` is on its disk, and counted there.
+  virtual Task<Result<void>> Sync(UniqueFd dir);
   // Starts emptying the trash, unless that is under way; then it is looked at again afterwards.
   virtual void EmptyTrash();
   // Waits while that is under way. What is left at the deadline, the next start removes.
