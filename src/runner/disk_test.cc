@@ -1,9 +1,14 @@
 // Goal: what a box may write is bounded by the kernel, and its image survives the runner's death.
 // Method: the real disk, made below a directory of this test, in a mount namespace of its own.
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
+
+#include <atomic>
+#include <thread>
 
 #include "image/dir.h"
 #include "runner/doctor.h"
@@ -50,6 +55,27 @@ int LoopsOf(const std::string& image) {
     if (std::getline(in, text) && text == image) ++count;
   }
   return count;
+}
+
+// The state of this process's only child, as ps shows it; 0: it has none.
+char ChildState() {
+  std::ifstream in("/proc/self/task/" + std::to_string(gettid()) + "/children");
+  pid_t pid = 0;
+  if (!(in >> pid)) return 0;
+  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
+  const std::string text((std::istreambuf_iterator<char>(stat)), {});
+  const size_t at = text.rfind(") ");
+  return at == std::string::npos ? '?' : text[at + 2];
+}
+
+Task<void> UntilAChildIsInTheKernel() {
+  const TimePoint until = Now() + seconds(4);
+  while (ChildState() != 'D' && Now() < until) co_await async::Sleep(milliseconds(2));
+}
+
+Task<void> UntilNoChild() {
+  const TimePoint until = Now() + seconds(20);
+  while (ChildState() != 0 && Now() < until) co_await async::Sleep(milliseconds(2));
 }
 
 class DiskTest : public ::testing::Test {
@@ -131,6 +157,36 @@ TEST_F(DiskTest, ARemovedBoxMayStillBeOpen) {
   ASSERT_TRUE(disk->Remove(kA));
   EXPECT_TRUE(disk->List()->empty());
   ASSERT_TRUE(disk->Make(kA, 32 * kMiB)) << "its name is free at once";
+}
+
+// Paused boxes' memory is given back by a write that the kernel may not end for long. Here it is
+// one to a file system that is frozen.
+TEST_F(DiskTest, AJobThatIsCancelledHoldsNobodyUpWhileItsWorkerIsInTheKernel) {
+  ASSERT_TRUE(disk->Make(kA, 0));
+  const UniqueFd root(open(disk->path(kA).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  UniqueFd file(open((disk->path(kA) + "/f").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  Jobs jobs(data.data());
+  ASSERT_EQ(ioctl(root.get(), FIFREEZE, 0), 0) << errno;
+  std::atomic<bool> thawed = false;
+  // However this ends, the file system must not stay so.
+  std::jthread thaw([&](const std::stop_token& stop) {
+    const TimePoint until = Now() + seconds(5);
+    while (!stop.stop_requested() && Now() < until) usleep(10'000);
+    thawed = true;
+    ioctl(root.get(), FITHAW, 0);
+  });
+  {
+    async::TaskGroup group;
+    group.Spawn(jobs.Reclaim(std::move(file), "x"));
+    loop.RunUntil(UntilAChildIsInTheKernel());
+    group.Clear();
+  }
+  EXPECT_FALSE(thawed) << "it waited for its worker";
+  EXPECT_NE(ChildState(), 0);
+  thaw.request_stop();
+  thaw.join();
+  loop.RunUntil(UntilNoChild());
+  EXPECT_EQ(ChildState(), 0);
 }
 
 TEST_F(DiskTest, AHalfMadeImageIsNotTaken) {
