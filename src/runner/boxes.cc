@@ -54,6 +54,10 @@ Result<UniqueFd> Duplicate(const UniqueFd& fd) {
   return copy;
 }
 
+Error NotHere(const SandboxId& id) {
+  return {Code::kNotFound, "the runner has no box " + id.value};
+}
+
 bool Contains(const std::vector<ImageId>& list, const ImageId& id) {
   return std::find(list.begin(), list.end(), id) != list.end();
 }
@@ -65,9 +69,7 @@ Boxes::~Boxes() = default;
 
 Result<Boxes::BoxPtr> Boxes::Find(const SandboxId& id) const {
   const auto it = boxes_.find(id);
-  if (it == boxes_.end() || it->second->deleting) {
-    return Error(Code::kNotFound, "the runner has no box " + id.value);
-  }
+  if (it == boxes_.end() || it->second->deleting) return NotHere(id);
   return it->second;
 }
 
@@ -289,9 +291,15 @@ Task<Result<void>> Boxes::Kill(BoxPtr box) {
 // Answered once nothing of it lives and it is out of sight. Its cgroups, mounts and files go
 // behind; what a killed runner leaves of them, the next one removes.
 Task<Result<void>> Boxes::Delete(SandboxId id) {
-  CO_ASSIGN_OR_RETURN(BoxPtr box, Find(id));
+  const auto it = boxes_.find(id);
+  if (it == boxes_.end()) co_return NotHere(id);
+  const BoxPtr box = it->second;
   box->deleting = true;  // a graceful stop that is under way waits no longer
   const auto mine = co_await box->turn.Take();
+  // Another one that was under way may have done it; if it failed, this one tries again.
+  const auto now = boxes_.find(id);
+  if (now == boxes_.end() || now->second != box) co_return Ok();
+  box->deleting = true;
   auto killed = co_await Kill(box);
   if (!killed) {
     box->deleting = false;

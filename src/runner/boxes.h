@@ -126,6 +126,7 @@ class Boxes {
   void Trash(const BoxPtr& box);
   Task<void> Leave(BoxPtr box);
   Task<Result<void>> RecoverBox(std::string name);
+  std::vector<SlotsInUse::Hold> RecordedSlots(const std::vector<std::string>& names) const;
   Result<void> KeepSlot(const BoxPtr& box, int dir);
   void RemoveStrayDisks();
   Task<void> RemoveStrangers();

@@ -86,6 +86,8 @@ class FakeDriver : public sandbox::NamespaceDriver {
   }
   Result<void> Kill(const sandbox::RunningBox& box) override {
     ++kills;
+    if (failing_kills > 0 && failing_kills-- > 0)
+      return Error(Code::kTimeout, "its processes do not end");
     kill(box.pid, SIGKILL);
     return Ok();
   }
@@ -144,6 +146,7 @@ class FakeDriver : public sandbox::NamespaceDriver {
 
   bool fail_start = false;
   bool fail_pause = false;
+  int failing_kills = 0;
   uint64_t oom_kills = 0;
   sys::CgroupTree::SocketBuffers sockets;  // of each
   std::set<SandboxId> workloads_killed;
