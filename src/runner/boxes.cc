@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "async/deadline.h"
 #include "base/text.h"
 #include "image/dir.h"
 #include "image/store.h"
@@ -380,14 +381,17 @@ std::vector<proto::runner::BoxInfo> Boxes::List() const {
   return out;
 }
 
-Task<void> Boxes::DeleteAll() {
-  std::vector<SandboxId> ids;
-  for (const auto& [id, box] : boxes_) ids.push_back(id);
-  for (const SandboxId& id : ids) {
-    auto deleted = co_await Delete(id);
-    if (!deleted && deleted.error().code() != Code::kNotFound) {
-      log::Error("box.stays", {{"sandbox", id.value}, {"why", deleted.error().message()}});
-    }
+// All at once: one that takes its time holds up no other.
+Task<void> Boxes::DeleteAll(TimePoint deadline) {
+  async::TaskGroup each;
+  for (const auto& [id, box] : boxes_) each.Spawn(DeleteBy(id, deadline));
+  co_await each.Join();
+}
+
+Task<void> Boxes::DeleteBy(SandboxId id, TimePoint deadline) {
+  auto deleted = co_await async::WithDeadline(Delete(id), deadline, "its removal");
+  if (!deleted && deleted.error().code() != Code::kNotFound) {
+    log::Error("box.stays", {{"sandbox", id.value}, {"why", deleted.error().message()}});
   }
 }
 

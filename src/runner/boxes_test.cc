@@ -213,6 +213,17 @@ TEST_F(BoxesTest, ASecondDeleteWaitsForWhatComesOfTheFirst) {
   EXPECT_TRUE(boxes->List().empty());
 }
 
+TEST_F(BoxesTest, AServerThatLeavesNoneBehindWaitsForNoneForEver) {
+  ASSERT_TRUE(Create(kA));
+  ASSERT_TRUE(Create(kB));
+  driver.never_dies = kA;
+  const TimePoint start = Now();
+  loop.RunUntil(boxes->DeleteAll(Now() + milliseconds(200)));
+  EXPECT_LT(Now() - start, seconds(5));
+  ASSERT_EQ(boxes->List().size(), 1U) << "the other one is gone";
+  EXPECT_EQ(boxes->List()[0].id, kA);
+}
+
 // A box that does not run and whose range is another server's, before one that runs.
 TEST_F(BoxesTest, ABoxThatNeedsAnotherSlotDoesNotGetALaterOnes) {
   ASSERT_TRUE(Create(kA));

@@ -88,7 +88,7 @@ class FakeDriver : public sandbox::NamespaceDriver {
     ++kills;
     if (failing_kills > 0 && failing_kills-- > 0)
       return Error(Code::kTimeout, "its processes do not end");
-    kill(box.pid, SIGKILL);
+    if (box.id != never_dies) kill(box.pid, SIGKILL);
     return Ok();
   }
   Result<void> KillUnrecorded(SandboxId id) override {
@@ -147,6 +147,7 @@ class FakeDriver : public sandbox::NamespaceDriver {
   bool fail_start = false;
   bool fail_pause = false;
   int failing_kills = 0;
+  SandboxId never_dies;
   uint64_t oom_kills = 0;
   sys::CgroupTree::SocketBuffers sockets;  // of each
   std::set<SandboxId> workloads_killed;
