@@ -50,7 +50,7 @@ Task<void> Answer(FrontLink* link, std::vector<std::string> bodies) {
 Task<void> AskTwice(FrontLink* link, proto::RunnerClient* client) {
   const pr::ImageList images = ManyImages(60, 500);
   pr::BoxList boxes;
-  boxes.boxes.resize(20'000);
+  boxes.boxes.resize(40'000);
   boxes.boxes.back().oom_kills = 7;
   const std::vector<std::string> bodies = {proto::Encode(images), proto::Encode(boxes)};
   for (const std::string& body : bodies) EXPECT_GT(body.size(), proto::kFrameBodyMax);
@@ -65,7 +65,7 @@ Task<void> AskTwice(FrontLink* link, proto::RunnerClient* client) {
   }
   const auto kept = co_await client->ListBoxes();
   EXPECT_TRUE(kept);
-  if (kept) EXPECT_EQ(kept->size(), 20'000U);
+  if (kept) EXPECT_EQ(kept->size(), 40'000U);
   if (kept) EXPECT_EQ(kept->back().oom_kills, 7U);
 }
 

@@ -1,5 +1,7 @@
 // Goal: the front is replaced when it dies, and workers do their jobs as processes of their own.
 // Method: this very test program started again: as a fake front, or as the real worker.
+#include <sys/resource.h>
+
 #include "image/dir.h"
 #include "image/job.h"
 #include "runner/front_process.h"
@@ -54,23 +56,18 @@ class FrontProcessTest : public ProcessTest {
     auto opened = net::ListenTcp(*net::SocketAddress::FromIp("127.0.0.1", 0));
     ASSERT_TRUE(opened);
     listener = *std::move(opened);
-    auto pair = net::StreamPair();
-    ASSERT_TRUE(pair);
-    config = std::move(pair->first);
   }
   FrontProcess::Settings SettingsFor(const std::string& kind) {
     FrontProcess::Settings settings;
     settings.args = {"front", kind};
     settings.env = {"PATH=/usr/bin:/bin"};
     settings.listener = listener.get();
-    settings.config_fd = config.get();
     settings.uid = kFrontUid;
     settings.on_frame = [](std::shared_ptr<FrontLink>, proto::Frame) { return Ok(); };
     settings.on_ready = [this] { ++ready; };
     return settings;
   }
   UniqueFd listener;
-  UniqueFd config;
   int ready = 0;
 };
 
@@ -93,19 +90,19 @@ TEST_F(FrontProcessTest, AFrontThatDiesIsReplaced) {
   EXPECT_EQ(ready, 2);
 }
 
-// A descriptor that is missing stands for whatever a start may lack for a moment.
-Task<Result<void>> KillWhileNoneCanStart(FrontProcess* front, int* ready, UniqueFd* config) {
+// Without a free descriptor none can be started.
+Task<Result<void>> KillWhileNoneCanStart(FrontProcess* front, int* ready) {
   async::TaskGroup group;
   Result<void> ended = Error(Code::kInternal, "unset");
   group.Spawn(RunInto(front, &ended));
   co_await Until([&] { return *ready == 1; });
-  const int number = config->get();
-  const UniqueFd kept(fcntl(number, F_DUPFD_CLOEXEC, 0));
-  config->Reset();
+  rlimit before{};
+  EXPECT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{3, before.rlim_max};
+  EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
   kill(front->pid(), SIGKILL);
   EXPECT_TRUE(co_await Until([&] { return front->failed_starts() > 1 || group.size() == 0; }));
-  EXPECT_EQ(dup2(kept.get(), number), number);
-  *config = UniqueFd(number);
+  EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
   co_await Until([&] { return *ready == 2 || group.size() == 0; });
   front->Stop();
   co_await group.Join();
@@ -114,7 +111,7 @@ Task<Result<void>> KillWhileNoneCanStart(FrontProcess* front, int* ready, Unique
 
 TEST_F(FrontProcessTest, AStartThatFailsForAMomentIsTriedAgain) {
   FrontProcess front(SettingsFor("plain"));
-  const auto ended = loop.RunUntil(KillWhileNoneCanStart(&front, &ready, &config));
+  const auto ended = loop.RunUntil(KillWhileNoneCanStart(&front, &ready));
   EXPECT_TRUE(ended) << ended.error().message();
   EXPECT_EQ(ready, 2);
 }
