@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <atomic>
@@ -57,25 +58,29 @@ int LoopsOf(const std::string& image) {
   return count;
 }
 
-// The state of this process's only child, as ps shows it; 0: it has none.
-char ChildState() {
+// This process's only child; 0: it has none.
+pid_t OnlyChild() {
   std::ifstream in("/proc/self/task/" + std::to_string(gettid()) + "/children");
   pid_t pid = 0;
-  if (!(in >> pid)) return 0;
-  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
-  const std::string text((std::istreambuf_iterator<char>(stat)), {});
-  const size_t at = text.rfind(") ");
-  return at == std::string::npos ? '?' : text[at + 2];
+  in >> pid;
+  return pid;
 }
 
-Task<void> UntilAChildIsInTheKernel() {
+// Whether it waits in write(2), as proc(5) tells it.
+bool ChildWrites() {
+  std::ifstream in("/proc/" + std::to_string(OnlyChild()) + "/syscall");
+  std::string call;
+  return in >> call && call == std::to_string(SYS_write);
+}
+
+Task<void> UntilTheChildWrites() {
   const TimePoint until = Now() + seconds(4);
-  while (ChildState() != 'D' && Now() < until) co_await async::Sleep(milliseconds(2));
+  while (!ChildWrites() && Now() < until) co_await async::Sleep(milliseconds(2));
 }
 
 Task<void> UntilNoChild() {
   const TimePoint until = Now() + seconds(20);
-  while (ChildState() != 0 && Now() < until) co_await async::Sleep(milliseconds(2));
+  while (OnlyChild() != 0 && Now() < until) co_await async::Sleep(milliseconds(2));
 }
 
 class DiskTest : public ::testing::Test {
@@ -178,15 +183,16 @@ TEST_F(DiskTest, AJobThatIsCancelledHoldsNobodyUpWhileItsWorkerIsInTheKernel) {
   {
     async::TaskGroup group;
     group.Spawn(jobs.Reclaim(std::move(file), "x"));
-    loop.RunUntil(UntilAChildIsInTheKernel());
+    loop.RunUntil(UntilTheChildWrites());
+    ASSERT_TRUE(ChildWrites());
     group.Clear();
   }
   EXPECT_FALSE(thawed) << "it waited for its worker";
-  EXPECT_NE(ChildState(), 0);
+  EXPECT_NE(OnlyChild(), 0) << "the kernel holds it";
   thaw.request_stop();
   thaw.join();
   loop.RunUntil(UntilNoChild());
-  EXPECT_EQ(ChildState(), 0);
+  EXPECT_EQ(OnlyChild(), 0);
 }
 
 TEST_F(DiskTest, AHalfMadeImageIsNotTaken) {
