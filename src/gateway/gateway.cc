@@ -124,7 +124,8 @@ Gateway::Serve Gateway::Admit(Attached* attached, Serve serve, Serve turn_away,
 
 Task<void> Gateway::AcceptAll(Attached* attached, UniqueFd socket, Serve serve, Serve turn_away) {
   {
-    net::Listener listener(std::move(socket));
+    // The toolbox has it, too.
+    net::Listener listener(std::move(socket), net::Sharers::kStrangers);
     for (;;) {
       auto connection = co_await listener.Accept();
       if (!connection) break;

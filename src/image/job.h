@@ -17,6 +17,7 @@ enum class Job : uint16_t {
   kSnapshot = 2,     // SnapshotJob; descriptors: the upper directory, the images directory
   kEmptyTrash = 3,   // Empty; descriptor: the trash directory
   kReclaim = 4,      // ReclaimJob; descriptor: the file that gives memory back when written to
+  kSync = 5,         // Empty; descriptor: a directory of the file system to be synced
   kProgress = 10,    // ProgressLine
   kDone = 11,        // JobDone
 };

@@ -77,6 +77,16 @@ Result<ImageInfo> DoReclaim(const proto::Frame& frame) {
   return ImageInfo();
 }
 
+// All of a file system, which may take as long as what all others write there.
+Result<ImageInfo> DoSync(const proto::Frame& frame) {
+  if (frame.fds.size() != 1) return Error(Code::kInternal, "syncing takes one directory");
+  RETURN_IF_ERROR(EnterEmptyRoot());
+  RETURN_IF_ERROR(KeepCapabilities({}));
+  RETURN_IF_ERROR(KeepFileCalls());
+  if (syncfs(frame.fds[0].get()) != 0) return DiskError("sync the disk of sandboxes");
+  return ImageInfo();
+}
+
 Result<ImageInfo> Do(const proto::Frame& frame, const Progress& progress) {
   switch (static_cast<Job>(frame.type)) {
     case Job::kCaptureHost:
@@ -87,6 +97,8 @@ Result<ImageInfo> Do(const proto::Frame& frame, const Progress& progress) {
       return DoEmptyTrash(frame);
     case Job::kReclaim:
       return DoReclaim(frame);
+    case Job::kSync:
+      return DoSync(frame);
     default:
       return Error(Code::kInternal, "unknown job");
   }

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/un.h>
 
 #include <algorithm>
@@ -226,11 +227,26 @@ Task<Result<size_t>> SocketStream::ReadWithFds(std::span<char> buffer, std::vect
   }
 }
 
-Listener::Listener(UniqueFd fd)
-    : fd_(std::move(fd)), watch_((SetNonBlocking(fd_.get()), fd_.get())) {}
+Listener::Listener(UniqueFd fd, Sharers sharers)
+    : fd_(std::move(fd)), sharers_(sharers), watch_((SetNonBlocking(fd_.get()), fd_.get())) {}
+
+// Whether something is there to be accepted.
+bool Listener::Waits() const {
+  pollfd look{fd_.get(), POLLIN, 0};
+  return poll(&look, 1, 0) != 0;
+}
 
 Task<Result<UniqueFd>> Listener::Accept() {
   for (;;) {
+    if (sharers_ == Sharers::kStrangers) {
+      if (!Waits()) {
+        co_await watch_.Readable();
+        continue;
+      }
+      if ((fcntl(fd_.get(), F_GETFL) & O_NONBLOCK) == 0) {
+        co_return Error(Code::kUnavailable, "a listening socket was made blocking from outside");
+      }
+    }
     UniqueFd fd(accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (fd) co_return std::move(fd);
     switch (errno) {

@@ -60,16 +60,22 @@ class SocketStream final : public ByteStream {
   unsigned reads_in_a_row_ = 0;  // that had not to wait
 };
 
+// Who else has the same open socket. A stranger may take connections that were there, and may make
+// it blocking: accept(2) has no flag of its own against that (docs/decisions/0128).
+enum class Sharers : uint8_t { kTrusted, kStrangers };
+
 class Listener {
  public:
-  explicit Listener(UniqueFd fd);
-  // Waits for the next connection. kUnavailable: the listener is broken (HUP, ERR); close it and
-  // do not try again in a loop.
+  explicit Listener(UniqueFd fd, Sharers sharers = Sharers::kTrusted);
+  // Waits for the next connection. kUnavailable: the listener is broken (HUP, ERR), or a stranger
+  // made it blocking; close it and do not try again in a loop.
   Task<Result<UniqueFd>> Accept();
   int fd() const { return fd_.get(); }
 
  private:
+  bool Waits() const;
   UniqueFd fd_;
+  Sharers sharers_;
   async::FdWatch watch_;
 };
 

@@ -2,8 +2,13 @@
 // peer sent can be waited for without taking it. Method: two ends of a socket pair, one full.
 #include "net/socket.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+
+#include "async/deadline.h"
 #include "async/task_group.h"
 
 namespace cove::net {
@@ -72,6 +77,70 @@ TEST(SocketStreamTest, WhatCameCanBeWaitedForAndStays) {
   loop.RunUntil(Wait(&silent, &seen));
   ASSERT_FALSE(seen[0]);
   EXPECT_EQ(seen[0].error().code(), Code::kTimeout);
+}
+
+// A listening socket of which somebody else has a copy, with one connection that waits.
+struct Shared {
+  Shared() {
+    UniqueFd fd = *ListenTcp(*SocketAddress::FromIp("127.0.0.1", 0));
+    address = *LocalAddress(fd.get());
+    copy = UniqueFd(fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
+    listener.emplace(std::move(fd), Sharers::kStrangers);
+    first = loop.RunUntil(Connect(address, kNever));
+  }
+  void MakeBlocking() const {
+    EXPECT_EQ(fcntl(copy.get(), F_SETFL, fcntl(copy.get(), F_GETFL) & ~O_NONBLOCK), 0);
+  }
+  // Were it to block, a connection would end that.
+  std::jthread Rescue(std::atomic<bool>* done, std::atomic<bool>* rescued) const {
+    return std::jthread([this, done, rescued](const std::stop_token& stop) {
+      const TimePoint until = Now() + std::chrono::seconds(5);
+      while (!stop.stop_requested() && Now() < until) usleep(10'000);
+      *rescued = !*done;
+      const UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+      (void)connect(fd.get(), address.get(), address.size);
+    });
+  }
+  async::Loop loop;
+  SocketAddress address;
+  UniqueFd copy;
+  std::optional<Listener> listener;
+  Result<std::unique_ptr<SocketStream>> first = Error(Code::kInternal, "unset");
+};
+
+Task<Result<UniqueFd>> AcceptFor(Listener* listener, Duration time) {
+  co_return co_await async::WithDeadline(listener->Accept(), Now() + time, "accept");
+}
+
+TEST(ListenerTest, AConnectionThatAStrangerTookDoesNotStopTheLoop) {
+  Shared shared;
+  ASSERT_TRUE(shared.first);
+  shared.MakeBlocking();
+  const UniqueFd taken(accept4(shared.copy.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  ASSERT_TRUE(taken);
+  std::atomic<bool> done = false;
+  std::atomic<bool> rescued = false;
+  auto rescue = shared.Rescue(&done, &rescued);
+  const auto got =
+      shared.loop.RunUntil(AcceptFor(&*shared.listener, std::chrono::milliseconds(20)));
+  done = true;
+  rescue.request_stop();
+  rescue.join();
+  EXPECT_FALSE(rescued);
+  ASSERT_FALSE(got);
+  EXPECT_EQ(got.error().code(), Code::kTimeout);
+}
+
+TEST(ListenerTest, OneThatAStrangerMadeBlockingIsBroken) {
+  Shared shared;
+  ASSERT_TRUE(shared.first);
+  const auto got = shared.loop.RunUntil(AcceptFor(&*shared.listener, std::chrono::seconds(5)));
+  EXPECT_TRUE(got) << "as long as nobody does";
+  ASSERT_TRUE(shared.loop.RunUntil(Connect(shared.address, kNever)));
+  shared.MakeBlocking();
+  const auto broken = shared.loop.RunUntil(AcceptFor(&*shared.listener, std::chrono::seconds(5)));
+  ASSERT_FALSE(broken);
+  EXPECT_EQ(broken.error().code(), Code::kUnavailable);
 }
 
 }  // namespace

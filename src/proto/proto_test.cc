@@ -52,6 +52,64 @@ TEST(WireTest, WhatWasAddedLaterMayBeMissingAndNothingElse) {
   EXPECT_FALSE(Decode<toolbox::ExitStatus>(whole + "x"));
 }
 
+// The sessions of such a box: what its toolbox lists, as its build encoded it.
+struct OlderCommand {
+  std::string id;
+  uint64_t oom_kills = 0;
+  template <class A>
+  void Fields(A& a) {
+    std::string command = "make";
+    bool ended = true;
+    int32_t exit_code = 137;
+    auto reason = toolbox::ExitReason::kOom;
+    a(id, command, ended, exit_code, reason, oom_kills);
+  }
+};
+struct OlderSession {
+  std::string id;
+  std::vector<OlderCommand> commands;
+  template <class A>
+  void Fields(A& a) {
+    a(id, commands);
+  }
+};
+struct OlderSessions {
+  std::vector<OlderSession> sessions;
+  template <class A>
+  void Fields(A& a) {
+    a(sessions);
+  }
+};
+
+TEST(WireTest, AListOfAnOlderToolboxIsRead) {
+  const OlderSessions older{{{"one", {{"c1", 2}, {"c2", 0}}}, {"empty", {}}, {"two", {{"c3", 1}}}}};
+  const std::string body = Encode(older);
+  const auto list = Decode<toolbox::SessionList>(body);
+  ASSERT_TRUE(list) << list.error().message();
+  ASSERT_EQ(list->sessions.size(), 3U);
+  ASSERT_EQ(list->sessions[0].commands.size(), 2U);
+  const toolbox::CommandInfo& first = list->sessions[0].commands[0];
+  EXPECT_EQ(first.id, "c1");
+  EXPECT_EQ(first.exit_code, 137);
+  EXPECT_EQ(first.oom_kills, 2U);
+  EXPECT_EQ(first.oom_own, 0U);
+  EXPECT_EQ(list->sessions[2].commands[0].id, "c3");
+  EXPECT_FALSE(Decode<toolbox::SessionList>(body + "x"));
+  EXPECT_FALSE(Decode<toolbox::SessionList>(body.substr(0, body.size() - 1)));
+}
+
+TEST(WireTest, AListOfThisToolboxKeepsEveryField) {
+  toolbox::SessionList list;
+  list.sessions.resize(1);
+  list.sessions[0].commands.resize(2);
+  list.sessions[0].commands[0].oom_own = 4;
+  list.sessions[0].commands[1].oom_names = "cat (7)";
+  const auto back = Decode<toolbox::SessionList>(Encode(list));
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->sessions[0].commands[0].oom_own, 4U);
+  EXPECT_EQ(back->sessions[0].commands[1].oom_names, "cat (7)");
+}
+
 TEST(WireTest, RefusesALengthThatLies) {
   std::string whole = Encode(toolbox::SessionRef{"abc"});
   whole[0] = '\xff';

@@ -24,13 +24,15 @@
 
 namespace cove::proto::runner {
 
-inline constexpr uint32_t kVersion = 3;
+inline constexpr uint32_t kVersion = 4;
 
 enum class Type : uint16_t {
   kReply = 1,       // Reply; the answer to every request; may carry descriptors
   kProgress = 2,    // Progress; a line about a long request, any number before its kReply
   kHello = 3,       // Hello; runner to front, first message of a channel; carries the API listener
   kFrontReady = 4,  // Empty; front to runner, an event: the API answers on the listener
+  kMore = 5,  // runner to front, raw: the beginning of the next frame's body, which is too long
+              // for one; any number of them, nothing in between
 
   kBoxCreate = 10,    // BoxCreate; makes and starts; kReply carries BoxStarted and listeners
   kBoxStart = 11,     // BoxRef; a stopped one; kReply as kBoxCreate

@@ -182,6 +182,11 @@ Task<void> RunnerClient::WriteAll() {
 }
 
 Result<void> RunnerClient::OnFrame(Frame frame) {
+  if (frame.type == static_cast<uint16_t>(Type::kMore)) {
+    begun_ += frame.body;
+    return Ok();
+  }
+  if (!begun_.empty()) frame.body = std::exchange(begun_, {}) + frame.body;
   switch (static_cast<Type>(frame.type)) {
     case Type::kReply:
       return OnReply(std::move(frame));

@@ -111,6 +111,7 @@ class RunnerClient {
   OnOom on_oom_;
   OnRoom on_room_;
   std::vector<runner::BoxExited> early_exits_;
+  std::string begun_;   // of a body that comes in several frames (kMore)
   std::string broken_;  // why, once it is
   async::Event closed_;
   async::TaskGroup tasks_;

@@ -7,7 +7,8 @@
 //
 // Decode checks every length against what is there and refuses bytes left over: the peer may lie.
 // A message whose last fields are younger than boxes that may still run says how many these are
-// (kAddedLater): a body may end before them, and they keep what they begin with.
+// (kAddedLater): a body may end before them, and they keep what they begin with. Where it is inside
+// another message, all of its kind have them, or none has.
 // Thread: pure functions.
 #pragma once
 
@@ -71,15 +72,26 @@ class Writer {
   std::string out_;
 };
 
+template <class T>
+constexpr size_t AddedLater() {
+  if constexpr (requires { T::kAddedLater; }) return T::kAddedLater;
+  return 0;
+}
+
+// Whether the messages inside a message have the fields that were added later.
+enum class Inside : uint8_t { kPresent, kOlder };
+
 class Reader {
  public:
   // Of the message's own fields the last `may_lack` may be missing.
-  explicit Reader(std::string_view in, size_t may_lack = 0) : in_(in), may_lack_(may_lack) {}
+  Reader(std::string_view in, size_t may_lack, Inside inside)
+      : in_(in), may_lack_(may_lack), inside_(inside) {}
   template <class... T>
   void operator()(T&... fields) {
     size_t left = sizeof...(T);
     const size_t may_lack = std::exchange(may_lack_, 0);
-    ((left-- <= may_lack && in_.empty() ? void() : Get(fields)), ...);
+    const size_t lacks = std::exchange(lacks_, 0);
+    ((left <= lacks || (left <= may_lack && in_.empty()) ? void() : Get(fields), --left), ...);
   }
   bool Complete() const { return ok_ && in_.empty(); }
 
@@ -109,6 +121,7 @@ class Reader {
       v = static_cast<T>(u);
       in_.remove_prefix(sizeof(T));
     } else {
+      if (inside_ == Inside::kOlder) lacks_ = AddedLater<T>();
       v.Fields(*this);
     }
   }
@@ -142,6 +155,8 @@ class Reader {
   }
   std::string_view in_;
   size_t may_lack_;
+  Inside inside_;
+  size_t lacks_ = 0;
   bool ok_ = true;
 };
 
@@ -154,18 +169,14 @@ std::string Encode(const T& message) {
 }
 
 template <class T>
-constexpr size_t AddedLater() {
-  if constexpr (requires { T::kAddedLater; }) return T::kAddedLater;
-  return 0;
-}
-
-template <class T>
 Result<T> Decode(std::string_view body) {
-  T out;
-  Reader r(body, AddedLater<T>());
-  out.Fields(r);
-  if (!r.Complete()) return Error(Code::kInvalid, "a message of the private protocol is malformed");
-  return out;
+  for (const Inside inside : {Inside::kPresent, Inside::kOlder}) {
+    T out;
+    Reader r(body, AddedLater<T>(), inside);
+    out.Fields(r);
+    if (r.Complete()) return out;
+  }
+  return Error(Code::kInvalid, "a message of the private protocol is malformed");
 }
 
 }  // namespace cove::proto

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "async/deadline.h"
 #include "base/text.h"
 #include "image/dir.h"
 #include "image/store.h"
@@ -54,6 +55,10 @@ Result<UniqueFd> Duplicate(const UniqueFd& fd) {
   return copy;
 }
 
+Error NotHere(const SandboxId& id) {
+  return {Code::kNotFound, "the runner has no box " + id.value};
+}
+
 bool Contains(const std::vector<ImageId>& list, const ImageId& id) {
   return std::find(list.begin(), list.end(), id) != list.end();
 }
@@ -65,9 +70,7 @@ Boxes::~Boxes() = default;
 
 Result<Boxes::BoxPtr> Boxes::Find(const SandboxId& id) const {
   const auto it = boxes_.find(id);
-  if (it == boxes_.end() || it->second->deleting) {
-    return Error(Code::kNotFound, "the runner has no box " + id.value);
-  }
+  if (it == boxes_.end() || it->second->deleting) return NotHere(id);
   return it->second;
 }
 
@@ -289,9 +292,15 @@ Task<Result<void>> Boxes::Kill(BoxPtr box) {
 // Answered once nothing of it lives and it is out of sight. Its cgroups, mounts and files go
 // behind; what a killed runner leaves of them, the next one removes.
 Task<Result<void>> Boxes::Delete(SandboxId id) {
-  CO_ASSIGN_OR_RETURN(BoxPtr box, Find(id));
+  const auto it = boxes_.find(id);
+  if (it == boxes_.end()) co_return NotHere(id);
+  const BoxPtr box = it->second;
   box->deleting = true;  // a graceful stop that is under way waits no longer
   const auto mine = co_await box->turn.Take();
+  // Another one that was under way may have done it; if it failed, this one tries again.
+  const auto now = boxes_.find(id);
+  if (now == boxes_.end() || now->second != box) co_return Ok();
+  box->deleting = true;
   auto killed = co_await Kill(box);
   if (!killed) {
     box->deleting = false;
@@ -372,14 +381,17 @@ std::vector<proto::runner::BoxInfo> Boxes::List() const {
   return out;
 }
 
-Task<void> Boxes::DeleteAll() {
-  std::vector<SandboxId> ids;
-  for (const auto& [id, box] : boxes_) ids.push_back(id);
-  for (const SandboxId& id : ids) {
-    auto deleted = co_await Delete(id);
-    if (!deleted && deleted.error().code() != Code::kNotFound) {
-      log::Error("box.stays", {{"sandbox", id.value}, {"why", deleted.error().message()}});
-    }
+// All at once: one that takes its time holds up no other.
+Task<void> Boxes::DeleteAll(TimePoint deadline) {
+  async::TaskGroup each;
+  for (const auto& [id, box] : boxes_) each.Spawn(DeleteBy(id, deadline));
+  co_await each.Join();
+}
+
+Task<void> Boxes::DeleteBy(SandboxId id, TimePoint deadline) {
+  auto deleted = co_await async::WithDeadline(Delete(id), deadline, "its removal");
+  if (!deleted && deleted.error().code() != Code::kNotFound) {
+    log::Error("box.stays", {{"sandbox", id.value}, {"why", deleted.error().message()}});
   }
 }
 

@@ -68,8 +68,9 @@ class Boxes {
   Task<Result<void>> Resize(SandboxId id, proto::runner::Limits limits);
   Task<Result<proto::runner::ImageInfo>> Snapshot(SandboxId id, Jobs::Progress progress);
   std::vector<proto::runner::BoxInfo> List() const;
-  // Ends and removes all of them: for a server that leaves none behind.
-  Task<void> DeleteAll();
+  // Ends and removes all of them: for a server that leaves none behind. One that cannot be removed
+  // by then stays, for the next server.
+  Task<void> DeleteAll(TimePoint deadline);
   // kDenied where images are borrowed.
   Result<void> CheckOwnImages() const;
   Result<proto::Room> RoomNow() const;
@@ -107,6 +108,7 @@ class Boxes {
   Result<void> TakeFreeSlot(Box& box);
   Result<proto::Room> RoomWith(uint32_t slots) const;
   Result<void> CheckRoom() const;
+  Task<Result<void>> CheckFits(BoxPtr box, uint64_t disk_bytes);
   Result<void> Apply(const Box& box, const proto::runner::Limits& limits);
   Result<Attached> AttachTo(const Box& box) const;
   Result<void> MakeFiles(const BoxSpecRecord& spec);
@@ -122,9 +124,11 @@ class Boxes {
   Result<void> Thaw(const BoxPtr& box);
   Task<Result<void>> Kill(BoxPtr box);
   Task<void> ClearRuntime(SandboxId id);
+  Task<void> DeleteBy(SandboxId id, TimePoint deadline);
   void Trash(const BoxPtr& box);
   Task<void> Leave(BoxPtr box);
   Task<Result<void>> RecoverBox(std::string name);
+  std::vector<SlotsInUse::Hold> RecordedSlots(const std::vector<std::string>& names) const;
   Result<void> KeepSlot(const BoxPtr& box, int dir);
   void RemoveStrayDisks();
   Task<void> RemoveStrangers();

@@ -47,11 +47,23 @@ Task<Result<void>> Boxes::Recover() {
   if (deps_.images == Deps::Images::kOwn) {
     CO_RETURN_IF_ERROR(image::TrashUnfinished(deps_.data.images(), deps_.data.trash()));
   }
+  const auto recorded = RecordedSlots(names);
   for (const std::string& name : names) CO_RETURN_IF_ERROR(co_await RecoverBox(name));
   RemoveStrayDisks();
   co_await RemoveStrangers();
   deps_.jobs.EmptyTrash();
   co_return Ok();
+}
+
+// Of all boxes: one that needs another slot must not be given that of a later one, which may run.
+std::vector<SlotsInUse::Hold> Boxes::RecordedSlots(const std::vector<std::string>& names) const {
+  std::vector<SlotsInUse::Hold> out;
+  for (const std::string& name : names) {
+    const auto dir = OpenBoxDir(SandboxId(name));
+    const auto spec = dir ? ReadSpec(dir->get()) : Result<BoxSpecRecord>(dir.error());
+    if (spec && spec->slot < kUidSlotMax) out.emplace_back(slots_, spec->slot);
+  }
+  return out;
 }
 
 // Fails where it cannot know what a box is: to go on would be to take it for none.

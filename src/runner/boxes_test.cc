@@ -2,6 +2,7 @@
 // Method: the real files of a data directory, with a driver whose boxes are sleeping processes.
 #include "runner/boxes.h"
 
+#include "image/dir.h"
 #include "runner/testing.h"
 
 namespace cove::runner {
@@ -177,6 +178,80 @@ TEST_F(BoxesTest, DeleteDoesNotWaitForTheGraceOfAStop) {
   EXPECT_LT(Now() - start, seconds(5));
 }
 
+Task<void> DeleteInto(Boxes* boxes, Result<void>* out) { *out = co_await boxes->Delete(kA); }
+
+Task<std::pair<Result<void>, Result<void>>> DeleteTwiceDuringAStop(Boxes* boxes) {
+  async::TaskGroup group;
+  group.Spawn([](Boxes* b) -> Task<void> { (void)co_await b->Stop(kA, seconds(60)); }(boxes));
+  Result<void> first = Error(Code::kInternal, "unset");
+  Result<void> second = first;
+  co_await async::Sleep(milliseconds(5));
+  group.Spawn(DeleteInto(boxes, &first));
+  group.Spawn(DeleteInto(boxes, &second));
+  co_await group.Join();
+  co_return std::pair(first, second);
+}
+
+TEST_F(BoxesTest, ASecondDeleteWaitsForWhatComesOfTheFirst) {
+  driver.ignore_term = true;
+  ASSERT_TRUE(Create(kA));
+  driver.failing_kills = 3;  // that of the stop, and both
+  const auto [one, two] = loop.RunUntil(DeleteTwiceDuringAStop(boxes.get()));
+  EXPECT_EQ(one.error().code(), Code::kTimeout);
+  ASSERT_FALSE(two) << "it is there";
+  EXPECT_EQ(two.error().code(), Code::kTimeout);
+  EXPECT_EQ(boxes->List().size(), 1U);
+  driver.failing_kills = 2;
+  const auto [failed, tried] = loop.RunUntil(DeleteTwiceDuringAStop(boxes.get()));
+  EXPECT_FALSE(failed);
+  EXPECT_TRUE(tried) << "it tries itself";
+  EXPECT_TRUE(boxes->List().empty());
+  ASSERT_TRUE(Create(kA));
+  const auto [did, saw] = loop.RunUntil(DeleteTwiceDuringAStop(boxes.get()));
+  EXPECT_TRUE(did);
+  EXPECT_TRUE(saw);
+  EXPECT_TRUE(boxes->List().empty());
+}
+
+TEST_F(BoxesTest, AServerThatLeavesNoneBehindWaitsForNoneForEver) {
+  ASSERT_TRUE(Create(kA));
+  ASSERT_TRUE(Create(kB));
+  driver.never_dies = kA;
+  const TimePoint start = Now();
+  loop.RunUntil(boxes->DeleteAll(Now() + milliseconds(200)));
+  EXPECT_LT(Now() - start, seconds(5));
+  ASSERT_EQ(boxes->List().size(), 1U) << "the other one is gone";
+  EXPECT_EQ(boxes->List()[0].id, kA);
+}
+
+// A box that does not run and whose range is another server's, before one that runs.
+TEST_F(BoxesTest, ABoxThatNeedsAnotherSlotDoesNotGetALaterOnes) {
+  ASSERT_TRUE(Create(kA));
+  ASSERT_TRUE(Create(kB));
+  ASSERT_TRUE(loop.RunUntil(boxes->Stop(kA, seconds(5))));
+  const std::string other = *data / "other";
+  std::filesystem::create_directories(other);
+  auto others = UidRanges::Open(*data / "uids", other);
+  ASSERT_TRUE(others);
+  const auto dir = image::OpenDir(data->data().boxes(), kA.value);
+  ASSERT_TRUE(dir);
+  auto a = ReadSpec(dir->get());
+  ASSERT_TRUE(a);
+  a->slot = *others->FreeSlot({});
+  ASSERT_TRUE(WriteSpec(dir->get(), *a));
+  // Of our own range the lowest is free but for what the later one's record says.
+  const auto dir_of_b = image::OpenDir(data->data().boxes(), kB.value);
+  auto b = ReadSpec(dir_of_b->get());
+  ASSERT_TRUE(b);
+  b->slot = *uids->FreeSlot({});
+  ASSERT_TRUE(WriteSpec(dir_of_b->get(), *b));
+  Restart();
+  a = ReadSpec(dir->get());
+  ASSERT_TRUE(a);
+  EXPECT_TRUE(uids->Keep(a->slot)) << "its own range again";
+  EXPECT_NE(a->slot, b->slot);
+}
+
 TEST_F(BoxesTest, ANewRunnerAdoptsWhatRuns) {
   ASSERT_TRUE(Create(kA));
   Restart();
@@ -226,6 +301,31 @@ TEST_F(BoxesTest, NewLimitsHoldNowAndForTheNextRunner) {
   EXPECT_EQ(driver.resized.io_weight, 300u) << "applied again: the last runner may have died first";
   EXPECT_EQ(boxes->List()[0].limits.memory_bytes, 2ull << 30);
   EXPECT_EQ(loop.RunUntil(boxes->Resize(kB, limits)).error().code(), Code::kNotFound);
+}
+
+TEST_F(BoxesTest, OnlyADiskThatShrinksIsSyncedAndThenMeasured) {
+  ASSERT_TRUE(Create(kA));
+  proto::runner::Limits limits;
+  for (const uint64_t mib : {0, 500, 500, 600}) {
+    limits.disk_bytes = mib << 20;
+    ASSERT_TRUE(loop.RunUntil(boxes->Resize(kA, limits)));
+    EXPECT_EQ(jobs->syncs, mib == 0 ? 0 : 1) << "to " << mib;
+  }
+  // What a sync brings to the disk counts.
+  jobs->on_sync = [this] { disk->used = uint64_t{400} << 20; };
+  limits.disk_bytes = uint64_t{300} << 20;
+  EXPECT_EQ(loop.RunUntil(boxes->Resize(kA, limits)).error().code(), Code::kConflict);
+  EXPECT_EQ(disk->limits[kA], uint64_t{600} << 20);
+  limits.disk_bytes = uint64_t{400} << 20;
+  EXPECT_TRUE(loop.RunUntil(boxes->Resize(kA, limits)));
+  EXPECT_EQ(disk->limits[kA], uint64_t{400} << 20);
+  // A new runner sets the limit that is recorded, whatever is held, and waits for no disk.
+  disk->used = uint64_t{500} << 20;
+  disk->limits.clear();
+  jobs->syncs = 0;
+  Restart();
+  EXPECT_EQ(disk->limits[kA], uint64_t{400} << 20);
+  EXPECT_EQ(jobs->syncs, 0);
 }
 
 TEST_F(BoxesTest, ADiskThatAPowerCutTookIsMadeAgain) {

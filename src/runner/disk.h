@@ -38,8 +38,10 @@ class Disk {
   // An empty directory, 0700 root, for at most so many bytes (0: as the disk allows). There
   // already: its limit is set.
   virtual Result<void> Make(const SandboxId& id, uint64_t bytes) = 0;
-  // kConflict, saying how much: it holds more.
+  // Also below what it holds: then nothing more can be written.
   virtual Result<void> Limit(const SandboxId& id, uint64_t bytes) = 0;
+  // Bytes held; what is not on the disk yet (Jobs::Sync) is not counted.
+  virtual Result<uint64_t> Use(const SandboxId& id) const = 0;
   // Out of sight at once; the space comes back behind. Absent: fine.
   virtual Result<void> Remove(const SandboxId& id) = 0;
   virtual Result<std::vector<SandboxId>> List() const = 0;

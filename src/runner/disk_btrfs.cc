@@ -115,19 +115,16 @@ class BtrfsDisk final : public Disk {
 
   Result<void> Make(const SandboxId& id, uint64_t bytes) override {
     auto made = sys::MakeSubvolume(root_.get(), id.value, bytes);
-    if (!made && made.error().code() == Code::kConflict) return Set(id, bytes);
+    if (!made && made.error().code() == Code::kConflict) return Limit(id, bytes);
     return made;
   }
   Result<void> Limit(const SandboxId& id, uint64_t bytes) override {
     ASSIGN_OR_RETURN(const UniqueFd dir, image::OpenDir(root_.get(), id.value));
-    if (syncfs(dir.get()) != 0) return Error::FromErrno("sync the disk of boxes");
-    ASSIGN_OR_RETURN(const uint64_t used, sys::SubvolumeUse(dir.get()));
-    if (bytes != 0 && used > bytes) {
-      return Error(Code::kConflict, "its files take " + std::to_string(used / kMiB) +
-                                        " MiB, more than the new limit of " +
-                                        std::to_string(bytes / kMiB) + " MiB; remove some first");
-    }
     return sys::LimitSubvolume(dir.get(), bytes);
+  }
+  Result<uint64_t> Use(const SandboxId& id) const override {
+    ASSIGN_OR_RETURN(const UniqueFd dir, image::OpenDir(root_.get(), id.value));
+    return sys::SubvolumeUse(dir.get());
   }
   Result<void> Remove(const SandboxId& id) override {
     return sys::RemoveSubvolume(root_.get(), id.value);
@@ -165,10 +162,6 @@ class BtrfsDisk final : public Disk {
   }
 
  private:
-  Result<void> Set(const SandboxId& id, uint64_t bytes) {
-    ASSIGN_OR_RETURN(const UniqueFd dir, image::OpenDir(root_.get(), id.value));
-    return sys::LimitSubvolume(dir.get(), bytes);
-  }
   std::string mount_;
   UniqueFd root_;
   UniqueFd host_;

@@ -27,14 +27,20 @@ Task<Result<void>> FrontProcess::Run() {
   for (int tries = 1; !stopping_; ++tries) {
     const TimePoint started = Now();
     auto status = co_await RunOnce();
-    if (!status) co_return std::move(status).error();
+    // Once there was one, a machine that is short of something for a moment ends no server.
+    if (!status && !ever_ready_) co_return std::move(status).error();
     if (stopping_) break;
-    log::Error("front.died", {{"status", *status}, {"ever_ready", ever_ready_}});
-    const bool usage = WIFEXITED(*status) && WEXITSTATUS(*status) == kExitUsage;
-    if (!ever_ready_ && (usage || tries >= kTriesBeforeReady)) {
-      co_return Error(Code::kUnavailable,
-                      "the front could not start (its lines above say why); wait status " +
-                          std::to_string(*status));
+    if (!status) {
+      ++failed_starts_;
+      log::Error("front.not_started", {{"why", status.error().message()}});
+    } else {
+      log::Error("front.died", {{"status", *status}, {"ever_ready", ever_ready_}});
+      const bool usage = WIFEXITED(*status) && WEXITSTATUS(*status) == kExitUsage;
+      if (!ever_ready_ && (usage || tries >= kTriesBeforeReady)) {
+        co_return Error(Code::kUnavailable,
+                        "the front could not start (its lines above say why); wait status " +
+                            std::to_string(*status));
+      }
     }
     if (Now() - started >= kYoung) {
       pause = milliseconds(0);
@@ -48,6 +54,9 @@ Task<Result<void>> FrontProcess::Run() {
 
 Task<Result<int>> FrontProcess::RunOnce() {
   CO_ASSIGN_OR_RETURN(auto ends, net::StreamPair());
+  std::vector<UniqueFd> fds;
+  fds.emplace_back(fcntl(settings_.listener, F_DUPFD_CLOEXEC, 0));
+  if (!fds.back()) co_return Error::FromErrno("duplicate the API's socket");
   SpawnRequest request;
   request.args = settings_.args;
   request.env = settings_.env;
@@ -62,14 +71,13 @@ Task<Result<int>> FrontProcess::RunOnce() {
   link_ = std::make_shared<FrontLink>(std::move(ends.first));
   proto::runner::Hello hello;
   hello.protocol_uid = settings_.uid;
-  std::vector<UniqueFd> fds;
-  fds.emplace_back(fcntl(settings_.listener, F_DUPFD_CLOEXEC, 0));
   link_->Send(Type::kHello, hello, std::move(fds));
   int status = 0;
   {
     async::TaskGroup tasks;
-    tasks.Spawn(link_->Write());
+    tasks.Spawn(WriteFrames(link_));
     tasks.Spawn(ReadFrames(link_));
+    tasks.Spawn(KillAtTheEnd());
     if (stopping_) Stop();
     status = co_await child_->Wait();
     link_->Die();
@@ -94,8 +102,24 @@ Task<void> FrontProcess::ReadFrames(std::shared_ptr<FrontLink> link) {
       break;
     }
   }
-  // It closed the channel, or must not have it any longer: a front without one is of no use.
+  GiveUp();
+}
+
+Task<void> FrontProcess::WriteFrames(std::shared_ptr<FrontLink> link) {
+  co_await link->Write();
+  GiveUp();
+}
+
+// It closed the channel, or must not have it any longer: a front without one is of no use.
+void FrontProcess::GiveUp() {
   if (child_ && !stopping_) child_->Signal(SIGKILL);
+}
+
+Task<void> FrontProcess::KillAtTheEnd() {
+  co_await wake_.Wait();
+  co_await async::Sleep(settings_.stop_wait);
+  log::Error("front.does_not_end", {{"pid", child_->pid()}});
+  child_->Signal(SIGKILL);
 }
 
 void FrontProcess::Stop() {

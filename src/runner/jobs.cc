@@ -1,6 +1,7 @@
 #include "runner/jobs.h"
 
 #include <sched.h>
+#include <signal.h>
 #include <sys/statvfs.h>
 
 #include "image/store.h"
@@ -32,7 +33,20 @@ uint64_t ReserveOf(int dir) {
   return fstatvfs(dir, &st) == 0 ? DiskReserve(uint64_t{st.f_blocks} * st.f_frsize) : 0;
 }
 
+Task<void> WaitForEnd(Child child) { co_await child.Wait(); }
+
 }  // namespace
+
+// Holds the worker of a job; the job's end, however it comes, is not held up by it.
+struct Jobs::Killer {
+  ~Killer() {
+    if (child.pid() == 0) return;
+    child.Signal(SIGKILL);
+    jobs.dying_.Spawn(WaitForEnd(std::move(child)));
+  }
+  Jobs& jobs;
+  Child child;
+};
 
 Task<Result<ImageInfo>> Jobs::RunOne(Job job, std::string body, std::vector<int> fds,
                                      Progress progress) {
@@ -42,7 +56,8 @@ Task<Result<ImageInfo>> Jobs::RunOne(Job job, std::string body, std::vector<int>
   request.env = {"PATH=/usr/bin:/bin"};
   request.fds = {{ends.second.get(), image::kWorkerChannelFd}};
   request.namespaces = kWorkerNamespaces;
-  CO_ASSIGN_OR_RETURN(Child child, Spawn(request));
+  CO_ASSIGN_OR_RETURN(Child spawned, Spawn(request));
+  Killer worker{*this, std::move(spawned)};
   ends.second.Reset();
   proto::Channel channel(std::move(ends.first));
   CO_RETURN_IF_ERROR(
@@ -50,13 +65,13 @@ Task<Result<ImageInfo>> Jobs::RunOne(Job job, std::string body, std::vector<int>
   for (;;) {
     auto frame = co_await channel.Receive();
     if (!frame) {
-      const int status = co_await child.Wait();
+      const int status = co_await worker.child.Wait();
       co_return Error(Code::kInternal,
                       "a worker ended with wait status " + std::to_string(status) + " half-way");
     }
     if (frame->type == static_cast<uint16_t>(Job::kDone)) {
       auto result = FromDone(*frame);
-      co_await child.Wait();
+      co_await worker.child.Wait();
       co_return result;
     }
     const auto line = proto::Decode<image::ProgressLine>(frame->body);
@@ -97,6 +112,11 @@ Task<void> Jobs::Reclaim(UniqueFd file, std::string text) {
   const std::string body = proto::Encode(image::ReclaimJob{std::move(text)});
   auto done = co_await RunOne(Job::kReclaim, body, {file.get()}, {});
   if (!done) log::Warn("box.not_reclaimed", {{"why", done.error().message()}});
+}
+
+Task<Result<void>> Jobs::Sync(UniqueFd dir) {
+  CO_RETURN_IF_ERROR(co_await RunOne(Job::kSync, std::string(), {dir.get()}, {}));
+  co_return Ok();
 }
 
 void Jobs::EmptyTrash() {

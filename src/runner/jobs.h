@@ -1,5 +1,6 @@
 // Jobs: runs the work on files (image/job.h) in worker processes, one at a time for images and one
-// for the trash. Cancelling a job kills its worker. Thread: loop-confined.
+// for the trash. Cancelling a job kills its worker, and does not wait for its end, which may be as
+// far off as that of a call in the kernel. Thread: loop-confined.
 #pragma once
 
 #include <functional>
@@ -27,6 +28,8 @@ class Jobs {
                                                           Progress progress);
   // Writes `text` to `file` and waits for the kernel, which may take its time. Cancelling ends it.
   virtual Task<void> Reclaim(UniqueFd file, std::string text);
+  // Returns when what was written to the file system of `dir` is on its disk, and counted there.
+  virtual Task<Result<void>> Sync(UniqueFd dir);
   // Starts emptying the trash, unless that is under way; then it is looked at again afterwards.
   virtual void EmptyTrash();
   // Waits while that is under way. What is left at the deadline, the next start removes.
@@ -38,11 +41,13 @@ class Jobs {
   Task<Result<proto::runner::ImageInfo>> RunOne(image::Job job, std::string body,
                                                 std::vector<int> fds, Progress progress);
   Task<void> KeepTrashEmpty();
+  struct Killer;
 
   const DataDir& data_;
   Turn image_turn_;
   bool emptying_ = false;
   bool trash_changed_ = false;
+  async::TaskGroup dying_;  // before tasks_, whose end gives it some
   async::TaskGroup tasks_;
 };
 

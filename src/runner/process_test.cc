@@ -1,5 +1,7 @@
 // Goal: the front is replaced when it dies, and workers do their jobs as processes of their own.
 // Method: this very test program started again: as a fake front, or as the real worker.
+#include <sys/resource.h>
+
 #include "image/dir.h"
 #include "image/job.h"
 #include "runner/front_process.h"
@@ -10,13 +12,18 @@ namespace {
 
 using proto::runner::Type;
 
-// Says ready, then waits until it is told to end (or its channel breaks).
-int FakeFront() {
+// Says ready, then waits until it is told to end (or its channel breaks). A deaf one never reads
+// again, and does not end when it is asked to.
+int FakeFront(std::string_view kind) {
   async::Loop loop;
   proto::Channel channel((UniqueFd(3)));
   const auto hello = loop.RunUntil(channel.Receive());
   if (!hello || hello->fds.size() != 1 || geteuid() != kFrontUid) return 1;
   if (!loop.RunUntil(channel.Send(Type::kFrontReady))) return 1;
+  if (kind == "deaf") {
+    signal(SIGTERM, SIG_IGN);
+    for (;;) pause();
+  }
   const auto next = loop.RunUntil(channel.Receive());
   return next ? 1 : 0;
 }
@@ -24,7 +31,7 @@ int FakeFront() {
 // Runs before main(): the child is this program with another verb.
 __attribute__((constructor)) void MaybeChild(int argc, char** argv, char**) {
   const std::string_view verb = argc > 1 ? argv[1] : "";
-  if (verb == "front" && argc == 2) _exit(FakeFront());
+  if (verb == "front" && argc == 3) _exit(FakeFront(argv[2]));
   if (verb == "worker") _exit(image::RunWorker(UniqueFd(image::kWorkerChannelFd)));
 }
 
@@ -34,33 +41,102 @@ class ProcessTest : public ::testing::Test {
   async::Loop loop;
 };
 
+Task<void> RunInto(FrontProcess* front, Result<void>* out) { *out = co_await front->Run(); }
+
+Task<bool> Until(std::function<bool()> holds) {
+  const TimePoint until = Now() + seconds(20);
+  while (!holds() && Now() < until) co_await async::Sleep(milliseconds(2));
+  co_return holds();
+}
+
+class FrontProcessTest : public ProcessTest {
+ protected:
+  void SetUp() override {
+    ProcessTest::SetUp();
+    auto opened = net::ListenTcp(*net::SocketAddress::FromIp("127.0.0.1", 0));
+    ASSERT_TRUE(opened);
+    listener = *std::move(opened);
+  }
+  FrontProcess::Settings SettingsFor(const std::string& kind) {
+    FrontProcess::Settings settings;
+    settings.args = {"front", kind};
+    settings.env = {"PATH=/usr/bin:/bin"};
+    settings.listener = listener.get();
+    settings.uid = kFrontUid;
+    settings.on_frame = [](std::shared_ptr<FrontLink>, proto::Frame) { return Ok(); };
+    settings.on_ready = [this] { ++ready; };
+    return settings;
+  }
+  UniqueFd listener;
+  int ready = 0;
+};
+
 Task<Result<void>> KillAndCount(FrontProcess* front, int* ready) {
   async::TaskGroup group;
   Result<void> ended = Error(Code::kInternal, "unset");
-  group.Spawn([](FrontProcess* f, Result<void>* out) -> Task<void> { *out = co_await f->Run(); }(
-                                                         front, &ended));
-  const TimePoint until = Now() + seconds(20);
-  while (*ready < 1 && Now() < until) co_await async::Sleep(milliseconds(5));
+  group.Spawn(RunInto(front, &ended));
+  co_await Until([&] { return *ready == 1; });
   kill(front->pid(), SIGKILL);
-  while (*ready < 2 && Now() < until) co_await async::Sleep(milliseconds(5));
+  co_await Until([&] { return *ready == 2; });
   front->Stop();
   co_await group.Join();
   co_return ended;
 }
 
-TEST_F(ProcessTest, AFrontThatDiesIsReplaced) {
-  auto listener = net::ListenTcp(*net::SocketAddress::FromIp("127.0.0.1", 0));
-  ASSERT_TRUE(listener);
-  int ready = 0;
-  FrontProcess::Settings settings;
-  settings.args = {"front"};
-  settings.env = {"PATH=/usr/bin:/bin"};
-  settings.listener = listener->get();
-  settings.uid = kFrontUid;
-  settings.on_frame = [](std::shared_ptr<FrontLink>, proto::Frame) { return Ok(); };
-  settings.on_ready = [&] { ++ready; };
-  FrontProcess front(std::move(settings));
+TEST_F(FrontProcessTest, AFrontThatDiesIsReplaced) {
+  FrontProcess front(SettingsFor("plain"));
   const auto ended = loop.RunUntil(KillAndCount(&front, &ready));
+  EXPECT_TRUE(ended) << ended.error().message();
+  EXPECT_EQ(ready, 2);
+}
+
+// Without a free descriptor none can be started.
+Task<Result<void>> KillWhileNoneCanStart(FrontProcess* front, int* ready) {
+  async::TaskGroup group;
+  Result<void> ended = Error(Code::kInternal, "unset");
+  group.Spawn(RunInto(front, &ended));
+  co_await Until([&] { return *ready == 1; });
+  rlimit before{};
+  EXPECT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{3, before.rlim_max};
+  EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  kill(front->pid(), SIGKILL);
+  EXPECT_TRUE(co_await Until([&] { return front->failed_starts() > 1 || group.size() == 0; }));
+  EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  co_await Until([&] { return *ready == 2 || group.size() == 0; });
+  front->Stop();
+  co_await group.Join();
+  co_return ended;
+}
+
+TEST_F(FrontProcessTest, AStartThatFailsForAMomentIsTriedAgain) {
+  FrontProcess front(SettingsFor("plain"));
+  const auto ended = loop.RunUntil(KillWhileNoneCanStart(&front, &ready));
+  EXPECT_TRUE(ended) << ended.error().message();
+  EXPECT_EQ(ready, 2);
+}
+
+Task<Result<void>> SendUntilReplaced(FrontProcess* front, int* ready) {
+  async::TaskGroup group;
+  Result<void> ended = Error(Code::kInternal, "unset");
+  group.Spawn(RunInto(front, &ended));
+  co_await Until([&] { return *ready == 1; });
+  const pid_t first = front->pid();
+  proto::runner::Progress line;
+  line.text.assign(1 << 20, 'x');
+  for (int i = 0; i < 100; ++i) front->SendEvent(Type::kProgress, line);
+  co_await Until([&] { return *ready == 2; });
+  EXPECT_NE(front->pid(), first);
+  front->Stop();
+  co_await group.Join();
+  co_return ended;
+}
+
+TEST_F(FrontProcessTest, AFrontThatDoesNotReadIsReplacedAndOneThatDoesNotEndIsKilled) {
+  auto settings = SettingsFor("deaf");
+  settings.stop_wait = milliseconds(20);
+  FrontProcess front(std::move(settings));
+  const auto ended = loop.RunUntil(SendUntilReplaced(&front, &ready));
   EXPECT_TRUE(ended) << ended.error().message();
   EXPECT_EQ(ready, 2);
 }

@@ -18,6 +18,8 @@ class Requests {
   Result<void> Handle(std::shared_ptr<FrontLink> link, proto::Frame frame);
   // Waits until no request is under way, at most until `deadline`.
   Task<void> Drain(TimePoint deadline);
+  // Ends those that are, where they are: what they leave is what a runner that dies leaves.
+  void Cancel() { tasks_.Clear(); }
 
  private:
   struct Answer {

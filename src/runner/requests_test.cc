@@ -117,6 +117,22 @@ TEST_F(RequestsTest, DescriptorsFromTheFrontEndIt) {
   ExpectNothingDone();
 }
 
+// A server that ends cancels what takes too long.
+TEST_F(RequestsTest, ARequestThatIsCancelledHoldsItsBoxBackNoLonger) {
+  driver_.ignore_term = true;
+  EXPECT_TRUE(Handle(static_cast<uint16_t>(Type::kBoxCreate), Wrapped(AGoodCreate())));
+  Finish();
+  const pr::BoxStop stop{testing::kA, 60'000};
+  EXPECT_TRUE(Handle(static_cast<uint16_t>(Type::kBoxStop), Wrapped(proto::Encode(stop))));
+  const TimePoint start = Now();
+  loop_.RunUntil(requests_->Drain(Now() + milliseconds(50)));
+  EXPECT_EQ(boxes_->List().size(), 1U) << "the stop is under way";
+  requests_->Cancel();
+  loop_.RunUntil(boxes_->DeleteAll(Now() + seconds(20)));
+  EXPECT_TRUE(boxes_->List().empty());
+  EXPECT_LT(Now() - start, seconds(10));
+}
+
 // The twin: the same bytes, whole, are a request.
 TEST_F(RequestsTest, AWholeRequestIsDone) {
   EXPECT_TRUE(Handle(static_cast<uint16_t>(Type::kBoxCreate), Wrapped(AGoodCreate())));

@@ -28,6 +28,8 @@ namespace cove::runner {
 namespace {
 
 constexpr seconds kDrainWait{10};
+constexpr seconds kDeleteWait{60};
+constexpr seconds kHurriedWait{5};
 
 // Six descriptors a box: as many as the machine lets us have.
 void RaiseFileLimit() {
@@ -83,6 +85,7 @@ class Server {
 
  private:
   void BeginEnd();
+  Task<void> Finish();
   Server(const Options& options, DataDir data, std::unique_ptr<Disk> disk, UidRanges uids,
          std::unique_ptr<sandbox::NamespaceDriver> driver, UniqueFd listener, UniqueFd config,
          Shares shares);
@@ -99,6 +102,8 @@ class Server {
   const bool ephemeral_;
   bool announced_ = false;
   bool stopping_ = false;
+  bool hurried_ = false;
+  async::Event over_;  // what is left to do is done, or is not waited for
   Jobs jobs_;
   Boxes boxes_;
   Requests requests_;
@@ -193,14 +198,30 @@ Task<Result<void>> Server::Run() {
   watch.Spawn(boxes_.WatchRoom());
   watch.Spawn(AnswerDoctors(std::move(doctors), [this] { return Findings(); }));
   auto ended = co_await front_.Run();
-  // What the front asked for last is finished, so that the next server finds nothing half done.
-  const TimePoint deadline = Now() + kDrainWait;
-  co_await requests_.Drain(deadline);
-  if (ephemeral_) co_await boxes_.DeleteAll();
-  co_await boxes_.DrainLeaving(deadline);
-  co_await jobs_.DrainTrash(deadline);
+  async::TaskGroup work;
+  if (!hurried_) work.Spawn(Finish());
+  co_await over_.Wait();
+  work.Clear();
+  if (hurried_) {
+    requests_.Cancel();
+    const TimePoint deadline = Now() + kHurriedWait;
+    if (ephemeral_) co_await boxes_.DeleteAll(deadline);
+    if (ephemeral_) co_await boxes_.DrainLeaving(deadline);
+  }
   if (boxes_.List().empty()) uids_.Release();
   co_return ended;
+}
+
+// What the front asked for last is finished, so that the next server finds nothing half done; but
+// not for ever, and what is not holds no box back.
+Task<void> Server::Finish() {
+  co_await requests_.Drain(Now() + kDrainWait);
+  requests_.Cancel();
+  if (ephemeral_) co_await boxes_.DeleteAll(Now() + kDeleteWait);
+  const TimePoint deadline = Now() + kDrainWait;
+  co_await boxes_.DrainLeaving(deadline);
+  co_await jobs_.DrainTrash(deadline);
+  over_.Set();
 }
 
 Result<std::vector<Finding>> Server::Findings() const {
@@ -210,8 +231,10 @@ Result<std::vector<Finding>> Server::Findings() const {
 }
 
 void Server::OnSignal() {
-  if (stopping_) return front_.Kill();
-  BeginEnd();
+  if (!stopping_) return BeginEnd();
+  hurried_ = true;
+  front_.Kill();
+  over_.Set();
 }
 
 // It also ends when who has asked for the end already goes away: that is no second asking.

@@ -3,8 +3,11 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <array>
+#include <filesystem>
 #include <string_view>
+#include <utility>
 
 #include "runner/data_dir.h"
 
@@ -33,12 +36,43 @@ Error Refuse(const std::string& source, std::string_view why) {
   return {Code::kDenied, "--share: a sandbox may not have " + source + ": " + std::string(why)};
 }
 
-Result<void> CheckPlace(const ShareOption& option, const std::string& data_dir) {
-  const std::string& source = option.source;
-  if (IsOrIsBelow(source, kKernels)) return Refuse(source, "it shows the kernel of this machine");
-  if (IsOrIsBelow(source, data_dir) || IsOrIsBelow(data_dir, source)) {
+using FileId = std::pair<dev_t, ino_t>;
+
+// What is at a path and at each directory above it but the root, the lowest last.
+Result<std::vector<FileId>> Lineage(const std::string& path) {
+  std::error_code error;
+  const std::string whole = std::filesystem::canonical(path, error).string();
+  std::vector<FileId> out;
+  for (size_t end = 0; !error && end != std::string::npos;) {
+    end = whole.find('/', end + 1);
+    struct stat st{};
+    if (stat(whole.substr(0, end).c_str(), &st) != 0) {
+      return Error::FromErrno("look at " + whole.substr(0, end));
+    }
+    out.emplace_back(st.st_dev, st.st_ino);
+  }
+  if (error) return Error::FromErrno("look at " + path, error.value());
+  return out;
+}
+
+bool Contains(const std::vector<FileId>& list, const FileId& id) {
+  return std::find(list.begin(), list.end(), id) != list.end();
+}
+
+// By what is there and not by name: --data may go through links, and a directory may be mounted at
+// a second place.
+Result<void> CheckApart(const std::string& source, const std::string& data_dir) {
+  ASSIGN_OR_RETURN(const auto of_source, Lineage(source));
+  ASSIGN_OR_RETURN(const auto of_data, Lineage(data_dir));
+  if (Contains(of_source, of_data.back()) || Contains(of_data, of_source.back())) {
     return Refuse(source, "it holds or is part of the data directory " + data_dir);
   }
+  return Ok();
+}
+
+Result<void> CheckPlace(const ShareOption& option) {
+  const std::string& source = option.source;
+  if (IsOrIsBelow(source, kKernels)) return Refuse(source, "it shows the kernel of this machine");
   if (option.access == sys::MountAccess::kReadOnly) return Ok();
   if (IsOrIsBelow(source, kSystem) && !IsOrIsBelow(source, kOperators)) {
     return Refuse(source, "what is written there runs as root on this machine");
@@ -53,8 +87,9 @@ Result<Shares> Shares::Open(const std::vector<ShareOption>& options, const std::
   struct stat root{};
   if (stat("/", &root) != 0) return Error::FromErrno("look at /");
   for (const ShareOption& option : options) {
-    RETURN_IF_ERROR(CheckPlace(option, data_dir));
+    RETURN_IF_ERROR(CheckPlace(option));
     ASSIGN_OR_RETURN(UniqueFd fd, OpenExactly(option.source, O_PATH));
+    RETURN_IF_ERROR(CheckApart(option.source, data_dir));
     struct stat st{};
     if (fstat(fd.get(), &st) != 0) return Error::FromErrno("look at " + option.source);
     if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode)) {

@@ -86,7 +86,9 @@ class FakeDriver : public sandbox::NamespaceDriver {
   }
   Result<void> Kill(const sandbox::RunningBox& box) override {
     ++kills;
-    kill(box.pid, SIGKILL);
+    if (failing_kills > 0 && failing_kills-- > 0)
+      return Error(Code::kTimeout, "its processes do not end");
+    if (box.id != never_dies) kill(box.pid, SIGKILL);
     return Ok();
   }
   Result<void> KillUnrecorded(SandboxId id) override {
@@ -144,6 +146,8 @@ class FakeDriver : public sandbox::NamespaceDriver {
 
   bool fail_start = false;
   bool fail_pause = false;
+  int failing_kills = 0;
+  SandboxId never_dies;
   uint64_t oom_kills = 0;
   sys::CgroupTree::SocketBuffers sockets;  // of each
   std::set<SandboxId> workloads_killed;
@@ -189,10 +193,10 @@ class FakeDisk : public Disk {
     return Limit(id, bytes);
   }
   Result<void> Limit(const SandboxId& id, uint64_t bytes) override {
-    if (bytes != 0 && bytes < used) return Error(Code::kConflict, "its files take more");
     limits[id] = bytes;
     return Ok();
   }
+  Result<uint64_t> Use(const SandboxId&) const override { return used; }
   Result<void> Remove(const SandboxId& id) override {
     std::filesystem::remove_all(path(id));
     return Ok();
@@ -229,6 +233,15 @@ class FakeJobs : public Jobs {
     ++reclaims;
     co_await async::Sleep(seconds(3600));  // until it is cancelled
   }
+  Task<Result<void>> Sync(UniqueFd dir) override {
+    EXPECT_TRUE(dir);
+    co_await async::Yield();
+    ++syncs;
+    if (on_sync) on_sync();
+    co_return Ok();
+  }
+  std::function<void()> on_sync;
+  int syncs = 0;
   int emptied = 0;
   int reclaims = 0;
 };

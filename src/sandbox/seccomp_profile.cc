@@ -14,6 +14,7 @@
 
 #include <memory>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "sandbox/strict_calls.h"
@@ -25,7 +26,25 @@ namespace {
 
 using proto::Profile;
 
-// By name: one that this libseccomp or this architecture does not know cannot be called either.
+// Calls that may be younger than libseccomp, which does not know their names then. From 424 on a
+// call has one number on all architectures.
+struct YoungCall {
+  std::string_view name;
+  int number;
+};
+constexpr YoungCall kYoung[] = {{"process_madvise", 440},
+                                {"mount_setattr", 442},
+                                {"quotactl_fd", 443},
+                                {"fchmodat2", 452},
+                                {"setxattrat", 463}};
+
+// What the default profile knows: every call up to Linux 6.17 (file_setattr), and uprobe of 6.18,
+// which a traced program makes without knowing. Whoever raises the last number looks first at what
+// the calls below it may do that this file denies.
+constexpr int kOldLast = 336;
+constexpr int kCommonFirst = 424;
+constexpr int kCommonLast = 469;
+
 constexpr const char* kDenied[] = {
     // a second way into the kernel that no filter sees
     "io_uring_setup",
@@ -208,10 +227,20 @@ int DenyStrictArguments(void* ctx) {
   return rc;
 }
 
+// Below zero: it does not exist on this architecture; __NR_SCMP_ERROR: nobody knows it.
+int NumberOf(const char* name) {
+  const int number = seccomp_syscall_resolve_name(name);
+  if (number != __NR_SCMP_ERROR) return number;
+  for (const YoungCall& call : kYoung) {
+    if (call.name == name) return call.number;
+  }
+  return __NR_SCMP_ERROR;
+}
+
 int DenyByName(void* ctx, std::span<const char* const> names) {
   for (const char* name : names) {
-    const int number = seccomp_syscall_resolve_name(name);
-    // Below zero: it does not exist on this architecture.
+    const int number = NumberOf(name);
+    if (number == __NR_SCMP_ERROR) return -ENOSYS;  // it would be allowed
     if (number < 0) continue;
     if (const int rc = Add(ctx, kDeny, number, {}); rc != 0) return rc;
   }
@@ -228,14 +257,11 @@ int DenyMarks(void* ctx) {
     int flags;  // the argument whose O_CREAT or O_TMPFILE makes `mode` count; -1: it always does
   };
   const Call calls[] = {
-      {SCMP_SYS(chmod), 1, -1},    {SCMP_SYS(fchmod), 1, -1},
-      {SCMP_SYS(fchmodat), 2, -1}, {seccomp_syscall_resolve_name("fchmodat2"), 2, -1},
-      {SCMP_SYS(creat), 1, -1},    {SCMP_SYS(mknod), 1, -1},
-      {SCMP_SYS(mknodat), 2, -1},  {SCMP_SYS(open), 2, 1},
-      {SCMP_SYS(openat), 3, 2}};
+      {SCMP_SYS(chmod), 1, -1},       {SCMP_SYS(fchmod), 1, -1}, {SCMP_SYS(fchmodat), 2, -1},
+      {NumberOf("fchmodat2"), 2, -1}, {SCMP_SYS(creat), 1, -1},  {SCMP_SYS(mknod), 1, -1},
+      {SCMP_SYS(mknodat), 2, -1},     {SCMP_SYS(open), 2, 1},    {SCMP_SYS(openat), 3, 2}};
   constexpr uint64_t kTmpFile = O_TMPFILE & ~O_DIRECTORY;
   for (const Call& call : calls) {
-    if (call.number == __NR_SCMP_ERROR) continue;
     for (const uint64_t bit : {uint64_t{S_ISUID}, uint64_t{S_ISGID}}) {
       const Match set = Masked(call.mode, bit, bit);
       int rc = 0;
@@ -250,9 +276,8 @@ int DenyMarks(void* ctx) {
     }
   }
   for (const char* name : {"setxattr", "lsetxattr", "fsetxattr", "setxattrat"}) {
-    const int number = seccomp_syscall_resolve_name(name);
-    if (number == __NR_SCMP_ERROR) continue;
-    if (const int rc = Add(ctx, SCMP_ACT_ERRNO(EOPNOTSUPP), number, {}); rc != 0) return rc;
+    const int rc = Add(ctx, SCMP_ACT_ERRNO(EOPNOTSUPP), NumberOf(name), {});
+    if (rc != 0) return rc;
   }
   return Add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(openat2), {});
 }
@@ -277,13 +302,21 @@ std::vector<int> StrictCalls() {
   std::vector<int> numbers(StrictCallNumbers().begin(), StrictCallNumbers().end());
   const auto add = [&numbers](std::span<const char* const> names) {
     for (const char* name : names) {
-      const int number = seccomp_syscall_resolve_name(name);
+      const int number = NumberOf(name);
       if (number >= 0) numbers.push_back(number);
     }
   };
   add(StrictCallNames());
   add(kDenied);
   add(kDeniedStrict);
+  return numbers;
+}
+
+// The same of the default profile.
+std::vector<int> KnownCalls() {
+  std::vector<int> numbers;
+  for (int number = 0; number <= kOldLast; ++number) numbers.push_back(number);
+  for (int number = kCommonFirst; number <= kCommonLast; ++number) numbers.push_back(number);
   return numbers;
 }
 
@@ -301,8 +334,8 @@ Result<std::string> SeccompProgram(Profile profile, FileMarks marks) {
     return Error::FromErrno("libseccomp cannot export the seccomp profile", -rc);
   }
   ASSIGN_OR_RETURN(std::string rules, sys::ReadFile("/proc/self/fd/" + std::to_string(out.get())));
-  if (profile == Profile::kDefault) return rules;
-  return sys::AllowlistHead(StrictCalls(), SECCOMP_RET_ERRNO | ENOSYS) + rules;
+  const std::vector<int> calls = profile == Profile::kDefault ? KnownCalls() : StrictCalls();
+  return sys::AllowlistHead(calls, SECCOMP_RET_ERRNO | ENOSYS) + rules;
 }
 
 }  // namespace cove::sandbox

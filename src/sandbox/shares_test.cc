@@ -2,6 +2,7 @@
 // the box nothing more. Method: real boxes with shares, looked at from inside and from outside.
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include <filesystem>
 #include <fstream>
@@ -87,6 +88,12 @@ TEST_F(SharesTest, NothingWrittenThereCarriesPowerOnTheHost) {
   EXPECT_EQ(Output(1000, perl + "syscall(2, $f, 0101, 04755); print $!+0'"), "1");
   EXPECT_EQ(Output(1000, perl + "syscall(437, -100, $f, $v, 24); print $!+0'"), "38");
   EXPECT_EQ(Output(1000, perl + "syscall(188, $f, $n, $v, 1, 0); print $!+0'"), "95");
+  // The same by fchmodat2(2) and setxattrat(2), which are younger than libseccomp may be.
+  EXPECT_EQ(Output(1000, perl + "syscall(452, -100, $f, 04755, 0); print $!+0'"), "1");
+  EXPECT_EQ(Output(1000, perl + "my $a = pack(\"pLL\", $v, 1, 0); "
+                                "syscall(463, -100, $f, 0, $n, $a, 16); print $!+0'"),
+            "95");
+  EXPECT_LT(getxattr((dir_ + "/project/tool").c_str(), "user.a", nullptr, 0), 0);
   EXPECT_EQ(Stat("project/tool").st_mode & (S_ISUID | S_ISGID), 0u);
 }
 
