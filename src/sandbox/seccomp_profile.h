@@ -5,9 +5,9 @@
 // user namespaces stay allowed, because Codex's own sandbox (bubblewrap) is built from them, and
 // two user namespaces make that safe. In the strict profile those are denied too, and an allowlist
 // (strict_calls.h) stands before it all: what it does not name does not exist (ENOSYS). Denied
-// calls say EPERM; strange socket families EAFNOSUPPORT; calls of the 32-bit and x32 ABIs, and those
-// of kernels younger than the list, do not exist (ENOSYS). docs/decisions/0014, 0016 and 0127 have
-// the list and the reasons.
+// calls say EPERM; strange socket families EAFNOSUPPORT; calls of the 32-bit and x32 ABIs, and
+// those of kernels younger than the list, do not exist (ENOSYS). docs/decisions/0014, 0016 and 0127
+// have the list and the reasons.
 #pragma once
 
 #include <string>
