@@ -204,10 +204,12 @@ TEST_F(ToolboxInBoxTest, NamesTheCommandThatRanOutOfMemory) {
     Outcome hog;
     Outcome other;
     ExecRequest request;
-    request.command = "perl -e 'push @x, \"x\" x 1e6 while 1' | cat; touch dead";
+    request.command =
+        "until test -e begun; do sleep 0.01; done; rm begun; "
+        "perl -e 'push @x, \"x\" x 1e6 while 1' | cat; touch dead";
     async::TaskGroup group;
     group.Spawn(Keep(client_->Run(request), &hog));
-    request.command = "until test -e dead; do sleep 0.01; done; rm dead; kill -9 $$";
+    request.command = "touch begun; until test -e dead; do sleep 0.01; done; rm dead; kill -9 $$";
     group.Spawn(Keep(client_->Run(request), &other));
     Wait(group.Join());
     ASSERT_TRUE(hog && *hog && other && *other);
