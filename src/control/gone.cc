@@ -15,6 +15,12 @@ Task<Error> Sandboxes::Impl::Explain(SandboxId id, Error error) {
     if (change.sandbox.id == id) changed.Set();
   });
   auto entry = Look(id);
+  // It may be started again by now: a snapshot takes a few milliseconds.
+  if (entry.ok() && ((*entry)->sandbox.state == State::kSnapshotting ||
+                     Now() - (*entry)->stopped_to_save < kNewsDeadline)) {
+    co_return Error(Code::kConflict,
+                    "the sandbox was stopped for a snapshot while this was under way: try again");
+  }
   if (entry.ok() && (*entry)->sandbox.state == State::kStarted) {
     co_await changed.Wait(Now() + kNewsDeadline);
     entry = Look(id);

@@ -39,6 +39,7 @@ class Sandboxes::Impl {
     bool attached = false;          // the door serves it
     bool gone = false;              // deleted; no longer in the map
     bool activity_changed = false;  // since the row was written; its OOM count too
+    TimePoint stopped_to_save{};    // when a snapshot last stopped it
     Turnstile turnstile;
   };
   using EntryPtr = std::shared_ptr<Entry>;

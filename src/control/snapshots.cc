@@ -107,6 +107,7 @@ Task<Result<Snapshot>> Sandboxes::Impl::RunSnapshot(EntryPtr entry, Snapshot row
   if (ready.ok()) ready = co_await Save(entry, With(entry, State::kSnapshotting));
   if (ready.ok() && before == State::kStarted) {
     ready = co_await deps_.runner->StopBox(id, settings_.stop_grace);
+    entry->stopped_to_save = Now();
     TakeDown(entry);
   }
   Result<proto::runner::ImageInfo> image = Error(Code::kInternal, "not taken");
