@@ -25,9 +25,9 @@ begin() {
   trap finish EXIT
 }
 
-listening() {  # listening PORT
+listening() {  # listening PORT [SECONDS]
   local i
-  for ((i = 0; i < 400; i++)); do
+  for ((i = 0; i < ${2:-20} * 20; i++)); do
     [ -n "$(ss -Hltn "sport = :$1")" ] && return
     sleep 0.05
   done

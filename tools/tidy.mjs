@@ -4,8 +4,8 @@
 //
 // Files of one room are checked together, as one file that includes them: most of the time goes to
 // the headers, which are then read once. Files whose unnamed namespaces would clash are kept
-// apart; where that was not seen, each half is checked by itself. What has passed is not checked again until its text, a header or a check changes
-// (stamps in build/tidy).
+// apart; where that was not seen, each half is checked by itself. What has passed is not checked
+// again until its text, a header or a check changes (stamps in build/tidy).
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -24,7 +24,7 @@ const common = hashOf(...tracked('src/*.h', '.clang-tidy').map(read));
 const commands = new Map(JSON.parse(read('build/release/compile_commands.json')).map((e) => [e.file, e]));
 
 // How a file is compiled, but for its own name.
-function waysOf(file) {
+function wayOf(file) {
   const entry = commands.get(join(root, file));
   if (!entry) throw new Error(`${file} is in no target of the release build: ./dev build`);
   return { directory: entry.directory, command: entry.command.replace(/ -o \S+/, '').replace(` -c ${entry.file}`, '') };
@@ -36,11 +36,12 @@ function namesIn(file) {
   return hidden.flatMap((text) => [...text.matchAll(/^(?!using |namespace )[A-Za-z].*?(\w+)[ ]*[({=;\[]/gm)].map((m) => m[1]));
 }
 
-// Those with the most names come first, while there is most choice.
+// Each file is in the first group of its room and way that has room for it and none of its names;
+// those with the most names come first, while there is most choice.
 function groups() {
   const out = [];
   const files = tracked('src/*.cc').filter((f) => !/_(fuzz|test|bench)\.cc$/.test(f));
-  const all = files.map((file) => ({ file, way: [dirname(file), waysOf(file).command].join('\0'), names: namesIn(file) }));
+  const all = files.map((file) => ({ file, way: [dirname(file), wayOf(file).command].join('\0'), names: namesIn(file) }));
   for (const { file, way, names } of all.sort((a, b) => b.names.length - a.names.length)) {
     let group = out.find((g) => g.way === way && g.files.length < together && !names.some((n) => g.names.has(n)));
     if (!group) out.push(group = { way, files: [], names: new Set() });
@@ -62,13 +63,13 @@ function run(program, args) {
 
 // True: nothing was found in `files`.
 async function check(files) {
-  const ways = waysOf(files[0]);
-  const stamp = join(stamps, hashOf(common, ways.command, ...files, ...files.map(read)));
+  const way = wayOf(files[0]);
+  const stamp = join(stamps, hashOf(common, way.command, ...files, ...files.map(read)));
   if (existsSync(stamp)) return true;
   const dir = mkdtempSync(join(stamps, 'group-'));
   const unit = join(dir, 'unit.cc');
   writeFileSync(unit, files.map((f) => `#include "${join(root, f)}"\n`).join(''));
-  writeFileSync(join(dir, 'compile_commands.json'), JSON.stringify([{ ...ways, command: `${ways.command} -c ${unit}`, file: unit }]));
+  writeFileSync(join(dir, 'compile_commands.json'), JSON.stringify([{ ...way, command: `${way.command} -c ${unit}`, file: unit }]));
   const { passed, text } = await run('clang-tidy-19', ['-p', dir, '--quiet', unit]);
   rmSync(dir, { recursive: true });
   if (passed) {

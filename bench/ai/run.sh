@@ -50,7 +50,7 @@ else
   echo "Portkey did not install; the end of npm's words: $(tail -n 1 "$work/npm.log")" >&2
 fi
 
-# Without its database: it keeps no rows.
+# Without its database: it keeps no rows. Its first start compiles what pip has installed.
 litellm=() litellm_version=1.106.2 venv=${COVE_BENCH_LITELLM:-}
 if [ -n "$venv" ] && [ ! -x "$venv/bin/litellm" ]; then
   python3 -m venv "$venv" && "$venv/bin/pip" install --quiet "litellm[proxy]==$litellm_version" >"$work/pip.log" 2>&1 ||
@@ -62,10 +62,10 @@ if [ -n "$venv" ] && [ -x "$venv/bin/litellm" ]; then
 model_list: [{model_name: small, litellm_params: {model: openai/small, api_base: "$COVE_BENCH_PROVIDER", api_key: bench-key}}]
 litellm_settings: {telemetry: false}
 END
-  LITELLM_LOCAL_MODEL_COST_MAP=True LITELLM_LOG=ERROR "$venv/bin/litellm" --config "$work/litellm.yaml" \
+  LITELLM_LOCAL_MODEL_COST_MAP=True LITELLM_LOG=ERROR LITELLM_MASTER_KEY=$COVE_ADMIN_KEY "$venv/bin/litellm" --config "$work/litellm.yaml" \
     --host 127.0.0.1 --port "$port" >"$work/litellm.log" 2>&1 &
   pids+=($!)
-  listening "$port"
+  listening "$port" 90
   litellm=(--peer "LiteLLM=$port/$path")
 fi
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "api/api_fixture_test.h"
+#include "async/timer.h"
 
 namespace cove::api {
 namespace {
@@ -42,6 +43,7 @@ class AiTest : public ApiTest {
     request.name = "key of " + user;
     return loop_.RunUntil(keys_->Create(request))->secret;
   }
+  static async::Task<void> Pause() { co_await async::Sleep(milliseconds(5)); }
   static size_t Items(const FakeExchange& exchange) {
     const json::Object body = Json(exchange);
     const json::Array* items = json::GetArray(body, "items");
@@ -75,6 +77,14 @@ TEST_F(AiTest, WhatWasSaidIsForTheOneWhoSaidItAndAdministrators) {
   EXPECT_EQ(SendAs(MemberKey("ann"), "GET", target)->answer.status, 200);
   EXPECT_EQ(SendAs(MemberKey("bob"), "GET", target)->answer.status, 404);
   EXPECT_EQ(Send("GET", "/api/ai/calls/none/texts")->answer.status, 404);
+}
+
+TEST_F(AiTest, AKeyForSomethingElseReadsNoTextsAndEndsNoToken) {
+  const std::string other = KeyWith({"delete:sandboxes"});
+  EXPECT_EQ(SendAs(other, "GET", "/api/ai/calls/" + MakeCall("ann") + "/texts")->answer.status,
+            403);
+  EXPECT_EQ(SendAs(other, "DELETE", "/api/ai/tokens/any")->answer.status, 403);
+  EXPECT_EQ(Send("DELETE", "/api/ai/tokens/any")->answer.status, 404);
 }
 
 TEST_F(AiTest, PagesFollowOneAnother) {
@@ -164,7 +174,8 @@ TEST_F(AiTest, ATokenCallsModelsAsWhomItWasMadeForAndDoesNothingElse) {
   EXPECT_EQ(model_callers_[0].user, "ann");
   EXPECT_EQ(model_callers_[0].sandbox.value, box);
   EXPECT_EQ(model_callers_[0].template_name, "host");
-  EXPECT_TRUE(model_callers_[0].key_id.empty());
+  EXPECT_EQ(model_callers_[0].key_id, keys_->Find(identity::kDefaultOrg, "key of ann")->id);
+  EXPECT_FALSE(model_callers_[0].token_id.empty());
   EXPECT_EQ(SendAs(token, "GET", "/api/sandbox")->answer.status, 401);
   EXPECT_EQ(SendAs(token, "POST", "/api/ai/tokens")->answer.status, 401);
   EXPECT_EQ(SendAs(token, "GET", "/toolbox/" + box + "/work-dir")->answer.status, 401);
@@ -173,6 +184,45 @@ TEST_F(AiTest, ATokenCallsModelsAsWhomItWasMadeForAndDoesNothingElse) {
   EXPECT_EQ(list->text.find(token), std::string::npos);
   EXPECT_EQ(Send("DELETE", "/api/sandbox/" + box)->answer.status, 200);
   EXPECT_EQ(SendAs(token, "POST", "/ai/openai/v1/responses")->answer.status, 401);
+}
+
+TEST_F(AiTest, ATokenEndsWithItsKey) {
+  const auto works = [this](const std::string& token) {
+    return SendAs(token, "POST", "/ai/openai/v1/responses")->answer.status == 200;
+  };
+  const auto token_of = [this](const std::string& key) {
+    return *json::GetString(Json(*SendAs(key, "POST", "/api/ai/tokens", "{}")), "token");
+  };
+  const std::string anns = token_of(MemberKey("ann"));
+  const std::string id = keys_->Find(identity::kDefaultOrg, "key of ann")->id;
+  EXPECT_TRUE(works(anns));
+  EXPECT_EQ(Items(*Send("GET", "/api/ai/tokens")), 1U);
+  ASSERT_TRUE(loop_.RunUntil(keys_->Delete(identity::kDefaultOrg, id)).ok());
+  EXPECT_FALSE(works(anns));
+  EXPECT_EQ(Items(*Send("GET", "/api/ai/tokens")), 0U);
+  identity::KeyRequest request;
+  request.org = identity::kDefaultOrg;
+  request.name = id;
+  ASSERT_TRUE(loop_.RunUntil(keys_->Create(request)).ok());
+  EXPECT_FALSE(works(anns)) << "a key of another's id as its name is another key";
+
+  request.name = "short";
+  request.expires_at = WallTime{WallNow().micros + 200'000};
+  const std::string of_short = token_of(loop_.RunUntil(keys_->Create(request))->secret);
+  EXPECT_TRUE(works(of_short));
+  while (WallNow() < *request.expires_at) loop_.RunUntil(Pause());
+  EXPECT_FALSE(works(of_short));
+}
+
+TEST_F(AiTest, ATokenForASandboxNeedsTheScopeOfSandboxes) {
+  const std::string body = R"({"sandboxId":")" + CreateBox() + R"("})";
+  const std::string models = KeyWith({"use:models"});
+  const auto refused = SendAs(models, "POST", "/api/ai/tokens", body);
+  EXPECT_EQ(refused->answer.status, 403);
+  EXPECT_NE(refused->text.find("write:sandboxes"), std::string::npos) << refused->text;
+  EXPECT_EQ(SendAs(models, "POST", "/api/ai/tokens", "{}")->answer.status, 201);
+  const std::string both = KeyWith({"use:models", "write:sandboxes"});
+  EXPECT_EQ(SendAs(both, "POST", "/api/ai/tokens", body)->answer.status, 201);
 }
 
 TEST_F(AiTest, AKeyWithScopesCallsModelsOnlyWithThatOfModels) {
@@ -207,12 +257,7 @@ TEST_F(AiTest, AKeyWithScopesCallsModelsOnlyWithThatOfModels) {
 
 TEST_F(AiTest, MetricsNeedTheirScope) {
   EXPECT_EQ(SendAs(MemberKey("ann"), "GET", "/metrics")->answer.status, 403);
-  identity::KeyRequest request;
-  request.org = identity::kDefaultOrg;
-  request.name = "prometheus";
-  request.scopes = {"read:metrics"};
-  const std::string key = loop_.RunUntil(keys_->Create(request))->secret;
-  EXPECT_EQ(SendAs(key, "GET", "/metrics")->answer.status, 200);
+  EXPECT_EQ(SendAs(KeyWith({"read:metrics"}), "GET", "/metrics")->answer.status, 200);
 }
 
 }  // namespace

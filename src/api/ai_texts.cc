@@ -17,6 +17,8 @@ Task<Result<void>> Texts(Call& call) {
 
 }  // namespace
 
-void AddAiTextRoutes(Routes& routes) { routes.Add("GET", "/api/ai/calls/{call}/texts", &Texts); }
+void AddAiTextRoutes(Routes& routes) {
+  routes.Add("GET", "/api/ai/calls/{call}/texts", &Texts, identity::kUseModels);
+}
 
 }  // namespace cove::api

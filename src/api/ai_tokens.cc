@@ -18,6 +18,8 @@ Task<Result<void>> Create(Call& call) {
   if (token.user != call.caller().user) CO_RETURN_IF_ERROR(AdminsOnly(call));
   CO_ASSIGN_OR_RETURN(const auto sandbox, TextField(body, "sandboxId"));
   if (sandbox && !sandbox->empty()) {
+    // Its calls count as the sandbox's: they use up its budgets, which may pause it.
+    CO_RETURN_IF_ERROR(CheckMay(call.caller(), identity::kWriteSandboxes));
     CO_ASSIGN_OR_RETURN(const control::Sandbox found,
                         call.deps().sandboxes->Get(token.org, *sandbox));
     token.sandbox = found.id;
@@ -44,6 +46,7 @@ Task<Result<void>> List(Call& call) {
   const bool admin = IsAdmin(call);
   json::Array items;
   for (const bridge::Token& token : call.deps().tokens->List(call.caller().org)) {
+    if (!call.deps().keys->FindValid(token.org, token.key_id)) continue;  // it is of no use
     if (admin || token.user == call.caller().user) items.emplace_back(bridge::ToJson(token));
   }
   json::Object body;
@@ -67,7 +70,7 @@ Task<Result<void>> Delete(Call& call) {
 void AddAiTokenRoutes(Routes& routes) {
   routes.Add("POST", "/api/ai/tokens", &Create, identity::kUseModels);
   routes.Add("GET", "/api/ai/tokens", &List);
-  routes.Add("DELETE", "/api/ai/tokens/{token}", &Delete);
+  routes.Add("DELETE", "/api/ai/tokens/{token}", &Delete, identity::kUseModels);
 }
 
 }  // namespace cove::api

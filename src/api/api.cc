@@ -58,6 +58,12 @@ Result<bridge::Caller> CallerByToken(const Context& context, std::string_view se
   bridge::Caller out;
   out.org = token.org;
   out.user = token.user;
+  // A token is a way in which its key calls.
+  if (!context.deps.keys->FindValid(token.org, token.key_id)) {
+    return Error(Code::kUnauthenticated,
+                 "the API key that this token was made with is gone or has expired");
+  }
+  out.key_id = token.key_id;
   out.token_id = token.id;
   if (token.sandbox.empty()) return out;
   const auto sandbox = context.deps.sandboxes->Find(token.sandbox);

@@ -10,6 +10,7 @@
 #include "api/fake_toolbox_test.h"
 #include "audit/log.h"
 #include "base/testing.h"
+#include "base/text.h"
 
 namespace cove::api {
 
@@ -122,11 +123,12 @@ class ApiTest : public ::testing::Test {
     deps.door.attach = [](const control::Sandbox&, proto::RunningBox) { return Ok(); };
     deps.door.detach = [](const SandboxId&) {};
     deps.door.update = [](const control::Sandbox&) {};
-    deps.machine = [] {
+    deps.machine = [this] {
       control::MachineFacts facts;
       facts.cpus = 8;
       facts.memory_bytes = facts.memory_available_bytes = 16ull << 30;
       facts.disk_bytes = 100ull << 30;
+      facts.room = room_;
       return facts;
     };
     sandboxes_ = *loop_.RunUntil(control::Sandboxes::Open(std::move(deps), {}));
@@ -152,6 +154,16 @@ class ApiTest : public ::testing::Test {
     Handle(*exchange);
     return exchange;
   }
+  // A new key with these permissions only.
+  std::string KeyWith(std::vector<std::string> scopes) {
+    identity::KeyRequest request;
+    request.org = identity::kDefaultOrg;
+    request.name = "with " + Join(scopes, " ");
+    request.scopes = std::move(scopes);
+    const auto made = loop_.RunUntil(keys_->Create(request));
+    EXPECT_TRUE(made.ok()) << made.error().message();
+    return made.ok() ? made->secret : std::string();
+  }
   static json::Object Json(const FakeExchange& exchange) {
     auto object = json::ParseObject(exchange.text);
     EXPECT_TRUE(object.ok()) << exchange.text;
@@ -168,6 +180,7 @@ class ApiTest : public ::testing::Test {
   TempDir folder_;
   const std::string key_ = "cove_" + std::string(64, '1');
   FakeRunner runner_;
+  std::optional<proto::Room> room_;  // as the runner told it
   std::unique_ptr<FakeToolbox> inside_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<identity::Keys> keys_;

@@ -110,6 +110,44 @@ TEST_F(ApiTest, TheLifeCycleRunsOverTheApi) {
   EXPECT_EQ(Send("GET", path)->answer.status, 404);
 }
 
+TEST_F(ApiTest, ASlipInTheNetworkSettingsIsRefused) {
+  const auto made = Send("POST", "/api/sandbox", "{}");
+  const std::string at = "/api/sandbox/" + *json::GetString(Json(*made), "id");
+  const auto slip = Send("POST", at + "/network-settings", R"({"networkBlockAl":true})");
+  EXPECT_EQ(slip->answer.status, 400) << "the sandbox would stay open";
+  EXPECT_NE(slip->text.find("networkBlockAll"), std::string::npos) << slip->text;
+  EXPECT_EQ(Send("POST", at + "/network-settings", R"({"networkBlockAll":true})")->answer.status,
+            200);
+}
+
+TEST_F(ApiTest, AWeightThatHasNoEffectIsKeptAndTheAnswerSaysSo) {
+  room_.emplace();
+  room_->boxes_by_files = room_->boxes_by_uids = 100;
+  room_->threads_max = 1 << 20;
+  const auto plain = Send("POST", "/api/sandbox", R"({"ioWeight":50})");
+  ASSERT_EQ(plain->answer.status, 200) << plain->text;
+  EXPECT_EQ(json::Find(Json(*plain), "warnings"), nullptr);
+  room_->weighs_io = false;
+  const auto made = Send("POST", "/api/sandbox", R"({"ioWeight":50})");
+  ASSERT_EQ(made->answer.status, 200) << made->text;
+  const std::string at = "/api/sandbox/" + *json::GetString(Json(*made), "id");
+  const auto resized = Send("POST", at + "/resize", R"({"ioWeight":60})");
+  ASSERT_EQ(resized->answer.status, 200) << resized->text;
+  for (const FakeExchange* answer : {made.get(), resized.get()}) {
+    const json::Object body = Json(*answer);
+    const json::Array* warnings = json::GetArray(body, "warnings");
+    ASSERT_NE(warnings, nullptr) << answer->text;
+    ASSERT_EQ(warnings->size(), 1u);
+    EXPECT_TRUE(
+        warnings->at(0).as_string().starts_with("ioWeight has no effect on this machine: "));
+  }
+  EXPECT_NE(resized->text.find(R"("ioWeight":60)"), std::string::npos) << resized->text;
+  for (const auto& silent : {Send("POST", "/api/sandbox", "{}"), Send("GET", at),
+                             Send("POST", at + "/resize", R"({"pids":50})")}) {
+    EXPECT_EQ(silent->text.find("warnings"), std::string::npos) << silent->text;
+  }
+}
+
 TEST_F(ApiTest, KeysAreNeededAndMade) {
   FakeExchange none("GET", "/api/sandbox");
   Handle(none);
@@ -142,6 +180,19 @@ TEST_F(ApiTest, AKeyGivesNoPermissionThatItLacks) {
   const auto own =
       SendAs(key, "POST", "/api/api-keys", R"({"name":"n","permissions":["read:volumes"]})");
   EXPECT_EQ(own->answer.status, 201) << own->text;
+}
+
+TEST_F(ApiTest, AKeyIsMadeWithPermissionsThatThereAreOnly) {
+  const char* body = R"({"name":"n","permissions":["read:volumes","nope"]})";
+  const auto made = Send("POST", "/api/api-keys",
+                         R"({"name":"m","permissions":["manage:api_keys","read:volumes"]})");
+  for (const std::string& key : {key_, *json::GetString(Json(*made), "value")}) {
+    const auto refused = SendAs(key, "POST", "/api/api-keys", body);
+    ExpectFault(*refused, 400, "DAYTONA_API", "BAD_REQUEST");
+    EXPECT_NE(refused->text.find("'nope'"), std::string::npos) << refused->text;
+    EXPECT_NE(refused->text.find("write:sandboxes"), std::string::npos) << refused->text;
+  }
+  EXPECT_EQ(Send("GET", "/api/api-keys/n")->answer.status, 404);
 }
 
 TEST_F(ApiTest, HealthAndConfigNeedNoKey) {

@@ -185,6 +185,8 @@ policy::Attempt AttemptOf(const audit::Record& record) {
   out.port = record.port;
   out.method = record.method;
   out.path = record.path;
+  const bool cut = record.path.size() >= audit::kFieldBytesMax;
+  out.path_is = cut ? policy::Attempt::Path::kCut : policy::Attempt::Path::kWhole;
   out.reason = record.reason;
   return out;
 }

@@ -133,7 +133,8 @@ Result<audit::Filter> AuditFilter(const Call& call) {
   const std::string kind = QueryText(call, "kind");
   if (!kind.empty()) {
     out.kind = audit::KindOf(kind);
-    if (!out.kind) return Error(Code::kInvalid, "kind must be decision, close, oom or pruned");
+    if (!out.kind)
+      return Error(Code::kInvalid, "kind must be decision, close, oom, down or pruned");
   }
   if (out.since && out.until && out.since->micros >= out.until->micros) {
     return Error(Code::kInvalid, "since must be before until");

@@ -67,7 +67,7 @@ TEST_F(AuditRoutesTest, AFilterThatNoRecordCouldMeetIsRefusedWithWhatOneCould) {
   const std::pair<const char*, const char*> wrong[] = {
       {"reason=nosuch", "there is no reason 'nosuch' in the audit; there are allowed, "},
       {"channel=ftp", "there is no channel 'ftp' in the audit; there are dns, "},
-      {"kind=opened", "kind must be decision, close, oom or pruned"},
+      {"kind=opened", "kind must be decision, close, oom, down or pruned"},
       {"port=70000", "port must be from 1 to 65535"},
       {"port=0", "port must be from 1 to 65535"},
       {"path=v1", "path must begin with '/'"},

@@ -88,6 +88,12 @@ Result<void> AdminsOnly(const Call& call) {
   return Error(Code::kDenied, "only an administrator's key may ask this");
 }
 
+Result<void> CheckMay(const identity::Caller& caller, std::string_view scope) {
+  if (caller.May(scope)) return Ok();
+  return Error(Code::kDenied,
+               "the API key '" + caller.key_name + "' lacks the scope " + std::string(scope));
+}
+
 Result<control::Sandbox> FindSandbox(Call& call) {
   return call.deps().sandboxes->Get(call.caller().org, call.Param("sandbox"));
 }

@@ -66,6 +66,9 @@ bool IsAdmin(const Call& call);
 // kDenied for a key that is not an administrator's.
 Result<void> AdminsOnly(const Call& call);
 
+// kDenied, naming the scope, for a caller without it.
+Result<void> CheckMay(const identity::Caller& caller, std::string_view scope);
+
 // The sandbox that the parameter {sandbox} (id or name) means to this caller.
 Result<control::Sandbox> FindSandbox(Call& call);
 

@@ -3,6 +3,7 @@
 #include "api/inside.h"
 
 #include "api/api_fixture_test.h"
+#include "api/preview_auth.h"
 #include "http/websocket.h"
 
 namespace cove::api {
@@ -48,6 +49,49 @@ TEST_F(InsideTest, ACommandRunsWithItsFolderAndEnvironment) {
   EXPECT_EQ(request.timeout_ms, 2000u);
   EXPECT_TRUE(request.merge_output);
   EXPECT_EQ(request.env, (EnvList{{"K", "v"}}));
+}
+
+TEST_F(InsideTest, AKeyWithoutTheScopeOfSandboxesDoesNotGetInside) {
+  const std::string box = "/api/sandbox/" + base_.substr(std::string("/toolbox/").size());
+  const std::pair<const char*, std::string> calls[] = {
+      {"POST", base_ + "/process/execute"},
+      {"POST", base_ + "/process/session"},
+      {"GET", base_ + "/process/pty"},
+      {"GET", base_ + "/files?path=/"},
+      {"GET", base_ + "/files/download?path=/etc/passwd"},
+      {"POST", base_ + "/files/bulk-upload"},
+      {"GET", base_ + "/port"},
+      {"GET", box + "/ports/3000/preview-url"},
+      {"GET", box + "/ports/" + std::to_string(kToolboxTokenPort) + "/preview-url"},
+      {"GET", box + "/ports/3000/signed-preview-url"},
+      {"POST", box + "/ports/3000/signed-preview-url/x/expire"},
+      {"POST", box + "/last-activity"},
+      {"POST", box + "/start"},
+      {"POST", box + "/stop"},
+  };
+  // A call that gets in is told 409, instead of waiting for an answer that nobody wrote down.
+  ASSERT_EQ(Send("POST", box + "/stop")->answer.status, 200);
+  for (const char* scope : {"read:audit_logs", "delete:sandboxes"}) {
+    const std::string key = KeyWith({scope});
+    for (const auto& [method, target] : calls) {
+      const auto refused = SendAs(key, method, target, "{}");
+      EXPECT_EQ(refused->answer.status, 403) << method << " " << target << refused->text;
+      EXPECT_NE(refused->text.find("lacks the scope write:sandboxes"), std::string::npos)
+          << refused->text;
+    }
+    EXPECT_EQ(SendAs(key, "GET", box)->answer.status, 200) << "what is told to any key";
+  }
+  EXPECT_TRUE(inside_->asked.empty());
+}
+
+TEST_F(InsideTest, AKeyWithTheScopeOfSandboxesOrWithoutAnyGetsInside) {
+  for (const auto& scopes : std::vector<std::vector<std::string>>{{"write:sandboxes"}, {}}) {
+    Answer(Type::kExec, {FakeToolbox::Of(Type::kStarted, Started{7})}, Type::kExited,
+           ExitStatus{ExitReason::kExited, 0, 0, ""});
+    const auto answer =
+        SendAs(KeyWith(scopes), "POST", base_ + "/process/execute", R"({"command":"ls"})");
+    EXPECT_EQ(answer->answer.status, 200) << answer->text;
+  }
 }
 
 TEST_F(InsideTest, ATimeoutIsA408OfTheDaemon) {

@@ -42,15 +42,15 @@ Task<Result<void>> ReplyKey(Call& call, const std::string& name) {
 Task<Result<void>> Get(Call& call) { return ReplyKey(call, call.Param("name")); }
 Task<Result<void>> Current(Call& call) { return ReplyKey(call, call.caller().key_id); }
 
-// Nobody gives what they do not have. A key without scopes may more than any list says, so whoever
-// has a list gives one.
-Result<void> CheckGiven(const identity::Caller& caller, const std::vector<std::string>& scopes) {
-  if (caller.role == identity::Role::kAdmin) return Ok();
+// A name that nothing has is a slip, whoever gives it. Nobody gives what they do not have. A key
+// without scopes may more than any list says, so whoever has a list gives one.
+Result<void> CheckGiven(const Call& call, const std::vector<std::string>& scopes) {
+  RETURN_IF_ERROR(identity::CheckScopes(scopes));
+  if (IsAdmin(call)) return Ok();
+  const identity::Caller& caller = call.caller();
   if (scopes.empty()) {
     return Error(Code::kDenied, "name the permissions of the new key: the API key '" +
-                                    caller.key_name +
-                                    "' has permissions of its own, and no other "
-                                    "can be given by it");
+                                    caller.key_name + "' gives no more than its own");
   }
   for (const std::string& scope : scopes) {
     if (caller.May(scope)) continue;
@@ -67,7 +67,7 @@ Task<Result<void>> Create(Call& call) {
   request.user = call.caller().user;
   CO_ASSIGN_OR_RETURN(request.name, RequiredText(body, "name"));
   CO_ASSIGN_OR_RETURN(request.scopes, TextListField(body, "permissions"));
-  CO_RETURN_IF_ERROR(CheckGiven(call.caller(), request.scopes));
+  CO_RETURN_IF_ERROR(CheckGiven(call, request.scopes));
   CO_ASSIGN_OR_RETURN(const auto expires, TextField(body, "expiresAt"));
   if (expires) {
     request.expires_at = ParseIso(*expires);

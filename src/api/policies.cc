@@ -13,7 +13,7 @@ using control::Sandbox;
 using Scope = PolicyKey::Scope;
 
 constexpr std::string_view kManage = "manage:policies";
-constexpr std::string_view kWrite = "write:sandboxes";
+constexpr std::string_view kWrite = identity::kWriteSandboxes;
 constexpr Duration kLookUpTime = seconds(3);
 
 template <Scope kScope>

@@ -116,6 +116,7 @@ Result<PreviewAccess> AuthorizePreview(const Context& context, const PreviewHost
     if (caller->org != sandbox->org) {
       return Error(Code::kDenied, "this key may not see that sandbox");
     }
+    RETURN_IF_ERROR(CheckMay(*caller, identity::kWriteSandboxes));
     return PreviewAccess{*std::move(sandbox), {}};
   }
   if (const auto token = request.headers.Get(kPreviewTokenHeader)) {

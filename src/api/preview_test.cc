@@ -100,6 +100,18 @@ TEST_F(PreviewTest, AKeyOpensItAndStaysOutside) {
   EXPECT_EQ(received_.find(key_), std::string::npos);
 }
 
+TEST_F(PreviewTest, AKeyOpensItWithTheScopeOfSandboxesOnly) {
+  const auto ask = [this](std::string scope) {
+    return Ask("/", {{"Authorization", "Bearer " + KeyWith({std::move(scope)})}});
+  };
+  const auto refused = ask("read:audit_logs");
+  EXPECT_EQ(refused->answer.status, 403);
+  EXPECT_NE(refused->text.find("lacks the scope write:sandboxes"), std::string::npos)
+      << refused->text;
+  EXPECT_EQ(received_, "");
+  EXPECT_EQ(ask("write:sandboxes")->answer.status, 200);
+}
+
 TEST_F(PreviewTest, ATokenInTheQueryEarnsACookie) {
   const auto first = Ask("/?DAYTONA_SANDBOX_AUTH_KEY=" + Token(), {});
   ASSERT_EQ(first->answer.status, 200) << first->text;

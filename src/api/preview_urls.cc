@@ -64,9 +64,11 @@ Task<Result<void>> ExpireSigned(Call& call) {
 
 void AddPreviewUrlRoutes(Routes& routes) {
   const std::string base = "/api/sandbox/{sandbox}/ports/{port}";
-  routes.Add("GET", base + "/preview-url", &PreviewUrl);
-  routes.Add("GET", base + "/signed-preview-url", &SignedPreviewUrl);
-  routes.Add("POST", base + "/signed-preview-url/{token}/expire", &ExpireSigned);
+  // Each gives a way in, or takes one away; the token for the toolbox's port opens all of it.
+  constexpr std::string_view kWrite = identity::kWriteSandboxes;
+  routes.Add("GET", base + "/preview-url", &PreviewUrl, kWrite);
+  routes.Add("GET", base + "/signed-preview-url", &SignedPreviewUrl, kWrite);
+  routes.Add("POST", base + "/signed-preview-url/{token}/expire", &ExpireSigned, kWrite);
 }
 
 }  // namespace cove::api

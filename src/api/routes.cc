@@ -26,12 +26,11 @@ Task<void> RunRoute(const Context& context, HandlerFn handler, std::string_view 
     co_await SendError(exchange, std::move(caller).error(), area);
     co_return;
   }
-  if (!scope.empty() && !caller->May(scope)) {
-    co_await SendError(exchange,
-                       Error(Code::kDenied, "the API key '" + caller->key_name +
-                                                "' lacks the scope " + std::string(scope)),
-                       area);
-    co_return;
+  if (!scope.empty()) {
+    if (auto may = CheckMay(*caller, scope); !may) {
+      co_await SendError(exchange, std::move(may).error(), area);
+      co_return;
+    }
   }
   Call call(context, exchange, params, *std::move(caller));
   Result<void> result = co_await handler(call);
@@ -68,6 +67,10 @@ Task<void> RunInsideRoute(const Context& context, InsideRoute route, http::Excha
   }
   if (!caller) {
     co_await SendError(exchange, std::move(caller).error(), Area::kProxy);
+    co_return;
+  }
+  if (auto may = CheckMay(*caller, identity::kWriteSandboxes); !may) {
+    co_await SendError(exchange, std::move(may).error(), Area::kProxy);
     co_return;
   }
   Call call(context, exchange, params, *std::move(caller));

@@ -18,8 +18,9 @@ class Routes {
            Area area = Area::kControl);
   // A handler that anyone may call.
   void AddOpen(std::string method, std::string pattern, HandlerFn handler);
-  // The same below /toolbox/{sandbox}: the sandbox must be the caller's, and counts as used, by
-  // `activity`, for as long as the handler runs.
+  // A handler behind a key below /toolbox/{sandbox}. Whoever is inside may do all that can be done
+  // there, reading included, so each needs the scope write:sandboxes (decision 0131). The sandbox
+  // must be the caller's, and counts as used, by `activity`, for as long as the handler runs.
   // A paused one is resumed first, where that is set.
   void AddInside(std::string method, std::string pattern, HandlerFn handler, Area area,
                  control::Activity activity = control::Activity::kApi);

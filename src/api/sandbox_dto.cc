@@ -79,6 +79,13 @@ json::Object SandboxDto(const control::Sandbox& sandbox, const Origin& origin) {
   return out;
 }
 
+void PutWarnings(json::Object& out, const std::vector<std::string>& warnings) {
+  if (warnings.empty()) return;
+  json::Array texts;
+  for (const std::string& warning : warnings) texts.emplace_back(warning);
+  out["warnings"] = std::move(texts);
+}
+
 json::Object SnapshotDto(const control::Snapshot& snapshot) {
   const control::Resources resources = snapshot.resources.value_or(control::Resources{});
   json::Object out;

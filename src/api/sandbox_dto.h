@@ -10,6 +10,8 @@
 namespace cove::api {
 
 json::Object SandboxDto(const control::Sandbox& sandbox, const Origin& origin);
+// Cove's own `warnings`, in the answer to a request that asked for what has no effect.
+void PutWarnings(json::Object& out, const std::vector<std::string>& warnings);
 json::Object SnapshotDto(const control::Snapshot& snapshot);
 
 // The body of a create request. kInvalid names the field; features that this server does not have

@@ -9,7 +9,7 @@ namespace {
 using control::IntervalsPatch;
 using control::Sandbox;
 
-constexpr std::string_view kWrite = "write:sandboxes";
+constexpr std::string_view kWrite = identity::kWriteSandboxes;
 
 // One change of the sandbox that the call names; `change` starts it. The answer is what it is then.
 template <class Change>
@@ -57,13 +57,20 @@ Task<Result<void>> Resize(Call& call) {
   CO_ASSIGN_OR_RETURN(patch.disk_gib, NumberField(body, "disk"));
   CO_ASSIGN_OR_RETURN(patch.pids, IntField(body, "pids"));
   CO_ASSIGN_OR_RETURN(patch.io_weight, IntField(body, "ioWeight"));
-  co_return co_await ReplyChanged(call, [&patch](control::Sandboxes& all, const SandboxId& id) {
-    return all.Resize(id, patch);
-  });
+  CO_ASSIGN_OR_RETURN(const Sandbox found, FindSandbox(call));
+  CO_ASSIGN_OR_RETURN(const Sandbox sandbox,
+                      co_await call.deps().sandboxes->Resize(found.id, patch));
+  json::Object dto = SandboxDto(sandbox, call.origin());
+  PutWarnings(dto, call.deps().sandboxes->WithoutEffect(patch));
+  co_return co_await call.Reply(200, dto);
 }
+
+constexpr std::string_view kNetworkFields[] = {"networkBlockAll", "networkAllowList",
+                                               "domainAllowList"};
 
 Task<Result<void>> SetNetwork(Call& call) {
   CO_ASSIGN_OR_RETURN(const json::Object body, co_await call.ReadJson());
+  CO_RETURN_IF_ERROR(CheckNoSlips(body, kNetworkFields));
   control::NetworkPatch patch;
   CO_ASSIGN_OR_RETURN(patch.block_all, BoolField(body, "networkBlockAll"));
   CO_ASSIGN_OR_RETURN(patch.allow_list, TextField(body, "networkAllowList"));
@@ -113,7 +120,7 @@ void AddSandboxSettingsRoutes(Routes& routes) {
   routes.Add("POST", base + "/resize", &Resize, kWrite);
   routes.Add("POST", base + "/network-settings", &SetNetwork, kWrite);
   routes.Add("POST", base + "/public/{public}", &SetPublic, kWrite);
-  routes.Add("POST", base + "/last-activity", &RefreshActivity);
+  routes.Add("POST", base + "/last-activity", &RefreshActivity, kWrite);
   routes.Add("GET", base + "/toolbox-proxy-url", &ToolboxProxyUrl);
 }
 

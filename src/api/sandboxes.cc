@@ -8,7 +8,7 @@ namespace {
 
 using control::Sandbox;
 
-constexpr std::string_view kWrite = "write:sandboxes";
+constexpr std::string_view kWrite = identity::kWriteSandboxes;
 constexpr std::string_view kDelete = "delete:sandboxes";
 
 Task<Result<void>> ReplySandbox(Call& call, const Sandbox& sandbox) {
@@ -21,6 +21,8 @@ Task<Result<void>> Create(Call& call) {
     co_return co_await call.ReplyUnsupported(std::move(what));
   }
   CO_ASSIGN_OR_RETURN(control::CreateRequest request, ParseCreate(body, call.caller().org));
+  control::ResourcesPatch asked;
+  asked.io_weight = request.io_weight;
   request.created_by = call.caller().user;
   request.idempotency_key = std::string(call.request().headers.Get("Idempotency-Key").value_or(""));
   auto sandbox = co_await call.deps().sandboxes->Create(std::move(request));
@@ -29,7 +31,9 @@ Task<Result<void>> Create(Call& call) {
     co_return Error(Code::kInvalid, sandbox.error().message());
   }
   if (!sandbox) co_return std::move(sandbox).error();
-  co_return co_await ReplySandbox(call, *sandbox);
+  json::Object dto = SandboxDto(*sandbox, call.origin());
+  PutWarnings(dto, call.deps().sandboxes->WithoutEffect(asked));
+  co_return co_await call.Reply(200, dto);
 }
 
 Task<Result<void>> Get(Call& call) {

@@ -220,7 +220,7 @@ void AddSecretRoutes(Routes& routes) {
   routes.Add("GET", "/api/secret/{secret}", &Get, kManage);
   routes.Add("PATCH", "/api/secret/{secret}", &Update, kManage);
   routes.Add("DELETE", "/api/secret/{secret}", &Delete, kManage);
-  routes.Add("PUT", "/api/sandbox/{sandbox}/secrets", &SetOfSandbox, "write:sandboxes");
+  routes.Add("PUT", "/api/sandbox/{sandbox}/secrets", &SetOfSandbox, identity::kWriteSandboxes);
   routes.Add("GET", "/api/sandbox/{sandbox}/secrets", &Resolve, kManage);
 }
 

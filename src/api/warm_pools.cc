@@ -7,7 +7,7 @@
 namespace cove::api {
 namespace {
 
-constexpr std::string_view kWrite = "write:sandboxes";
+constexpr std::string_view kWrite = identity::kWriteSandboxes;
 
 json::Object WarmPoolDto(const control::WarmPool& pool) {
   json::Object out;

@@ -3,8 +3,6 @@
 #include <array>
 #include <new>
 
-#include "base/sanitizers.h"
-
 namespace cove::async {
 namespace {
 
@@ -47,7 +45,7 @@ size_t Rounded(size_t size) { return (ListOf(size) + 1) * FramePool::kStep; }
 }  // namespace
 
 void* FramePool::Take(size_t size) {
-  if (kSanitized || size > kFrameMax) return ::operator new(size);
+  if (size > kFrameMax) return ::operator new(size);
   Free*& first = lists.free[ListOf(size)];
   if (first == nullptr) return ::operator new(Rounded(size));
   Free* const taken = first;
@@ -57,8 +55,7 @@ void* FramePool::Take(size_t size) {
 }
 
 void FramePool::Give(void* frame, size_t size) noexcept {
-  const bool keep =
-      !kSanitized && size <= kFrameMax && !lists.closed && lists.kept + Rounded(size) <= kKeptMax;
+  const bool keep = size <= kFrameMax && !lists.closed && lists.kept + Rounded(size) <= kKeptMax;
   if (!keep) return ::operator delete(frame);
   if (!lists.watched) WatchThreadEnd();
   Free*& first = lists.free[ListOf(size)];

@@ -3,8 +3,7 @@
 // One request makes and ends dozens of frames, and those over 1032 bytes are more than the C
 // library keeps at hand for a thread: for them it searches its common lists each time. Here frames
 // of one size are a list of their own; taking and giving is a few instructions. What is kept is
-// bounded, and is given back to the C library at the thread's end. With sanitizers nothing is kept,
-// so that they see each frame's end.
+// bounded, and is given back to the C library at the thread's end.
 // Thread: one pool for each; a frame may end on another thread than it began on.
 #pragma once
 

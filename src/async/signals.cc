@@ -5,17 +5,17 @@
 #include <csignal>
 
 namespace cove::async {
-namespace {
-UniqueFd Open(std::initializer_list<int> signals) {
+
+UniqueFd BlockSignals(std::initializer_list<int> signals) {
   sigset_t set;
   sigemptyset(&set);
   for (const int s : signals) sigaddset(&set, s);
   sigprocmask(SIG_BLOCK, &set, nullptr);
   return UniqueFd(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
 }
-}  // namespace
 
-Signals::Signals(std::initializer_list<int> signals) : fd_(Open(signals)), watch_(fd_.get()) {}
+Signals::Signals(std::initializer_list<int> signals)
+    : fd_(BlockSignals(signals)), watch_(fd_.get()) {}
 
 Task<int> Signals::Next() {
   for (;;) {

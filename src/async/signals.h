@@ -8,6 +8,9 @@
 
 namespace cove::async {
 
+// Blocks the signals for the process and gives their signalfd, non-blocking.
+UniqueFd BlockSignals(std::initializer_list<int> signals);
+
 class Signals {
  public:
   explicit Signals(std::initializer_list<int> signals);

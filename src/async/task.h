@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "async/frame_pool.h"
+#include "base/sanitizers.h"
 
 namespace cove::async {
 
@@ -40,8 +41,13 @@ struct PromiseBase {
   FinalAwaiter final_suspend() noexcept { return {}; }
   void unhandled_exception() noexcept { exception = std::current_exception(); }
 
-  static void* operator new(size_t size) { return FramePool::Take(size); }
-  static void operator delete(void* frame, size_t size) noexcept { FramePool::Give(frame, size); }
+  // A sanitizer has to see each frame's end.
+  static void* operator new(size_t size) {
+    return kSanitized ? ::operator new(size) : FramePool::Take(size);
+  }
+  static void operator delete(void* frame, size_t size) noexcept {
+    kSanitized ? ::operator delete(frame) : FramePool::Give(frame, size);
+  }
 };
 
 template <class T>

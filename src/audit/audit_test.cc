@@ -85,6 +85,20 @@ TEST_F(AuditTest, AKillForWantOfMemoryDecidesNothing) {
   EXPECT_EQ(line->record, r);
 }
 
+TEST_F(AuditTest, ASandboxThatIsDownDecidesNothing) {
+  Record r = Make("s1", "");
+  r.seq = 9;
+  r.kind = Kind::kDown;
+  r.allow = false;
+  r.detail = "not enough memory";
+  const std::string text = WriteLine(r, kGenesis);
+  EXPECT_NE(text.find(R"("kind":"down")"), std::string::npos) << text;
+  EXPECT_EQ(text.find("allow"), std::string::npos) << text;
+  const auto line = ParseLine(text);
+  ASSERT_TRUE(line);
+  EXPECT_EQ(line->record, r);
+}
+
 TEST_F(AuditTest, NoTextCanForgeALine) {
   EXPECT_EQ(CleanText("a\r\n{\"seq\":1}\x1b[2J\xff\\"), "a\\x0d\\x0a{\"seq\":1}\\x1b[2J\\xff\\\\");
   EXPECT_LE(CleanText(std::string(1 << 20, '\n')).size(), kFieldBytesMax);

@@ -15,6 +15,7 @@ namespace {
 constexpr std::pair<Kind, std::string_view> kKinds[] = {{Kind::kDecision, "decision"},
                                                         {Kind::kClose, "close"},
                                                         {Kind::kOom, "oom"},
+                                                        {Kind::kDown, "down"},
                                                         {Kind::kPruned, "pruned"}};
 
 std::string Text(const json::Object& object, std::string_view key) {

@@ -1,5 +1,6 @@
 // One row of the audit: a decision about something that wanted to leave a sandbox, or its end; that
-// processes of a sandbox were killed for want of memory; or that the oldest rows were removed.
+// processes of a sandbox were killed for want of memory, or that Cove stopped one and could not
+// start it again; or that the oldest rows were removed.
 //
 // On disk a record is one line of JSON with sorted meaning but fixed order of keys, and `prev`, the
 // SHA-256 of the line before it (docs/formats/audit.md). Text that comes from a sandbox is cut to
@@ -25,6 +26,7 @@ enum class Kind : uint8_t {
   kDecision,  // may it happen? written before it does
   kClose,     // how it ended; `decision` refers to the decision's seq
   kOom,       // processes were killed for want of memory: `kills`, of which `detail` says more
+  kDown,      // stopped for a snapshot and not started again; `detail` says why
   kPruned,    // the oldest records are about to be removed, up to `removed_to`
 };
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "audit/segment.h"
+#include "base/durable_file.h"
 
 namespace cove::audit {
 
@@ -57,7 +58,7 @@ Result<void> Writer::RemoveOldest() {
     return Error::FromErrno("cannot remove " + path);
   }
   files_.pop_front();
-  return SyncDirectory();
+  return SyncFolder(directory_);
 }
 
 Result<void> Writer::OpenLast() {
@@ -68,14 +69,8 @@ Result<void> Writer::OpenLast() {
     return Error::FromErrno("cannot cut " + last.path + " to its last whole record");
   }
   // The name of a new file must be as durable as what is in it.
-  RETURN_IF_ERROR(SyncDirectory());
+  RETURN_IF_ERROR(SyncFolder(directory_));
   fd_ = std::move(file);
-  return Ok();
-}
-
-Result<void> Writer::SyncDirectory() const {
-  const UniqueFd directory(open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!directory || fsync(directory.get()) != 0) return Error::FromErrno("sync of " + directory_);
   return Ok();
 }
 

@@ -44,7 +44,6 @@ class Writer {
   Writer(std::string directory, const LogLimits& limits)
       : directory_(std::move(directory)), limits_(limits) {}
   Result<void> OpenLast();
-  Result<void> SyncDirectory() const;
   Result<void> Write(std::string_view rest);
 
   std::string directory_;

@@ -26,6 +26,10 @@ Result<void> MakeRoots(const std::string& path, mode_t mode) {
                                     " is not a directory of root's alone; move it away, or "
                                     "name another by COVE_BOX_DIR");
   }
+  // Whatever the umask is or was: the front passes through with no rights of root.
+  if ((st.st_mode & mode) != mode && chmod(path.c_str(), (st.st_mode | mode) & 07777) != 0) {
+    return Error::FromErrno("open " + path + " to Cove's own user");
+  }
   return Ok();
 }
 

@@ -4,6 +4,7 @@
 #include "box/run_dir.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <future>
 
@@ -43,6 +44,19 @@ TEST_F(RunDirTest, ABoxTakesTheSeedAndNothingThatIsWrittenTo) {
   EXPECT_FALSE(KeepSeed(base_->path)) << "half of a database is no seed";
   EXPECT_EQ(dir_.Read("base/seed/cove.db"), "whole");
   run->Remove();
+}
+
+TEST_F(RunDirTest, TheFrontPassesThroughWhateverTheUmaskIs) {
+  const mode_t before = umask(0077);
+  const auto base = OpenBase(dir_ / "strict");
+  const auto run = RunDir::Make(base ? *base : *base_);
+  umask(before);
+  ASSERT_TRUE(base && run);
+  const std::string path = run->data().substr(dir_.path().size() + 1);
+  for (const std::string& dir : {std::string("strict"), std::string("strict/run"), path}) {
+    EXPECT_EQ(dir_.Stat(dir).st_mode & 0777, 0711U) << dir;
+  }
+  EXPECT_EQ(dir_.Stat("strict/seed").st_mode & 0777, 0700U);
 }
 
 // Whether a thread of this process waits for a lock.

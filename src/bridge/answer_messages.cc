@@ -9,6 +9,7 @@ namespace cove::bridge {
 namespace {
 
 constexpr size_t kUsagesMax = 4;  // one document tells one, or two
+constexpr int64_t kSaidBytesPerToken = 4;
 
 enum Id : int {
   kType,
@@ -18,6 +19,7 @@ enum Id : int {
   kIndex,
   kDeltaJson,
   kDeltaThinking,
+  kDeltaText,
   kBlock,  // a group
   kMessageId,
   kModel,
@@ -35,7 +37,8 @@ json::PieceTable MakeTable(const std::string& message) {
   std::vector<std::string> paths = {"type", "error.type",
                                     // In a whole message these two are the message's own, below.
                                     message.empty() ? "-" : "usage", "delta.stop_reason", "index",
-                                    "delta.partial_json", "delta.thinking", "content_block"};
+                                    "delta.partial_json", "delta.thinking", "delta.text",
+                                    "content_block"};
   for (const char* path : {"id", "model", "usage", "stop_reason", "content.*"}) {
     paths.push_back(message + path);
   }
@@ -70,6 +73,7 @@ class Messages final : public Understanding {
     size_t at = 0;
   };
   void OnField(int field, const json::Piece& piece);
+  void OnUsages();
   std::optional<Open> Keep(Block block);
 
   const bool whole_;
@@ -80,11 +84,14 @@ class Messages final : public Understanding {
   int64_t index_ = 0;
   std::string json_;
   std::string thinking_;
+  size_t text_bytes_ = 0;
   std::vector<std::string> usages_;
   Block block_;
   std::vector<Block> blocks_;
   // Of the whole answer: the blocks by their index.
   std::map<int64_t, Open> open_;
+  int64_t begun_with_ = 0;  // the output that its first event tells
+  int64_t said_bytes_ = 0;
 };
 
 void Messages::OnPiece(const json::Piece& piece) {
@@ -118,6 +125,9 @@ void Messages::OnPiece(const json::Piece& piece) {
       return;
     case kDeltaThinking:
       thinking_ = text();
+      return;
+    case kDeltaText:
+      text_bytes_ = text().size();
       return;
     case kBlock:
     case kContent:
@@ -167,6 +177,25 @@ std::optional<Messages::Open> Messages::Keep(Block block) {
   return Open{false, facts_.thoughts().size() - 1};
 }
 
+// A stream tells its input and the first token of its output when it begins, and the whole output
+// when it ends: until then that is reckoned from what was said.
+void Messages::OnUsages() {
+  Usage& usage = facts_.usage;
+  for (const std::string& text : usages_) {
+    const bool starts = type_ == "message_start";
+    if (!whole_ && !starts && type_ != "message_delta") break;
+    const auto told = json::ParseObject(text);
+    if (!told) continue;
+    ReadMessagesUsage(*told, usage);
+    const bool output = json::GetInt(*told, "output_tokens").value_or(-1) >= 0;
+    if (starts) begun_with_ = usage.output;
+    if (starts || output) usage.output_guessed = starts;
+    if (whole_ && !output) usage.known = false;
+  }
+  said_bytes_ += static_cast<int64_t>(json_.size() + thinking_.size() + text_bytes_);
+  if (usage.output_guessed) usage.output = begun_with_ + said_bytes_ / kSaidBytesPerToken;
+}
+
 void Messages::OnDocument(Document /*document*/) {
   for (Block& block : blocks_) {
     if (!whole_ && type_ != "content_block_start") break;
@@ -179,15 +208,12 @@ void Messages::OnDocument(Document /*document*/) {
       if (!it->second.tool) facts_.AppendThought(it->second.at, thinking_);
     }
   }
-  if (whole_ || type_ == "message_start" || type_ == "message_delta") {
-    for (const std::string& text : usages_) {
-      if (auto usage = json::ParseObject(text)) ReadMessagesUsage(*usage, facts_.usage);
-    }
-  }
+  OnUsages();
   if (type_ == "message_stop" || type_ == "error") facts_.complete = true;
   if (!error_.empty()) facts_.error = error_;
   for (std::string* text : {&type_, &error_, &json_, &thinking_}) text->clear();
   index_ = 0;
+  text_bytes_ = 0;
   usages_.clear();
   block_ = Block();
   blocks_.clear();

@@ -113,6 +113,57 @@ TEST(AnswerReaderTest, MessagesCountTheLastDeltaAndAddNothingUp) {
   EXPECT_TRUE(got.complete);
 }
 
+TEST(AnswerReaderTest, AUsageThatDoesNotTellBothCountsTellsNothing) {
+  const auto known = [](Api api, const std::string& usage) {
+    return ReadBoth(api, AnswerForm::kJson, R"({"id":"a","usage":)" + usage + "}").usage.known;
+  };
+  const std::string huge = "9223372036854775808";
+  for (const Api api : {Api::kResponses, Api::kMessages}) {
+    EXPECT_TRUE(known(api, R"({"input_tokens":1,"output_tokens":0})"));
+    for (const std::string& usage :
+         {std::string("{}"), std::string(R"({"total_tokens":9})"),
+          std::string(R"({"input_tokens":5})"), std::string(R"({"output_tokens":5})"),
+          std::string(R"({"input_tokens":-5,"output_tokens":5})"),
+          std::string(R"({"input_tokens":5.5,"output_tokens":5})"),
+          R"({"input_tokens":)" + huge + R"(,"output_tokens":5})",
+          R"({"input_tokens":5,"output_tokens":)" + huge + "}"}) {
+      EXPECT_FALSE(known(api, usage)) << usage;
+    }
+  }
+  EXPECT_TRUE(known(Api::kChatCompletions, R"({"prompt_tokens":1,"completion_tokens":0})"));
+  EXPECT_FALSE(known(Api::kChatCompletions, "{}"));
+  EXPECT_FALSE(known(Api::kChatCompletions, R"({"total_tokens":9})"));
+  EXPECT_FALSE(known(Api::kChatCompletions, R"({"prompt_tokens":1})"));
+}
+
+TEST(AnswerReaderTest, MessagesThatEndEarlyCountWhatWasSaid) {
+  const std::string begun =
+      R"(data: {"type":"message_start","message":{"id":"m1","usage":{"input_tokens":11,)"
+      R"("output_tokens":1}}})"
+      "\n\n"
+      R"(data: {"type":"content_block_start","index":0,"content_block":{"type":"thinking"}})"
+      "\n\n"
+      R"(data: {"type":"content_block_delta","index":0,"delta":{"thinking":"12345678"}})"
+      "\n\n"
+      R"(data: {"type":"content_block_delta","index":1,"delta":{"text":"1234567890123456"}})"
+      "\n\n"
+      R"(data: {"type":"content_block_delta","index":2,"delta":{"partial_json":"{\"a\":12}"}})"
+      "\n\n";
+  Usage want = Expected(11, 0, 9, 0);  // 1 and 32 bytes
+  want.output_guessed = true;
+  EXPECT_EQ(ReadBoth(Api::kMessages, AnswerForm::kSse, begun).usage, want);
+  const std::string failed = begun +
+                             R"(data: {"type":"error","error":{"type":"overloaded_error"}})" +
+                             "\n\ndata: {\"type\":\"message_stop\"}\n\n";
+  EXPECT_EQ(ReadBoth(Api::kMessages, AnswerForm::kSse, failed).usage, want);
+  const std::string without =
+      begun + R"(data: {"type":"message_delta","delta":{"stop_reason":"end_turn"}})" + "\n\n";
+  EXPECT_EQ(ReadBoth(Api::kMessages, AnswerForm::kSse, without).usage, want);
+  const std::string whole =
+      begun + R"(data: {"type":"message_delta","usage":{"output_tokens":64000}})" + "\n\n";
+  EXPECT_EQ(ReadBoth(Api::kMessages, AnswerForm::kSse, whole).usage, Expected(11, 0, 64000, 0));
+}
+
 AnswerFacts Facts(Api api, AnswerForm form, std::string_view text) {
   AnswerReader reader(api, form);
   reader.Feed(text);
@@ -178,7 +229,7 @@ TEST(AnswerReaderTest, TextsAreBounded) {
 TEST(AnswerReaderTest, APartIsNeverMoreThanTheWhole) {
   const AnswerFacts facts = Facts(
       Api::kResponses, AnswerForm::kJson,
-      R"({"usage":{"input_tokens":5,"input_tokens_details":{"cached_tokens":9},"output_tokens":-1}})");
+      R"({"usage":{"input_tokens":5,"input_tokens_details":{"cached_tokens":9},"output_tokens":0}})");
   EXPECT_EQ(facts.usage, Expected(0, 9, 0, 0));
 }
 

@@ -1,6 +1,11 @@
 #include "bridge/ask.h"
 
 #include <algorithm>
+#include <array>
+#include <span>
+
+#include "bridge/fetched_urls.h"
+#include "bridge/tool_kinds.h"
 
 namespace cove::bridge {
 namespace {
@@ -8,6 +13,8 @@ namespace {
 constexpr int64_t kBytesPerToken = 4;
 constexpr int64_t kEventBytesPerToken = 200;
 constexpr int64_t kAnswersMax = 128;
+// What a web search may bring into the prompt. Source: OpenAI's "Web search", Limitations.
+constexpr int64_t kSearchTokensMax = 128'000;
 
 // Of one provider that may answer.
 std::optional<Micros> MostAt(const std::string& provider, const PriceTable& prices,
@@ -15,7 +22,8 @@ std::optional<Micros> MostAt(const std::string& provider, const PriceTable& pric
   const Price* price = prices.Find(provider, start.model, now, 0);
   if (price == nullptr) return std::nullopt;
   const int64_t brought = static_cast<int64_t>(std::min<uint64_t>(start.request_bytes, 1U << 30));
-  int64_t prompt = start.ask.hidden_context ? price->context : brought + continued;
+  const int64_t searched = start.ask.searches ? kSearchTokensMax : 0;
+  int64_t prompt = start.ask.hidden_context ? price->context : brought + continued + searched;
   prompt = std::min(prompt, price->context);
   // The row of such a prompt is the dearest that the call can come under.
   price = prices.Find(provider, start.model, now, prompt);
@@ -29,11 +37,73 @@ std::optional<Micros> MostAt(const std::string& provider, const PriceTable& pric
   return CostOf(dearest, usage);
 }
 
+// The names that the API has for the longest answer: a server passes over any other. Chat
+// Completions has two, and some servers know only one of them.
+std::span<const std::string_view> OutputNames(Api api) {
+  static constexpr std::array<std::string_view, 1> kResponses = {"max_output_tokens"};
+  static constexpr std::array<std::string_view, 2> kChat = {"max_completion_tokens", "max_tokens"};
+  static constexpr std::array<std::string_view, 1> kMessages = {"max_tokens"};
+  if (api == Api::kResponses) return kResponses;
+  if (api == Api::kChatCompletions) return kChat;
+  return kMessages;
+}
+
+bool Brings(const json::Object& object, std::string_view key) {
+  const json::Value* value = json::Find(object, key);
+  return value != nullptr && !value->is_null();
+}
+
+// An item that stands for something which the provider keeps.
+bool IsReference(const json::Object& object) {
+  if (Brings(object, "file_id")) return true;
+  const json::Object* audio = json::GetObject(object, "audio");
+  if (audio != nullptr && Brings(*audio, "id")) return true;
+  const std::string type = json::GetString(object, "type").value_or("");
+  if (type == "item_reference") return true;
+  const bool kept = Brings(object, "id");
+  if (type == "reasoning") return kept && !Brings(object, "encrypted_content");
+  return type == "image_generation_call" && kept && !Brings(object, "result");
+}
+
+// What a tool is given or described by is text for the model.
+bool IsForTools(std::string_view key, const json::Value& value) {
+  return key == "input_schema" || key == "parameters" || (key == "input" && value.is_object());
+}
+
+bool Refers(const json::Value& value) {
+  if (const auto* list = value.if_array()) {
+    return std::any_of(list->begin(), list->end(), [](const auto& item) { return Refers(item); });
+  }
+  const auto* object = value.if_object();
+  if (object == nullptr) return false;
+  if (IsReference(*object)) return true;
+  return std::any_of(object->begin(), object->end(), [](const auto& field) {
+    return !IsForTools(field.key(), field.value()) && Refers(field.value());
+  });
+}
+
+// Whether the provider adds to the prompt what it keeps or fetches.
+bool HidesContext(const json::Object& request) {
+  const json::Value* prompt = json::Find(request, "prompt");
+  if (Brings(request, "conversation") || (prompt != nullptr && prompt->is_object())) return true;
+  if (!FetchedUrls(request).empty()) return true;
+  for (const std::string& kind : HostedKindsOf(request)) {
+    if (kind != "web_search" && kind != "image_generation") return true;
+  }
+  return std::any_of(request.begin(), request.end(),
+                     [](const auto& field) { return Refers(field.value()); });
+}
+
+bool Searches(const json::Object& request) {
+  const std::vector<std::string> kinds = HostedKindsOf(request);
+  return std::find(kinds.begin(), kinds.end(), "web_search") != kinds.end();
+}
+
 }  // namespace
 
 Ask ReadAsk(Api api, const json::Object& request) {
   Ask ask;
-  for (const char* name : {"max_output_tokens", "max_completion_tokens", "max_tokens"}) {
+  for (const std::string_view name : OutputNames(api)) {
     const auto most = json::GetInt(request, name);
     if (most && *most > 0) ask.output_max = std::max(ask.output_max.value_or(0), *most);
   }
@@ -41,10 +111,8 @@ Ask ReadAsk(Api api, const json::Object& request) {
     ask.answers = std::clamp<int64_t>(json::GetInt(request, "n").value_or(1), 1, kAnswersMax);
   }
   ask.continues = json::GetString(request, "previous_response_id").value_or("");
-  const json::Value* conversation = json::Find(request, "conversation");
-  const json::Value* prompt = json::Find(request, "prompt");
-  ask.hidden_context = (conversation != nullptr && !conversation->is_null()) ||
-                       (prompt != nullptr && prompt->is_object());
+  ask.hidden_context = HidesContext(request);
+  ask.searches = Searches(request);
   return ask;
 }
 

@@ -11,8 +11,9 @@ Ask ReadAsk(Api api, const json::Object& request);
 
 // The most that the call can cost, as long as the provider keeps to what the request says. A token
 // is at least one byte of the request, so its bytes bound what it brings along; `continued` is the
-// size in tokens of the conversation that it goes on with (0: none), and nothing bounds a hidden
-// one but the model's context. What hosted tools of the provider add is not in it.
+// size in tokens of the conversation that it goes on with (0: none), and nothing bounds what is
+// hidden but the model's context. A web search adds what its provider says at the most. What
+// hosted tools are charged beside tokens is not in it, nor that they may read their prompt twice.
 // Of the providers that may answer the dearest counts. Nothing: with one of them the model is
 // unpriced.
 std::optional<Micros> MostOf(const PriceTable& prices, const CallStart& start, int64_t continued,

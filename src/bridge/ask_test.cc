@@ -40,6 +40,59 @@ TEST(Ask, TheRequestSaysHowMuchMayCome) {
   EXPECT_FALSE(Read(Api::kResponses, R"({"conversation":null})").hidden_context);
 }
 
+TEST(Ask, AnotherApisNameForTheLongestAnswerIsNotBelieved) {
+  EXPECT_FALSE(Read(Api::kChatCompletions, R"({"max_output_tokens":1})").output_max);
+  EXPECT_FALSE(Read(Api::kMessages, R"({"max_output_tokens":1})").output_max);
+  EXPECT_FALSE(Read(Api::kMessages, R"({"max_completion_tokens":1})").output_max);
+  EXPECT_FALSE(Read(Api::kResponses, R"({"max_tokens":1,"max_completion_tokens":1})").output_max);
+}
+
+TEST(Ask, WhatTheProviderFetchesOrKeepsIsOfUnknownSize) {
+  const auto hidden = [](std::string_view content) {
+    const std::string text(content);
+    return Read(Api::kResponses, R"({"input":[{"role":"user","content":[)" + text + "]}]}")
+               .hidden_context ||
+           Read(Api::kMessages, R"({"messages":[{"role":"user","content":[)" + text + "]}]}")
+               .hidden_context;
+  };
+  for (const char* content :
+       {R"({"type":"input_file","file_url":"https://docs.example.org/big.pdf"})",
+        R"({"type":"input_file","file_id":"file-1"})",
+        R"({"type":"input_image","file_id":"file-1"})",
+        R"({"type":"input_image","image_url":"https://docs.example.org/a.png"})",
+        R"({"type":"file","file":{"file_id":"file-1"}})",
+        R"({"type":"document","source":{"type":"url","url":"https://docs.example.org/big.pdf"}})",
+        R"({"type":"image","source":{"type":"file","file_id":"f"}})",
+        R"({"type":"container_upload","file_id":"f"})",
+        R"({"type":"function_call_output","output":[{"type":"input_file","file_id":"f"}]})",
+        R"({"type":"item_reference","id":"msg_1"})", R"({"audio":{"id":"audio_1"}})",
+        R"({"type":"reasoning","id":"rs_1","summary":[]})",
+        R"({"type":"image_generation_call","id":"ig_1"})"}) {
+    EXPECT_TRUE(hidden(content)) << content;
+  }
+  for (const char* content :
+       {R"({"type":"input_text","text":"file_id https://docs.example.org"})",
+        R"({"type":"input_image","image_url":"data:image/png;base64,AA"})",
+        R"({"type":"input_file","file_data":"data:application/pdf;base64,AA","file_id":null})",
+        R"({"type":"image","source":{"type":"base64","data":"AA"}})",
+        R"({"type":"tool_use","id":"t","input":{"file_id":"f"}})",
+        R"({"type":"function_call","id":"fc_1","arguments":"{\"file_id\":1}"})",
+        R"({"type":"reasoning","id":"rs_1","encrypted_content":"AA"})",
+        R"({"type":"image_generation_call","id":"ig_1","result":"AA"})"}) {
+    EXPECT_FALSE(hidden(content)) << content;
+  }
+  const auto with = [](const std::string& tool) {
+    return Read(Api::kResponses, R"({"tools":[{"type":")" + tool + R"(","parameters":{}}]})");
+  };
+  for (const char* tool : {"mcp", "web_fetch_20250910", "file_search", "code_interpreter", "new"}) {
+    EXPECT_TRUE(with(tool).hidden_context) << tool;
+  }
+  EXPECT_FALSE(with("function").hidden_context);
+  EXPECT_FALSE(with("function").searches);
+  EXPECT_FALSE(with("web_search").hidden_context);
+  EXPECT_TRUE(with("web_search").searches);
+}
+
 TEST(Ask, TheMostIsEveryByteATokenAndTheLongestAnswer) {
   const PriceTable table = Table();
   EXPECT_EQ(MostOf(table, Start(100), 0, kNow), 100 + 1000);
@@ -60,6 +113,9 @@ TEST(Ask, ALongPromptCountsAtItsOwnPriceAndAsIfItWereAllWrittenToTheCache) {
   CallStart hidden = Start(10);
   hidden.ask.hidden_context = true;
   EXPECT_EQ(MostOf(table, hidden, 0, kNow), 2500 + 2000);
+  CallStart searching = Start(10);
+  searching.ask.searches = true;
+  EXPECT_EQ(MostOf(table, searching, 0, kNow), 2500 + 2000) << "much is found";
 }
 
 TEST(Ask, AnUnknownModelHasNoMost) {

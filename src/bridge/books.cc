@@ -18,12 +18,6 @@ constexpr int64_t kDayMicros = 86'400'000'000;
 constexpr seconds kBusyRetry{5};
 constexpr const char* kNoRecord = "cove_no_record";
 
-// Who makes the call, for limits: inside its sandbox, outside its token or its key.
-const std::string& CallerOf(const CallStart& start) {
-  if (!start.sandbox.empty()) return start.sandbox.value;
-  return start.token_id.empty() ? start.key_id : start.token_id;
-}
-
 std::string WhoseText(const Budget& budget, const std::string& subject) {
   std::string out = "the " + std::string(PeriodName(budget.period)) + "'s budget of ";
   if (budget.period == Period::kTotal) out = "the budget of ";
@@ -33,9 +27,23 @@ std::string WhoseText(const Budget& budget, const std::string& subject) {
 
 }  // namespace
 
+Seat::Seat(Seat&& other) noexcept { *this = std::move(other); }
+
+Seat& Seat::operator=(Seat&& other) noexcept {
+  if (this == &other) return *this;
+  Leave();
+  books_ = std::exchange(other.books_, nullptr);
+  caller_ = std::move(other.caller_);
+  return *this;
+}
+
+void Seat::Leave() {
+  if (taken()) std::exchange(books_, nullptr)->rates_.Leave(caller_);
+}
+
 struct Ticket::Open {
   Books* books = nullptr;
-  std::string caller;
+  Seat seat;
   std::string id;  // empty: it was not admitted
   CallStart start;
   WallTime started_at;
@@ -45,7 +53,7 @@ struct Ticket::Open {
   // What a call counts for as long as it is under way.
   void Leave() {
     if (!std::exchange(under_way, false)) return;
-    books->rates_.Leave(caller);
+    seat = Seat();
     books->metrics_.Left();
   }
   ~Open() {
@@ -98,7 +106,8 @@ Charge Books::ChargeOf(const CallStart& start, const CallEnd& end, WallTime star
   const int64_t prompt = used.input + used.cached + used.cache_write;
   const Price* price = settings_.prices.Find(start.provider, start.model, started_at, prompt);
   if (price == nullptr) return charge;
-  charge.basis = end.usage.known ? CostBasis::kUsage : CostBasis::kEstimated;
+  const bool told = end.usage.known && !end.usage.output_guessed;
+  charge.basis = told ? CostBasis::kUsage : CostBasis::kEstimated;
   charge.cost = CostOf(*price, used);
   charge.price = *price;
   return charge;
@@ -121,15 +130,18 @@ void Books::Remember(const CallEnd& end) {
   sizes_order_.pop_front();
 }
 
-std::optional<ProviderError> Books::EnterRate(const CallStart& start) {
-  const auto refused = rates_.Enter(CallerOf(start), Now());
-  if (!refused) return std::nullopt;
+std::variant<Seat, ProviderError> Books::Enter(const std::string& caller) {
+  if (const auto refused = rates_.Enter(caller, Now())) return TooManyCalls(*refused);
+  return Seat(*this, caller);
+}
+
+ProviderError Books::TooManyCalls(const TooMany& why) const {
   ProviderError error;
   error.status = 429;
-  error.retry_after = refused->retry_after;
-  const std::string again = " Try again in " + std::to_string(refused->retry_after.count()) + " s.";
+  error.retry_after = why.retry_after;
+  const std::string again = " Try again in " + std::to_string(why.retry_after.count()) + " s.";
   const RateLimits& limits = rates_.limits();
-  switch (refused->why) {
+  switch (why.why) {
     case TooMany::Why::kRate:
       error.code = "cove_rate_limit";
       error.message = "Cove lets one caller make " + std::to_string(limits.per_minute) +
@@ -196,17 +208,22 @@ ProviderError Books::Refusal(const CallStart& start, const Exhausted& why) {
   return error;
 }
 
-Task<std::variant<Ticket, ProviderError>> Books::Admit(CallStart start, Gone gone) {
-  auto begun = co_await Begin(start, std::move(gone));
+Task<std::variant<Ticket, ProviderError>> Books::Admit(CallStart start, Seat seat, Gone gone) {
+  auto begun = co_await Begin(start, std::move(seat), std::move(gone));
   if (const auto* error = std::get_if<ProviderError>(&begun)) Refused(std::move(start), *error);
   co_return begun;
 }
 
-Task<std::variant<Ticket, ProviderError>> Books::Begin(const CallStart& start, Gone gone) {
-  if (auto refused = EnterRate(start)) co_return *std::move(refused);
+Task<std::variant<Ticket, ProviderError>> Books::Begin(const CallStart& start, Seat seat,
+                                                       Gone gone) {
+  if (!seat.taken()) {
+    auto entered = Enter(CallerOf(start));
+    if (auto* refused = std::get_if<ProviderError>(&entered)) co_return std::move(*refused);
+    seat = std::move(std::get<Seat>(entered));
+  }
   auto open = std::make_unique<Ticket::Open>();
   open->books = this;
-  open->caller = CallerOf(start);
+  open->seat = std::move(seat);
   metrics_.Entered();
   if (!budgets_->none()) {
     const int64_t continued = start.ask.continues.empty() ? 0 : SizeOf(start.ask.continues);
@@ -259,8 +276,22 @@ Task<void> Books::AddRefused(Call call) {
     co_return;
   }
   const WallTime now = WallNow();
-  if (deps_.on_ended) deps_.on_ended({*std::move(id), call.start, now, now, call.end, call.charge});
+  if (!deps_.on_ended) co_return;
+  deps_.on_ended({*std::move(id), call.start, now, now, call.end, call.charge, "", ""});
 }
+
+namespace {
+
+// Without the time of its end. What the provider says is cut as a row's names are.
+Ended ToldOf(const Call& call, const Said& said) {
+  const auto name = [](const std::string& text) {
+    return std::string(CutUtf8(text, CallLog::kNameBytesMax));
+  };
+  return {call.id,  call.start,  call.started_at,         WallTime{},
+          call.end, call.charge, name(said.answer_model), name(said.stop)};
+}
+
+}  // namespace
 
 Task<Result<void>> Books::Finish(Ticket ticket, CallEnd end, Said said) {
   return Settle(std::move(ticket.open_), std::move(end), std::move(said));
@@ -281,14 +312,15 @@ Task<Result<void>> Books::Settle(std::unique_ptr<Ticket::Open> open, CallEnd end
   metrics_.Ended(call.start, call.end, call.charge);
   // Others wait for what it holds to be free.
   const auto when = open->hold.empty() ? CallLog::When::kSoon : CallLog::When::kNow;
-  Call told;
-  if (deps_.on_ended) told = call;
+  std::optional<Ended> told;
+  if (deps_.on_ended) told = ToldOf(call, said);
   auto spent = co_await log_.Finish(std::move(call), std::move(said), when);
   // A row that could not be ended holds nothing all the same: the next start settles it.
   budgets_->Settle(std::move(open->hold), spent ? *spent : std::vector<Spent>());
   open->hold = {};
-  if (deps_.on_ended) {
-    deps_.on_ended({told.id, told.start, told.started_at, WallNow(), told.end, told.charge});
+  if (told) {
+    told->ended_at = WallNow();
+    deps_.on_ended(*told);
   }
   if (!spent) co_return std::move(spent).error();
   co_return Ok();

@@ -1,9 +1,10 @@
 // Books: what stands between a model call and its provider, and what is known of it afterwards.
 //
-// Admit() asks in this order: the caller's rate, its calls at once, every budget, and writes the
-// row of the call. Finish() ends the row with its cost and frees what the call held.
-// Between the two is a Ticket, which ends the call as abandoned if it is destroyed without
-// Finish(). Thread: loop-confined. The store must outlive the object, and the object its tickets.
+// Enter() asks the caller's rate and its calls at once, before the request's body is read; Admit()
+// every budget, and writes the row of the call. Finish() ends the row with its cost and frees what
+// the call held. Between the two is a Ticket, which ends the call as abandoned if it is destroyed
+// without Finish(). Thread: loop-confined. The store must outlive the object, and the object its
+// tickets.
 #pragma once
 
 #include <deque>
@@ -35,9 +36,28 @@ struct Ended {
   WallTime ended_at;
   CallEnd end;
   Charge charge;
+  std::string answer_model;  // that the provider says it used
+  std::string stop;          // why the answer ended, in its word
 };
 
 class Books;
+
+// A call that counts as under way for its caller, while it lives. The Books outlives it.
+class Seat {
+ public:
+  Seat() = default;
+  Seat(Seat&& other) noexcept;
+  Seat& operator=(Seat&& other) noexcept;
+  ~Seat() { Leave(); }
+  bool taken() const { return books_ != nullptr; }
+
+ private:
+  friend class Books;
+  Seat(Books& books, std::string caller) : books_(&books), caller_(std::move(caller)) {}
+  void Leave();
+  Books* books_ = nullptr;
+  std::string caller_;
+};
 
 class Ticket {
  public:
@@ -71,9 +91,12 @@ class Books {
   // an estimate; gives how many calls that were.
   Task<Result<int64_t>> Open();
 
+  // The seat of a call of this caller, or what to tell the agent: the book is not told.
+  std::variant<Seat, ProviderError> Enter(const std::string& caller);
   // The ticket, or what to tell the agent. The call's row is written before this returns one.
-  // A call whose asker has gone while it waited for a budget is not made. A refusal is in the book.
-  Task<std::variant<Ticket, ProviderError>> Admit(CallStart start, Gone gone = {});
+  // Without a seat it enters first. A call whose asker has gone while it waited for a budget is not
+  // made. A refusal is in the book.
+  Task<std::variant<Ticket, ProviderError>> Admit(CallStart start, Seat seat = {}, Gone gone = {});
   // The call was refused by somebody else of Cove's: it gets a row of its own and is counted. More
   // than kRefusedPerMinute of one caller, or kRefusedPerMinuteOfAll, are counted only: refusals
   // cost whoever asks for them nothing, and may come as fast as a loop can turn. So are all of who
@@ -95,12 +118,14 @@ class Books {
   Budgets& budgets() { return *budgets_; }  // REQUIRES: Open()
   const PriceTable& prices() const { return settings_.prices; }
   const Metrics& metrics() const { return metrics_; }
+  int in_flight() const { return rates_.in_flight(); }  // calls that have a seat
 
  private:
+  friend class Seat;
   friend class Ticket;
-  std::optional<ProviderError> EnterRate(const CallStart& start);
+  ProviderError TooManyCalls(const TooMany& why) const;
   ProviderError Refusal(const CallStart& start, const Exhausted& why);
-  Task<std::variant<Ticket, ProviderError>> Begin(const CallStart& start, Gone gone);
+  Task<std::variant<Ticket, ProviderError>> Begin(const CallStart& start, Seat seat, Gone gone);
   Task<void> AddRefused(Call call);
   Task<Result<void>> Settle(std::unique_ptr<Ticket::Open> open, CallEnd end, Said said);
   Task<void> Abandon(std::unique_ptr<Ticket::Open> open);

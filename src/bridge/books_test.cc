@@ -173,6 +173,25 @@ TEST_F(BooksTest, EveryScopeCountsItsOwn) {
   EXPECT_EQ(Run(1, key).made, 0);
 }
 
+TEST_F(BooksTest, WhateverTokensAKeyMakesItsLimitsAreOne) {
+  rates_.per_minute = 3;
+  Open();
+  const Budget keys = MakeBudget(Scope::kKey, "*", 2 * kCost);
+  const auto by = [](int token) {
+    CallStart start = Start();
+    start.key_id = "k";
+    start.token_id = "t" + std::to_string(token);
+    start.sandbox = SandboxId("box" + std::to_string(token));
+    return start;
+  };
+  EXPECT_EQ(Run(1, by(1)).made, 1);
+  EXPECT_EQ(Run(1, by(2)).made, 1);
+  EXPECT_EQ(Use(keys).spent, 2 * kCost);
+  EXPECT_EQ(Refused(by(3)).code, "cove_budget_exhausted");
+  EXPECT_EQ(Refused(by(4)).code, "cove_rate_limit");
+  EXPECT_EQ(Run(1).made, 1) << "the sandbox itself is another";
+}
+
 TEST_F(BooksTest, ABudgetCountsWhatWasSpentBeforeItWasMade) {
   Run(3);
   const Budget budget = MakeBudget(Scope::kUser, "*", 4 * kCost);

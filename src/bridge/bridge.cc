@@ -2,11 +2,12 @@
 
 #include "bridge/bridge_call.h"
 #include "bridge/request_hash.h"
-#include "http/content_coding.h"
 
 namespace cove::bridge {
 
 namespace {
+
+constexpr size_t kShareOfCaller = 4;  // of the room for requests: a quarter
 
 // "/openai/v1/responses" -> "openai", "/v1/responses".
 struct SplitPath {
@@ -30,7 +31,8 @@ Upgrade WantsUpgrade(const http::RequestHead& head) {
 
 Bridge::Bridge(Deps deps)
     : deps_(std::move(deps)),
-      upstream_(std::move(deps_.providers), *deps_.resolver_pool, std::move(deps_.tape)) {}
+      upstream_(std::move(deps_.providers), *deps_.resolver_pool, std::move(deps_.tape)),
+      held_(deps_.limits.held_bytes_max, deps_.limits.held_bytes_max / kShareOfCaller) {}
 
 std::vector<std::string> Bridge::ProvidersWithKey() const {
   std::vector<std::string> out;
@@ -68,43 +70,14 @@ Task<void> Bridge::Serve(Caller caller, http::Exchange& exchange, std::string pa
     co_await RefuseNew(call, *std::move(why));
     co_return;
   }
+  // Before the body: what has not come yet is a call under way, too.
+  auto seat = deps_.books->Enter(CallerOf(call.caller));
+  if (auto* refused = std::get_if<ProviderError>(&seat)) {
+    co_await RefuseNew(call, std::move(*refused));
+    co_return;
+  }
+  call.seat = std::move(std::get<Seat>(seat));
   co_await (socket ? ServeSocket(call) : ServeRoute(call));
-}
-
-Task<std::optional<ProviderError>> Bridge::ReadBody(InFlight& call, Body& out) {
-  const size_t limit = deps_.limits.request_bytes_max;
-  const size_t expected = call.exchange.body().length().value_or(limit);
-  if (expected > limit) {
-    co_return ProviderError{413, "cove_request_too_large",
-                            "The request is larger than " + std::to_string(limit) + " bytes."};
-  }
-  if (held_bytes_ + expected > deps_.limits.held_bytes_max) {
-    co_return ProviderError{
-        503, "cove_at_capacity",
-        "The model gateway holds too many requests at once; try again shortly."};
-  }
-  const auto unread = [](const Error& error) {
-    return ProviderError{error.code() == Code::kTooLarge ? 413 : 400, "cove_bad_request",
-                         "The request's body could not be read: " + error.message()};
-  };
-  call.held.Set(held_bytes_, expected);
-  auto body = co_await http::ReadAll(call.exchange.body(), limit);
-  if (!body) co_return unread(body.error());
-  out.sent = *std::move(body);
-  const http::Coding coding = http::CodingOf(call.head.headers);
-  if (coding == http::Coding::kOther) {
-    co_return ProviderError{
-        415, "cove_coding",
-        "The model gateway reads request bodies that are plain, gzip or zstd; send this one as "
-        "one of these."};
-  }
-  if (coding != http::Coding::kNone) {
-    auto plain = http::DecodeAll(coding, out.sent, limit);
-    if (!plain) co_return unread(plain.error());
-    out.decoded = *std::move(plain);
-  }
-  call.held.Set(held_bytes_, out.sent.size() + (out.decoded ? out.decoded->size() : 0));
-  co_return std::nullopt;
 }
 
 Task<void> Bridge::ServeRoute(InFlight& call) {
@@ -132,7 +105,7 @@ Task<void> Bridge::ServeRoute(InFlight& call) {
     call.head.headers.Remove("content-encoding");
   }
   body.decoded.reset();
-  call.held.Set(held_bytes_, body.sent.size());
+  (void)call.held.Set(body.sent.size());
   if (call.route.recorded) {
     co_await ServeRecorded(call, std::move(body.sent), std::move(judged));
     co_return;
@@ -151,7 +124,7 @@ Task<Sent> Bridge::SendUpstream(InFlight& call, std::string body) {
   out.body = std::move(body);
   call.sent_at = Now();
   Sent sent = co_await upstream_.Send(std::move(out));
-  call.held.Set(held_bytes_, 0);  // the answer may take long
+  (void)call.held.Set(0);  // the answer may take long
   co_return sent;
 }
 

@@ -1,14 +1,13 @@
 // Bridge: the model gateway. One call comes in, goes to its provider with the real key, and the
 // answer goes back byte for byte while a copy is read for the books.
 //
-// Order of a call: route -> key there? -> body (held, at most kRequestBytesMax) -> judged ->
-// limits, budgets and row in the Books -> upstream -> answer streamed -> row completed, with what
-// was said. Whatever fails before "upstream" means that nothing left the machine. On a
-// WebSocket (bridge_socket.cc) each message that asks for a response is such a call. A call belongs
-// to the bridge, not to its connection: a Serve that is destroyed half-way (its sandbox is gone)
-// leaves the answer to be heard out, within limits, and the row to be completed.
-// Thread: loop-confined. Books and pool must outlive the object, and the object its Serve
-// tasks.
+// Order of a call: route -> key there? -> limits of calls -> body (held, within Limits) -> judged
+// -> budgets and row in the Books -> upstream -> answer streamed -> row completed, with what was
+// said. Whatever fails before "upstream" means that nothing left the machine. On a WebSocket
+// (bridge_socket.cc) each message that asks for a response is such a call. A call belongs to the
+// bridge, not to its connection: a Serve that is destroyed half-way (its sandbox is gone) leaves
+// the answer to be heard out, within limits, and the row to be completed. Thread: loop-confined.
+// Books and pool must outlive the object, and the object its Serve tasks.
 #pragma once
 
 #include <functional>
@@ -17,6 +16,7 @@
 #include "async/task_group.h"
 #include "bridge/books.h"
 #include "bridge/guard.h"
+#include "bridge/held_bytes.h"
 #include "bridge/relay.h"
 #include "bridge/request_edit.h"
 #include "bridge/upstream.h"
@@ -27,8 +27,12 @@ namespace cove::bridge {
 
 struct Limits {
   size_t request_bytes_max = 32 * 1024 * 1024;  // else 413
-  size_t held_bytes_max = 256 * 1024 * 1024;    // of all requests together, else 503
-  Duration drain_time = seconds(60);            // for the usage, after the agent has gone
+  size_t held_bytes_max = 256 * 1024 * 1024;    // of all requests together, else 503; of one
+                                                // caller's a quarter of it, else 429
+  // A body comes at least this fast, but for its last step: else 408.
+  size_t body_step_bytes = 64 * 1024;
+  Duration body_step_time = seconds(30);
+  Duration drain_time = seconds(60);  // for the usage, after the agent has gone
 };
 
 // What an operator sets about the wire ([ai]).
@@ -43,8 +47,8 @@ struct Caller {
   std::string user;           // who made the sandbox, or holds the key or token
   SandboxId sandbox;          // empty: from outside and bound to none
   std::string template_name;  // the snapshot of the sandbox
-  std::string key_id;         // from outside: this API key, or
-  std::string token_id;       // this token
+  std::string key_id;         // from outside: this API key
+  std::string token_id;       // by way of this token of it
   // Why it may call nothing: Serve says so in the words of the provider that it asks for.
   std::optional<ProviderError> barred;
 };
@@ -91,6 +95,7 @@ class Bridge {
   Task<void> ServeRoute(InFlight& call);
   // Why it cannot be read, or nothing and `out` is filled. Both references outlive the task.
   Task<std::optional<ProviderError>> ReadBody(InFlight& call, Body& out);
+  Task<std::optional<ProviderError>> ReadSent(InFlight& call, std::string& out);
   // Looks into the request: why it is refused, or nothing and `out` is filled.
   std::optional<ProviderError> Judge(const InFlight& call, std::string_view body,
                                      Judged& out) const;
@@ -117,7 +122,7 @@ class Bridge {
 
   Deps deps_;
   Upstream upstream_;
-  size_t held_bytes_ = 0;
+  HeldBytes held_;
   async::TaskGroup ends_;  // last: its tasks use all the others
 };
 

@@ -70,6 +70,17 @@ TEST_F(BridgeBedrockTest, AStreamPassesByteForByteSignedAndCounted) {
   EXPECT_EQ(said.tools.size(), 2U);
 }
 
+TEST_F(BridgeBedrockTest, AStreamThatEndsBeforeItsUsageIsEstimated) {
+  up_.answer.resize(up_.answer.size() * 3 / 4);
+  EXPECT_EQ(Run(Signed(), kStream).body, up_.answer);
+  ASSERT_EQ(Calls().size(), 1U);
+  const Call call = Calls()[0];
+  EXPECT_EQ(call.end.usage.cached, 4000) << "the beginning told it";
+  EXPECT_GT(call.end.usage.output, 5);
+  EXPECT_LT(call.end.usage.output, 61);
+  EXPECT_EQ(call.charge.basis, CostBasis::kEstimated);
+}
+
 TEST_F(BridgeBedrockTest, ABlockingCallAndAnApiKey) {
   up_.content_type = "application/json";
   up_.answer = AnswerOf("bedrock_blocking");

@@ -1,30 +1,9 @@
 // What the files of Bridge share about one call. For bridge*.cc only.
 #pragma once
 
-#include <utility>
-
 #include "bridge/bridge.h"
 
 namespace cove::bridge {
-
-// What one call adds to a count of bytes, while it lives.
-class Share {
- public:
-  Share() = default;
-  ~Share() {
-    if (used_ != nullptr) *used_ -= bytes_;
-  }
-  Share(const Share&) = delete;
-  // Always of the same count.
-  void Set(size_t& used, size_t bytes) {
-    used_ = &used;
-    used += bytes - std::exchange(bytes_, bytes);
-  }
-
- private:
-  size_t* used_ = nullptr;
-  size_t bytes_ = 0;
-};
 
 // References: the exchange outlives Serve, the provider is the bridge's own.
 struct Bridge::InFlight {
@@ -37,11 +16,11 @@ struct Bridge::InFlight {
   std::string model;    // that the provider is asked for
   std::string asked;    // the hash of what the agent asked, while there is a tape
   TimePoint sent_at{};  // when the call was given to the provider
-  Share held;           // of Limits::held_bytes_max
+  Seat seat;            // until the call has its ticket
+  HeldShare held;       // of Limits::held_bytes_max
 
   Outgoing::From from() const {
-    const bool outside = !caller.key_id.empty() || !caller.token_id.empty();
-    return outside ? Outgoing::From::kOutside : Outgoing::From::kSandbox;
+    return !caller.key_id.empty() ? Outgoing::From::kOutside : Outgoing::From::kSandbox;
   }
 };
 

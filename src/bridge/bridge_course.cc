@@ -92,8 +92,9 @@ RelayOptions Bridge::OptionsOf(const InFlight& call) const {
 
 Task<void> Bridge::ServeRecorded(InFlight& call, std::string body, Judged judged) {
   call.model = judged.start.model;
-  auto admitted = co_await deps_.books->Admit(
-      std::move(judged.start), [&exchange = call.exchange] { return exchange.PeerClosed(); });
+  auto admitted =
+      co_await deps_.books->Admit(std::move(judged.start), std::move(call.seat),
+                                  [&exchange = call.exchange] { return exchange.PeerClosed(); });
   if (auto* refused = std::get_if<ProviderError>(&admitted)) {
     co_await Refuse(call, std::move(*refused));
     co_return;

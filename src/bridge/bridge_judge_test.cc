@@ -154,15 +154,20 @@ TEST_F(BridgeTest, AProviderIsNotSentWhereTheSandboxMayNotGo) {
         R"({"input":[{"content":[{"image_url":"https://allowed.test@evil.test/x"}]}]})",
         R"({"messages":[{"content":[{"image_url":{"url":"HTTPS://EVIL.test"}}]}]})",
         R"({"messages":[{"content":[{"source":{"type":"url","url":"ftp://allowed.test/x"}}]}]})",
+        R"({"messages":[{"content":[{"video_url":{"url":"http://169.254.169.254/"}}]}]})",
+        R"({"messages":[{"content":[{"file":{"file_data":"http://169.254.169.254/"}}]}]})",
+        R"({"search_parameters":{"sources":[{"links":["http://169.254.169.254/"]}]}})",
         R"({"mcp_servers":[{"url":"https://allowed.test"},{"url":"https://evil.test"}]})"}) {
     const Reply reply = Run(Post(request), "/openai/v1/responses");
     EXPECT_EQ(reply.status, 403) << request;
     EXPECT_NE(reply.body.find("cove_url_not_allowed"), std::string::npos);
   }
-  for (const char* request :
-       {R"({"tools":[{"type":"mcp","server_url":"https://allowed.test/x"}]})",
-        R"({"input":[{"content":[{"image_url":"data:image/png;base64,AA"}]}]})",
-        R"({"input":"see https://evil.test","metadata":{"url":"https://evil.test"}})"}) {
+  for (
+      const char* request :
+      {R"({"tools":[{"type":"mcp","server_url":"https://allowed.test/x"}]})",
+       R"({"input":[{"content":[{"image_url":"data:image/png;base64,AA"}]}]})",
+       R"({"messages":[{"content":[{"type":"tool_use","input":{"image_url":"https://evil.test"}}]}]})",
+       R"({"input":"see https://evil.test","metadata":{"url":"https://evil.test"}})"}) {
     EXPECT_NE(Run(Post(request), "/openai/v1/responses").status, 403) << request;
   }
 }
@@ -225,6 +230,11 @@ TEST_F(BridgeTest, ACompressedRequestIsJudgedAndForwardedAsItCame) {
   EXPECT_EQ(status("{}", "gzip"), 400);
   EXPECT_EQ(status("{}", "br"), 415);
   EXPECT_EQ(up_.requests, 0);
+}
+
+TEST_F(BridgeTest, CredentialsInTheQueryAreNotSent) {
+  Run(Post(R"({"model":"m"})"), "/openai/v1/responses?key=a&api-version=2&access_token=b");
+  EXPECT_EQ(up_.target, "/v1/responses?api-version=2");
 }
 
 TEST_F(BridgeTest, AKeyThatStandsTwiceIsNotSent) {

@@ -166,7 +166,8 @@ class Bridge::Socket {
       co_return refused;
     }
     if (!judged.edited.empty()) text = std::move(judged.edited);
-    auto admitted = co_await bridge_.deps_.books->Admit(judged.start, [this] { return Left(); });
+    auto admitted =
+        co_await bridge_.deps_.books->Admit(judged.start, {}, [this] { return Left(); });
     if (auto* error = std::get_if<ProviderError>(&admitted)) co_return std::move(*error);
     if (bridge_.deps_.used) bridge_.deps_.used(call_.caller.sandbox);
     Open& open = open_.emplace_back(std::move(judged), std::move(std::get<Ticket>(admitted)));
@@ -311,6 +312,7 @@ Task<void> Bridge::ServeSocket(InFlight& call) {
                                             "). Ask over plain HTTP: POST with \"stream\": true."});
     co_return;
   }
+  call.seat = {};  // each message that asks for a response has its own
   auto agent =
       co_await http::AcceptWebSocket(call.exchange, "", HandshakeExtra(response->head().headers));
   if (!agent) co_return;

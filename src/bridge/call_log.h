@@ -34,8 +34,11 @@ std::string_view OutcomeName(Outcome outcome);
 struct Ask {
   std::optional<int64_t> output_max;  // tokens of one answer
   int64_t answers = 1;
-  std::string continues;        // the response whose conversation this one goes on with
-  bool hidden_context = false;  // the provider adds a conversation of unknown size
+  std::string continues;  // the response whose conversation this one goes on with
+  // The provider adds what it keeps or fetches, of unknown size: a conversation, files and URLs
+  // that are only named, what tools of its own bring.
+  bool hidden_context = false;
+  bool searches = false;  // it adds what it finds on the web
 };
 
 struct CallStart {
@@ -43,8 +46,8 @@ struct CallStart {
   SandboxId sandbox;          // empty: a call from outside that is bound to none
   std::string user;           // who made the sandbox, or holds the key or token
   std::string template_name;  // the snapshot of the sandbox
-  std::string key_id;         // the API key of a call from outside, or
-  std::string token_id;       // its token
+  std::string key_id;         // the API key of a call from outside
+  std::string token_id;       // its token, where it came by one
   std::string provider;       // who is asked, and once the call has ended, who answered
   std::string fallback_from;  // who was asked first, where another answered
   std::string api;            // ApiName()
@@ -60,6 +63,13 @@ struct CallStart {
   Ask ask;
   std::vector<std::string> fallbacks;  // the other providers that may answer it
 };
+
+// Who makes a call, for limits: outside its key, whatever tokens were made with that; inside its
+// sandbox.
+template <class Who>
+const std::string& CallerOf(const Who& who) {
+  return who.key_id.empty() ? who.sandbox.value : who.key_id;
+}
 
 struct CallEnd {
   Outcome outcome = Outcome::kCompleted;
@@ -78,7 +88,7 @@ struct CallEnd {
 // From what the cost of a call follows.
 enum class CostBasis {
   kUsage,      // what the answer told
-  kEstimated,  // the answer told no usage: from the bytes of both
+  kEstimated,  // the answer told no usage, or not its output: from the bytes
   kNone,       // the provider charges nothing: it refused, or was not reached
   kUnpriced,   // no price is known for the model: there is no cost, and it is not zero
 };

@@ -12,6 +12,7 @@
 
 #include "bridge/request_hash.h"
 #include "bridge/upstream.h"
+#include "http/packing_test.h"
 #include "http/server.h"
 
 namespace cove::bridge {
@@ -127,6 +128,21 @@ Task<void> Answer(http::Exchange& x) {
   (void)co_await (*writer)->Finish();
 }
 
+// Compresses without being asked: as the request's text says, or else as no client understands.
+Task<void> AnswerPacked(http::Exchange& x) {
+  const auto body = co_await http::ReadAll(x.body(), 1 << 20);
+  const std::string plain = R"({"said":")" + std::string(kKey) + R"("})";
+  http::ResponseHead head;
+  head.headers = {{"Content-Type", "application/json"}};
+  std::string coding = body->substr(0, body->find(' '));
+  head.headers.Add("Content-Encoding", coding);
+  std::string packed = coding == "gzip"   ? http::Gzip(plain)
+                       : coding == "zstd" ? http::Zstd(plain)
+                                          : "no such coding";
+  if (body->ends_with("cut")) packed.resize(packed.size() / 2);
+  (void)co_await x.Respond(std::move(head), std::move(packed));
+}
+
 Task<void> RunServer(http::Server* server, net::Listener* listener) {
   (void)co_await server->Serve(*listener);
 }
@@ -227,6 +243,29 @@ TEST_F(TapeTest, WhatWasRecordedIsReplayedWithoutAnyProviderOrKey) {
 
   auto in_order = Make(TapeConfig::Mode::kReplay, url, false, Cassette::Match::kOrder);
   EXPECT_EQ(loop_.RunUntil(Ask(in_order.get(), R"({"input":"third"})", "b")).body, first);
+}
+
+TEST_F(TapeTest, ACompressedAnswerIsRecordedPlainAndOneThatCannotBeReadIsNot) {
+  net::Listener listener(*net::ListenTcp(*net::SocketAddress::FromIp("127.0.0.1", 0)));
+  http::Server server(&AnswerPacked);
+  async::TaskGroup group;
+  group.Spawn(RunServer(&server, &listener));
+  const std::string url =
+      "http://127.0.0.1:" + std::to_string(net::LocalAddress(listener.fd())->port()) + "/v1";
+  const auto asked = {"gzip", "zstd", "br", "gzip cut", "zstd cut"};
+  {
+    auto upstream = Make(TapeConfig::Mode::kRecord, url, true);
+    for (const char* text : asked) {
+      EXPECT_EQ(loop_.RunUntil(Ask(upstream.get(), text, "box")).status, 200) << text;
+    }
+  }
+  auto replay = Make(TapeConfig::Mode::kReplay, "http://127.0.0.1:1/v1", false);
+  for (const char* text : asked) {
+    const Got got = loop_.RunUntil(Ask(replay.get(), text, "box"));
+    const bool kept = std::string_view(text).size() == 4;
+    EXPECT_EQ(got.body, kept ? R"({"said":"[credential]"})" : "") << text;
+    EXPECT_EQ(got.code, kept ? "" : "cove_not_on_cassette") << text;
+  }
 }
 
 TEST_F(TapeTest, AFileThatIsNoCassetteIsNamed) {

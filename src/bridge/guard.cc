@@ -18,9 +18,9 @@ ProviderError Refusal(int status, std::string code, std::string message) {
   return out;
 }
 
-bool FitsAny(const std::vector<std::string>& patterns, std::string_view text) {
-  return std::any_of(patterns.begin(), patterns.end(),
-                     [&](const std::string& pattern) { return FitsPattern(pattern, text); });
+// Of ASCII that is seen.
+bool IsPlainText(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
 }
 
 const json::Value* FindPath(const json::Object& request, std::string_view path) {
@@ -66,13 +66,23 @@ bool FitsPattern(std::string_view pattern, std::string_view text) {
 }
 
 bool Guard::ModelAllowed(std::string_view model) const {
+  // A server may trim a name, end it at a NUL or not look at its case; what was refused must not be
+  // had by that.
+  if (!IsPlainText(model)) return false;
   const std::string plain = PlainModel(model);
-  const auto fits = [&](const std::vector<std::string>& patterns) {
-    return FitsAny(patterns, model) || (!plain.empty() && FitsAny(patterns, plain));
+  const auto is = [&](const std::string& pattern, auto as) {
+    return FitsPattern(as(pattern), as(model)) ||
+           (!plain.empty() && FitsPattern(as(pattern), as(plain)));
   };
-  if (fits(rules_.deny_models)) return false;
+  const auto& deny = rules_.deny_models;
+  const auto lower = [](std::string_view text) { return ToLower(text); };
+  if (std::any_of(deny.begin(), deny.end(), [&](const auto& one) { return is(one, lower); })) {
+    return false;
+  }
   if (rules_.models.empty()) return !IsOpaqueModel(model);
-  return fits(rules_.models);
+  const auto same = [](std::string_view text) { return text; };
+  return std::any_of(rules_.models.begin(), rules_.models.end(),
+                     [&](const auto& one) { return is(one, same); });
 }
 
 bool Guard::ToolAllowed(std::string_view kind) const {

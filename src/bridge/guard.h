@@ -6,7 +6,7 @@
 // what they do passes the sandbox's own door.
 // A model of Bedrock's is known by its plain name (bedrock.h) as well as by the one in the request;
 // one of which only its account knows what it is passes where `models` names it, or no rule is
-// about models.
+// about models. A name with blanks or characters that are not ASCII is none that any rule allows.
 // Sources: the tool types in OpenAI's Responses and Chat Completions references and in Anthropic's
 // Messages reference. Thread: values and pure functions.
 #pragma once
@@ -23,7 +23,7 @@ namespace cove::bridge {
 
 struct GuardRules {
   std::vector<std::string> models;       // patterns with '*'; none: every model
-  std::vector<std::string> deny_models;  // wins
+  std::vector<std::string> deny_models;  // wins; in upper or lower case
   // Of kHostedTools, or the type of a tool that this table does not know. Absent: every one.
   std::optional<std::vector<std::string>> hosted_tools;
   // "store", "reasoning.effort" or "service_tier=priority": fields that must not be there, or not

@@ -62,6 +62,22 @@ TEST(GuardTest, OnlyAllowedModelsAreUsedByAnyPartOfTheRequest) {
   }
 }
 
+TEST(GuardTest, AModelIsNotHadByWhatAServerMayOverlookInItsName) {
+  GuardRules rules;
+  rules.models = {"gpt-5*"};
+  rules.deny_models = {"*-pro"};
+  GuardRules deny;
+  deny.deny_models = {"*-pro"};
+  for (const char* text :
+       {R"({"model":"gpt-5.5-pro "})", R"({"model":"gpt-5.5-pro\u0000"})",
+        R"({"model":"gpt-5.5-pro\u00a0"})", R"({"model":"gpt-5.5-pro\n"})",
+        R"({"model":"gpt-5.5-PRO"})", R"({"model":"gpt-5.5","models":["gpt-5.5-pro\t"]})"}) {
+    EXPECT_EQ(Judge(rules, text), "cove_model_not_allowed") << text;
+    EXPECT_EQ(Judge(deny, text), "cove_model_not_allowed") << text;
+    EXPECT_EQ(Judge({}, text), "") << text;
+  }
+}
+
 TEST(GuardTest, HostedToolsAreFoundWhereverTheyStand) {
   GuardRules none;
   none.hosted_tools.emplace();
@@ -83,6 +99,17 @@ TEST(GuardTest, HostedToolsAreFoundWhereverTheyStand) {
        R"({"tools":[{"type":"web_searcher"}]})",
        R"({"web_search_options":{}})",
        R"({"model":"gpt-4o-search-preview"})",
+       R"({"model":"gpt-5-search-api"})",
+       R"({"model":"openai/gpt-5:online"})",
+       R"({"model":"m","models":["m","x:ONLINE"]})",
+       R"({"model":"sonar-pro"})",
+       R"({"model":"groq/compound"})",
+       R"({"plugins":[{"id":"web"}]})",
+       R"({"plugins":["web"]})",
+       R"({"search_parameters":{"mode":"auto"}})",
+       R"({"search_parameters":{}})",
+       R"({"enable_search":true})",
+       R"({"data_sources":[{"type":"azure_search"}]})",
        R"({"prompt":{"id":"pmpt_1"}})",
        R"({"tools":[{"type":"namespace","tools":[{"type":"web_search"}]}]})",
        R"({"input":[{"type":"additional_tools","tools":[{"type":"namespace","tools":[{"type":"mcp"}]}]}]})",
@@ -104,6 +131,10 @@ TEST(GuardTest, WhatTheAgentRunsItselfIsNotTheGuardsConcern) {
        R"({"tools":[{"type":"bash_20250124"},{"type":"text_editor_20250728"}]})",
        R"({"tools":[{"type":"tool_search_tool_regex_20251119"}]})",
        R"({"input":[{"content":[{"image_url":"data:image/png;base64,AA"}]}]})",
+       R"({"model":"gpt-5.5","enable_search":false,"search_parameters":{"mode":"off"}})",
+       R"({"model":"research-model","web_search_options":null,"plugins":[]})",
+       R"({"plugins":[{"id":"web","enabled":false}]})",
+       R"({"messages":[{"content":[{"type":"tool_use","input":{"tools":[{"type":"mcp"}]}}]}]})",
        R"({"input":"use web_search on https://x.test"})", R"({"prompt":null,"tools":[]})"}) {
     EXPECT_EQ(Judge(none, text), "") << text;
   }
@@ -113,6 +144,8 @@ TEST(GuardTest, WhatIsListedPasses) {
   GuardRules some;
   some.hosted_tools = {"web_search", "mcp", "brand_new"};
   EXPECT_EQ(Judge(some, R"({"tools":[{"type":"web_search"},{"type":"brand_new"}]})"), "");
+  EXPECT_EQ(Judge(some, R"({"model":"m:online","plugins":[{"id":"web"}]})"), "");
+  EXPECT_EQ(Judge(some, R"({"plugins":[{"id":"file-parser"}]})"), "cove_tool_not_allowed");
   EXPECT_EQ(Judge(some, R"({"tools":[{"type":"mcp","server_url":"https://x.test"}]})"), "");
   EXPECT_EQ(Judge(some, R"({"input":[{"image_url":"https://x.test"}]})"), "cove_tool_not_allowed");
 }

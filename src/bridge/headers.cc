@@ -27,8 +27,13 @@ constexpr std::array<std::string_view, 10> kNotUpstream = {
     "forwarded",  "x-forwarded-for",     "openai-organization", "openai-project",
     "x-amz-date", "x-amz-content-sha256"};
 
-constexpr std::array<std::string_view, 5> kCredentials = {
-    "authorization", "x-api-key", "api-key", "chatgpt-account-id", "x-amz-security-token"};
+constexpr std::array<std::string_view, 14> kCredentialWords = {
+    "auth",  "key",    "token", "secret", "cookie",     "credential",   "signature",
+    "passw", "bearer", "jwt",   "csrf",   "account-id", "subscription", "principal"};
+constexpr std::array<std::string_view, 4> kCredentialNames = {"sig", "pat", "pass", "code"};
+// These name a request and open nothing.
+constexpr std::array<std::string_view, 2> kNoCredentials = {"idempotency-key", "x-idempotency-key"};
+constexpr std::array<std::string_view, 4> kSchemes = {"bearer ", "basic ", "digest ", "negotiate "};
 
 constexpr std::array<std::string_view, 3> kFraming = {"host", "content-length", "accept-encoding"};
 constexpr std::array<std::string_view, 2> kNotDownstream = {"set-cookie", "alt-svc"};
@@ -49,6 +54,12 @@ std::vector<std::string_view> NamedByConnection(const http::Headers& headers) {
   return out;
 }
 
+bool HasScheme(std::string_view value) {
+  const std::string lower = ToLower(value.substr(0, 16));
+  return std::any_of(kSchemes.begin(), kSchemes.end(),
+                     [&](std::string_view scheme) { return lower.starts_with(scheme); });
+}
+
 bool IsOneOf(const std::vector<std::string_view>& names, std::string_view name) {
   return std::any_of(names.begin(), names.end(),
                      [&](std::string_view known) { return EqualsIgnoreCase(known, name); });
@@ -62,7 +73,7 @@ http::Headers UpstreamHeaders(const http::Headers& from_agent, const Provider& p
   http::Headers out;
   for (const auto& [name, value] : from_agent) {
     if (Contains(kConnectionOnly, name) || Contains(kNotUpstream, name)) continue;
-    if (key != nullptr && Contains(kCredentials, name)) continue;
+    if (key != nullptr && (IsCredential(name) || HasScheme(value))) continue;
     if (IsOneOf(named, name)) continue;
     if (provider.headers.Has(name)) continue;
     out.Add(name, value);
@@ -78,7 +89,33 @@ http::Headers UpstreamHeaders(const http::Headers& from_agent, const Provider& p
   return out;
 }
 
-bool IsCredential(std::string_view name) { return Contains(kCredentials, name); }
+bool IsCredential(std::string_view name) {
+  if (Contains(kNoCredentials, name)) return false;
+  const std::string lower = ToLower(name);
+  return Contains(kCredentialNames, name) ||
+         std::any_of(kCredentialWords.begin(), kCredentialWords.end(),
+                     [&](std::string_view word) { return lower.find(word) != lower.npos; });
+}
+
+std::string WithoutCredentials(std::string_view target) {
+  const size_t query = target.find('?');
+  if (query == target.npos) return std::string(target);
+  std::string out(target.substr(0, query));
+  char before = '?';
+  for (std::string_view left = target.substr(query + 1);;) {
+    // Some servers take ';' between parameters, too.
+    const size_t end = left.find_first_of("&;");
+    const std::string_view parameter = left.substr(0, end);
+    const auto name = PercentDecode(parameter.substr(0, parameter.find('=')));
+    if (name && !IsCredential(*name)) {
+      out += before;
+      out += parameter;
+      before = end == left.npos ? '&' : left[end];
+    }
+    if (end == left.npos) return out;
+    left.remove_prefix(end + 1);
+  }
+}
 
 bool HasCredentials(const http::Headers& from_agent) {
   return from_agent.Has("authorization") || from_agent.Has("x-api-key") ||

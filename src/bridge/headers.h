@@ -7,15 +7,22 @@
 
 namespace cove::bridge {
 
-// The agent's fields without: what belongs to its connection, every credential it may have sent,
-// what would choose whose account pays, and Accept-Encoding (the copy of the answer is read). The
+// The agent's fields without: what belongs to its connection, every credential it may have sent by
+// its name (IsCredential) or its form ("Bearer …"), what would choose whose account pays, and
+// Accept-Encoding (the copy of the answer is read). The
 // provider's own fields and its key are added, but for a key of AWS, which signs the finished
 // request (sigv4.h); without a key (null) the agent's credentials stay.
 http::Headers UpstreamHeaders(const http::Headers& from_agent, const Provider& provider,
                               const ProviderKey* key);
 
-// Whether a field of that name holds a credential.
+// Whether a field or a parameter of that name holds a credential, by the words in it: providers and
+// what stands before them have many names for theirs (decision 0134). Not those that only name a
+// request, as Idempotency-Key.
 bool IsCredential(std::string_view name);
+
+// A request's target without the parameters of its query that are credentials; the others stay as
+// they are.
+std::string WithoutCredentials(std::string_view target);
 
 // Whether the agent sent a credential that a provider would take.
 bool HasCredentials(const http::Headers& from_agent);

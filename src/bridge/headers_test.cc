@@ -43,6 +43,71 @@ TEST(HeadersTest, WithoutAKeyOfOursTheAgentsCredentialsStayAndNothingElse) {
   EXPECT_EQ(got.Get("authorization"), "Bearer own");
 }
 
+TEST(HeadersTest, ACredentialIsKnownUnderAnyProvidersName) {
+  for (const char* name :
+       {"x-goog-api-key", "X-Auth-Token", "Ocp-Apim-Subscription-Key", "cf-aig-authorization",
+        "Proxy-Authorization", "X-Vault-Token", "x-functions-key", "Cf-Access-Jwt-Assertion",
+        "X-Amz-Signature", "x-csrf", "X-Client-Secret", "X-My-Password", "openai-api-key",
+        "anthropic-auth-token", "x-stainless-api-key", "Cookie2", "X-Ms-Client-Principal"}) {
+    EXPECT_EQ(UpstreamHeaders({{name, "theirs"}}, OpenAi(), &kKey).size(), 1U) << name;
+    EXPECT_TRUE(IsCredential(name) || std::string_view(name).starts_with("Proxy")) << name;
+  }
+  EXPECT_EQ(UpstreamHeaders({{"X-Upstream", "bearer abc"}}, OpenAi(), &kKey).size(), 1U);
+  EXPECT_EQ(UpstreamHeaders({{"x-goog-api-key", "own"}}, OpenAi(), nullptr).size(), 1U)
+      << "where the operator lets agents use their own";
+}
+
+TEST(HeadersTest, WhatAgentsAndTheirLibrariesSayPasses) {
+  for (const char* name : {"accept",
+                           "content-type",
+                           "content-encoding",
+                           "user-agent",
+                           "originator",
+                           "version",
+                           "session-id",
+                           "session_id",
+                           "thread-id",
+                           "x-client-request-id",
+                           "x-codex-window-id",
+                           "x-codex-beta-features",
+                           "x-codex-turn-metadata",
+                           "x-codex-turn-state",
+                           "openai-beta",
+                           "anthropic-version",
+                           "anthropic-beta",
+                           "anthropic-dangerous-direct-browser-access",
+                           "x-app",
+                           "x-claude-code-session-id",
+                           "x-stainless-lang",
+                           "x-stainless-retry-count",
+                           "x-stainless-helper-method",
+                           "x-amzn-bedrock-trace",
+                           "idempotency-key",
+                           "traceparent",
+                           "tracestate",
+                           "accept-language",
+                           "sec-fetch-mode",
+                           "http-referer",
+                           "x-title"}) {
+    EXPECT_EQ(UpstreamHeaders({{name, "x"}}, OpenAi(), &kKey).Get(name), "x") << name;
+  }
+}
+
+TEST(HeadersTest, AQueryLosesItsCredentialsAndNothingElse) {
+  for (const auto& [target, want] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"/v1/models", "/v1/models"},
+           {"/v1/models?", "/v1/models?"},
+           {"/v1/messages?beta=true", "/v1/messages?beta=true"},
+           {"/m?client_version=0.169.0&limit=%32", "/m?client_version=0.169.0&limit=%32"},
+           {"/m?key=a&api-version=2&api-key=b&access_token=c", "/m?api-version=2"},
+           {"/m?%6bey=a", "/m"},
+           {"/m?a=b;key=c;d=e", "/m?a=b;d=e"},
+           {"/m?a=b&x%zz=1&X-Amz-Signature=s&sig=t", "/m?a=b"},
+           {"/m?a=monkey?token=1", "/m?a=monkey?token=1"}}) {
+    EXPECT_EQ(WithoutCredentials(target), want) << target;
+  }
+}
+
 TEST(HeadersTest, AnAgentsSignatureForAwsIsTakenAway) {
   Provider p = OpenAi();
   p.kind = ProviderKind::kBedrock;

@@ -57,6 +57,7 @@ http::ResponseHead ErrorHead(ProviderKind kind, const ProviderError& error) {
   if (kind == ProviderKind::kBedrock) {
     head.headers.Set("x-amzn-ErrorType", std::string(BedrockType(error.status)));
   }
+  if (error.status == 408) head.headers.Set("Connection", "close");  // its body goes on coming
   if (error.retry_after) {
     head.headers.Set("Retry-After", std::to_string(error.retry_after->count()));
   }

@@ -1,5 +1,5 @@
 // Rates: how many calls a minute, and how many at once, one caller may make. A caller is a sandbox,
-// or outside a token or a key. A token bucket: after a pause a minute's calls may come in a burst.
+// or outside a key. A token bucket: after a pause a minute's calls may come in a burst.
 // Thread: loop-confined, no I/O.
 #pragma once
 

@@ -24,6 +24,8 @@ constexpr std::array<Maker, 24> kMakers = {{
 
 constexpr size_t kRandomBytesMin = 32;  // a word this long that mixes its characters is random
 constexpr size_t kNamedBytesMin = 6;    // what is given to a name like "password"
+constexpr size_t kOpaqueBytesMin = 20;  // what is given to a name like "key"
+constexpr size_t kAwsSecretBytes = 40;  // of which '/' may be a part
 
 bool IsUpper(char c) { return c >= 'A' && c <= 'Z'; }
 bool IsLower(char c) { return c >= 'a' && c <= 'z'; }
@@ -44,7 +46,7 @@ bool IsJwt(std::string_view word) {
   return word.starts_with("eyJ") && word.size() > 30 && word.find('.') != std::string_view::npos;
 }
 
-bool IsRandom(std::string_view word) {
+bool IsRandom(std::string_view word, size_t digits_min = 2) {
   if (word.size() < kRandomBytesMin) return false;
   size_t upper = 0;
   size_t lower = 0;
@@ -60,19 +62,37 @@ bool IsRandom(std::string_view word) {
     last = kind;
   }
   // Names in code change rarely within themselves; random words at every second character.
-  return upper >= 3 && lower >= 3 && digits >= 2 && changes * 3 >= word.size();
+  return upper >= 3 && lower >= 3 && digits >= digits_min && changes * 3 >= word.size();
+}
+
+bool EndsWithAny(std::string_view name, std::initializer_list<std::string_view> ends) {
+  const std::string lower = ToLower(name);
+  return std::any_of(ends.begin(), ends.end(),
+                     [&](std::string_view end) { return lower.ends_with(end); });
 }
 
 // Whether a name, as it stands before '=' or ':', says that a secret follows.
 bool NamesSecret(std::string_view name) {
-  const std::string lower = ToLower(name);
-  for (const std::string_view end :
-       {"password", "passwd", "secret", "token", "api_key", "apikey", "api-key", "access_key",
-        "private_key", "credential", "credentials", "pwd", "authorization", "x-api-key"}) {
-    if (lower.ends_with(end)) return true;
-  }
-  return false;
+  return EndsWithAny(
+      name, {"password",   "passwd",     "passphrase",  "_pass",      "-pass",        "secret",
+             "token",      "api_key",    "apikey",      "api-key",    "access_key",   "access-key",
+             "accesskey",  "accountkey", "account_key", "secret_key", "secretkey",    "private_key",
+             "privatekey", "credential", "credentials", "pwd",        "authorization"});
 }
+
+// Or that one may follow.
+bool NamesKey(std::string_view name) { return EndsWithAny(name, {"key", "sig", "signature"}); }
+
+// A value that is nothing to read: letters and digits without any word for people.
+bool IsOpaque(std::string_view value) {
+  const auto digits = std::count_if(value.begin(), value.end(), IsDigit);
+  return value.size() >= kOpaqueBytesMin && digits >= 4 &&
+         digits != static_cast<std::ptrdiff_t>(value.size());
+}
+
+bool IsNumber(std::string_view text) { return std::all_of(text.begin(), text.end(), IsDigit); }
+
+bool IsSecret(std::string_view word) { return IsMade(word) || IsJwt(word) || IsRandom(word); }
 
 class Redactor {
  public:
@@ -80,7 +100,7 @@ class Redactor {
 
   std::string Run() {
     while (at_ < text_.size()) {
-      if (!PrivateKey() && !UrlPassword() && !Word()) out_ += text_[at_++];
+      if (!PrivateKey() && !UrlPassword() && !AwsSecret() && !Word()) out_ += text_[at_++];
     }
     return std::move(out_);
   }
@@ -117,50 +137,145 @@ class Redactor {
     return true;
   }
 
+  // It stands by itself: as a part of a longer path or word it is none.
+  bool AwsSecret() {
+    const auto in = [](char c) {
+      return IsUpper(c) || IsLower(c) || IsDigit(c) || c == '/' || c == '+';
+    };
+    if (at_ != 0 && (in(text_[at_ - 1]) || IsWord(text_[at_ - 1]))) return false;
+    size_t end = at_;
+    while (end < text_.size() && in(text_[end])) ++end;
+    if (end - at_ != kAwsSecretBytes) return false;
+    const size_t next = end < text_.size() && text_[end] == '.' ? end + 1 : end;
+    if (next < text_.size() && IsWord(text_[next])) return false;
+    if (!IsRandom(text_.substr(at_, kAwsSecretBytes), 1)) return false;
+    out_ += kRedacted;
+    at_ = end;
+    return true;
+  }
+
   bool Word() {
     size_t end = at_;
     while (end < text_.size() && IsWord(text_[end])) ++end;
     if (end == at_) return false;
     const std::string_view word = text_.substr(at_, end - at_);
+    const size_t after = word.find('=') + 1;  // 0: it has none
+    if (after > 1) {
+      // name=value: the value may go on behind what a word is made of.
+      const size_t value = Quote(at_ + after);
+      if (Value(word.substr(0, after - 1), value, Kind::kNamed)) return true;
+    }
+    const std::string_view last = word.substr(after);
     at_ = end;
-    const bool secret = IsMade(word) || IsJwt(word) || IsRandom(word);
-    out_ += secret ? kRedacted : word;
-    if (!secret) AfterName(word);
+    if (IsSecret(word)) {
+      out_ += kRedacted;
+    } else if (after != 0 && IsSecret(last)) {
+      out_.append(word.substr(0, after)).append(kRedacted);
+    } else {
+      out_ += word;
+      AfterName(last);
+    }
     return true;
   }
 
-  // name = value, name: "value", Bearer value; with the quotes that JSON in JSON puts there.
+  // name: "value", name = value, --name value, Bearer value, -u name:value, Cookie: a=b.
   void AfterName(std::string_view name) {
-    const size_t equals = name.find('=');
-    if (equals != name.npos && equals + kNamedBytesMin < name.size() &&
-        NamesSecret(name.substr(0, equals))) {
-      out_.resize(out_.size() - (name.size() - equals - 1));
-      out_ += kRedacted;
+    if (EqualsIgnoreCase(name, "bearer") || EqualsIgnoreCase(name, "basic")) {
+      (void)Value(name, Blanks(at_), Kind::kScheme);
       return;
     }
-    const bool scheme = EqualsIgnoreCase(name, "bearer") || EqualsIgnoreCase(name, "basic");
-    const bool open = equals != name.npos && equals + 1 == name.size();
-    if (!scheme && !NamesSecret(open ? name.substr(0, equals) : name)) return;
-    size_t at = at_;
-    bool sign = open;
-    while (at < text_.size() && (IsBlank(text_[at]) || IsQuote(text_[at]) || IsSign(text_[at]))) {
-      sign = sign || IsSign(text_[at]);
-      ++at;
+    size_t at = Quote(at_);
+    at = Blanks(at);
+    const size_t signs = at;
+    while (at < text_.size() && IsSign(text_[at])) ++at;
+    if (at != signs) {
+      const size_t value = Quote(Blanks(at));
+      (void)(EndsWithAny(name, {"cookie"}) ? Cookie(value) : Value(name, value, Kind::kNamed));
+    } else if (name == "-u" || name == "-U" || name == "--user" || name == "--proxy-user") {
+      UserPassword(Quote(Blanks(at_)));
+    } else if (name.starts_with("--") && Blanks(at_) != at_) {
+      (void)Value(name, Quote(Blanks(at_)), Kind::kOption);
     }
-    if (at == at_ && !open) return;
-    if (!scheme && !sign) return;
-    size_t end = at;
-    while (end < text_.size() && (IsWord(text_[end]) || IsInValue(text_[end]))) ++end;
-    const std::string_view value = text_.substr(at, end - at);
+  }
+
+  enum class Kind { kNamed, kScheme, kOption };
+  // Takes out the value that begins at `from`, if it is a secret.
+  bool Value(std::string_view name, size_t from, Kind kind) {
+    const size_t end = EndOfValue(from);
+    const std::string_view value = text_.substr(from, end - from);
+    const bool known = kind == Kind::kScheme || NamesSecret(name);
+    if (!known && !(NamesKey(name) && IsOpaque(value))) return false;
     // What follows is a name itself, not the secret: "Authorization: Bearer x", "$TOKEN".
-    if (value.size() < kNamedBytesMin || value.starts_with('$')) return;
-    if (EqualsIgnoreCase(value, "bearer") || EqualsIgnoreCase(value, "basic")) return;
-    if (scheme && !HasDigit(value)) return;
-    out_.append(text_.substr(at_, at - at_)).append(kRedacted);
+    if (value.empty() || value.starts_with('$')) return false;
+    if (kind == Kind::kOption ? value.starts_with('-') : value.size() < kNamedBytesMin)
+      return false;
+    const std::string_view first = value.substr(0, value.find(' '));
+    if (EqualsIgnoreCase(first, "bearer") || EqualsIgnoreCase(first, "basic")) return false;
+    if (kind == Kind::kScheme && !HasDigit(value)) return false;
+    TakeOut(from, end);
+    return true;
+  }
+
+  // To the end of the field; what has no '=' is no cookie.
+  bool Cookie(size_t from) {
+    const size_t end = std::min(text_.find_first_of("\r\n\"'\\", from), text_.size());
+    if (text_.substr(from, end - from).find('=') == std::string_view::npos) return false;
+    TakeOut(from, end);
+    return true;
+  }
+
+  void UserPassword(size_t from) {
+    const size_t end = std::min(text_.find_first_of(" \t\r\n\"'\\", from), text_.size());
+    const std::string_view both = text_.substr(from, end - from);
+    const size_t colon = both.find(':');
+    if (colon == both.npos || colon == 0 || colon + 1 == both.size()) return;
+    const std::string_view password = both.substr(colon + 1);
+    // "docker run -u 1000:1000"; a URL.
+    if (IsNumber(password) && IsNumber(both.substr(0, colon))) return;
+    if (password.starts_with("//") || password.starts_with('$')) return;
+    TakeOut(from + colon + 1, end);
+  }
+
+  void TakeOut(size_t from, size_t end) {
+    out_.append(text_.substr(at_, from - at_)).append(kRedacted);
     at_ = end;
   }
 
-  static bool IsQuote(char c) { return c == '"' || c == '\'' || c == '\\'; }
+  size_t Blanks(size_t at) const {
+    while (at < text_.size() && IsBlank(text_[at])) ++at;
+    return at;
+  }
+  // Behind a quote, with the backslashes that JSON in JSON puts before it; or `at`.
+  size_t Quote(size_t at) const {
+    const size_t end = std::min(text_.find_first_not_of('\\', at), text_.size());
+    return end < text_.size() && IsQuote(text_[end]) ? end + 1 : at;
+  }
+
+  // Behind an opening quote to the one that closes it: with as many backslashes. An inner one has
+  // more of them.
+  size_t EndOfValue(size_t from) const {
+    const size_t bare = EndOfBareValue(from);
+    if (from == 0 || !IsQuote(text_[from - 1])) return bare;
+    const char quote = text_[from - 1];
+    const size_t depth = BackslashesBefore(from - 1);
+    for (size_t at = from; at < text_.size() && text_[at] != '\n'; ++at) {
+      if (text_[at] != quote) continue;
+      const size_t slashes = std::min(BackslashesBefore(at), at - from);
+      if (slashes <= depth) return at - slashes;
+    }
+    return bare;
+  }
+  size_t EndOfBareValue(size_t at) const {
+    while (at < text_.size() && (IsWord(text_[at]) || IsInValue(text_[at]))) ++at;
+    return at;
+  }
+  size_t BackslashesBefore(size_t at) const {
+    size_t n = 0;
+    while (n < at && text_[at - n - 1] == '\\') ++n;
+    return n;
+  }
+
+  static bool IsQuote(char c) { return c == '"' || c == '\''; }
   static bool IsSign(char c) { return c == ':' || c == '='; }
   static bool IsInValue(char c) {
     return c == '/' || c == '!' || c == '@' || c == '#' || c == '%' || c == '^' || c == '*' ||

@@ -11,8 +11,10 @@ namespace cove::bridge {
 inline constexpr std::string_view kRedacted = "[redacted]";
 
 // Replaced: keys with the known beginnings of their makers, JSON Web Tokens, private keys in PEM,
-// the password in a URL, what follows "Bearer" and "Basic", the value given to a name that says
-// password, secret, token or key, and long words that mix cases and digits as random ones do.
+// the password in a URL and in "-u name:password", cookies, what follows "Bearer" and "Basic", the
+// value given to a name or an option that says password, secret, token or key (of "key" alone only
+// what looks like one), in quotes to their end; and long words that mix cases and digits as random
+// ones do, AWS's secret keys among them.
 std::string Redact(std::string_view text);
 
 }  // namespace cove::bridge

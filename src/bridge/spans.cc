@@ -26,6 +26,11 @@ class Attributes {
   void Number(std::string_view key, int64_t value) {
     Add(key, {{"intValue", std::to_string(value)}});
   }
+  void Texts(std::string_view key, const std::vector<std::string>& values) {
+    json::Array list;
+    for (const std::string& value : values) list.push_back(json::Object{{"stringValue", value}});
+    Add(key, {{"arrayValue", json::Object{{"values", std::move(list)}}}});
+  }
   json::Array Take() { return std::move(list_); }
 
  private:
@@ -37,15 +42,31 @@ class Attributes {
 
 std::string Nanos(WallTime time) { return std::to_string(time.micros * 1000); }
 
-json::Array AttributesOf(const Ended& call) {
+// The conventions' own names of who makes the models, so far as the protocol tells.
+std::string WellKnownName(ProviderKind kind) {
+  switch (kind) {
+    case ProviderKind::kOpenAi:
+      return "openai";
+    case ProviderKind::kAnthropic:
+      return "anthropic";
+    case ProviderKind::kBedrock:
+      return "aws.bedrock";
+  }
+  return "";
+}
+
+json::Array AttributesOf(const Ended& call, const std::string& provider) {
   const CallStart& start = call.start;
   const CallEnd& end = call.end;
   const Usage& used = end.usage;
   Attributes out;
   out.Text("gen_ai.operation.name", "chat");
-  out.Text("gen_ai.provider.name", start.provider);
+  out.Text("gen_ai.provider.name", provider);
   out.Text("gen_ai.request.model", start.model);
+  if (start.ask.output_max) out.Number("gen_ai.request.max_tokens", *start.ask.output_max);
   out.Text("gen_ai.response.id", end.response_id);
+  out.Text("gen_ai.response.model", call.answer_model);
+  if (!call.stop.empty()) out.Texts("gen_ai.response.finish_reasons", {call.stop});
   out.Text("gen_ai.conversation.id", start.thread.empty() ? start.session : start.thread);
   if (used.known) {
     // By the conventions input is all of it, what the cache gave and took included.
@@ -64,6 +85,7 @@ json::Array AttributesOf(const Ended& call) {
   }
   out.Text("cove.outcome", std::string(OutcomeName(end.outcome)));
   out.Text("cove.api", start.api);
+  out.Text("cove.provider", start.provider);
   out.Text("cove.sandbox.id", start.sandbox.value);
   out.Text("cove.template", start.template_name);
   out.Text("user.id", start.user);
@@ -75,7 +97,7 @@ json::Array AttributesOf(const Ended& call) {
   return out.Take();
 }
 
-json::Object SpanOf(const Ended& call) {
+json::Object SpanOf(const Ended& call, const std::string& provider) {
   std::string trace = call.id;
   std::erase(trace, '-');
   json::Object out;
@@ -85,7 +107,7 @@ json::Object SpanOf(const Ended& call) {
   out["kind"] = kKindClient;
   out["startTimeUnixNano"] = Nanos(call.started_at);
   out["endTimeUnixNano"] = Nanos(call.ended_at);
-  out["attributes"] = AttributesOf(call);
+  out["attributes"] = AttributesOf(call, provider);
   if (call.end.outcome != Outcome::kCompleted) {
     out["status"] = json::Object{{"code", kStatusError}};
   }
@@ -116,12 +138,22 @@ Result<http::Url> CollectorUrl(const std::string& text) {
   return url;
 }
 
+Spans::Spans(async::ThreadPool& resolver_pool, http::Url collector,
+             const std::vector<Provider>& providers)
+    : client_(resolver_pool), collector_(std::move(collector)) {
+  for (const Provider& provider : providers) kinds_[provider.name] = provider.kind;
+}
+
 void Spans::Add(const Ended& call) {
   if (queue_.size() >= kQueueMax) {
     queue_.pop_front();
     ++dropped_;
   }
-  queue_.push_back(SpanOf(call));
+  // One that is not known was never asked: a path that leads nowhere.
+  const auto kind = kinds_.find(call.start.provider);
+  const std::string provider =
+      kind == kinds_.end() ? call.start.provider : WellKnownName(kind->second);
+  queue_.push_back(SpanOf(call, provider));
   added_.Set();
 }
 

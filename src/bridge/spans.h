@@ -8,8 +8,10 @@
 #pragma once
 
 #include <deque>
+#include <map>
 
 #include "bridge/books.h"
+#include "bridge/provider.h"
 #include "http/client.h"
 #include "json/json.h"
 
@@ -23,8 +25,9 @@ class Spans {
   static constexpr size_t kQueueMax = 4096;
   static constexpr size_t kBatchMax = 256;
 
-  Spans(async::ThreadPool& resolver_pool, http::Url collector)
-      : client_(resolver_pool), collector_(std::move(collector)) {}
+  // Of the providers their names and kinds are taken.
+  Spans(async::ThreadPool& resolver_pool, http::Url collector,
+        const std::vector<Provider>& providers);
 
   void Add(const Ended& call);
   // For ever: sends what is in the queue, soon after it came.
@@ -41,6 +44,7 @@ class Spans {
 
   http::Client client_;
   const http::Url collector_;
+  std::map<std::string, ProviderKind> kinds_;  // by the provider's name
   std::deque<json::Object> queue_;
   async::Event added_;
   uint64_t dropped_ = 0;

@@ -49,8 +49,17 @@ class SpansTest : public testing::Test {
         port_(net::LocalAddress(socket_.get())->port()),
         listener_(std::move(socket_)) {
     group_.Spawn(RunServer(&server_, &listener_));
-    spans_ =
-        std::make_unique<Spans>(pool_, *CollectorUrl("http://127.0.0.1:" + std::to_string(port_)));
+    std::vector<Provider> providers(3);
+    for (const auto& [at, name, kind] :
+         std::initializer_list<std::tuple<size_t, const char*, ProviderKind>>{
+             {0, "openai", ProviderKind::kOpenAi},
+             {1, "our-claude", ProviderKind::kAnthropic},
+             {2, "rock", ProviderKind::kBedrock}}) {
+      providers[at].name = name;
+      providers[at].kind = kind;
+    }
+    const auto collector = CollectorUrl("http://127.0.0.1:" + std::to_string(port_));
+    spans_ = std::make_unique<Spans>(pool_, *collector, providers);
   }
   static Ended Call(std::string model) {
     Ended call;
@@ -70,12 +79,16 @@ class SpansTest : public testing::Test {
     call.end.usage.web_searches = 2;
     call.charge.basis = CostBasis::kUsage;
     call.charge.cost = 77;
+    call.start.ask.output_max = 4096;
+    call.answer_model = "gpt-5.5-2026-04-23";
+    call.stop = "stop";
     return call;
   }
   static std::string Attribute(const json::Object& span, std::string_view key) {
     for (const json::Value& item : *json::GetArray(span, "attributes")) {
       if (json::GetString(item.as_object(), "key") != key) continue;
       const json::Object& value = *json::GetObject(item.as_object(), "value");
+      if (value.contains("arrayValue")) return json::Write(value);
       const auto number = json::GetString(value, "intValue");
       return number ? *number : json::GetString(value, "stringValue").value_or("?");
     }
@@ -113,6 +126,10 @@ TEST_F(SpansTest, ACallIsASpanOfTheConventions) {
   EXPECT_EQ(json::GetString(span, "endTimeUnixNano"), "3000000000");
   EXPECT_EQ(Attribute(span, "gen_ai.provider.name"), "openai");
   EXPECT_EQ(Attribute(span, "gen_ai.request.model"), "gpt-5.5");
+  EXPECT_EQ(Attribute(span, "gen_ai.request.max_tokens"), "4096");
+  EXPECT_EQ(Attribute(span, "gen_ai.response.model"), "gpt-5.5-2026-04-23");
+  EXPECT_EQ(Attribute(span, "gen_ai.response.finish_reasons"),
+            R"({"arrayValue":{"values":[{"stringValue":"stop"}]}})");
   EXPECT_EQ(Attribute(span, "gen_ai.conversation.id"), "thread-1");
   EXPECT_EQ(Attribute(span, "gen_ai.usage.input_tokens"), "100");
   EXPECT_EQ(Attribute(span, "gen_ai.usage.output_tokens"), "20");
@@ -121,6 +138,26 @@ TEST_F(SpansTest, ACallIsASpanOfTheConventions) {
   EXPECT_EQ(Attribute(span, "cove.cost.micro_usd"), "77");
   EXPECT_EQ(Attribute(span, "error.type"), "");
   EXPECT_FALSE(span.contains("status"));
+}
+
+TEST_F(SpansTest, AProviderIsNamedByItsProtocolAsTheConventionsDo) {
+  for (const char* name : {"openai", "our-claude", "rock", "nowhere"}) {
+    Ended call = Call("m");
+    call.start.provider = name;
+    call.start.ask.output_max.reset();
+    call.answer_model.clear();
+    call.stop.clear();
+    spans_->Add(call);
+  }
+  Flush();
+  ASSERT_EQ(collector_.spans.size(), 4U);
+  const char* const want[] = {"openai", "anthropic", "aws.bedrock", "nowhere"};
+  for (size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(Attribute(collector_.spans[i], "gen_ai.provider.name"), want[i]);
+    EXPECT_EQ(Attribute(collector_.spans[i], "gen_ai.response.finish_reasons"), "");
+    EXPECT_EQ(Attribute(collector_.spans[i], "gen_ai.request.max_tokens"), "");
+  }
+  EXPECT_EQ(Attribute(collector_.spans[1], "cove.provider"), "our-claude");
 }
 
 TEST_F(SpansTest, AFailedCallSaysHow) {

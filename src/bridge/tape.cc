@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "http/content_coding.h"
 #include "log/log.h"
 
 namespace cove::bridge {
@@ -13,8 +14,9 @@ namespace {
 
 using async::Task;
 
-constexpr size_t kBodyBytesMax = 16 * 1024 * 1024;  // a longer answer is not written down
-constexpr size_t kSecretBytesMin = 8;               // a shorter text may be any word
+constexpr size_t kBodyBytesMax =
+    16 * 1024 * 1024;                  // a longer answer, unpacked, is not written down
+constexpr size_t kSecretBytesMin = 8;  // a shorter text may be any word
 constexpr std::string_view kCutOut = "[credential]";
 
 Result<void> WriteAll(int fd, std::string_view bytes) {
@@ -110,9 +112,23 @@ class Tape::Recording final : public http::ClientResponse {
     co_return got;
   }
 
+  // Puts the body as it is meant in place of the one that came: no client could read what is
+  // compressed without its field, nor could a secret be seen in it.
+  Result<void> Unpack() {
+    const http::Coding coding = http::CodingOf(head().headers);
+    if (coding == http::Coding::kNone || call_.body.empty()) return Ok();
+    if (coding == http::Coding::kOther) {
+      return Error(Code::kInvalid, "in a coding that Cove does not know");
+    }
+    ASSIGN_OR_RETURN(call_.body, http::DecodeAll(coding, call_.body, kBodyBytesMax));
+    return Ok();
+  }
+
   Task<void> Keep() {
-    if (call_.body.size() > kBodyBytesMax) {
-      log::Warn("bridge.answer_not_recorded", {{"path", call_.path}, {"reason", "too long"}});
+    auto plain = call_.body.size() > kBodyBytesMax ? Error(Code::kTooLarge, "too long") : Unpack();
+    if (!plain) {
+      log::Warn("bridge.answer_not_recorded",
+                {{"path", call_.path}, {"reason", plain.error().message()}});
       call_.body.clear();
       co_return;
     }

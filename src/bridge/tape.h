@@ -28,8 +28,8 @@ class Tape {
   bool replays() const { return cassette_.has_value(); }
   // REQUIRES: replays(). Null: it is not on the cassette.
   std::unique_ptr<http::ClientResponse> Play(const std::string& caller, const RecordedCall& asked);
-  // REQUIRES: !replays(). The same answer, which is written down once it has been read to its end.
-  // `secrets` do not get into the file.
+  // REQUIRES: !replays(). The same answer, which is written down once it has been read to its end,
+  // uncompressed; one that cannot be read so is not written. `secrets` do not get into the file.
   std::unique_ptr<http::ClientResponse> Record(std::unique_ptr<http::ClientResponse> response,
                                                RecordedCall call, std::vector<Secret> secrets);
 

@@ -1,5 +1,7 @@
 // Tokens: short-lived proofs with which an agent outside a sandbox may call models, and nothing
 // else. Each is bound to a user, perhaps to a sandbox, perhaps to a budget of its own, and ends.
+// It is a way in which the API key calls that it was made with: whoever lets it in asks whether
+// that key still may, and counts its calls as the key's.
 //
 // A token is "covet_" and 64 random hex digits; only its SHA-256 is stored. All that have not
 // expired are in memory, so that verifying one never waits.

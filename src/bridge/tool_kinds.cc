@@ -1,7 +1,9 @@
 #include "bridge/tool_kinds.h"
 
 #include <algorithm>
-#include <array>
+
+#include "base/text.h"
+#include "bridge/fetched_urls.h"
 
 namespace cove::bridge {
 namespace {
@@ -35,8 +37,9 @@ constexpr Kind kKinds[] = {
 
 // "web_search" fits "web_search", "web_search_preview" and "web_search_20250305", but not
 // "web_searcher".
-bool Fits(std::string_view type, std::string_view prefix) {
-  return type.starts_with(prefix) && (type.size() == prefix.size() || type[prefix.size()] == '_');
+bool Fits(std::string_view type, std::string_view prefix, char separator = '_') {
+  return type.starts_with(prefix) &&
+         (type.size() == prefix.size() || type[prefix.size()] == separator);
 }
 
 // A shell that is not said to be here is a container of the provider.
@@ -55,29 +58,26 @@ std::string KindOf(const json::Object& tool) {
   return type;
 }
 
-// What a tool is described by is not looked into: it is text for the model.
-constexpr std::array<std::string_view, 4> kDescriptions = {"parameters", "input_schema",
-                                                           "arguments", "output"};
-
 // Calls `see` for each tool that the request offers, wherever its list stands: at the top, in a
-// namespace, in an item of the input.
+// namespace, in an item of the input. `holder` is the key that the value stands under. What a tool
+// is described by, called with and gave is not looked into: it is text for the model.
 template <class See>
-void EachTool(const json::Value& value, See see) {
+void EachTool(std::string_view holder, const json::Value& value, See see) {
   if (const auto* list = value.if_array()) {
-    for (const json::Value& item : *list) EachTool(item, see);
+    for (const json::Value& item : *list) EachTool(holder, item, see);
     return;
   }
   const auto* object = value.if_object();
   if (object == nullptr) return;
   for (const auto& [key, field] : *object) {
-    if (std::find(kDescriptions.begin(), kDescriptions.end(), key) != kDescriptions.end()) continue;
+    if (key == "output" || IsOnlyText(holder, *object, key)) continue;
     const auto* list = key == "tools" ? field.if_array() : nullptr;
     if (list != nullptr) {
       for (const json::Value& item : *list) {
         if (const auto* tool = item.if_object()) see(*tool);
       }
     }
-    EachTool(field, see);
+    EachTool(key, field, see);
   }
 }
 
@@ -91,13 +91,48 @@ void EachToolOf(const json::Object& request, See see) {
         if (const auto* tool = item.if_object()) see(*tool);
       }
     }
-    for (const json::Value& item : *list) EachTool(item, see);
+    for (const json::Value& item : *list) EachTool(key, item, see);
   }
 }
 
 bool Given(const json::Object& request, std::string_view key) {
   const json::Value* value = request.if_contains(key);
   return value != nullptr && !value->is_null();
+}
+
+// Given, and not as what means no: false, or {"mode": "off"}.
+bool SwitchedOn(const json::Object& request, std::string_view key) {
+  if (!Given(request, key)) return false;
+  const json::Value& value = request.at(key);
+  if (value.is_bool()) return value.as_bool();
+  const auto* object = value.if_object();
+  return object == nullptr || json::GetString(*object, "mode").value_or("") != "off";
+}
+
+// Of OpenAI-compatible servers: xAI, Alibaba's Qwen, Zhipu, and OpenAI's own Chat Completions.
+constexpr const char* kSearchFields[] = {"web_search_options", "search_parameters",
+                                         "search_options",     "enable_search",
+                                         "enable_web_search",  "web_search"};
+// Models that search by themselves: OpenAI's ("gpt-4o-search-preview", "gpt-5-search-api"), those
+// to which OpenRouter adds a search, Perplexity's and Groq's.
+bool SearchesByItself(std::string_view model) {
+  const std::string lower = ToLower(model);
+  const std::string_view name = std::string_view(lower).substr(lower.rfind('/') + 1);
+  return name.find("-search") != name.npos || name.ends_with(":online") ||
+         Fits(name, "sonar", '-') || Fits(name, "compound", '-');
+}
+
+// OpenRouter's: what it does beside the model.
+void AddPlugins(const json::Object& request, std::vector<std::string>& out) {
+  const auto* plugins = json::GetArray(request, "plugins");
+  if (plugins == nullptr) return;
+  for (const json::Value& item : *plugins) {
+    const auto* plugin = item.if_object();
+    const std::string id =
+        plugin == nullptr ? "" : json::GetString(*plugin, "id").value_or("plugins");
+    if (plugin != nullptr && !json::GetBool(*plugin, "enabled").value_or(true)) continue;
+    out.push_back(id == "web" ? "web_search" : id.empty() ? "plugins" : id);
+  }
 }
 
 }  // namespace
@@ -124,11 +159,17 @@ std::vector<std::string> HostedKindsOf(const json::Object& request) {
     }
   };
   EachToolOf(request, [&](const json::Object& tool) { add(KindOf(tool)); });
-  // Chat Completions has no tool for it, but a field and models that always search.
-  const std::string model = json::GetString(request, "model").value_or("");
-  if (Given(request, "web_search_options") || model.find("-search-preview") != model.npos) {
+  // Chat Completions has no tool for it, but fields and models that always search.
+  const auto on = [&](const char* field) { return SwitchedOn(request, field); };
+  const std::vector<std::string> models = ModelsOf(request);
+  if (std::any_of(std::begin(kSearchFields), std::end(kSearchFields), on) ||
+      std::any_of(models.begin(), models.end(), SearchesByItself)) {
     add("web_search");
   }
+  std::vector<std::string> plugins;
+  AddPlugins(request, plugins);
+  for (std::string& plugin : plugins) add(std::move(plugin));
+  if (Given(request, "data_sources")) add("file_search");
   if (Given(request, "mcp_servers")) add("mcp");
   if (Given(request, "container")) add("code");
   if (Given(request, "prompt")) add("stored_prompts");

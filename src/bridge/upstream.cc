@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "base/text.h"
 #include "bridge/headers.h"
 #include "bridge/request_hash.h"
+#include "bridge/retry_after.h"
 #include "bridge/sigv4.h"
 #include "log/log.h"
 
@@ -22,17 +22,6 @@ constexpr Duration kRestMax = seconds(300);
 // 529 is Anthropic's "overloaded".
 bool RefusedForNow(int status) { return status == 429 || status == 503 || status == 529; }
 bool RefusedKey(int status) { return status == 401 || status == 403 || status == 429; }
-
-// RFC 9110 section 10.2.3, the form in seconds; and OpenAI's finer one.
-std::optional<Duration> RetryAfter(const http::ResponseHead& head) {
-  if (const auto text = head.headers.Get("retry-after-ms")) {
-    if (const auto ms = ParseInt<uint32_t>(Trim(*text))) return milliseconds(*ms);
-  }
-  if (const auto text = head.headers.Get("retry-after")) {
-    if (const auto s = ParseInt<uint32_t>(Trim(*text))) return seconds(*s);
-  }
-  return std::nullopt;
-}
 
 bool UsesAgentCredentials(const Provider& provider, const http::RequestHead& agent,
                           Outgoing::From from) {
@@ -121,7 +110,7 @@ struct Upstream::Tried {
   std::optional<Duration> again_after() const {
     if (!nothing_done() || resting || without_key) return std::nullopt;
     if (response == nullptr) return kConnectAgain;
-    const auto wait = RetryAfter(response->head());
+    const auto wait = RetryAfter(response->head(), WallNow());
     return wait && *wait <= kRetryWaitMax ? wait : std::nullopt;
   }
 };
@@ -176,7 +165,7 @@ Task<Upstream::Tried> Upstream::SendOnce(Line& line, const Outgoing& call, const
   http::ClientRequest request;
   request.method = call.agent->method;
   request.url = provider.base;
-  request.url.target += call.target;
+  request.url.target += key == nullptr ? call.target : WithoutCredentials(call.target);
   request.headers = UpstreamHeaders(call.agent->headers, provider, key);
   for (const auto& [name, value] : call.handshake) request.headers.Set(name, value);
   request.body = call.body;
@@ -213,9 +202,9 @@ Task<Upstream::Tried> Upstream::TryKeys(Line& line, const Outgoing& call, AgentW
       if (status != 0) line.keys->Wake(keys, place);
       co_return tried;
     }
-    const Duration rest = status == 429
-                              ? RetryAfter(tried.response->head()).value_or(kRestAfterLimit)
-                              : kRestAfterRefusal;
+    const Duration rest =
+        status == 429 ? RetryAfter(tried.response->head(), WallNow()).value_or(kRestAfterLimit)
+                      : kRestAfterRefusal;
     line.keys->Rest(keys, place, Now() + std::min(rest, kRestMax));
     log::Warn("bridge.key_refused",
               {{"provider", provider.name}, {"key", tried.key_hint}, {"status", status}});

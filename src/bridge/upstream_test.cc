@@ -172,7 +172,10 @@ TEST_F(UpstreamTest, ARefusalThatSaysWhenToComeBackIsTriedAgainOnce) {
   Use({At("a", always.url())});
   EXPECT_EQ(Call().status, 529);
   EXPECT_EQ(always.keys().size(), 2U);
-  for (const char* no : {"", "6", "Fri, 31 Dec 1999 23:59:59 GMT"}) {
+  Origin dated({{503, "later", "Fri, 31 Dec 1999 23:59:59 GMT"}, {200, "fine"}});
+  Use({At("a", dated.url())});
+  EXPECT_EQ(Call().body, "fine") << "that time has come";
+  for (const char* no : {"", "6", "soon", "Tue, 31 Dec 2199 23:59:59 GMT"}) {
     Origin once({{429, "later", no}, {200, "fine"}});
     Use({At("a", once.url())});
     EXPECT_EQ(Call().body, "later") << no;

@@ -11,6 +11,11 @@ int64_t IntOr0(const json::Object* object, std::string_view key) {
   return std::max<int64_t>(json::GetInt(*object, key).value_or(0), 0);
 }
 
+// A count that is none, is not there or is too large for one is not told.
+bool Tells(const json::Object& usage, std::string_view key) {
+  return json::GetInt(usage, key).value_or(-1) >= 0;
+}
+
 // A provider whose parts are more than its whole would make the input negative.
 int64_t Rest(int64_t whole, int64_t part, int64_t other) {
   return std::max<int64_t>(whole - part - other, 0);
@@ -20,6 +25,7 @@ int64_t Rest(int64_t whole, int64_t part, int64_t other) {
 
 void ReadResponsesUsage(const json::Object& usage, Usage& out) {
   const json::Object* input = json::GetObject(usage, "input_tokens_details");
+  if (!Tells(usage, "input_tokens") || !Tells(usage, "output_tokens")) return;
   out.known = true;
   out.cached = IntOr0(input, "cached_tokens");
   out.cache_write = IntOr0(input, "cache_write_tokens");
@@ -30,6 +36,7 @@ void ReadResponsesUsage(const json::Object& usage, Usage& out) {
 
 void ReadChatUsage(const json::Object& usage, Usage& out) {
   const json::Object* prompt = json::GetObject(usage, "prompt_tokens_details");
+  if (!Tells(usage, "prompt_tokens") || !Tells(usage, "completion_tokens")) return;
   out.known = true;
   out.cached = IntOr0(prompt, "cached_tokens");
   // DeepSeek and Moonshot tell it beside the prompt's own count.
@@ -42,7 +49,7 @@ void ReadChatUsage(const json::Object& usage, Usage& out) {
 }
 
 void ReadMessagesUsage(const json::Object& usage, Usage& out) {
-  out.known = true;
+  out.known = out.known || Tells(usage, "input_tokens");
   const auto take = [](const json::Object* from, std::string_view key, int64_t& to) {
     if (from == nullptr) return;
     // Only the output may be told as 0 after something else: it is the last word, the input is not.
@@ -53,9 +60,7 @@ void ReadMessagesUsage(const json::Object& usage, Usage& out) {
   take(&usage, "cache_creation_input_tokens", out.cache_write);
   take(json::GetObject(usage, "cache_creation"), "ephemeral_1h_input_tokens", out.cache_write_1h);
   take(json::GetObject(usage, "server_tool_use"), "web_search_requests", out.web_searches);
-  if (const auto output = json::GetInt(usage, "output_tokens")) {
-    out.output = std::max<int64_t>(*output, 0);
-  }
+  if (Tells(usage, "output_tokens")) out.output = IntOr0(&usage, "output_tokens");
 }
 
 }  // namespace cove::bridge

@@ -15,6 +15,8 @@ namespace cove::bridge {
 // own total says; `output` includes reasoning.
 struct Usage {
   bool known = false;
+  // The answer ended before it told its output: `output` is an estimate of what was said.
+  bool output_guessed = false;
   int64_t input = 0;
   int64_t cached = 0;       // read from the provider's cache
   int64_t cache_write = 0;  // written to it
@@ -26,10 +28,12 @@ struct Usage {
 };
 
 // Each takes the object that the API calls "usage". Several of one answer tell the same count at
-// different moments, so a later one replaces the earlier and nothing is ever added up.
+// different moments, so a later one replaces the earlier and nothing is ever added up. One that
+// does not tell both input and output, as whole numbers, tells nothing: such a call is not free.
 void ReadResponsesUsage(const json::Object& usage, Usage& out);
 void ReadChatUsage(const json::Object& usage, Usage& out);
-// Anthropic tells the input first and again only where it changed: what is absent stays.
+// Anthropic tells the input first and again only where it changed: what is absent stays. It is
+// known once the input was told.
 void ReadMessagesUsage(const json::Object& usage, Usage& out);
 
 }  // namespace cove::bridge

@@ -1,5 +1,7 @@
 #include "bridge/usage_chunk.h"
 
+#include <utility>
+
 #include "json/json.h"
 
 namespace cove::bridge {
@@ -11,8 +13,11 @@ std::string_view UsageChunkFilter::Feed(std::string_view bytes) {
     const codec::SseData::Step step = sse_.Next(bytes);
     const std::string_view raw = bytes.substr(0, step.used);
     bytes.remove_prefix(step.used);
-    // The rest of the line end of an event that is gone goes with it.
-    if (step.what == What::kLineEnd && event_.empty() && dropped_) continue;
+    // The rest of a line end goes the way that its event went.
+    if (step.what == What::kLineEnd && event_.empty()) {
+      if (!std::exchange(dropped_, false)) out_ += raw;
+      continue;
+    }
     dropped_ = false;
     if (passing_) {
       out_ += raw;
@@ -25,14 +30,22 @@ std::string_view UsageChunkFilter::Feed(std::string_view bytes) {
     dropped_ = step.what == What::kEnd && !passing_ && IsUsageChunk();
     if (!dropped_) out_ += event_;
     passing_ = !ends;
-    event_.clear();
-    data_.clear();
+    Forget();
   }
   return out_;
 }
 
+// Streams are many: none keeps the room of its largest event.
+void UsageChunkFilter::Forget() {
+  for (std::string* text : {&event_, &data_}) {
+    if (text->capacity() > kKeptBytes) *text = std::string();
+    text->clear();
+  }
+}
+
 std::string_view UsageChunkFilter::Finish() {
-  out_ = std::move(event_);
+  out_ = IsUsageChunk() ? std::string() : std::move(event_);
+  Forget();
   return out_;
 }
 
@@ -40,8 +53,10 @@ bool UsageChunkFilter::IsUsageChunk() const {
   if (data_.find("\"usage\"") == std::string::npos) return false;
   const auto chunk = json::ParseObject(data_);
   if (!chunk) return false;
-  const json::Array* choices = json::GetArray(*chunk, "choices");
-  return choices != nullptr && choices->empty() && json::GetObject(*chunk, "usage") != nullptr;
+  const json::Value* choices = json::Find(*chunk, "choices");
+  const json::Array* list = choices == nullptr ? nullptr : choices->if_array();
+  const bool none = choices == nullptr || choices->is_null() || (list != nullptr && list->empty());
+  return none && json::GetObject(*chunk, "usage") != nullptr;
 }
 
 }  // namespace cove::bridge

@@ -42,7 +42,7 @@ void PrintHelp(FILE* to) {
       "or as root on the server's machine its own.\n"
       "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no server answers, 4 key missing or "
       "refused,\n"
-      "5 no such thing. exec: the command's own, 125 when it could not be run.\n",
+      "5 no such thing. exec: the command's own, or 125 (see cove help exec).\n",
       to);
 }
 
@@ -59,6 +59,12 @@ int Finish(int code) {
   std::fprintf(stderr, "cove: standard output cannot be written%s%s\n", errno != 0 ? ": " : "",
                errno != 0 ? std::strerror(errno) : "");
   return 1;
+}
+
+int HelpOf(const Verb& verb) {
+  std::printf("usage: cove %s %s\n%s", std::string(verb.name).c_str(),
+              std::string(verb.usage).c_str(), std::string(verb.details).c_str());
+  return Finish(0);
 }
 
 int RunVerb(const Verb& verb, Options options) {
@@ -109,6 +115,13 @@ void PrintJson(const json::Value& value) { PrintLine(json::Write(value)); }
 int CliMain(const std::vector<std::string>& args) {
   // A reader that goes away (`cove ls | head`) ends us by the write's error, not by a signal.
   std::signal(SIGPIPE, SIG_IGN);
+  const std::vector<Verb> verbs = AllVerbs();
+  const auto find = [&verbs](std::string_view name) {
+    return std::find_if(verbs.begin(), verbs.end(), [&](const Verb& v) { return v.name == name; });
+  };
+  if (args.size() == 2 && args[0] == "help" && find(args[1]) != verbs.end()) {
+    return HelpOf(*find(args[1]));
+  }
   if (args.empty() || args[0] == "help" || args[0] == "--help" || args[0] == "-h") {
     PrintHelp(args.empty() ? stderr : stdout);
     return Finish(args.empty() ? 2 : 0);
@@ -117,9 +130,7 @@ int CliMain(const std::vector<std::string>& args) {
     PrintLine("cove " COVE_VERSION);
     return Finish(0);
   }
-  const std::vector<Verb> verbs = AllVerbs();
-  auto it =
-      std::find_if(verbs.begin(), verbs.end(), [&](const Verb& v) { return v.name == args[0]; });
+  const auto it = find(args[0]);
   if (it == verbs.end()) {
     std::fprintf(stderr, "cove: unknown verb '%s'; see cove help\n", args[0].c_str());
     return 2;
@@ -129,10 +140,7 @@ int CliMain(const std::vector<std::string>& args) {
   specs.push_back({"--help", "-h", OptionSpec::Takes::kNothing});
   auto options = Options::Parse({args.begin() + 1, args.end()}, specs, it->mixed);
   if (!options) return Usage(*it, options.error().message());
-  if (options->Has("--help")) {
-    PrintLine("usage: cove " + std::string(it->name) + " " + std::string(it->usage));
-    return Finish(0);
-  }
+  if (options->Has("--help")) return HelpOf(*it);
   const size_t given = options->positional().size();
   if (given < it->args_min || given > it->args_max) {
     return Usage(*it, given < it->args_min ? "an argument is missing" : "too many arguments");

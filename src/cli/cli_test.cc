@@ -29,6 +29,27 @@ TEST(CliTest, WhatCouldNotBePrintedIsAFailure) {
               "cove: standard output cannot be written: No space left on device");
 }
 
+std::string PrintedBy(const std::vector<std::string>& args) {
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(CliMain(args), 0);
+  std::fflush(stdout);
+  return testing::internal::GetCapturedStdout();
+}
+
+TEST(CliTest, HelpOfExecSaysWhatBecomesOfStandardInputAndWhat125Means) {
+  const std::string help = PrintedBy({"help", "exec"});
+  EXPECT_EQ(help, PrintedBy({"exec", "--help"}));
+  EXPECT_TRUE(help.starts_with("usage: cove exec ")) << help;
+  for (const char* said :
+       {"Standard input is not passed on", "/files/upload?path=", "125  it was not run",
+        "125  how it ended is not known", "125  its output could not be written",
+        "125  it ended with 0, but part of its output was lost", "130  this was interrupted"}) {
+    EXPECT_NE(help.find(said), std::string::npos) << said;
+  }
+  EXPECT_NE(PrintedBy({"help"}).find("see cove help exec"), std::string::npos);
+  EXPECT_EQ(PrintedBy({"help", "ls"}), "usage: cove ls \n");
+}
+
 TEST(CliTest, TheAdminKeysFileIsForServersOfThisMachine) {
   const TempDir data;
   data.File("front/admin.key", "cove_secret\n");

@@ -30,6 +30,7 @@ struct Verb {
   std::string_view name;
   std::string_view usage;  // after "cove NAME "
   std::string_view summary;
+  std::string_view details;  // what `cove help NAME` says below the usage; ends with a newline
   std::vector<OptionSpec> options;  // --json is added
   size_t args_min = 0;
   size_t args_max = 0;

@@ -65,6 +65,10 @@ void PrintRow(const json::Object& row) {
                      std::to_string(Number(row, "kills")) + " killed for want of memory, " +
                      Text(row, "detail"));
   }
+  if (Text(row, "kind") == "down") {
+    return PrintLine(Text(row, "time") + " DOWN  " + Text(row, "sandbox").substr(0, 8) + " " +
+                     Text(row, "detail"));
+  }
   if (Text(row, "kind") == "pruned") {
     return PrintLine(Text(row, "time") + " PRUNE records up to " +
                      std::to_string(json::GetInt(row, "removed_to").value_or(0)) + " removed, " +

@@ -16,6 +16,28 @@ namespace {
 constexpr int kCouldNotRun = 125;
 constexpr int kInterrupted = 130;
 
+constexpr std::string_view kDetails =
+    R"(
+One COMMAND is a line for bash; several words are a command with its arguments.
+
+Standard input is not passed on: inside it is empty (/dev/null). What a command is to read
+goes into a here-document of the line, or into a file in the sandbox:
+  curl -H "Authorization: Bearer $COVE_API_KEY" -F file=@data.txt \
+    "$COVE_URL/toolbox/SANDBOX/files/upload?path=/tmp/data.txt"
+  cove exec SANDBOX 'sort < /tmp/data.txt'
+
+The exit code is the command's own (128 + the signal that ended it), which may be 125 as well, or
+  125  it was not run: the server refused it or does not answer, the sandbox is not there or not
+       started, --cwd cannot be entered
+  125  how it ended is not known: the sandbox was stopped, deleted or ended meanwhile, or the server
+       went away and did not come back for 60 s (the command goes on then)
+  125  its output could not be written here, for which it was ended
+  125  it ended with 0, but part of its output was lost
+  130  this was interrupted (SIGINT, SIGTERM, SIGHUP), for which it was ended
+and, before anything is asked, 2 for wrong usage, 4 where no key is known. A message on standard error
+says which it was.
+)";
+
 // One argument is a line for the shell; several are one command with its arguments.
 std::string CommandLine(const std::vector<std::string>& args) {
   if (args.size() == 2) return args[1];
@@ -134,6 +156,7 @@ Verb ExecVerb() {
   verb.name = "exec";
   verb.usage = "[--cwd DIR] [--env N=V] SANDBOX [--] COMMAND...";
   verb.summary = "run a command in a sandbox";
+  verb.details = kDetails;
   verb.options = {{"--cwd", "-w"}, {"--env", "-e"}};
   verb.args_min = 2;
   verb.args_max = SIZE_MAX;

@@ -56,6 +56,17 @@ Result<json::Object> CreateBody(const Options& options) {
   return body;
 }
 
+// They came from outside at some time.
+void PrintWarnings(const json::Object& answer) {
+  const json::Array* warnings = json::GetArray(answer, "warnings");
+  if (warnings == nullptr) return;
+  for (const json::Value& warning : *warnings) {
+    if (!warning.is_string()) continue;
+    const std::string text = agents::Printable(std::string(warning.as_string()));
+    std::fprintf(stderr, "cove: warning: %s\n", text.c_str());
+  }
+}
+
 Task<int> Create(Context& context) {
   auto body = CreateBody(context.options);
   if (!body) co_return Fail(body.error());
@@ -66,6 +77,7 @@ Task<int> Create(Context& context) {
   request.timeout = seconds(900);  // a first one captures the host
   auto made = co_await context.api.CallForObject(std::move(request));
   if (!made) co_return Fail(made.error());
+  PrintWarnings(*made);
   if (context.json()) {
     PrintJson(*made);
   } else {

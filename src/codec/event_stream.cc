@@ -114,11 +114,13 @@ void EventStream::TakeMessage() {
   const std::string_view all = buffer_;
   const std::string_view body = all.substr(0, total_ - kTrailer);
   StreamMessage message;
-  failed_ = Number(all.substr(total_ - kTrailer)) != Crc32(body) ||
-            !ReadHeaders(body.substr(kPrelude, headers_), message);
-  if (failed_) return;
-  message.payload = body.substr(kPrelude + headers_);
-  on_message_(message);
+  if (Number(all.substr(total_ - kTrailer)) == Crc32(body) &&
+      ReadHeaders(body.substr(kPrelude, headers_), message)) {
+    message.payload = body.substr(kPrelude + headers_);
+    on_message_(message);
+  } else {
+    ++skipped_;
+  }
   total_ = 0;
   buffer_.clear();
 }

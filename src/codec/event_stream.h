@@ -2,8 +2,9 @@
 // Source: "Amazon Event Stream specification" (smithy.io): total length, length of the headers and
 // their checksum, headers, payload, checksum of all; numbers are big-endian, checksums CRC-32.
 //
-// What fails a checksum or a bound ends the reading (failed()): the next message could not be
-// found. A message whose payload is over the limit is skipped. Thread: loop-confined, no I/O.
+// Lengths that fail their checksum or a bound end the reading (failed()): the next message could
+// not be found. A message that is not sound between good lengths is skipped, as one that is over
+// the limit; what follows is read. Thread: loop-confined, no I/O.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +34,7 @@ class EventStream {
   bool failed() const { return failed_; }
   // Between two messages: a stream may end here.
   bool at_boundary() const { return !failed_ && buffer_.empty() && skip_ == 0; }
-  uint64_t skipped() const { return skipped_; }  // messages over the limit
+  uint64_t skipped() const { return skipped_; }  // messages, for either reason
 
  private:
   bool TakePrelude();

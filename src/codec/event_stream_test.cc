@@ -1,4 +1,4 @@
-// Goal: messages come out of any pieces, and bytes that are not sound end the reading.
+// Goal: messages come out of any pieces, and those that are not sound cost only themselves.
 // Method: messages composed by the test, split at every byte, and with each byte changed.
 #include "codec/event_stream.h"
 
@@ -56,6 +56,20 @@ TEST(EventStreamTest, AChangedByteIsSeen) {
 TEST(EventStreamTest, AMessageOverTheLimitIsSkipped) {
   const std::string text = Message("", std::string(2000, 'x')) + Message("", "y");
   for (size_t cut = 0; cut <= text.size(); cut += 7) EXPECT_EQ(Read(text, cut), "|||y;skipped");
+}
+
+TEST(EventStreamTest, ABrokenMessageCostsOnlyItself) {
+  std::string bad = Message("", "broken");
+  bad[bad.size() - 1] ^= 1;
+  const std::string headless = Message("\x09", "x");  // its header's name would be longer
+  for (const std::string& one : {bad, headless}) {
+    const std::string text = Message("", "a") + one + Message("", "b");
+    for (size_t cut = 0; cut <= text.size(); ++cut) {
+      EXPECT_EQ(Read(text, cut), "|||a;|||b;skipped") << cut;
+    }
+  }
+  bad[9] ^= 1;  // of the lengths' own checksum
+  EXPECT_EQ(Read(Message("", "a") + bad + Message("", "b"), 0), "|||a;failed");
 }
 
 TEST(EventStreamTest, LengthsThatCannotBeAreRefused) {

@@ -41,6 +41,9 @@ class ControlTest : public ::testing::Test {
     deps.placeholder = placeholder_;
     deps.machine = [this] { return facts_; };
     deps.on_oom = [this](const Sandbox& s, uint64_t kills) { ooms_.emplace_back(s.id, kills); };
+    deps.on_down = [this](const Sandbox& s, const std::string& why) {
+      downs_.emplace_back(s.id, why);
+    };
     deps.wall = [this] { return WallTime{wall_us_ += 10}; };
     auto opened = loop_.RunUntil(Sandboxes::Open(deps, settings_));
     ASSERT_TRUE(opened.ok()) << opened.error().message();
@@ -108,6 +111,7 @@ class ControlTest : public ::testing::Test {
   std::function<std::optional<std::string>(const OrgId&, const std::string&)> placeholder_;
   MachineFacts facts_;
   std::vector<std::pair<SandboxId, uint64_t>> ooms_;
+  std::vector<std::pair<SandboxId, std::string>> downs_;
   Settings settings_;
   int64_t wall_us_ = 1'800'000'000'000'000;
   std::unique_ptr<Sandboxes> control_;

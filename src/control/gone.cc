@@ -8,6 +8,12 @@ constexpr seconds kNewsDeadline{2};
 
 }  // namespace
 
+// It may be started again by now: a snapshot takes a few milliseconds.
+bool Sandboxes::Impl::WasSaved(const Entry& entry) {
+  return entry.sandbox.state == State::kSnapshotting ||
+         Now() - entry.stopped_to_save < kNewsDeadline;
+}
+
 Task<Error> Sandboxes::Impl::Explain(SandboxId id, Error error) {
   if (error.code() != Code::kClosed) co_return error;
   async::Event changed;
@@ -15,13 +21,7 @@ Task<Error> Sandboxes::Impl::Explain(SandboxId id, Error error) {
     if (change.sandbox.id == id) changed.Set();
   });
   auto entry = Look(id);
-  // It may be started again by now: a snapshot takes a few milliseconds.
-  if (entry.ok() && ((*entry)->sandbox.state == State::kSnapshotting ||
-                     Now() - (*entry)->stopped_to_save < kNewsDeadline)) {
-    co_return Error(Code::kConflict,
-                    "the sandbox was stopped for a snapshot while this was under way: try again");
-  }
-  if (entry.ok() && (*entry)->sandbox.state == State::kStarted) {
+  if (entry.ok() && (*entry)->sandbox.state == State::kStarted && !WasSaved(**entry)) {
     co_await changed.Wait(Now() + kNewsDeadline);
     entry = Look(id);
   }
@@ -37,6 +37,10 @@ Task<Error> Sandboxes::Impl::Explain(SandboxId id, Error error) {
     std::string text = "the sandbox was stopped while this was under way";
     if (!now.error_reason.empty()) text += " (" + now.error_reason + ")";
     co_return Error(Code::kConflict, text + ": start it and try again");
+  }
+  if (WasSaved(**entry)) {
+    co_return Error(Code::kConflict,
+                    "the sandbox was stopped for a snapshot while this was under way: try again");
   }
   co_return error;
 }

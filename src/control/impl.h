@@ -76,9 +76,12 @@ class Sandboxes::Impl {
 
   // resize.cc
   Task<Result<Sandbox>> Resize(SandboxId id, ResourcesPatch patch);
+  std::vector<std::string> WithoutEffect(const ResourcesPatch& asked) const;
 
   // gone.cc
   Task<Error> Explain(SandboxId id, Error error);
+  // Whether a snapshot stops it, or has just done so.
+  static bool WasSaved(const Entry& entry);
 
   // change.cc
   using Edit = std::function<Result<void>(Sandbox&)>;
@@ -190,6 +193,9 @@ class Sandboxes::Impl {
 
   // --- snapshots.cc
   Task<Result<Snapshot>> RunSnapshot(EntryPtr entry, Snapshot row);
+  Task<void> StartAgain(EntryPtr entry);
+  // Whether the runner would take one: what it would refuse is refused before anything stops.
+  Result<void> CheckCanSave() const;
   Task<Result<void>> SaveSnapshotRow(Snapshot row);
   Task<Result<void>> DropSnapshotRow(std::string id);
   Task<Result<Snapshot>> RunHostCapture();

@@ -250,8 +250,9 @@ TEST_F(LifecycleTest, ChangesAreCheckedKeptAndTold) {
   EXPECT_EQ(now.intervals.auto_stop, 0);
   EXPECT_TRUE(now.network.block_all);
   NetworkPatch allow;
-  allow.domain_allow_list = "*.example.com";
+  allow.domain_allow_list = "*.example.com,B.test.";
   auto changed = loop_.RunUntil(control_->SetNetwork(s.id, allow));
+  ASSERT_TRUE(changed) << "a name may end in a dot, as in rules";
   EXPECT_FALSE(changed->network.block_all);
 }
 
@@ -312,6 +313,63 @@ TEST_F(LifecycleTest, AFailedSnapshotLeavesItsSandboxRunning) {
   EXPECT_FALSE(loop_.RunUntil(control_->TakeSnapshot(s.id, "mine")).ok());
   EXPECT_EQ(StateOf(s.id), State::kStarted);
   EXPECT_FALSE(control_->GetSnapshot(s.org, "mine").ok());
+}
+
+TEST_F(LifecycleTest, ASnapshotThatTheDiskHasNoRoomForStopsNothing) {
+  const Sandbox s = MustCreate("web");
+  facts_.room = proto::Room{};
+  facts_.room->threads_max = 1 << 20;
+  facts_.room->host_reserve_bytes = 2ull << 30;
+  facts_.room->host_available_bytes = (2ull << 30) - 1;
+  world_.log.clear();
+  const auto taken = loop_.RunUntil(control_->TakeSnapshot(s.id, "mine"));
+  ASSERT_FALSE(taken.ok());
+  EXPECT_EQ(taken.error().code(), Code::kExhausted);
+  EXPECT_THAT(taken.error().message(), HasSubstr("kept in reserve"));
+  EXPECT_THAT(world_.log, ::testing::IsEmpty());
+  EXPECT_FALSE(control_->GetSnapshot(s.org, "mine").ok());
+  facts_.room->host_available_bytes += 1;
+  EXPECT_TRUE(loop_.RunUntil(control_->TakeSnapshot(s.id, "mine")).ok());
+}
+
+TEST_F(LifecycleTest, AServerWithTheImagesOfAnotherStopsNothingForASnapshot) {
+  control_.reset();
+  settings_.images = Settings::Images::kBorrowed;
+  Open();
+  const Sandbox s = MustCreate("web");
+  world_.log.clear();
+  const auto taken = loop_.RunUntil(control_->TakeSnapshot(s.id, "mine"));
+  ASSERT_FALSE(taken.ok());
+  EXPECT_EQ(taken.error().code(), Code::kDenied);
+  EXPECT_THAT(world_.log, ::testing::IsEmpty());
+}
+
+TEST_F(LifecycleTest, ASandboxThatFailsToStartAfterItsSnapshotSaysSo) {
+  const Sandbox s = MustCreate("web");
+  world_.failing.emplace("StartBox", Error(Code::kUnavailable, "no cgroup"));
+  ASSERT_TRUE(loop_.RunUntil(control_->TakeSnapshot(s.id, "mine")).ok());
+  const auto why = AllOf(HasSubstr("stopped for a snapshot"), HasSubstr("no cgroup"));
+  EXPECT_EQ(StateOf(s.id), State::kError);
+  EXPECT_THAT(control_->Find(s.id)->error_reason, why);
+  ASSERT_EQ(downs_.size(), 1u);
+  EXPECT_EQ(downs_[0].first, s.id);
+  EXPECT_THAT(downs_[0].second, why);
+}
+
+TEST_F(LifecycleTest, ASandboxThatThereIsNoRoomForAfterItsSnapshotRestsAndSaysWhy) {
+  const Sandbox s = MustCreate("web");
+  facts_.memory_available_bytes = 1;
+  ASSERT_TRUE(loop_.RunUntil(control_->TakeSnapshot(s.id, "mine")).ok());
+  const auto found = control_->Find(s.id);
+  EXPECT_EQ(found->state, State::kStopped);
+  EXPECT_EQ(found->desired, Desired::kStopped);
+  EXPECT_THAT(found->error_reason, HasSubstr("could not be started again"));
+  EXPECT_EQ(downs_.size(), 1u);
+  const Error told = loop_.RunUntil(control_->Explain(s.id, Error(Code::kClosed, "broken")));
+  EXPECT_THAT(told.message(), HasSubstr("memory left"));
+  facts_.memory_available_bytes = 16ull << 30;
+  EXPECT_TRUE(loop_.RunUntil(control_->Start(s.id)).ok());
+  EXPECT_EQ(control_->Find(s.id)->error_reason, "");
 }
 
 TEST_F(LifecycleTest, ASandboxThatEndsByItselfSaysHow) {

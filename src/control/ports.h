@@ -119,6 +119,8 @@ struct Deps {
   std::function<MachineFacts()> machine;
   // Processes of a sandbox were killed for want of memory; may be empty.
   std::function<void(const Sandbox&, uint64_t kills)> on_oom;
+  // It was stopped for a snapshot, could not be started again, and is down; may be empty.
+  std::function<void(const Sandbox&, const std::string& why)> on_down;
   std::function<WallTime()> wall = WallNow;
 };
 

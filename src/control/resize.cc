@@ -76,6 +76,16 @@ Task<Result<Sandbox>> Sandboxes::Impl::RunResize(EntryPtr entry, ResourcesPatch 
   co_return entry->sandbox;
 }
 
+// As the runner told: nobody here knows more of the machine.
+std::vector<std::string> Sandboxes::Impl::WithoutEffect(const ResourcesPatch& asked) const {
+  if (!asked.io_weight) return {};
+  const auto room = deps_.machine().room;
+  if (!room || room->weighs_io) return {};
+  return {
+      "ioWeight has no effect on this machine: it is kept for one that has cgroup version 2 with "
+      "io, or the scheduler bfq on the disk (see cove doctor)"};
+}
+
 // The row has the limits that were asked for.
 Task<Result<Sandbox>> Sandboxes::Impl::FinishResize(EntryPtr entry, std::optional<BoxState> box) {
   const SandboxId id = entry->sandbox.id;

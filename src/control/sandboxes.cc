@@ -199,6 +199,9 @@ Task<Result<Sandbox>> Sandboxes::Stop(SandboxId id, StopMode mode) {
 }
 Task<Result<Sandbox>> Sandboxes::Delete(SandboxId id) { return impl_->Delete(std::move(id)); }
 Task<Result<Sandbox>> Sandboxes::Pause(SandboxId id) { return impl_->Pause(std::move(id)); }
+std::vector<std::string> Sandboxes::WithoutEffect(const ResourcesPatch& asked) const {
+  return impl_->WithoutEffect(asked);
+}
 Task<Result<Sandbox>> Sandboxes::Resize(SandboxId id, ResourcesPatch patch) {
   return impl_->Resize(std::move(id), patch);
 }

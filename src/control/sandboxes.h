@@ -87,6 +87,10 @@ class Sandboxes {
   // kInvalid for a smaller disk.
   Task<Result<Sandbox>> Resize(SandboxId id, ResourcesPatch patch);
 
+  // What is kept of `asked` and yet has no effect on this machine, in words for people, each after
+  // its field's name.
+  std::vector<std::string> WithoutEffect(const ResourcesPatch& asked) const;
+
   Task<Result<Sandbox>> SetLabels(SandboxId id, Labels labels);
   Task<Result<Sandbox>> SetIntervals(SandboxId id, IntervalsPatch patch);
   Task<Result<Sandbox>> SetNetwork(SandboxId id, NetworkPatch patch);

@@ -72,6 +72,16 @@ Result<std::vector<std::string>> AncestorsBy(const Sandbox& source) {
 
 }  // namespace
 
+Result<void> Sandboxes::Impl::CheckCanSave() const {
+  if (settings_.images == Settings::Images::kBorrowed) {
+    return Error(Code::kDenied,
+                 "this server uses the images of another (--images): take snapshots there");
+  }
+  const auto room = deps_.machine().room;
+  if (!room) return Ok();
+  return proto::CheckReserve(room->host_available_bytes, room->host_reserve_bytes);
+}
+
 Task<Result<Snapshot>> Sandboxes::Impl::TakeSnapshot(SandboxId id, std::string name) {
   CO_RETURN_IF_ERROR(CheckName("snapshot", name));
   CO_ASSIGN_OR_RETURN(EntryPtr entry, Look(id));
@@ -93,6 +103,22 @@ Task<Result<Snapshot>> Sandboxes::Impl::TakeSnapshot(SandboxId id, std::string n
   co_return co_await work.Wait();
 }
 
+// It ran before its files were saved, and is to run again. The snapshot is what it is even if that
+// fails, so whoever looks at the sandbox, the log or the audit finds it there.
+Task<void> Sandboxes::Impl::StartAgain(EntryPtr entry) {
+  auto started = co_await StartHeld(entry);
+  if (started.ok()) co_return;
+  const std::string why =
+      "it was stopped for a snapshot and could not be started again: " + started.error().message();
+  const SandboxId& id = entry->sandbox.id;
+  log::Error("sandbox.not_started_again", {{"sandbox", id.value}, {"error", why}});
+  Sandbox next = With(entry, entry->sandbox.state, why);
+  // One that was refused has its files and no box: it rests, as one does that was stopped.
+  if (next.state == State::kStopped) next.desired = Desired::kStopped;
+  co_await SaveSeen(entry, std::move(next));
+  if (deps_.on_down) deps_.on_down(entry->sandbox, why);
+}
+
 // The files are at rest while they are copied: a started sandbox is stopped for it.
 Task<Result<Snapshot>> Sandboxes::Impl::RunSnapshot(EntryPtr entry, Snapshot row) {
   const Turn turn = co_await entry->turnstile.Enter();
@@ -103,6 +129,7 @@ Task<Result<Snapshot>> Sandboxes::Impl::RunSnapshot(EntryPtr entry, Snapshot row
     ready = Error(Code::kConflict, "the sandbox is " + std::string(StateName(before)) +
                                        ": only a started or stopped one can be saved");
   }
+  if (ready.ok()) ready = CheckCanSave();
   if (ready.ok()) ready = co_await SaveSnapshotRow(row);
   if (ready.ok()) ready = co_await Save(entry, With(entry, State::kSnapshotting));
   if (ready.ok() && before == State::kStarted) {
@@ -127,7 +154,7 @@ Task<Result<Snapshot>> Sandboxes::Impl::RunSnapshot(EntryPtr entry, Snapshot row
   if (!image.ok()) (void)co_await DropSnapshotRow(row.id);
   if (entry->sandbox.state == State::kSnapshotting) {
     co_await SaveSeen(entry, With(entry, State::kStopped));
-    if (before == State::kStarted) (void)co_await StartHeld(entry);
+    if (before == State::kStarted) co_await StartAgain(entry);
   }
   if (!image) co_return std::move(image).error().Wrap("take snapshot " + row.name);
   log::Info("snapshot.taken", {{"sandbox", id.value}, {"image", row.image.value}});

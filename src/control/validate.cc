@@ -42,6 +42,7 @@ Result<void> CheckCidr(std::string_view cidr) {
 
 Result<void> CheckDomain(std::string_view name) {
   std::string_view plain = name.starts_with("*.") ? name.substr(2) : name;
+  if (plain.ends_with('.')) plain.remove_suffix(1);  // the root, as in rules
   bool good =
       !plain.empty() && plain.size() <= 253 && IsAlnum(plain.front()) && IsAlnum(plain.back());
   for (char c : plain) good = good && (IsAlnum(c) || c == '-' || c == '.');

@@ -386,9 +386,8 @@ const ConfigKey kKeys[] = {
      "counted stays.",
      Whole([](Config& c) -> auto& { return c.books.retention_days; }, 0, 36600)},
     {"ai.calls_per_minute", "number", "0",
-     "Model calls that one caller (a sandbox, or outside a token or key) may make in a minute; "
-     "more "
-     "are refused with 429 and Retry-After; 0: no limit.",
+     "Model calls that one caller (a sandbox, or outside an API key with its tokens) may make in a "
+     "minute; more are refused with 429 and Retry-After; 0: no limit.",
      Whole([](Config& c) -> auto& { return c.books.rates.per_minute; }, 0, 1e6)},
     {"ai.calls_at_once", "number", "0",
      "Model calls that one caller may have under way; 0: no limit.",

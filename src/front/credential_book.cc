@@ -5,6 +5,7 @@
 #include "gateway/ssh_agent.h"
 #include "log/log.h"
 #include "policy/host_name.h"
+#include "policy/method.h"
 #include "proto/ssh_agent.h"
 
 namespace cove::front {
@@ -12,11 +13,6 @@ namespace {
 
 bool Named(const std::vector<std::string>& places, std::string_view place) {
   return places.empty() || std::find(places.begin(), places.end(), place) != places.end();
-}
-
-bool IsMethod(std::string_view text) {
-  return !text.empty() && text.size() <= 32 &&
-         std::all_of(text.begin(), text.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
 }
 
 }  // namespace
@@ -37,7 +33,7 @@ Result<gateway::Credential> CredentialBook::Compile(const identity::SecretInfo& 
     paths.push_back(*std::move(path));
   }
   for (const std::string& method : binding.methods) {
-    if (!IsMethod(method)) return Error(Code::kInvalid, "methods are in capitals: \"GET\"");
+    RETURN_IF_ERROR(policy::CheckMethod(method));
   }
   const policy::SharedList<policy::PathPattern> shared(std::move(paths));
   for (const std::string& host : binding.hosts) {

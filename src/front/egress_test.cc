@@ -39,10 +39,11 @@ TEST_F(EgressTest, ASandboxWithoutListsHasTheServersPolicy) {
 
 TEST_F(EgressTest, AListOfNamesReplacesTheServersPolicy) {
   control::Network network;
-  network.domain_allow_list = "example.com, *.example.org";
+  network.domain_allow_list = "example.com, *.example.org,B.test.";
   const auto policy = With(network);
   EXPECT_TRUE(policy->Evaluate("example.com", 443).allow);
   EXPECT_TRUE(policy->Evaluate("a.example.org", 80).allow);
+  EXPECT_TRUE(policy->Evaluate("b.test", 443).allow);
   EXPECT_FALSE(policy->Evaluate("example.com", 22).allow);
   EXPECT_FALSE(policy->Evaluate("pypi.org", 443).allow);
 }

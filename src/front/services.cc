@@ -64,9 +64,10 @@ Result<std::unique_ptr<Services>> Services::Make(Options options, Config config)
   book_deps.pause = [services = s.get()](const SandboxId& id) {
     services->tasks_.Spawn(services->PauseSandbox(id));
   };
+  ASSIGN_OR_RETURN(auto providers, bridge::LoadProviders(s->config_.providers));
   if (!s->config_.collector.empty()) {
     ASSIGN_OR_RETURN(http::Url collector, bridge::CollectorUrl(s->config_.collector));
-    s->spans_ = std::make_unique<bridge::Spans>(s->resolver_pool_, std::move(collector));
+    s->spans_ = std::make_unique<bridge::Spans>(s->resolver_pool_, std::move(collector), providers);
     book_deps.on_ended = [spans = s->spans_.get()](const bridge::Ended& call) { spans->Add(call); };
   }
   bridge::BooksSettings book_settings = s->config_.books;
@@ -75,7 +76,7 @@ Result<std::unique_ptr<Services>> Services::Make(Options options, Config config)
   bridge::Bridge::Deps deps;
   deps.books = s->books_.get();
   deps.resolver_pool = &s->resolver_pool_;
-  ASSIGN_OR_RETURN(deps.providers, bridge::LoadProviders(s->config_.providers));
+  deps.providers = std::move(providers);
   ASSIGN_OR_RETURN(deps.tape, bridge::Tape::Open(s->config_.tape, s->resolver_pool_));
   deps.guard = bridge::Guard(s->config_.guard);
   deps.guards = [services = s.get()](const OrgId& org, const SandboxId& id) {
@@ -216,6 +217,13 @@ Task<Result<void>> Services::WireControl() {
     record.sandbox = sandbox.id;
     record.kills = kills;
     record.detail = fmt::format("limit {:g} GiB", sandbox.resources.memory_gib);
+    audit_->AppendLater(std::move(record));
+  };
+  deps.on_down = [this](const control::Sandbox& sandbox, const std::string& why) {
+    audit::Record record;
+    record.kind = audit::Kind::kDown;
+    record.sandbox = sandbox.id;
+    record.detail = why;
     audit_->AppendLater(std::move(record));
   };
   CO_ASSIGN_OR_RETURN(sandboxes_, co_await control::Sandboxes::Open(deps, config_.control));

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/durable_file.h"
 #include "base/unique_fd.h"
 
 namespace cove::gateway {
@@ -89,20 +90,6 @@ Cert NewCert(const std::string& name, EVP_PKEY* key, long days) {
                              reinterpret_cast<const unsigned char*>(common.c_str()), -1, -1, 0);
   X509_set_pubkey(cert.get(), key);
   return cert;
-}
-
-Result<void> WriteNew(const std::string& path, const std::string& text, mode_t mode) {
-  const std::string fresh = path + ".new";
-  {
-    const UniqueFd fd(open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
-    if (!fd) return Error::FromErrno("write " + fresh);
-    if (write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
-        fsync(fd.get()) != 0) {
-      return Error::FromErrno("write " + fresh);
-    }
-  }
-  if (rename(fresh.c_str(), path.c_str()) != 0) return Error::FromErrno("write " + path);
-  return Ok();
 }
 
 std::string ReadIfThere(const std::string& path) {
@@ -192,8 +179,8 @@ Result<std::unique_ptr<Authority>> Authority::Open(const std::string& directory)
   ASSIGN_OR_RETURN(auto root, NewIssuer("Cove sandboxes", nullptr, kRootDays));
   pem = PemOf(root->cert.get());
   // The certificate comes last: with it the pair is complete.
-  RETURN_IF_ERROR(WriteNew(key_path, PemOf(root->key.get()), 0600));
-  RETURN_IF_ERROR(WriteNew(cert_path, pem, 0644));
+  RETURN_IF_ERROR(WriteDurably(key_path, PemOf(root->key.get()), 0600));
+  RETURN_IF_ERROR(WriteDurably(cert_path, pem, 0644));
   return std::unique_ptr<Authority>(new Authority(std::move(root), std::move(pem)));
 }
 

@@ -18,16 +18,19 @@ std::string Get(std::string_view host) {
 class ByNumberTest : public GatewayTest {
  protected:
   void StartWith(std::string_view outer, std::string_view own) {
+    SetLayers(outer, own);
+    Start();
+    StartEcho(443);
+    StartEcho(5000);
+    StartWeb(80);
+  }
+  void SetLayers(std::string_view outer, std::string_view own) {
     const auto document = [](std::string_view toml, policy::Layer layer) {
       return std::make_shared<policy::Document>(*policy::ParseToml(toml, "p", layer));
     };
     policy_ = policy::Policy::Make(
         {{policy::Layer::kServer, document(outer, policy::Layer::kServer), nullptr},
          {policy::Layer::kSandbox, nullptr, document(own, policy::Layer::kSandbox)}});
-    Start();
-    StartEcho(443);
-    StartEcho(5000);
-    StartWeb(80);
   }
   std::string Ask(uint16_t port, std::string bytes) {
     GoToAddress(kServerIp, port);
@@ -65,6 +68,16 @@ TEST_F(ByNumberTest, EachRequestSaysItsNameThere) {
   EXPECT_THAT(Hear(stream, Get("www.evil.test")), HasSubstr("403 "));
   EXPECT_THAT(Ask(80, Get("203.0.113.99")), HasSubstr("400 "));
   EXPECT_TRUE(resolved_.empty());
+}
+
+TEST_F(ByNumberTest, AnAddressThatNoRuleNamesIsRefusedAsOneInPlainHttpToo) {
+  StartWith("default=\"allow\"", "allow=\"a.test\"");
+  EXPECT_THAT(Ask(80, Get(kServerIp)), HasSubstr("\"reason\":\"no_name\""));
+  EXPECT_EQ(LastReason(), "no_name");
+  EXPECT_EQ(Rows().back().host, kServerIp);
+  EXPECT_THAT(Ask(80, Get("203.0.113.99")), HasSubstr("\"reason\":\"bad_name\""));
+  SetLayers("default=\"allow\"", "default=\"allow\"\ndeny=\"203.0.113.0/24:*\"");
+  EXPECT_THAT(Ask(80, Get(kServerIp)), HasSubstr("\"reason\":\"denied_by_rule\""));
 }
 
 TEST_F(ByNumberTest, AClientThatSaysItsNameLateIsJudgedAllTheSame) {

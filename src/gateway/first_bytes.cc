@@ -1,6 +1,7 @@
 #include "gateway/first_bytes.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/text.h"
 #include "codec/http1.h"
@@ -8,14 +9,20 @@
 namespace cove::gateway {
 namespace {
 
+using namespace std::string_view_literals;
 using Kind = FirstBytes::Kind;
 
 constexpr char kTlsHandshake = 22;
 constexpr size_t kMethodBytesMax = 24;
 constexpr size_t kSchemeBytesMax = 16;
+constexpr std::array kUsualMethods = {"GET",   "HEAD",   "POST",    "PUT",
+                                      "PATCH", "DELETE", "OPTIONS", "TRACE"};
 constexpr size_t kBlankBytesMax = 32;
 constexpr size_t kLineBytesMax = 16 * 1024;
-constexpr std::string_view kBlanks = " \t";
+// What some server takes for one: Python's str.split() does all of these.
+constexpr std::string_view kBlanks = " \t\v\f\x1c\x1d\x1e\x1f\x85\xa0";
+constexpr std::string_view kLineEnds = "\r\n";
+constexpr std::string_view kProxyV2 = "\0\r\nQUIT\n"sv;
 
 bool IsPlainMethodChar(char c) {
   return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
@@ -26,7 +33,7 @@ bool IsSchemeChar(char c) {
          c == '-' || c == '.';
 }
 
-// Where a target may begin: a path, "*", or a URI with its scheme.
+// Where a target should begin: a path, "*", or a URI with its scheme.
 bool MayBeTarget(std::string_view text) {
   if (text.empty() || text.front() == '/' || text.front() == '*') return true;
   size_t n = 0;
@@ -34,19 +41,34 @@ bool MayBeTarget(std::string_view text) {
   return n > 0 && n <= kSchemeBytesMax && std::string_view("://").starts_with(text.substr(n, 3));
 }
 
+// A word after which a server may take anything for a target. Other words begin other protocols.
+bool MayBeMethod(std::string_view word) {
+  return std::all_of(word.begin(), word.end(), IsPlainMethodChar) ||
+         std::any_of(kUsualMethods.begin(), kUsualMethods.end(),
+                     [word](const char* method) { return EqualsIgnoreCase(word, method); });
+}
+
+std::string_view WithoutBlanksAtEnd(std::string_view text) {
+  return text.substr(0, text.find_last_not_of(kBlanks) + 1);
+}
+
+// METHOD TARGET VERSION, whatever stands in TARGET.
 bool EndsInVersion(std::string_view line) {
-  line = Trim(line);
+  line = WithoutBlanksAtEnd(line);
   const size_t blank = line.find_last_of(kBlanks);
   constexpr std::string_view kVersion = "http/";
   return blank != std::string_view::npos &&
-         EqualsIgnoreCase(line.substr(blank + 1, kVersion.size()), kVersion);
+         EqualsIgnoreCase(line.substr(blank + 1, kVersion.size()), kVersion) &&
+         WithoutBlanksAtEnd(line.substr(0, blank)).find_first_of(kBlanks) != line.npos;
 }
 
 // What only its end tells: servers differ in which methods and blanks they take for a request.
-Kind ByWholeLine(std::string_view bytes) {
+enum class Method { kPlain, kOdd };
+Kind ByWholeLine(std::string_view bytes, Method method) {
   for (size_t i = 0; i < bytes.size(); ++i) {
     const char c = bytes[i];
-    if (c == '\0') return Kind::kOpaque;
+    // Of other protocols; after a method as they all are a server may read on.
+    if (c == '\0' && method == Method::kOdd) return Kind::kOpaque;
     if ((c == '\n' || c == '\r') && EndsInVersion(bytes.substr(0, i))) return Kind::kHttp;
     if (c == '\n') return Kind::kOpaque;
   }
@@ -54,13 +76,17 @@ Kind ByWholeLine(std::string_view bytes) {
 }
 
 Kind LooksLikeHttp(std::string_view bytes) {
-  // Servers skip empty lines before a request (RFC 9112 section 2.2), whatever ends them; a client
-  // that sends nothing else is answered as one that speaks HTTP badly.
-  const size_t start = bytes.find_first_not_of("\r\n");
+  // Servers skip empty lines before a request (RFC 9112 section 2.2), whatever ends them, and some
+  // skip blanks; a client that sends nothing else is answered as one that speaks HTTP badly. So is
+  // one that says on whose behalf it comes (the PROXY protocol) before it speaks.
+  static const std::string kSkipped = std::string(kBlanks) + std::string(kLineEnds);
+  const size_t start = bytes.find_first_not_of(kSkipped);
   if (start == std::string_view::npos || start > kBlankBytesMax) {
     return bytes.size() > kBlankBytesMax ? Kind::kHttp : Kind::kNeedMore;
   }
   bytes.remove_prefix(start);
+  if (start > 0 && bytes.starts_with(kProxyV2)) return Kind::kHttp;
+  if (start > 0 && kProxyV2.starts_with(bytes)) return Kind::kNeedMore;
   const std::string_view method = bytes.substr(0, bytes.find_first_of(kBlanks));
   const bool token = method.size() <= kMethodBytesMax && codec::IsHttpToken(method);
   if (!token) return Kind::kOpaque;
@@ -69,11 +95,13 @@ Kind LooksLikeHttp(std::string_view bytes) {
   const std::string_view target =
       rest.substr(std::min(rest.find_first_not_of(kBlanks), rest.size()));
   const bool plain = std::all_of(method.begin(), method.end(), IsPlainMethodChar);
-  if (plain && method == "CONNECT") return Kind::kHttp;
-  if (!MayBeTarget(target)) return Kind::kOpaque;
+  // GET needs no version (HTTP/0.9), and some server reads a Host after it all the same.
+  if (method == "CONNECT" || method == "PROXY" || method == "GET") return Kind::kHttp;
+  if (!MayBeMethod(method) && !MayBeTarget(target)) return Kind::kOpaque;
   const bool clear =
       target.starts_with('/') || target.starts_with('*') || target.starts_with("http");
-  return plain && clear ? Kind::kHttp : ByWholeLine(bytes);
+  if (plain && clear) return Kind::kHttp;
+  return ByWholeLine(bytes, plain ? Method::kPlain : Method::kOdd);
 }
 
 }  // namespace

@@ -1,9 +1,10 @@
 // What does a client speak, by its first bytes? Fed as they come, until it is clear.
 //
 // TLS starts with a handshake record, HTTP/1 with a method, a space and a target ("/", "*", "http",
-// or anything after CONNECT). What some server may take for a request nevertheless (a method in
-// small letters, more blanks) is HTTP if its first line ends in a version. Everything else is
-// opaque: a protocol that the gateway does not read.
+// or anything after CONNECT and GET). What some server may take for a request nevertheless (a
+// method in small letters, other blanks and more of them, also before it, an odd target) is HTTP if
+// its first line ends in a version. So is the PROXY protocol, which says that a request comes from
+// somebody else. Everything else is opaque: a protocol that the gateway does not read.
 // Thread: a value.
 #pragma once
 

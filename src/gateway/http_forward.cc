@@ -45,8 +45,8 @@ Task<void> ServeAndTell(http::Server& server, net::StreamPtr stream, std::string
 HttpForward::HttpForward(Box& box, HttpOrigin origin, const Counters& counters)
     : box_(box),
       judge_(box, std::move(origin)),
-      passages_(box, judge_, counters),
-      servers_(box, judge_),
+      passages_(box, judge_, counters, held_),
+      servers_(box, judge_, held_),
       relay_{box, judge_, servers_, [this] { client_stream_ = nullptr; }} {}
 
 Task<void> HttpForward::Serve(net::StreamPtr client) {
@@ -134,7 +134,8 @@ Task<void> HttpForward::Handle(http::Exchange& exchange) {
   const auto place =
       counts ? TakePlace(box_.connections, box_.load.connections) : std::shared_ptr<void>();
   Outgoing out = MakeOutgoing(exchange.request(), verdict);
-  const auto [passage, why] = co_await passages_.Open(verdict, out.secrets(), streams);
+  const auto [passage, why] =
+      co_await passages_.Open(verdict, out.secrets(), streams, ProtocolFor(exchange.request()));
   if (passage == nullptr && why == Reason::kAuditUnavailable) {
     co_await AnswerReason(exchange, why, verdict.host, verdict.port);
     co_return;
@@ -169,7 +170,8 @@ Task<void> HttpForward::Refuse(http::Exchange& exchange, const Verdict& verdict)
   }
   const bool away = origin().turned_away != Reason::kAllowed;
   box_.Denied(std::move(record), verdict.decision.reason, away ? kTurnedAwayKey : "");
-  co_await AnswerReason(exchange, verdict.decision.reason, verdict.host, verdict.port);
+  co_await AnswerReason(exchange, verdict.decision.reason, verdict.host, verdict.port,
+                        verdict.detail);
 }
 
 }  // namespace cove::gateway

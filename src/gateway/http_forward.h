@@ -36,6 +36,7 @@ class HttpForward {
   const HttpJudge judge_;
   net::ByteStream* client_stream_ = nullptr;  // while the server reads requests from it
   size_t streams_ = 0;                        // of HTTP/2, on this connection
+  HeldConnections held_;
   Passages passages_;
   HttpServers servers_;
   HttpRelay relay_;

@@ -10,10 +10,11 @@ using policy::Reason;
 bool HttpJudge::MayStay(const Upstream& upstream) const {
   const auto policy = box_.Policy();
   if (policy == nullptr) return false;
-  if (ByNumber(*policy, upstream.host, upstream.port)) {
-    return JudgeAddress(box_, *policy, upstream.address, upstream.port).allow;
+  const auto& [host, port, protocol] = upstream.route;
+  if (ByNumber(*policy, host, port)) {
+    return JudgeAddress(box_, *policy, upstream.address, port).allow;
   }
-  return MayDial(box_, *policy, upstream.host, upstream.address, upstream.port);
+  return MayDial(box_, *policy, host, upstream.address, port);
 }
 
 bool HttpJudge::ByNumber(const policy::Policy& policy, std::string_view host, uint16_t port) const {
@@ -34,21 +35,33 @@ policy::Decision HttpJudge::JudgeRequest(const policy::Policy& policy,
   return JudgeAddress(box_, policy, origin_.destination.address, verdict.port);
 }
 
+Reason HttpJudge::NotByNumber() const {
+  const auto policy = box_.Policy();
+  if (policy == nullptr) return Reason::kPolicyUnavailable;
+  const Destination& to = origin_.destination;
+  const policy::Decision decision = JudgeAddress(box_, *policy, to.address, to.port);
+  return decision.allow ? Reason::kNoName : decision.reason;
+}
+
 // What it asks for, as far as it agrees with itself and with where the connection goes.
 Reason HttpJudge::Understand(const http::RequestHead& request, Verdict& verdict) const {
   RequestTarget asked = ReadRequestTarget(request, origin_.https() ? "https" : "http");
-  // By number, with the number as the host.
-  if (origin_.by_number && asked.reason == Reason::kBadName &&
+  // With the number that it goes to as the host.
+  if (!origin_.proxy() && asked.reason == Reason::kBadName &&
       asked.host == origin_.destination.address.ToString()) {
-    asked.reason = Reason::kAllowed;
+    asked.reason = origin_.by_number ? Reason::kAllowed : NotByNumber();
   }
   verdict.method = request.method;
+  verdict.detail = std::move(asked.detail);
   verdict.host = std::move(asked.host);
   verdict.target = std::move(asked.target);
   verdict.port = origin_.proxy() ? asked.port.value_or(kHttpPort) : origin_.destination.port;
   if (asked.reason != Reason::kAllowed) return asked.reason;
   if (origin_.turned_away != Reason::kAllowed) return origin_.turned_away;
-  if (origin_.proxy() && !asked.absolute) return Reason::kMalformed;
+  if (origin_.proxy() && !asked.absolute) {
+    verdict.detail = "a proxy is asked for a whole URI: http://host/path";
+    return Reason::kMalformed;
+  }
   if (origin_.name && *origin_.name != verdict.host) return Reason::kNameMismatch;
   if (asked.port && *asked.port != verdict.port) return Reason::kPortMismatch;
   return Reason::kAllowed;
@@ -114,6 +127,7 @@ audit::Record HttpJudge::Row(const Verdict& verdict) const {
   record.reason = policy::ReasonName(verdict.decision.reason);
   record.method = verdict.method;
   record.path = verdict.Path();
+  record.detail = verdict.detail;
   return record;
 }
 

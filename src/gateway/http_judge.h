@@ -15,6 +15,7 @@ struct Verdict {
   std::string target;
   std::string method;
   CredentialUse secrets;
+  std::string detail;  // what exactly is wrong with the request
   // For the audit: the query may hold secrets.
   std::string Path() const { return target.substr(0, target.find('?')); }
 };
@@ -36,6 +37,8 @@ class HttpJudge {
 
  private:
   policy::Reason Understand(const http::RequestHead& request, Verdict& verdict) const;
+  // Why nothing goes to the address that the request has for its host.
+  policy::Reason NotByNumber() const;
   policy::Decision JudgeRequest(const policy::Policy& policy, const Verdict& verdict) const;
   void FindSecrets(const http::RequestHead& request, Verdict& verdict) const;
 

@@ -127,6 +127,10 @@ Task<void> Upgrade(HttpRelay& relay, http::Exchange& exchange, http::ClientRespo
 
 }  // namespace
 
+Route::Protocol ProtocolFor(const http::RequestHead& request) {
+  return http::IsWebSocketUpgrade(request) ? Route::Protocol::kHttp1 : Route::Protocol::kAny;
+}
+
 uint64_t HeadBytes(const http::Headers& fields) {
   constexpr uint64_t kPerField = 4;
   uint64_t out = 0;
@@ -157,9 +161,8 @@ Task<void> RelayRequest(HttpRelay& relay, http::Exchange& exchange, Passage& pas
   }
   http::ClientRequest request = *std::move(taken);
   request.head_deadline = Now() + relay.box.deps.limits.response_head_timeout;
-  const bool upgrade = http::IsWebSocketUpgrade(exchange.request());
-  auto answer = co_await relay.servers.Send(
-      std::move(request), upgrade ? HttpServers::Protocol::kHttp1 : HttpServers::Protocol::kAny);
+  const Route::Protocol protocol = ProtocolFor(exchange.request());
+  auto answer = co_await relay.servers.Send(std::move(request), protocol);
   ledger.set_address(std::move(answer.address));
   if (!body.unsound().empty()) {
     // What was sent of it has no end that a server could take for whole.

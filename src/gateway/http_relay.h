@@ -17,6 +17,9 @@ struct HttpRelay {
   std::function<void()> on_taken_over;
 };
 
+// The connection to the server that the request needs.
+Route::Protocol ProtocolFor(const http::RequestHead& request);
+
 // As it was sent, near enough: what a compressed head stands for counts whole.
 uint64_t HeadBytes(const http::Headers& fields);
 

@@ -14,6 +14,7 @@ namespace {
 using policy::Reason;
 
 constexpr size_t kHopFieldsMax = 1024;
+constexpr std::string_view kHttps = "https://";
 
 struct Authority {
   Reason reason = Reason::kAllowed;
@@ -115,6 +116,18 @@ http::Headers Filter(const http::Headers& in, std::initializer_list<std::string_
 
 }  // namespace
 
+namespace {
+
+// HTTP/1 knows no other characters of a target (codec/http1.h), and nothing else could be sent on.
+bool IsTargetChar(char c) { return c > 0x20 && c < 0x7f && c != '#'; }
+
+void Malformed(RequestTarget& out, std::string_view why) {
+  out.reason = Reason::kMalformed;
+  out.detail = why;
+}
+
+}  // namespace
+
 RequestTarget ReadRequestTarget(const http::RequestHead& request, std::string_view scheme) {
   RequestTarget out;
   if (request.method == "CONNECT") {
@@ -128,8 +141,12 @@ RequestTarget ReadRequestTarget(const http::RequestHead& request, std::string_vi
     ++hosts;
     host_field = value;
   }
+  if (hosts == 0) {
+    out.reason = Reason::kNoName;
+    return out;
+  }
   if (hosts != 1) {
-    out.reason = hosts == 0 ? Reason::kNoName : Reason::kMalformed;
+    Malformed(out, "it has several Host fields");
     return out;
   }
   Authority authority = ReadAuthority(Trim(host_field));
@@ -148,8 +165,13 @@ RequestTarget ReadRequestTarget(const http::RequestHead& request, std::string_vi
     }
     out.target = end == std::string::npos ? "/" : rest.substr(end);
     if (out.target.front() == '?') out.target.insert(0, "/");
+  } else if (EqualsIgnoreCase(out.target.substr(0, kHttps.size()), kHttps)) {
+    Malformed(out, "https:// goes through a proxy by CONNECT and the host's name and port");
   } else if (!out.target.starts_with('/') && out.target != "*") {
-    out.reason = Reason::kMalformed;
+    Malformed(out, "its target is neither a path nor a URI of http");
+  }
+  if (!std::all_of(out.target.begin(), out.target.end(), &IsTargetChar)) {
+    Malformed(out, "its path has a '#' or another character that is written with % and its number");
   }
   return out;
 }

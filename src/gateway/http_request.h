@@ -16,6 +16,7 @@ struct RequestTarget {
   std::optional<uint16_t> port;                      // when the authority gave one
   std::string target;                                // origin form: "/path?query" or "*"
   bool absolute = false;                             // it was a whole URI, as proxies are asked
+  std::string detail;                                // what exactly is wrong, for people
 };
 // `scheme` is that of the connection: "http" or "https".
 RequestTarget ReadRequestTarget(const http::RequestHead& request, std::string_view scheme);

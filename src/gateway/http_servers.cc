@@ -22,17 +22,22 @@ http::ClientLimits ClientLimitsFor(const Limits& limits, http::ClientLimits::Htt
 
 }  // namespace
 
-HttpServers::HttpServers(Box& box, const HttpJudge& judge)
+HttpServers::HttpServers(Box& box, const HttpJudge& judge, HeldConnections& held)
     : box_(box),
       judge_(judge),
+      held_(held),
       any_(*box.deps.resolver_pool, nullptr,
            ClientLimitsFor(box.deps.limits, http::ClientLimits::Http2::kIfOffered)),
       http1_(*box.deps.resolver_pool, nullptr,
              ClientLimitsFor(box.deps.limits, http::ClientLimits::Http2::kNever)) {
   any_.set_dialer(
-      [this](http::Url url, TimePoint) { return Dial(std::move(url), net::Alpn::kHttp2OrHttp1); });
+      [this](http::Url url, TimePoint) { return Dial(std::move(url), Protocol::kAny); });
   http1_.set_dialer(
-      [this](http::Url url, TimePoint) { return Dial(std::move(url), net::Alpn::kHttp1); });
+      [this](http::Url url, TimePoint) { return Dial(std::move(url), Protocol::kHttp1); });
+  held_.set_drop_idle([this] {
+    any_.DropIdle();
+    http1_.DropIdle();
+  });
 }
 
 Task<HttpServers::Answer> HttpServers::Send(http::ClientRequest request, Protocol protocol) {
@@ -54,7 +59,7 @@ Task<HttpServers::Answer> HttpServers::Send(http::ClientRequest request, Protoco
 std::string HttpServers::AddressOf(const std::string& host, uint16_t port) const {
   if (last_.host == host && last_.port == port && !last_.address.empty()) return last_.address;
   for (const Upstream& one : open_) {
-    if (one.host == host && one.port == port) return one.address.ToString();
+    if (one.route.host == host && one.route.port == port) return one.address.ToString();
   }
   return {};
 }
@@ -65,7 +70,7 @@ std::vector<net::SocketAddress> HttpServers::ToNumber() const {
   return one ? std::vector<net::SocketAddress>(1, *one) : std::vector<net::SocketAddress>();
 }
 
-Task<Result<net::StreamPtr>> HttpServers::Dial(http::Url url, net::Alpn alpn) {
+Task<Result<net::StreamPtr>> HttpServers::Dial(http::Url url, Protocol protocol) {
   // Judged again, because a pooled connection may have been opened under another policy.
   const auto policy = box_.Policy();
   const bool by_number = policy != nullptr && judge_.ByNumber(*policy, url.host, url.port);
@@ -84,11 +89,13 @@ Task<Result<net::StreamPtr>> HttpServers::Dial(http::Url url, net::Alpn alpn) {
                               : co_await DialName(box_, policy, url.host, url.port);
   last_ = {url.host, url.port, dialled.reason, dialled.address};
   if (dialled.stream == nullptr) co_return Error(Code::kUnavailable, dialled.detail);
-  Upstream what{url.host, url.port,
+  Upstream what{{url.host, url.port, protocol},
                 policy::Address::Parse(dialled.address).value_or(policy::Address{})};
   net::StreamPtr stream = std::make_unique<UpstreamStream>(
-      std::move(dialled.stream), std::move(what), open_, std::move(place));
+      std::move(dialled.stream), std::move(what), open_, held_, std::move(place));
   if (!judge_.origin().https()) co_return std::move(stream);
+  const bool any = protocol == Protocol::kAny;
+  const net::Alpn alpn = any ? net::Alpn::kHttp2OrHttp1 : net::Alpn::kHttp1;
   co_return co_await net::TlsConnect(box_.deps.upstream_tls, std::move(stream), url.host,
                                      Now() + limits.dial_timeout, alpn);
 }

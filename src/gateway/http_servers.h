@@ -10,10 +10,11 @@ namespace cove::gateway {
 
 class HttpServers {
  public:
-  HttpServers(Box& box, const HttpJudge& judge);
+  // `held` is told of each connection, and outlives it.
+  HttpServers(Box& box, const HttpJudge& judge, HeldConnections& held);
   HttpServers(const HttpServers&) = delete;
 
-  enum class Protocol { kAny, kHttp1 };  // WebSockets are HTTP/1's
+  using Protocol = Route::Protocol;
   struct Answer {
     Result<std::unique_ptr<http::ClientResponse>> response;
     policy::Reason reason = policy::Reason::kAllowed;  // why there is none
@@ -24,12 +25,13 @@ class HttpServers {
   const Upstreams& open() const { return open_; }
 
  private:
-  Task<Result<net::StreamPtr>> Dial(http::Url url, net::Alpn alpn);
+  Task<Result<net::StreamPtr>> Dial(http::Url url, Protocol protocol);
   std::vector<net::SocketAddress> ToNumber() const;
   std::string AddressOf(const std::string& host, uint16_t port) const;
 
   Box& box_;
   const HttpJudge& judge_;
+  HeldConnections& held_;
   // How the last dial went. Requests share connections: who had none dialled for it looks here,
   // too.
   struct LastDial {

@@ -75,6 +75,20 @@ struct Reply {
   http::Headers trailers;
 };
 
+// What comes back, up to `last` of it.
+Task<std::string> AskUntil(net::ByteStream* stream, std::string bytes, std::string_view last) {
+  stream->set_read_timeout(3s);
+  (void)co_await stream->Write(bytes);
+  std::string received;
+  std::vector<char> buffer(4096);
+  while (received.find(last) == std::string::npos) {
+    const auto n = co_await stream->Read(buffer);
+    if (!n || *n == 0) break;
+    received.append(buffer.data(), *n);
+  }
+  co_return received;
+}
+
 class InspectHttp2Test : public OpenedTlsTest {
  protected:
   void SetUp() override {
@@ -238,6 +252,27 @@ TEST_F(InspectHttp2Test, AnotherAuthorityOnTheSameConnectionIsDenied) {
   EXPECT_EQ(Ask(Request("GET", "/")).status, 200);
 }
 
+TEST_F(InspectHttp2Test, APathThatCannotBeSentOnIsRefusedAsMalformed) {
+  auto socket = loop_.RunUntil(Dial(tcp_, trust_, Alpn::kHttp2OrHttp1));
+  ASSERT_TRUE(socket) << socket.error().message();
+  // The preface, empty settings, and on stream 1 a head of fields that no table has (RFC
+  // 7541 6.2.2).
+  const auto field = [](std::string_view name, std::string_view value) {
+    return std::string("\0", 1) + static_cast<char>(name.size()) + std::string(name) +
+           static_cast<char>(value.size()) + std::string(value);
+  };
+  const std::string head = field(":method", "GET") + field(":scheme", "https") +
+                           field(":authority", "allowed.test") + field(":path", "/a#b");
+  const std::string sent = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + std::string(3, '\0') +
+                           std::string("\x04\0\0\0\0\0", 6) + std::string(2, '\0') +
+                           static_cast<char>(head.size()) + std::string("\x01\x05\0\0\0\x01", 6) +
+                           head;
+  EXPECT_THAT(loop_.RunUntil(AskUntil(socket->get(), sent, "\"port\":443")),
+              HasSubstr(R"("reason":"malformed")"));
+  EXPECT_THAT(Rows().back().detail, HasSubstr("its path has a '#'"));
+  EXPECT_TRUE(resolved_.empty());
+}
+
 TEST_F(InspectHttp2Test, MethodsAndPathsAreJudgedForEachStream) {
   SetDocument(
       "[[rule]]\nallow=\"allowed.test\"\nmethods=[\"GET\"]\npaths=[\"/org/**\"]\ninspect=true\n");
@@ -271,6 +306,43 @@ TEST_F(InspectHttp2Test, StreamsCountAsConnectionsOfTheSandbox) {
   EXPECT_THAT(second.body, HasSubstr(R"("reason":"limit")"));
   world_.go.Set();
   EXPECT_EQ(loop_.RunUntil(ReadSome(first->get())), "data: one\n\n");
+}
+
+TEST_F(InspectHttp2Test, AnIdleConnectionCountsByItsRuleAndByACeilings) {
+  const auto document = [](std::string_view toml) {
+    return std::make_shared<policy::Document>(
+        *policy::ParseToml(toml, "p", policy::Layer::kServer));
+  };
+  const auto open = document("[[rule]]\nallow=\"allowed.test\"\ninspect=true");
+  const auto one = document("[[rule]]\nallow=\"allowed.test\"\ninspect=true\nconnections=1");
+  const auto by_rule = policy::Policy::Make({{policy::Layer::kServer, nullptr, one}});
+  const auto by_ceiling = policy::Policy::Make(
+      {{policy::Layer::kOrganization, one, nullptr}, {policy::Layer::kSandbox, nullptr, open}});
+  for (const auto& policy : {by_rule, by_ceiling}) {
+    policy_ = policy;
+    for (const Alpn client : {Alpn::kHttp1, Alpn::kHttp2OrHttp1}) {
+      for (const Alpn server : {Alpn::kHttp1, Alpn::kHttp2OrHttp1}) {
+        server_alpn_ = server;
+        Speak(client);
+        EXPECT_EQ(Ask(Request("GET", "/a")).status, 200);
+        auto first = std::move(client_);
+        Speak(client);
+        const size_t seen = world_.seen.size();
+        const Reply refused = Ask(Request("GET", "/b"));
+        EXPECT_EQ(refused.status, 403);
+        EXPECT_THAT(refused.body, HasSubstr(R"("reason":"limit")"));
+        EXPECT_EQ(world_.seen.size(), seen);
+        client_ = std::move(first);
+        EXPECT_EQ(Ask(Request("GET", "/c")).status, 200);
+        client_.reset();
+        while (gateway_->connections() != 0) loop_.RunUntil(Pause(1ms));
+        Speak(client);
+        EXPECT_EQ(Ask(Request("GET", "/d")).status, 200);
+        client_.reset();
+        while (gateway_->connections() != 0) loop_.RunUntil(Pause(1ms));
+      }
+    }
+  }
 }
 
 TEST_F(InspectHttp2Test, OneConnectionTooManyIsToldSoOnEachStream) {

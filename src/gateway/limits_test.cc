@@ -111,6 +111,40 @@ TEST_F(LimitsTest, ATunnelIsCutWhenTheBytesAreUsedUp) {
   EXPECT_EQ(LastDenial(), "used_up");
 }
 
+Task<size_t> ReadToEnd(SocketStream* stream) {
+  stream->set_read_timeout(3s);
+  size_t all = 0;
+  std::vector<char> buffer(64 * 1024);
+  for (;;) {
+    const auto n = co_await stream->Read(buffer);
+    if (!n || *n == 0) co_return all;
+    all += *n;
+  }
+}
+
+Task<void> SendAll(net::Listener* listener, size_t* sent) {
+  auto fd = co_await listener->Accept();
+  if (!fd) co_return;
+  SocketStream stream(*std::move(fd));
+  const std::string piece(256 * 1024, 'x');
+  while (co_await stream.Write(piece)) *sent += piece.size();
+}
+
+TEST_F(LimitsTest, NotAByteMoreThanTheLimitPasses) {
+  constexpr size_t kMost = 2'000'000;
+  StartWith("[[rule]]\nallow=\"a.test\"\nports=[2223]\nbytes=\"2MB\"");
+  size_t sent = 0;
+  servers_.Spawn(SendAll(Listen(2223), &sent));
+  GoTo("a.test", 2223);
+  const Stream stream = Dial();
+  const size_t got = loop_.RunUntil(ReadToEnd(stream.get()));
+  EXPECT_LE(got, kMost);
+  EXPECT_GT(sent, kMost);
+  const auto closing = Rows().back();
+  EXPECT_EQ(closing.reason, "used_up");
+  EXPECT_EQ(closing.bytes_in, kMost);
+}
+
 TEST_F(LimitsTest, ADownloadIsCutAndTheNextRequestIsToldWhy) {
   StartWith("[[rule]]\nallow=\"a.test\"\nbytes=1500");
   EXPECT_THAT(Get(), HasSubstr("200 OK"));
@@ -142,6 +176,21 @@ TEST_F(LimitsTest, ConnectionsToServersAreCountedIdleOnesToo) {
   EXPECT_THAT(ask("b.pkgs.test"), HasSubstr("200 OK"));
   EXPECT_THAT(ask("a.pkgs.test"), HasSubstr("200 OK"));
   EXPECT_THAT(ask("c.pkgs.test"), HasSubstr("\"reason\":\"limit\""));
+}
+
+TEST_F(LimitsTest, AnIdleConnectionToAServerCountsByItsRuleUntilItIsInTheWay) {
+  StartWith("[[rule]]\nallow=\"*.pkgs.test\"\nconnections=1");
+  GoTo("proxy.cove", 3128);
+  const auto ask = [&](const Stream& client, const std::string& host) {
+    return Hear(client, "GET http://" + host + "/ HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
+  };
+  Stream client = Dial();
+  EXPECT_THAT(ask(client, "a.pkgs.test"), HasSubstr("200 OK"));
+  EXPECT_THAT(ask(client, "b.pkgs.test"), HasSubstr("200 OK"));
+  EXPECT_THAT(ask(Dial(), "a.pkgs.test"), HasSubstr("\"reason\":\"limit\""));
+  client.reset();
+  while (gateway_->connections() != 0) loop_.RunUntil(Pause(1ms));
+  EXPECT_THAT(ask(Dial(), "a.pkgs.test"), HasSubstr("200 OK"));
 }
 
 TEST_F(LimitsTest, RequestsInATimeAreCountedOneByOne) {

@@ -79,6 +79,22 @@ TEST(FirstBytesTest, WhatAServerMayTakeForARequestIsOne) {
   EXPECT_EQ(Feed("get / HTTP/1.1\rHost: a"), Kind::kHttp);
   EXPECT_EQ(Feed("get / HTTP/1.1"), Kind::kNeedMore);
   EXPECT_EQ(Feed("gE"), Kind::kNeedMore);
+  // What splits at any white space, and looks for no path.
+  for (const char* blank : {" ", "\t", "\f", "\v", "\x1c", "\x85", "\xa0", "\r\n \r\n"}) {
+    EXPECT_EQ(Feed(blank + std::string("GET /x HTTP/1.1\r\n")), Kind::kHttp) << blank;
+    EXPECT_EQ(Feed("POST x" + std::string(blank) + "HTTP/1.1\r\n"),
+              blank[0] == '\r' ? Kind::kOpaque : Kind::kHttp)
+        << blank;
+  }
+  EXPECT_EQ(Feed("GET\f/x\fHTTP/1.1\r\n"), Kind::kHttp);
+  EXPECT_EQ(Feed("HEAD x HTTP/1.1\r\n"), Kind::kHttp);
+  EXPECT_EQ(Feed("post x HTTP/1.1\r\n"), Kind::kHttp);
+  EXPECT_EQ(Feed("upload " + std::string(20, 'x')), Kind::kOpaque);
+  EXPECT_EQ(Feed("GET x\r\nHost: a\r\n\r\n"), Kind::kHttp);
+  EXPECT_EQ(Feed("POST x" + std::string("\0 HTTP/1.1\r\n", 12)), Kind::kHttp);
+  // Who comes before the request.
+  EXPECT_EQ(Feed("PROXY TCP4 192.0.2.1 192.0.2.2 1 80\r\n"), Kind::kHttp);
+  EXPECT_EQ(Feed(std::string("\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c", 16)), Kind::kHttp);
   // Others that look a little like it.
   EXPECT_EQ(Feed("stat /path\n"), Kind::kOpaque);
   EXPECT_EQ(Feed("echo HTTP/1.1\n"), Kind::kOpaque);

@@ -23,12 +23,12 @@ Passage::~Passage() {
 
 // Where a rule is about requests, and wherever TLS was opened, each is a decision of its own.
 Task<Passages::Opened> Passages::Open(Verdict verdict, const std::vector<std::string>& secrets,
-                                      Streams streams) {
+                                      Streams streams, Route::Protocol protocol) {
   const policy::Decision& decision = verdict.decision;
   const bool alone = decision.by_request || decision.log_requests || judge_.origin().https();
   if (!alone && run_ != nullptr && run_->verdict_.host == verdict.host &&
       run_->verdict_.port == verdict.port) {
-    const Reason limit = run_->ledger_.lease().TakeRequest();
+    const Reason limit = run_->ledger_.lease().TakeAnother();
     if (limit != Reason::kAllowed) co_return Opened{nullptr, limit};
     run_->verdict_ = std::move(verdict);
     co_return Opened{run_};
@@ -38,7 +38,9 @@ Task<Passages::Opened> Passages::Open(Verdict verdict, const std::vector<std::st
   record.secrets = Join(secrets, ", ");
   auto passage = std::make_shared<Passage>(*this, std::move(verdict), streams);
   Ledger& ledger = passage->ledger_;
-  const Reason limit = ledger.lease().Take(box_.usage, passage->verdict_.decision.limits);
+  const Verdict& what = passage->verdict_;
+  const Reason limit = ledger.lease().TakeRequest(box_.usage, what.decision.limits, held_,
+                                                  {what.host, what.port, protocol});
   if (limit != Reason::kAllowed) co_return Opened{nullptr, limit};
   const auto recorded = co_await ledger.Open(std::move(record));
   if (!recorded) {

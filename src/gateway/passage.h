@@ -15,9 +15,9 @@ class Passage;
 // All of one connection. Box, judge and counters must outlive it, and it its passages.
 class Passages {
  public:
-  // `counters`: what the connection's own bytes are counted on.
-  Passages(Box& box, const HttpJudge& judge, const Counters& counters)
-      : box_(box), judge_(judge), counters_(counters) {}
+  // `counters`: what the connection's own bytes are counted on. `held` outlives it, too.
+  Passages(Box& box, const HttpJudge& judge, const Counters& counters, HeldConnections& held)
+      : box_(box), judge_(judge), counters_(counters), held_(held) {}
   Passages(const Passages&) = delete;
 
   // How many requests the client's connection carries at a time.
@@ -27,7 +27,8 @@ class Passages {
     policy::Reason why = policy::Reason::kAllowed;
   };
   // Once the decision is on record. `secrets`: the names of those that the request has.
-  Task<Opened> Open(Verdict verdict, const std::vector<std::string>& secrets, Streams streams);
+  Task<Opened> Open(Verdict verdict, const std::vector<std::string>& secrets, Streams streams,
+                    Route::Protocol protocol);
   // Notes those that the policy would not allow any more; whether there is one.
   bool NoteRevoked();
   // Notes that as the end of all.
@@ -39,6 +40,7 @@ class Passages {
   Box& box_;
   const HttpJudge& judge_;
   const Counters& counters_;
+  HeldConnections& held_;
   Counters settled_;
   std::unordered_set<Passage*> open_;
   std::shared_ptr<Passage> run_;  // plain HTTP: of the requests to one host

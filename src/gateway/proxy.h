@@ -12,8 +12,8 @@
 
 namespace cove::gateway {
 
-inline constexpr uint16_t kHttpProxyPort = 3128;
-inline constexpr uint16_t kSocksProxyPort = 1080;
+using policy::kHttpProxyPort;
+using policy::kSocksProxyPort;
 
 enum class ProxyKind { kHttp, kSocks };
 

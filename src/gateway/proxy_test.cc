@@ -124,6 +124,17 @@ TEST_F(ProxyTest, ARefusalSaysWhyIsOneRowAndAsksNobody) {
   EXPECT_TRUE(resolved_.empty());
 }
 
+TEST_F(ProxyTest, AMalformedRequestIsToldWhatToDo) {
+  const std::string https =
+      Http("GET https://allowed.test/ HTTP/1.1\r\nHost: allowed.test\r\n\r\n").received;
+  EXPECT_THAT(https,
+              HasSubstr("\"message\":\"What was sent is neither sound TLS nor sound HTTP.\""));
+  EXPECT_THAT(https, HasSubstr("https:// goes through a proxy by CONNECT"));
+  EXPECT_THAT(Rows().back().detail, HasSubstr("by CONNECT"));
+  EXPECT_THAT(Http("GET / HTTP/1.1\r\nHost: allowed.test\r\n\r\n").received,
+              HasSubstr("a proxy is asked for a whole URI"));
+}
+
 TEST_F(ProxyTest, SocksRefusesByItsOwnCodes) {
   EXPECT_EQ(Socks5(Socks("evil.test", 443)), SocksReplyOf(2));
   EXPECT_EQ(Socks5(Socks("evil.test\0.allowed.test"s, 443)), SocksReplyOf(8));

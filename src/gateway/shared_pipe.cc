@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 
 namespace cove::gateway {
@@ -33,9 +34,9 @@ SharedPipe* SharedPipe::OfThread() {
   return pipe.get();
 }
 
-Result<SharedPipe::Moved> SharedPipe::Move(int from, int to) {
+Result<SharedPipe::Moved> SharedPipe::Move(int from, int to, size_t most) {
   Moved out;
-  const ssize_t came = Splice(from, write_.get(), kBytes);
+  const ssize_t came = Splice(from, write_.get(), std::min(most, kBytes));
   if (came < 0) {
     out.would_block = errno == EAGAIN;
     if (!out.would_block) return Error::FromErrno("read");

@@ -23,8 +23,8 @@ class SharedPipe {
     bool would_block = false;
     std::string rest;  // of them, that `to` did not take
   };
-  // At most kBytes. Both are non-blocking sockets.
-  Result<Moved> Move(int from, int to);
+  // At most `most`, and kBytes. Both are non-blocking sockets.
+  Result<Moved> Move(int from, int to, size_t most);
 
  private:
   SharedPipe(UniqueFd read, UniqueFd write) : read_(std::move(read)), write_(std::move(write)) {}

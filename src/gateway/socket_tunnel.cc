@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 
 #include "async/task_group.h"
@@ -36,6 +37,19 @@ Result<UniqueFd> TakeOut(std::unique_ptr<net::SocketStream> stream) {
 void AbortOne(int fd) {
   const linger now{1, 0};
   setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+}
+
+// What a read would give, where no byte may be read any more: an end, nothing yet, or kExhausted.
+Result<SharedPipe::Moved> Peek(int fd) {
+  SharedPipe::Moved out;
+  char byte = 0;
+  ssize_t n = -1;
+  do n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  while (n < 0 && errno == EINTR);
+  if (n > 0) return UsedUp();
+  out.would_block = n < 0 && WouldBlock(errno);
+  if (n < 0 && !out.would_block) return Error::FromErrno("read");
+  return out;
 }
 
 // Sends what the socket takes now and moves *bytes past it.
@@ -76,10 +90,10 @@ void SocketTunnel::Abort() {
   AbortOne(server_.fd.get());
 }
 
-Result<SharedPipe::Moved> SocketTunnel::Copy(int from, int to) {
+Result<SharedPipe::Moved> SocketTunnel::Copy(int from, int to, size_t most) {
   SharedPipe::Moved out;
   ssize_t n = -1;
-  do n = recv(from, Buffer().data(), kBuffer, MSG_DONTWAIT);
+  do n = recv(from, Buffer().data(), std::min(most, kBuffer), MSG_DONTWAIT);
   while (n < 0 && errno == EINTR);
   if (n < 0) {
     out.would_block = WouldBlock(errno);
@@ -98,7 +112,11 @@ Task<Result<void>> SocketTunnel::Move(End& from, End& to, uint64_t* count, Lease
   SharedPipe* const pipe = SharedPipe::OfThread();
   bool much = false;  // comes at a time: then it is worth not to look at it
   for (int moves = 1;; ++moves) {
-    auto moved = much ? pipe->Move(from.fd.get(), to.fd.get()) : Copy(from.fd.get(), to.fd.get());
+    const uint64_t left = lease == nullptr ? SharedPipe::kBytes : lease->bytes_left();
+    const size_t most = std::min<uint64_t>(left, SharedPipe::kBytes);
+    auto moved = most == 0 ? Peek(from.fd.get())
+                 : much    ? pipe->Move(from.fd.get(), to.fd.get(), most)
+                           : Copy(from.fd.get(), to.fd.get(), most);
     if (!moved) co_return std::move(moved).error();
     if (moved->would_block) {
       co_await from.watch.Readable();

@@ -34,7 +34,7 @@ class SocketTunnel final : public Tunnel {
   };
   SocketTunnel(UniqueFd client, UniqueFd server)
       : client_(std::move(client)), server_(std::move(server)) {}
-  static Result<SharedPipe::Moved> Copy(int from, int to);
+  static Result<SharedPipe::Moved> Copy(int from, int to, size_t most);
   static Task<void> OneWay(End& from, End& to, uint64_t* count, Lease* lease, State* state);
   static Task<Result<void>> Move(End& from, End& to, uint64_t* count, Lease* lease, State* state);
 

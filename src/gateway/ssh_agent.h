@@ -19,7 +19,7 @@
 namespace cove::gateway {
 
 // Where `cove-toolbox` brings the connections of programs inside: this port of models.cove.
-inline constexpr uint16_t kSshAgentPort = 22;
+using policy::kSshAgentPort;
 
 struct SshIdentity {
   std::string secret;  // its name

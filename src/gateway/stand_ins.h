@@ -20,11 +20,12 @@
 #include <unordered_map>
 
 #include "policy/address.h"
+#include "policy/built_in.h"
 
 namespace cove::gateway {
 
-inline constexpr std::string_view kModelHost = "models.cove";
-inline constexpr std::string_view kProxyHost = "proxy.cove";
+using policy::kModelHost;
+using policy::kProxyHost;
 inline constexpr size_t kStandInsMax = 4096;
 
 class StandIns {

@@ -6,6 +6,7 @@
 #include <list>
 #include <memory>
 
+#include "gateway/held_connections.h"
 #include "gateway/load.h"
 #include "net/socket.h"
 #include "policy/address.h"
@@ -13,22 +14,27 @@
 namespace cove::gateway {
 
 struct Upstream {
-  std::string host;
-  uint16_t port = 0;
+  Route route;
   policy::Address address;
 };
 using Upstreams = std::list<Upstream>;
 
 class UpstreamStream final : public net::ByteStream {
  public:
-  // `all` outlives it, and `place` is given back with it.
+  // `all` and `held` outlive it, and `place` is given back with it.
   UpstreamStream(std::unique_ptr<net::SocketStream> inner, Upstream what, Upstreams& all,
-                 std::shared_ptr<void> place)
+                 HeldConnections& held, std::shared_ptr<void> place)
       : inner_(std::move(inner)),
         all_(all),
+        held_(held),
         entry_(all.insert(all.end(), std::move(what))),
-        place_(std::move(place)) {}
-  ~UpstreamStream() override { all_.erase(entry_); }
+        place_(std::move(place)) {
+    held_.Opened(entry_->route);
+  }
+  ~UpstreamStream() override {
+    held_.Closed(entry_->route);
+    all_.erase(entry_);
+  }
 
   net::Task<Result<size_t>> Read(std::span<char> buffer) override {
     inner_->set_read_timeout(read_timeout());
@@ -45,6 +51,7 @@ class UpstreamStream final : public net::ByteStream {
  private:
   std::unique_ptr<net::SocketStream> inner_;
   Upstreams& all_;
+  HeldConnections& held_;
   Upstreams::iterator entry_;
   std::shared_ptr<void> place_;
 };

@@ -1,6 +1,7 @@
 #include "gateway/usage.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace cove::gateway {
 
@@ -19,22 +20,36 @@ std::shared_ptr<UsageEntry> Usage::Of(const RuleLimits& limits) {
   return entry;
 }
 
+bool Lease::TakePlace(const Part& part) {
+  const auto& most = part.limits.connections;
+  if (held_ != nullptr) return held_->Take(part.entry, most, route_);
+  if (most && part.entry->connections >= *most) return false;
+  ++part.entry->connections;
+  return true;
+}
+
 Reason Lease::Take(Usage& usage, const std::vector<RuleLimits>& limits) {
   for (const RuleLimits& one : limits) {
-    const auto entry = usage.Of(one);
-    if (one.connections && entry->connections >= *one.connections) {
+    Part part{one, usage.Of(one)};
+    if (!TakePlace(part)) {
       Release();
       return Reason::kLimit;
     }
-    ++entry->connections;
-    parts_.push_back({one, entry});
+    parts_.push_back(std::move(part));
   }
-  const Reason reason = TakeRequest();
+  const Reason reason = TakeAnother();
   if (reason != Reason::kAllowed) Release();
   return reason;
 }
 
-Reason Lease::TakeRequest() {
+Reason Lease::TakeRequest(Usage& usage, const std::vector<RuleLimits>& limits,
+                          HeldConnections& held, Route route) {
+  held_ = &held;
+  route_ = std::move(route);
+  return Take(usage, limits);
+}
+
+Reason Lease::TakeAnother() {
   const TimePoint now = Now();
   for (const Part& part : parts_) {
     if (part.limits.bytes && part.entry->bytes >= *part.limits.bytes) return Reason::kUsedUp;
@@ -52,9 +67,11 @@ bool Lease::Spend(uint64_t bytes) {
   return left;
 }
 
+Error UsedUp() { return {Code::kExhausted, std::string(policy::ReasonText(Reason::kUsedUp))}; }
+
 Result<void> SpendBytes(Lease& lease, uint64_t bytes) {
   if (lease.Spend(bytes)) return Ok();
-  return Error(Code::kExhausted, std::string(policy::ReasonText(Reason::kUsedUp)));
+  return UsedUp();
 }
 
 bool Lease::counts_bytes() const {
@@ -62,8 +79,24 @@ bool Lease::counts_bytes() const {
                      [](const Part& part) { return part.limits.bytes.has_value(); });
 }
 
+uint64_t Lease::bytes_left() const {
+  uint64_t left = std::numeric_limits<uint64_t>::max();
+  for (const Part& part : parts_) {
+    if (!part.limits.bytes) continue;
+    const uint64_t used = std::min(part.entry->bytes, *part.limits.bytes);
+    left = std::min(left, *part.limits.bytes - used);
+  }
+  return left;
+}
+
 void Lease::Release() {
-  for (const Part& part : parts_) --part.entry->connections;
+  for (const Part& part : parts_) {
+    if (held_ != nullptr) {
+      held_->GiveBack(part.entry, route_);
+    } else {
+      --part.entry->connections;
+    }
+  }
   parts_.clear();
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/rate_limit.h"
 #include "base/result.h"
+#include "gateway/held_connections.h"
 #include "policy/reason.h"
 #include "policy/rule.h"
 
@@ -40,11 +41,17 @@ class Lease {
 
   // kAllowed, or which limit is reached: then nothing is held. Call it once.
   policy::Reason Take(Usage& usage, const std::vector<policy::RuleLimits>& limits);
+  // The same for a request, whose connection to the server outlives it: `held`, which outlives
+  // this, keeps the place in `connections`.
+  policy::Reason TakeRequest(Usage& usage, const std::vector<policy::RuleLimits>& limits,
+                             HeldConnections& held, Route route);
   // One more request of the same connection.
-  policy::Reason TakeRequest();
+  policy::Reason TakeAnother();
   // False once the bytes are used up: these ones may still pass, no more may.
   bool Spend(uint64_t bytes);
   bool counts_bytes() const;
+  // How many bytes may still pass.
+  uint64_t bytes_left() const;
 
  private:
   void Release();
@@ -52,10 +59,16 @@ class Lease {
     policy::RuleLimits limits;
     std::shared_ptr<UsageEntry> entry;
   };
+  bool TakePlace(const Part& part);
+
+  HeldConnections* held_ = nullptr;
+  Route route_;
   std::vector<Part> parts_;
 };
 
-// kExhausted when these bytes are too much: nothing more may pass.
+// kExhausted.
+Error UsedUp();
+// The same when these bytes are too much: nothing more may pass.
 Result<void> SpendBytes(Lease& lease, uint64_t bytes);
 
 }  // namespace cove::gateway

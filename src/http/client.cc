@@ -123,6 +123,8 @@ void Client::set_dialer(Dialer dialer) { impl_->dialer = std::move(dialer); }
 
 size_t Client::idle_connections() const { return impl_->pool.size(); }
 
+void Client::DropIdle() { impl_->pool.Clear(); }
+
 Task<Result<std::unique_ptr<ClientResponse>>> Client::Send(ClientRequest request) {
   const auto shared = std::make_shared<const ClientRequest>(std::move(request));
   const Url& url = shared->url;

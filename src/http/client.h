@@ -73,6 +73,8 @@ class Client {
   // reached or broke off. Any status is a response, not an error; redirects are not followed.
   Task<Result<std::unique_ptr<ClientResponse>>> Send(ClientRequest request);
   size_t idle_connections() const;
+  // Closes those. A connection that speaks HTTP/2 is none of them: it is shared, not pooled.
+  void DropIdle();
 
   struct Impl;
 

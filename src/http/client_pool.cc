@@ -32,6 +32,11 @@ void ClientPool::Put(const std::string& origin, net::StreamPtr stream) {
   sweeping_ = true;
 }
 
+void ClientPool::Clear() {
+  origins_.clear();
+  size_ = 0;
+}
+
 void ClientPool::DropExpired() {
   const TimePoint now = Now();
   for (auto it = origins_.begin(); it != origins_.end();) {

@@ -16,6 +16,7 @@ class ClientPool {
   // A connection that looks usable, or null.
   net::StreamPtr Take(const std::string& origin);
   void Put(const std::string& origin, net::StreamPtr stream);
+  void Clear();
   size_t size() const { return size_; }
 
  private:

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/strong_id.h"
+#include "identity/scopes.h"
 
 namespace cove::identity {
 
@@ -16,11 +17,7 @@ inline constexpr std::string_view kDefaultUser = "admin";
 enum class Role { kMember, kAdmin };
 std::string_view RoleName(Role role);
 
-// Of a key that may call models, and make tokens that do. Daytona, which has no models, has no name
-// for it; its other scopes keep their meaning.
-inline constexpr std::string_view kUseModels = "use:models";
-
-// Scopes have the API's names, for example "write:sandboxes"; the list may be empty.
+// Scopes are names of scopes.h; the list may be empty.
 struct Caller {
   OrgId org;
   std::string user;

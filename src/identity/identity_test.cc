@@ -74,6 +74,19 @@ TEST_F(IdentityTest, AKeyAdmitsItsHolderAlsoAfterARestart) {
   EXPECT_EQ(keys_->Verify("").error().code(), Code::kUnauthenticated);
 }
 
+TEST_F(IdentityTest, AKeyWithAPermissionThatThereIsNotIsNotMade) {
+  const auto refused = MakeKey("ci", {"write:sandboxes", "nope"});
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code(), Code::kInvalid);
+  EXPECT_THAT(refused.error().message(), HasSubstr("no permission 'nope'"));
+  for (const char* known : {"write:sandboxes", "read:audit_logs", "use:models"}) {
+    EXPECT_THAT(refused.error().message(), HasSubstr(known));
+  }
+  EXPECT_FALSE(keys_->Find(kDefaultOrg, "ci"));
+  const auto scopes = Scopes();
+  EXPECT_TRUE(MakeKey("all", {scopes.begin(), scopes.end()}).ok());
+}
+
 TEST_F(IdentityTest, NoKeyIsInTheDatabase) {
   auto key = MakeKey("ci");
   Close();

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "base/durable_file.h"
 #include "base/text.h"
 #include "identity/crypto.h"
-#include "identity/key_file.h"
 
 namespace cove::identity {
 namespace {
@@ -40,13 +40,7 @@ Result<void> CheckRequest(const KeyRequest& request) {
   if (Trim(request.name).empty() || request.name.size() > kNameBytesMax) {
     return Error(Code::kInvalid, "a key needs a name of 1 to 128 characters");
   }
-  for (const std::string& scope : request.scopes) {
-    const bool plain = !scope.empty() && std::all_of(scope.begin(), scope.end(), [](char c) {
-      return (c >= 'a' && c <= 'z') || c == ':' || c == '_';
-    });
-    if (!plain)
-      return Error(Code::kInvalid, "'" + scope + "' is no scope, for example write:sandboxes");
-  }
+  RETURN_IF_ERROR(CheckScopes(request.scopes));
   if (request.expires_at && *request.expires_at <= WallNow()) {
     return Error(Code::kInvalid, "the key would have expired already: choose a later expiresAt");
   }
@@ -178,6 +172,16 @@ std::optional<KeyInfo> Keys::Find(const OrgId& org, std::string_view id_or_name)
   return std::nullopt;
 }
 
+std::optional<KeyInfo> Keys::FindValid(const OrgId& org, std::string_view id) const {
+  const WallTime now = WallNow();
+  for (const auto& [hash, entry] : by_hash_) {
+    const KeyInfo& k = entry.info;
+    if (k.org != org || k.id != id) continue;
+    return k.expires_at && *k.expires_at <= now ? std::nullopt : std::optional(k);
+  }
+  return std::nullopt;
+}
+
 Task<Result<void>> Keys::Delete(OrgId org, std::string id_or_name) {
   const std::optional<KeyInfo> info = Find(org, id_or_name);
   if (!info) co_return Error(Code::kNotFound, "no API key '" + id_or_name + "'");
@@ -220,7 +224,7 @@ Task<Result<AdminSeed>> Keys::SeedAdmin(std::string key, std::string file) {
   if (have_admin) co_return seed;
   std::string secret = std::string(kPrefix) + RandomHex(kSecretBytes);
   // The file first: a key that nobody can read would lock everybody out.
-  CO_RETURN_IF_ERROR(WriteKeyFile(file, secret));
+  CO_RETURN_IF_ERROR(WriteDurably(file, secret + "\n", 0600));
   CO_RETURN_IF_ERROR(co_await Insert(std::move(request), std::move(secret), Origin::kSeed));
   seed.generated = true;
   co_return seed;

@@ -58,6 +58,8 @@ class Keys {
   Task<Result<NewKey>> Create(KeyRequest request);
   std::vector<KeyInfo> List(const OrgId& org) const;
   std::optional<KeyInfo> Find(const OrgId& org, std::string_view id_or_name) const;
+  // That of this id, as long as it has not expired.
+  std::optional<KeyInfo> FindValid(const OrgId& org, std::string_view id) const;
   // kNotFound; kConflict for the last admin key, which would lock everybody out.
   Task<Result<void>> Delete(OrgId org, std::string id_or_name);
 

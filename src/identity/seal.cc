@@ -10,9 +10,9 @@
 #include <span>
 #include <vector>
 
+#include "base/durable_file.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
-#include "identity/key_file.h"
 
 namespace cove::identity {
 namespace {
@@ -62,7 +62,7 @@ Result<Seal> Seal::Open(const std::string& file, IfMissing if_missing) {
   auto text = ReadKeyText(file);
   if (!text && text.error().code() == Code::kNotFound && if_missing == IfMissing::kMake) {
     std::string made = RandomHex(kKeyBytes);
-    RETURN_IF_ERROR(WriteKeyFile(file, made));
+    RETURN_IF_ERROR(WriteDurably(file, made + "\n", 0600));
     text = std::move(made);
   }
   if (!text) return std::move(text).error();

@@ -17,8 +17,6 @@ namespace {
 
 constexpr int kDepthMax = 1000;  // two descriptors a level
 constexpr uint64_t kProgressEvery = 20000;
-// What an entry takes of the disk besides its data, about: an inode, or a block of a directory.
-constexpr uint64_t kEntryBytes = 4096;
 // What the first names of files with several may take of this process's memory.
 constexpr size_t kLinkedMax = 256 << 20;
 constexpr size_t kLinkedNode = 128;  // of it for each file besides the name
@@ -108,7 +106,7 @@ Result<void> Copier::CopyInto(int from, int to, const std::string& path, int dep
 
 Result<void> Copier::CopyEntry(int from, int to, const std::string& name, const std::string& path,
                                int depth) {
-  RETURN_IF_ERROR(reserve_.Wrote(kEntryBytes));
+  RETURN_IF_ERROR(reserve_.Wrote(Reserve::kEntryBytes));
   struct stat st{};
   if (fstatat(from, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) return Error::FromErrno("stat");
   if (S_ISREG(st.st_mode)) return CopyRegular(from, to, name, path, st);

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
-#include <sys/statvfs.h>
 
 #include <algorithm>
 #include <array>
@@ -78,25 +77,6 @@ Error DiskError(std::string_view what, int err) {
                  std::string(what) + ": the data disk is full; delete sandboxes or images", err);
   }
   return Error::FromErrno(what, err);
-}
-
-Result<void> Reserve::Look() {
-  constexpr uint64_t kMiB = 1 << 20;
-  written_ = 0;
-  if (bytes_ == 0) return Ok();
-  struct statvfs st{};
-  if (fstatvfs(fd_, &st) != 0) return Error::FromErrno("look at the space of the data disk");
-  const uint64_t free = uint64_t{st.f_bavail} * st.f_frsize;
-  if (free >= bytes_) return Ok();
-  return Error(Code::kExhausted, "the disk of the data directory has " +
-                                     std::to_string(free / kMiB) + " MiB left, of which " +
-                                     std::to_string(bytes_ / kMiB) +
-                                     " are kept in reserve: delete sandboxes or snapshots");
-}
-
-Result<void> Reserve::Wrote(uint64_t bytes) {
-  written_ += bytes;
-  return written_ < kLookEvery ? Ok() : Look();
 }
 
 Result<UniqueFd> OpenDir(int parent, const std::string& name) {

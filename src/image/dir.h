@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "image/reserve.h"
 
 namespace cove::image {
 
@@ -30,24 +31,6 @@ Result<void> WriteNewFile(int dir, const std::string& name, std::string_view con
                           uid_t uid, gid_t gid);
 // The whole file; kTooLarge over `max` bytes.
 Result<std::string> ReadWholeFile(int dir, const std::string& name, size_t max);
-
-// What must stay free of the disk that something is copied to. What is written costs no quota of
-// the sandbox that it comes from, and reflinks there become data here. statvfs(3).
-class Reserve {
- public:
-  static constexpr uint64_t kLookEvery = 16 << 20;
-  // `fd`: of anything on that disk; it stays open. 0 bytes: nothing is kept.
-  Reserve(int fd, uint64_t bytes) : fd_(fd), bytes_(bytes) {}
-  // kExhausted, saying what to do: less is free.
-  Result<void> Look();
-  // So many bytes were written; looks after each kLookEvery of them.
-  Result<void> Wrote(uint64_t bytes);
-
- private:
-  int fd_;
-  uint64_t bytes_;
-  uint64_t written_ = 0;  // since the last look
-};
 
 // Copies from the descriptors' current content: a reflink where the file system can, else the data
 // with its holes. `in` and `out` stay open. ENOSPC and EDQUOT are kExhausted, and so is a reserve

@@ -27,8 +27,9 @@ constexpr uint64_t kProgressEvery = 20000;
 // only computes the id. Both run the same code, so the id always names what was made.
 class Capture {
  public:
-  Capture(int source, int target, const std::string& trust, const Progress& progress)
-      : source_(source), target_(target), trust_(trust), progress_(progress) {
+  Capture(int source, int target, const std::string& trust, Reserve reserve,
+          const Progress& progress)
+      : source_(source), target_(target), trust_(trust), reserve_(reserve), progress_(progress) {
     hash_.Update(kRecipe);
   }
 
@@ -60,6 +61,7 @@ class Capture {
   int source_;
   int target_;
   const std::string& trust_;
+  Reserve reserve_;
   const Progress& progress_;
   Sha256 hash_;
   uint64_t bytes_ = 0;
@@ -150,6 +152,7 @@ Result<void> Capture::TakeAt(int from, int to, const std::string& name, const st
     if (errno == ENOENT) return Ok();
     return Error::FromErrno("stat /" + path);
   }
+  if (making()) RETURN_IF_ERROR(reserve_.Wrote(Reserve::kEntryBytes));
   if (S_ISDIR(st.st_mode)) return TakeDir(from, to, name, path, st, taking);
   if (S_ISLNK(st.st_mode)) return TakeLink(from, to, name, path, st);
   if (S_ISREG(st.st_mode)) return TakeFile(from, to, name, path, st, taking);
@@ -217,7 +220,7 @@ Result<void> Capture::CopyFile(int from, int to, const std::string& name, const 
   if (!in) return Error::FromErrno("open");
   const UniqueFd out(openat(to, name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!out) return DiskError("create");
-  RETURN_IF_ERROR(CopyData(in.get(), out.get()));
+  RETURN_IF_ERROR(CopyData(in.get(), out.get(), &reserve_));
   return ApplyMeta(to, name, st);
 }
 
@@ -351,16 +354,18 @@ Result<UniqueFd> Capture::TargetDir(const std::string& path) {
 }  // namespace
 
 Result<proto::runner::ImageInfo> CaptureHost(const HostSource& source, int images_dir,
-                                             const Progress& progress) {
+                                             uint64_t keep_free, const Progress& progress) {
   ASSIGN_OR_RETURN(const UniqueFd root, OpenDirPath(source.root));
   {
-    Capture look(root.get(), -1, source.trust, progress);
+    Capture look(root.get(), -1, source.trust, Reserve(images_dir, 0), progress);
     auto id = look.Run();
     if (!id) return std::move(id).error().Wrap("look at the host's files");
     if (auto known = ReadImage(images_dir, ImageId(*id)); known) return *std::move(known);
   }
+  Reserve reserve(images_dir, keep_free);
+  RETURN_IF_ERROR(reserve.Look());
   ASSIGN_OR_RETURN(NewImage image, NewImage::Begin(images_dir));
-  Capture make(root.get(), image.root(), source.trust, progress);
+  Capture make(root.get(), image.root(), source.trust, reserve, progress);
   auto id = make.Run();
   if (!id) return std::move(id).error().Wrap("capture the host image");
   if (progress) progress("the host image is complete");

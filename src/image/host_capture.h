@@ -29,8 +29,9 @@ struct HostSource {
 
 // Captures into images_dir/<id> if it is not there yet. `images_dir` is an open directory that is
 // reached through the same mount as the source, or hard links cannot be made and copies are.
+// kExhausted: the disk of `images_dir` would have less than `keep_free` bytes left.
 // REQUIRES: effective uid 0.
 Result<proto::runner::ImageInfo> CaptureHost(const HostSource& source, int images_dir,
-                                             const Progress& progress);
+                                             uint64_t keep_free, const Progress& progress);
 
 }  // namespace cove::image

@@ -2,6 +2,8 @@
 // Method: captures of a small fake host in a temporary directory.
 #include "image/host_capture.h"
 
+#include <sys/statvfs.h>
+
 #include "base/testing.h"
 #include "image/guest_files.h"
 #include "image/store.h"
@@ -39,7 +41,7 @@ struct FakeHost {
     root.File("home/alice/secret", "s");
     root.File("var/lib/dpkg/status", "Package: tool\n");
   }
-  Result<ImageInfo> Capture() { return CaptureHost({root.path()}, images.fd(), {}); }
+  Result<ImageInfo> Capture() { return CaptureHost({root.path()}, images.fd(), 0, {}); }
   TempDir root;
   TempDir images;
 };
@@ -48,7 +50,7 @@ TEST(HostCaptureTest, TrustsWhatItIsToldToBesidesTheHosts) {
   FakeHost host;
   host.root.File("etc/ssl/certs/ca-certificates.crt", "host's own\n");
   const auto plain = host.Capture();
-  const auto info = CaptureHost({host.root.path(), "ours\n"}, host.images.fd(), {});
+  const auto info = CaptureHost({host.root.path(), "ours\n"}, host.images.fd(), 0, {});
   ASSERT_TRUE(plain && info) << (info ? "" : info.error().message());
   EXPECT_NE(plain->id, info->id);
   const std::string at = info->id.value + "/root/";
@@ -57,7 +59,7 @@ TEST(HostCaptureTest, TrustsWhatItIsToldToBesidesTheHosts) {
   const std::string link = host.images / (at + "etc/ssl/certs/cove-sandboxes.pem");
   EXPECT_EQ(std::filesystem::read_symlink(link),
             "/usr/local/share/ca-certificates/cove-sandboxes.crt");
-  EXPECT_EQ(CaptureHost({host.root.path(), "ours\n"}, host.images.fd(), {})->id, info->id);
+  EXPECT_EQ(CaptureHost({host.root.path(), "ours\n"}, host.images.fd(), 0, {})->id, info->id);
 }
 
 TEST(HostCaptureTest, EveryJavaOfTheHostReadsTheStoreThatIsMadeForSandboxes) {
@@ -68,7 +70,7 @@ TEST(HostCaptureTest, EveryJavaOfTheHostReadsTheStoreThatIsMadeForSandboxes) {
   host.root.Dir("usr/lib/jvm/debian/lib/security");
   std::filesystem::create_symlink("/etc/ssl/certs/java/cacerts",
                                   host.root / "usr/lib/jvm/debian/lib/security/cacerts");
-  const auto info = CaptureHost({host.root.path(), "ours\n"}, host.images.fd(), {});
+  const auto info = CaptureHost({host.root.path(), "ours\n"}, host.images.fd(), 0, {});
   ASSERT_TRUE(info) << info.error().message();
   const std::string at = info->id.value + "/root/";
   EXPECT_EQ(host.images.Read(at + "etc/ssl/certs/java/cacerts").substr(0, 4), "\xfe\xed\xfe\xed");
@@ -136,6 +138,26 @@ TEST(HostCaptureTest, GivesTheSameIdUntilTheHostChanges) {
   const auto all = ListImages(host.images.fd());
   ASSERT_TRUE(all);
   EXPECT_EQ(all->size(), 2u);
+}
+
+TEST(HostCaptureTest, LeavesTheReserveOfTheDiskAlone) {
+  FakeHost host;
+  host.root.File("usr/bin/big", std::string(40 << 20, 'x'));
+  const TempDir memory("/dev/shm");  // another file system than the host's: nothing becomes a link
+  struct statvfs st{};
+  ASSERT_EQ(fstatvfs(memory.fd(), &st), 0);
+  const uint64_t free = uint64_t{st.f_bavail} * st.f_frsize;
+  for (const uint64_t keep_free : {free + (64 << 20), free - (8 << 20)}) {
+    const auto info = CaptureHost({host.root.path()}, memory.fd(), keep_free, {});
+    ASSERT_FALSE(info) << "of " << free << " bytes " << keep_free << " were to stay free";
+    EXPECT_EQ(info.error().code(), Code::kExhausted);
+    EXPECT_NE(info.error().message().find("kept in reserve"), std::string::npos)
+        << info.error().message();
+    EXPECT_TRUE(std::filesystem::is_empty(memory.path()));
+  }
+  ASSERT_TRUE(CaptureHost({host.root.path()}, memory.fd(), 0, {}));
+  const auto known = CaptureHost({host.root.path()}, memory.fd(), free + (64 << 20), {});
+  EXPECT_TRUE(known) << "what is there takes no room";
 }
 
 TEST(GuestFilesTest, PasswdKeepsSystemUsersOnlyAndNoPasswords) {

@@ -28,9 +28,10 @@ struct CaptureHostJob {
   std::string runner_dir;  // its bind mount onto itself is taken off in the worker's namespace,
                            // because a hard link may not cross mounts
   std::string trust;       // see HostSource
+  uint64_t keep_free = 0;  // bytes of the images' disk that stay free, or it fails
   template <class A>
   void Fields(A& a) {
-    a(runner_dir, trust);
+    a(runner_dir, trust, keep_free);
   }
 };
 

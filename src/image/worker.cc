@@ -42,7 +42,7 @@ Result<ImageInfo> DoCapture(const proto::Frame& frame, const Progress& progress)
   RETURN_IF_ERROR(KeepFileCalls());
   HostSource source;
   source.trust = job.trust;
-  return CaptureHost(source, images.get(), progress);
+  return CaptureHost(source, images.get(), job.keep_free, progress);
 }
 
 Result<ImageInfo> DoSnapshot(const proto::Frame& frame, const Progress& progress) {

@@ -2,6 +2,8 @@
 
 #include <boost/json.hpp>
 #include <boost/json/basic_parser_impl.hpp>
+#include <unordered_set>
+#include <vector>
 
 namespace cove::json {
 namespace {
@@ -77,6 +79,68 @@ struct Builder {
   static bool on_comment(Text /*text*/, ErrorCode& /*error*/) { return true; }
 };
 
+// Stops at the first key that its object has already.
+struct TwiceFinder {
+  static constexpr size_t max_object_size = Object::max_size();
+  static constexpr size_t max_array_size = Array::max_size();
+  static constexpr size_t max_key_size = boost::json::string::max_size();
+  static constexpr size_t max_string_size = boost::json::string::max_size();
+
+  std::vector<std::unordered_set<std::string>> objects;
+  std::string key;
+
+  bool on_document_begin(ErrorCode& /*error*/) {
+    objects.clear();
+    return true;
+  }
+  static bool on_document_end(ErrorCode& /*error*/) { return true; }
+  bool on_object_begin(ErrorCode& /*error*/) {
+    objects.emplace_back();
+    return true;
+  }
+  bool on_object_end(size_t /*n*/, ErrorCode& /*error*/) {
+    objects.pop_back();
+    return true;
+  }
+  static bool on_array_begin(ErrorCode& /*error*/) { return true; }
+  static bool on_array_end(size_t /*n*/, ErrorCode& /*error*/) { return true; }
+  bool on_key_part(Text text, size_t /*all*/, ErrorCode& /*error*/) {
+    key.append(text.data(), text.size());
+    return true;
+  }
+  bool on_key(Text text, size_t /*all*/, ErrorCode& error) {
+    key.append(text.data(), text.size());
+    if (!objects.back().insert(key).second) {
+      error = boost::json::make_error_code(boost::json::error::extra_data);
+      return false;
+    }
+    key.clear();
+    return true;
+  }
+  static bool on_string_part(Text /*text*/, size_t /*all*/, ErrorCode& /*error*/) { return true; }
+  static bool on_string(Text /*text*/, size_t /*all*/, ErrorCode& /*error*/) { return true; }
+  static bool on_number_part(Text /*text*/, ErrorCode& /*error*/) { return true; }
+  static bool on_int64(int64_t /*number*/, Text /*text*/, ErrorCode& /*error*/) { return true; }
+  static bool on_uint64(uint64_t /*number*/, Text /*text*/, ErrorCode& /*error*/) { return true; }
+  static bool on_double(double /*number*/, Text /*text*/, ErrorCode& /*error*/) { return true; }
+  static bool on_bool(bool /*flag*/, ErrorCode& /*error*/) { return true; }
+  static bool on_null(ErrorCode& /*error*/) { return true; }
+  static bool on_comment_part(Text /*text*/, ErrorCode& /*error*/) { return true; }
+  static bool on_comment(Text /*text*/, ErrorCode& /*error*/) { return true; }
+};
+
+// `text` has been read before, and has one.
+Error KeyTwice(std::string_view text, const boost::json::parse_options& options) {
+  constexpr size_t kKeyShown = 60;
+  boost::json::basic_parser<TwiceFinder> parser(options);
+  ErrorCode error;
+  const size_t used = parser.write_some(true, text.data(), text.size(), error);
+  return {Code::kInvalid,
+          "an object of the JSON value has a key twice, which may be there once: '" +
+              parser.handler().key.substr(0, kKeyShown) + "', again up to byte " +
+              std::to_string(used)};
+}
+
 // Not deeper than the parser lets a value be.
 size_t CountKeys(const Value& value) {  // NOLINT(misc-no-recursion)
   size_t count = 0;
@@ -107,8 +171,7 @@ Result<Value> Parse(std::string_view text) {
   }
   Value value = parser.handler().stack.release();
   if (CountKeys(value) != parser.handler().keys) {
-    return Error(Code::kInvalid,
-                 "an object of the JSON value has a key twice: each may be there once");
+    return KeyTwice(text, options);
   }
   return value;
 }

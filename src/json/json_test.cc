@@ -23,6 +23,10 @@ TEST(JsonTest, RefusesAKeyThatIsThereTwice) {
     EXPECT_NE(value.error().message().find("twice"), std::string::npos) << text;
   }
   EXPECT_TRUE(Parse(R"([{"a":{"a":1},"b":{"a":2}},{"a":["a","a"]}])"));
+  const auto inner = Parse(R"({"a":1,"b":[{"\u0064eny":1,"x":{"a":1},"deny":2}],"a":3})");
+  ASSERT_FALSE(inner);
+  EXPECT_NE(inner.error().message().find("'deny', again up to byte 44"), std::string::npos)
+      << inner.error().message();
 }
 
 TEST(JsonTest, ReadsEveryKindOfValue) {

@@ -111,7 +111,9 @@ std::optional<Prefix> Prefix::Parse(std::string_view text) {
   const size_t slash = text.find('/');
   if (slash == std::string_view::npos) return std::nullopt;
   const auto base = Address::Parse(text.substr(0, slash));
-  const auto bits = ParseInt<uint8_t>(text.substr(slash + 1));
+  const std::string_view digits = text.substr(slash + 1);
+  if (digits.size() > 1 && digits.starts_with('0')) return std::nullopt;
+  const auto bits = ParseInt<uint8_t>(digits);
   if (!base || !bits || *bits > (base->v6 ? 128 : 32)) return std::nullopt;
   for (size_t i = *bits; i < (base->v6 ? 128u : 32u); ++i) {
     if ((base->bytes[i / 8] >> (7 - i % 8) & 1) != 0) return std::nullopt;

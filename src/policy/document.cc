@@ -1,6 +1,5 @@
 #include "policy/document.h"
 
-#include <algorithm>
 #include <array>
 #include <iterator>
 #include <optional>
@@ -8,13 +7,13 @@
 #include <utility>
 
 #include "base/text.h"
+#include "policy/method.h"
 #include "policy/node_parts.h"
 #include "policy/presets.h"
 
 namespace cove::policy {
 namespace {
 
-constexpr size_t kMethodBytesMax = 32;
 constexpr uint32_t kCountMax = 1'000'000;
 
 constexpr auto kDocumentKeys =
@@ -37,11 +36,6 @@ Result<PortSet> ReadPorts(const Node& node) {
   }
   if (ports.empty()) return node.Wrong("the list is empty; leave the key out for 80 and 443");
   return ports;
-}
-
-bool IsMethod(std::string_view text) {
-  return !text.empty() && text.size() <= kMethodBytesMax &&
-         std::all_of(text.begin(), text.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
 }
 
 std::optional<uint64_t> ReadBytes(const Node& node) {
@@ -223,10 +217,7 @@ class Reader {
     if (const Node* methods = Entry(node, "methods")) {
       std::vector<std::string> list;
       RETURN_IF_ERROR(EachText(*methods, [&](const Node& item) -> Result<void> {
-        if (!IsMethod(item.text)) {
-          return Error(Code::kInvalid,
-                       "methods are in capitals: \"GET\"; leave the key out for all");
-        }
+        RETURN_IF_ERROR(CheckMethod(item.text));
         list.push_back(item.text);
         return Ok();
       }));

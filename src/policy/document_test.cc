@@ -73,6 +73,13 @@ TEST(DocumentTest, EveryMistakeNamesItsPlaceAndTheWayOut) {
   EXPECT_THAT(ErrorOf("[[rule]]\nallow = \"a.b\"\nports = [0]"), HasSubstr("is no port"));
   EXPECT_THAT(ErrorOf("[[rule]]\nallow = \"a.b\"\nports = []"), HasSubstr("leave the key out"));
   EXPECT_THAT(ErrorOf("[[rule]]\nallow = \"a.b\"\nmethods = [\"get\"]"), HasSubstr("capitals"));
+  for (const char* method : {"m-search", "-GET", "GET-", "G_T", "", "GET,PUT"}) {
+    EXPECT_THAT(ErrorOf("[[rule]]\nallow = \"a.b\"\nmethods = \"" + std::string(method) + "\""),
+                HasSubstr("capitals"))
+        << method;
+  }
+  EXPECT_EQ(ErrorOf("[[rule]]\nallow = \"a.b\"\nmethods = [\"M-SEARCH\", \"VERSION-CONTROL\"]"),
+            "accepted");
   EXPECT_THAT(ErrorOf("[[rule]]\nallow = \"a.b\"\npaths = [\"x\"]"), HasSubstr("start with '/'"));
   EXPECT_THAT(ErrorOf("[[rule]]\nallow = \"10.0.0.0/8:1\"\nmethods = [\"GET\"]"),
               HasSubstr("go with names, not networks"));
@@ -145,6 +152,13 @@ TEST(DocumentTest, WhatIsNoHostIsRefusedWithWhatToWrite) {
   EXPECT_THAT(ErrorOf("allow = \"10.0.0.0/8\""), HasSubstr("a network needs ports"));
   EXPECT_THAT(ErrorOf("allow = \"2001:db8::/32\""), HasSubstr("a network needs ports"));
   EXPECT_THAT(ErrorOf("allow = \"10.0.0.1/8:22\""), HasSubstr("is no network"));
+  EXPECT_THAT(ErrorOf("allow = \"10.0.0.1/032:80\""), HasSubstr("is no network"));
+  EXPECT_THAT(ErrorOf("allow = \"x.test:0443\""), HasSubstr("'0443' is no port"));
+  for (const char* mapped : {"::ffff:10.0.0.0/104:22", "[::ffff:a00:0]/104:22"}) {
+    EXPECT_THAT(ErrorOf("deny = \"" + std::string(mapped) + "\""),
+                HasSubstr("a network of IPv4 is written as one: \"10.0.0.0/8\""));
+  }
+  EXPECT_THAT(ErrorOf("allow = \"xn--99999999.test\""), HasSubstr("stands for no letters"));
 }
 
 TEST(DocumentTest, LimitsAreSpeltInOneWay) {

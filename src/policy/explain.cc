@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "policy/built_in.h"
 #include "policy/host_name.h"
 
 namespace cove::policy {
@@ -120,6 +121,11 @@ Explanation Explain(const Policy& policy, const Inquiry& inquiry, const Classifi
     return AboutAddress(policy, *address, inquiry.port, classify(*address));
   }
   const auto host = CanonicalHost(inquiry.host);
+  if (const auto own = host ? JudgeBuiltIn(*host, inquiry.port) : std::nullopt) {
+    Explanation out;
+    out.decision = *own;
+    return out;
+  }
   Explanation out = AboutName(policy, inquiry, host ? *host : inquiry.host);
   if (!host) return out;
   out.by_address = out.decision.allow ? policy.AddressesDecide(*host, inquiry.port)
@@ -131,7 +137,7 @@ void AddAddresses(const Policy& policy, const Inquiry& inquiry,
                   const std::vector<Address>& addresses, const Classifier& classify,
                   Explanation& out) {
   const auto host = CanonicalHost(inquiry.host);
-  if (!host || addresses.empty()) return;
+  if (!host || addresses.empty() || JudgeBuiltIn(*host, inquiry.port)) return;
   const bool by_name = out.decision.allow;
   bool open = false;
   for (const Address& address : addresses) {

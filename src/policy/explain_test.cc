@@ -95,6 +95,26 @@ TEST(ExplainTest, ShowsWhatEachLayerSays) {
   EXPECT_EQ(About(policy, "pypi.org").decision.reason, Reason::kNoRule);
 }
 
+TEST(ExplainTest, WhatIsInEverySandboxNeedsNoRule) {
+  const Policy nothing;
+  const auto judged = [&](std::string_view url) {
+    const Inquiry inquiry = *Inquiry::Parse(url);
+    const auto classify = [](const Address& a) { return Classify(a, {}); };
+    auto out = Explain(nothing, inquiry, classify);
+    AddAddresses(nothing, inquiry, {Address::V4(10, 0, 0, 9)}, classify, out);
+    return out.decision;
+  };
+  EXPECT_TRUE(judged("http://models.cove/openai/v1/responses").allow);
+  EXPECT_EQ(judged("http://Models.Cove./").reason, Reason::kModelGateway);
+  for (const char* url : {"ssh://models.cove", "http://proxy.cove:3128", "tcp://proxy.cove:1080"}) {
+    EXPECT_TRUE(judged(url).allow) << url;
+    EXPECT_EQ(judged(url).layer, Layer::kBuiltIn) << url;
+  }
+  for (const char* url : {"https://models.cove/", "http://proxy.cove/", "http://other.cove/"}) {
+    EXPECT_FALSE(judged(url).allow) << url;
+  }
+}
+
 TEST(ExplainTest, GoesAsFarAsTheGatewayCanRead) {
   const auto policy =
       Policy::Make({LayerOf("[[rule]]\nallow=\"api.test\"\nmethods=[\"GET\"]\ninspect=true\n"

@@ -1,6 +1,7 @@
 #include "policy/host_name.h"
 
 #include "base/text.h"
+#include "policy/punycode.h"
 
 namespace cove::policy {
 namespace {
@@ -41,6 +42,9 @@ Result<std::string> CanonicalHost(std::string_view text) {
     if (label.size() > kLabelBytesMax) return Bad("it has a label over 63 bytes");
     if (!AllOf(label, IsLabelChar)) return Bad("only letters, digits, '-' and '.' may be in it");
     if (label.front() == '-' || label.back() == '-') return Bad("a label starts or ends with '-'");
+    if (label.starts_with("xn--") && !IsPunycode(label.substr(4))) {
+      return Bad("a label begins with xn-- and stands for no letters (RFC 3492)");
+    }
     last = label;
   }
   if (IsNumber(last)) return Bad("it is a number or an IP address");

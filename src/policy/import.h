@@ -1,6 +1,6 @@
 // Other programs' network rules, translated to a policy document (TOML), with a comment wherever
 // the document says less or more than what it was made from. What has no counterpart and would let
-// more out than it says is an error with its line. Thread: pure functions.
+// more out than it says is an error with its line and column. Thread: pure functions.
 #pragma once
 
 #include <string>

@@ -20,9 +20,11 @@ Result<const Node*> FindProfile(const Node& file, std::string_view wanted) {
     return Error(Code::kInvalid, "there is no table [permissions.NAME.network] in it");
   }
   std::string name(wanted);
-  if (name.empty()) {
-    if (const Node* chosen = Entry(file, "default_permissions")) name = chosen->text;
+  const Node* chosen = Entry(file, "default_permissions");
+  if (chosen != nullptr && chosen->kind != Node::Kind::kText) {
+    return chosen->Wrong("default_permissions is the name of a profile, in quotes");
   }
+  if (name.empty() && chosen != nullptr) name = chosen->text;
   if (name.empty() && permissions->entries.size() == 1) name = permissions->entries[0].key;
   if (name.empty()) {
     return permissions->Wrong("there are several profiles: choose one with --profile NAME");
@@ -43,14 +45,17 @@ Result<void> ReadDomains(const Node& domains, std::vector<std::string>& allow, D
     if (!deny && entry.value.text != "allow") {
       return entry.value.Wrong("a domain is \"allow\", \"deny\" or \"none\"");
     }
-    const auto rule = ParseRule(entry.key, Layer::kSandbox);
+    // A denial is of every port, where it says none.
+    const bool bare = ParseTarget(entry.key, Layer::kSandbox).ok();
+    const std::string text = deny && bare ? entry.key + ":*" : entry.key;
+    const auto rule = ParseRule(text, Layer::kSandbox);
     if (!rule && !deny) {
       // Its own machine, which a sandbox has of its own: nothing to open here.
       draft.notes.push_back("left out: " + entry.key + " (" + rule.error().message() + ")");
       continue;
     }
     if (!rule) return entry.value.Wrong(rule.error().message());
-    (deny ? draft.deny : allow).push_back(deny ? entry.key + ":*" : entry.key);
+    (deny ? draft.deny : allow).push_back(text);
   }
   return Ok();
 }
@@ -80,17 +85,28 @@ Result<std::string> ImportCodex(std::string_view text, std::string_view profile)
   draft.notes = {"From Codex's permission profile."};
   RETURN_IF_ERROR(CheckKeys(*network, draft));
   const Node* enabled = Entry(*network, "enabled");
+  if (enabled != nullptr && enabled->kind != Node::Kind::kBoolean) {
+    return enabled->Wrong("enabled is true or false, without quotes");
+  }
+  const Node* mode = Entry(*network, "mode");
+  const bool limited = mode != nullptr && mode->text == "limited";
+  if (mode != nullptr && !limited && mode->text != "full") {
+    return mode->Wrong("mode is \"full\" or \"limited\"");
+  }
   if (enabled == nullptr || !enabled->flag) return draft.ToToml();
   std::vector<std::string> allow;
   if (const Node* domains = Entry(*network, "domains")) {
     RETURN_IF_ERROR(ReadDomains(*domains, allow, draft));
   }
-  const Node* mode = Entry(*network, "mode");
-  if (mode == nullptr || mode->text == "full") {
+  if (!limited) {
     draft.allow = std::move(allow);
     return draft.ToToml();
   }
-  if (mode->text != "limited") return mode->Wrong("mode is \"full\" or \"limited\"");
+  for (const std::string& host : allow) {
+    if (!ParseRule(host, Layer::kSandbox)->network) continue;
+    return mode->Wrong("\"limited\" is about requests, which nobody reads by number: leave '" +
+                       host + "' out, or the mode");
+  }
   if (!allow.empty()) {
     DraftRule rule;
     rule.hosts = std::move(allow);

@@ -1,18 +1,29 @@
 // Coder's rules and plain lists: texts of lines.
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "base/nearest.h"
 #include "base/text.h"
 #include "policy/draft.h"
 #include "policy/import.h"
+#include "policy/method.h"
 
 namespace cove::policy {
 namespace {
 
-Error At(size_t line, std::string_view why) {
-  return {Code::kInvalid, "line " + std::to_string(line) + ": " + std::string(why)};
-}
+// A line of what is read, for errors.
+struct Line {
+  size_t number = 0;
+  std::string_view text;
+
+  // `at` is a part of the text.
+  Error Wrong(std::string_view at, std::string_view why) const {
+    const auto column = static_cast<size_t>(at.data() - text.data()) + 1;
+    return {Code::kInvalid, "line " + std::to_string(number) + ", column " +
+                                std::to_string(column) + ": " + std::string(why)};
+  }
+};
 
 std::string_view Unquote(std::string_view text) {
   text = Trim(text);
@@ -34,53 +45,71 @@ struct CoderRule {
   std::vector<std::string> paths;
 };
 
-Result<void> ReadMethods(std::string_view value, CoderRule& rule) {
+Result<void> ReadMethods(const Line& line, std::string_view value, CoderRule& rule) {
   if (value == "*") return Ok();
   for (const std::string_view method : Split(value, ',')) {
-    std::string upper(Trim(method));
+    std::string upper(method);
     std::transform(upper.begin(), upper.end(), upper.begin(),
                    [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+    if (!CheckMethod(upper)) {
+      return line.Wrong(method, "'" + std::string(method.substr(0, 40)) +
+                                    "' is no method: method=GET,POST, or * for all");
+    }
     rule.methods.push_back(std::move(upper));
   }
   return Ok();
 }
 
 // There "*" at the end is one or more segments, elsewhere one; "/" is every path.
-Result<void> ReadPaths(std::string_view value, CoderRule& rule) {
+Result<void> ReadPaths(const Line& line, std::string_view value, CoderRule& rule) {
+  bool every = false;
   for (const std::string_view part : Split(value, ',')) {
-    std::string path(Trim(part));
-    if (path == "/" || path == "*" || path == "/*") {
-      rule.paths.clear();
-      return Ok();
+    if (part == "/" || part == "*" || part == "/*") {
+      every = true;
+      continue;
     }
+    std::string path(part);
     if (!path.starts_with('/')) path.insert(0, "/");
     if (path.ends_with("/*")) path += '*';
+    if (auto pattern = PathPattern::Parse(path); !pattern) {
+      return line.Wrong(part, pattern.error().message());
+    }
     rule.paths.push_back(std::move(path));
   }
+  if (every) rule.paths.clear();
   return Ok();
 }
 
-Result<CoderRule> ReadCoderRule(std::string_view text) {
+Result<CoderRule> ReadCoderRule(const Line& line, std::string_view text) {
   CoderRule rule;
+  std::set<std::string_view> keys;
   for (const std::string_view pair : Split(text, ' ')) {
     if (pair.empty()) continue;
     const size_t equals = pair.find('=');
     const std::string_view key = pair.substr(0, equals);
     if (equals == std::string_view::npos) {
-      return Error(Code::kInvalid, "'" + std::string(key.substr(0, 40)) +
-                                       "' is no part of a rule: domain=… method=… path=…");
+      return line.Wrong(pair, "'" + std::string(key.substr(0, 40)) +
+                                  "' is no part of a rule: domain=… method=… path=…");
+    }
+    if (!keys.insert(key).second) {
+      return line.Wrong(pair, "'" + std::string(key.substr(0, 40)) +
+                                  "' is there twice; several methods or paths have commas between "
+                                  "them, and each domain has a rule of its own, on its own line");
     }
     const std::string_view value = pair.substr(equals + 1);
-    if (!IsWord(value)) return Error(Code::kInvalid, "'" + std::string(key) + "' has no value");
+    if (!IsWord(value)) return line.Wrong(pair, "'" + std::string(key) + "' has no value");
     if (key == "domain") {
       rule.domain = ToLower(value);
+      if (auto host = HostPattern::Parse(rule.domain); !host) {
+        return line.Wrong(value, host.error().message());
+      }
     } else if (key == "method") {
-      RETURN_IF_ERROR(ReadMethods(value, rule));
+      RETURN_IF_ERROR(ReadMethods(line, value, rule));
     } else if (key == "path") {
-      RETURN_IF_ERROR(ReadPaths(value, rule));
+      RETURN_IF_ERROR(ReadPaths(line, value, rule));
     } else {
-      return Error(Code::kInvalid, "the keys are domain, method and path, not '" +
-                                       std::string(key.substr(0, 40)) + "'");
+      return line.Wrong(pair, "the keys are domain, method and path, not '" +
+                                  std::string(key.substr(0, 40)) + "'");
     }
   }
   return rule;
@@ -130,7 +159,8 @@ class CoderLines {
   explicit CoderLines(Draft& draft) : draft_(draft) {}
 
   // Nothing for what carries no rule: blank lines, comments, keys, what belongs to other keys.
-  Result<std::string_view> RuleText(std::string_view whole) {
+  Result<std::string_view> RuleText(const Line& from) {
+    const std::string_view whole = from.text;
     std::string_view line = Trim(WithoutComment(whole));
     if (line.empty() || line == "---" || line == "...") return std::string_view();
     const bool item = line.starts_with("- ") || line == "-";
@@ -139,11 +169,17 @@ class CoderLines {
     if (elsewhere_ && inner) return std::string_view();
     elsewhere_ = false;
     if (const std::string_view key = KeyOf(line); !key.empty()) {
-      RETURN_IF_ERROR(TakeKey(key, Trim(line.substr(key.size() + 1))));
+      if (auto taken = TakeKey(key, Trim(line.substr(key.size() + 1))); !taken) {
+        return from.Wrong(key, taken.error().message());
+      }
       return std::string_view();
     }
     if (item) line = Unquote(line.substr(1));
     if (line.starts_with("--allow")) {
+      if (const size_t next = line.find(" --allow"); next != std::string_view::npos) {
+        return from.Wrong(line.substr(next + 1),
+                          "one rule a line: write the next --allow on a line of its own");
+      }
       line = line.substr(std::string_view("--allow").size());
       if (line.starts_with('=')) line = line.substr(1);
     }
@@ -180,25 +216,20 @@ Result<std::string> ImportCoder(std::string_view text) {
       "From Coder's allow rules. There a rule holds for every port, here for 80 and 443;",
       "rules about methods or paths open TLS, as there all of it is."};
   CoderLines lines(draft);
-  size_t number = 0;
-  for (const std::string_view line : Split(text, '\n')) {
-    ++number;
-    const auto rule_text = lines.RuleText(line);
-    if (!rule_text) return At(number, rule_text.error().message());
-    if (rule_text->empty()) continue;
-    auto rule = ReadCoderRule(*rule_text);
-    if (!rule) return At(number, rule.error().message());
-    if (auto host = HostPattern::Parse(rule->domain); !host) {
-      return At(number, host.error().message());
-    }
-    if (rule->methods.empty() && rule->paths.empty()) {
-      draft.allow.push_back(rule->domain);
+  Line line;
+  for (const std::string_view whole : Split(text, '\n')) {
+    line = {line.number + 1, whole};
+    ASSIGN_OR_RETURN(const std::string_view rule_text, lines.RuleText(line));
+    if (rule_text.empty()) continue;
+    ASSIGN_OR_RETURN(CoderRule rule, ReadCoderRule(line, rule_text));
+    if (rule.methods.empty() && rule.paths.empty()) {
+      draft.allow.push_back(rule.domain);
       continue;
     }
     DraftRule out;
-    out.hosts = {rule->domain};
-    out.methods = std::move(rule->methods);
-    out.paths = std::move(rule->paths);
+    out.hosts = {rule.domain};
+    out.methods = std::move(rule.methods);
+    out.paths = std::move(rule.paths);
     out.inspect = true;
     draft.rules.push_back(std::move(out));
   }
@@ -207,15 +238,15 @@ Result<std::string> ImportCoder(std::string_view text) {
 
 Result<std::string> ImportDomains(std::string_view text) {
   Draft draft;
-  size_t number = 0;
-  for (std::string_view line : Split(text, '\n')) {
-    ++number;
-    line = Trim(line.substr(0, line.find('#')));
-    if (line.empty()) continue;
-    std::string rule(line);
+  Line line;
+  for (const std::string_view whole : Split(text, '\n')) {
+    line = {line.number + 1, whole};
+    const std::string_view host = Trim(whole.substr(0, whole.find('#')));
+    if (host.empty()) continue;
+    std::string rule(host);
     if (rule.starts_with('.')) rule.insert(0, "**");
     if (auto parsed = ParseRule(rule, Layer::kSandbox); !parsed) {
-      return At(number, parsed.error().message());
+      return line.Wrong(host, parsed.error().message());
     }
     draft.allow.push_back(std::move(rule));
   }

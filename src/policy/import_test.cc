@@ -17,6 +17,7 @@ namespace cove::policy {
 namespace {
 
 using testing::HasSubstr;
+using testing::StartsWith;
 
 std::shared_ptr<const Policy> Means(const Result<std::string>& toml) {
   EXPECT_TRUE(toml) << (toml ? "" : toml.error().message());
@@ -94,22 +95,43 @@ log_proxy_socket_path: /run/x.sock
 
 TEST(ImportCoderTest, AKeyItDoesNotKnowIsAnErrorByNameAndLine) {
   EXPECT_EQ(ErrorOf(ImportCoder("allowlist:\n  - domain=a.b\njail_typ: nsjail\n")),
-            "line 3: the key 'jail_typ' is not known; did you mean 'jail_type'?");
+            "line 3, column 1: the key 'jail_typ' is not known; did you mean 'jail_type'?");
   EXPECT_THAT(ErrorOf(ImportCoder("denylist:\n  - domain=a.b\n")),
-              HasSubstr("line 1: the key 'denylist' is not known"));
+              HasSubstr("line 1, column 1: the key 'denylist' is not known"));
   EXPECT_THAT(ErrorOf(ImportCoder("allowlist: [\"domain=a.b\"]")),
-              HasSubstr("line 1: write each rule of 'allowlist' on a line"));
+              HasSubstr("line 1, column 1: write each rule of 'allowlist' on a line"));
   EXPECT_THAT(ErrorOf(ImportCoder("allowlist:\n- a.b\n")),
-              HasSubstr("line 2: 'a.b' is no part of a rule"));
+              HasSubstr("line 2, column 3: 'a.b' is no part of a rule"));
 }
 
 TEST(ImportCoderTest, WhatHasNoCounterpartIsAnErrorWithItsLine) {
-  EXPECT_THAT(ErrorOf(ImportCoder("domain=a.b\ndomain=x.*.test")), HasSubstr("line 2: "));
-  EXPECT_THAT(ErrorOf(ImportCoder("domain=git*")), HasSubstr("line 1: "));
+  EXPECT_THAT(ErrorOf(ImportCoder("domain=a.b\ndomain=x.*.test")), HasSubstr("line 2, column 8: "));
+  EXPECT_THAT(ErrorOf(ImportCoder("domain=git*")), HasSubstr("line 1, column 8: "));
   EXPECT_THAT(ErrorOf(ImportCoder("host=a.b")), HasSubstr("the keys are domain, method and path"));
   EXPECT_THAT(ErrorOf(ImportCoder("domain=")), HasSubstr("has no value"));
   EXPECT_NE(ErrorOf(ImportCoder("domain=a.b path=/x\"y")), "accepted");
   EXPECT_NE(ErrorOf(ImportCoder("domain=a.b method=GE\tT")), "accepted");
+  const std::string_view before = "domain=a.b\n# and\n";
+  const auto third = [&](std::string_view line) {
+    return ErrorOf(ImportCoder(std::string(before) + std::string(line)));
+  };
+  EXPECT_THAT(third("domain=x.test path=/a//b"), StartsWith("line 3, column 20: "));
+  EXPECT_THAT(third("  - \"domain=x.test path=/ok,/../b\""), StartsWith("line 3, column 29: "));
+  EXPECT_THAT(third("--allow \"method=GET,G@T domain=x.test\""), StartsWith("line 3, column 21: "));
+  EXPECT_THAT(third("domain=x.test method=get,"), StartsWith("line 3, column 26: "));
+}
+
+TEST(ImportCoderTest, WhatIsThereTwiceIsAnErrorThatSaysWhatToDo) {
+  for (const char* rule : {"domain=github.com domain=evil.test", "domain=a.test path=/a path=/b",
+                           "method=GET domain=a.test method=PUT"}) {
+    EXPECT_THAT(ErrorOf(ImportCoder(rule)), HasSubstr("is there twice; several methods")) << rule;
+  }
+  EXPECT_THAT(ErrorOf(ImportCoder("domain=github.com domain=evil.test")),
+              StartsWith("line 1, column 19: 'domain' is there twice"));
+  EXPECT_EQ(ErrorOf(ImportCoder("--allow \"domain=a.test\" --allow \"domain=b.test\"")),
+            "line 1, column 25: one rule a line: write the next --allow on a line of its own");
+  EXPECT_EQ(ErrorOf(ImportCoder("--allow=\"domain=a.test\" --allow=\"domain=b.test\"")),
+            "line 1, column 25: one rule a line: write the next --allow on a line of its own");
 }
 
 TEST(ImportCodexTest, AProfilesDomainsBecomeRules) {
@@ -155,7 +177,32 @@ TEST(ImportCodexTest, WhatItDoesNotKnowIsAnError) {
   EXPECT_THAT(with("mode = \"half\""), HasSubstr("\"full\" or \"limited\""));
   EXPECT_THAT(with("domains = { \"a.b\" = \"ask\" }"), HasSubstr("\"allow\", \"deny\""));
   EXPECT_THAT(with("domains = { \"a*b.test\" = \"deny\" }"), HasSubstr("config.toml:3:"));
+  EXPECT_THAT(with("mode = \"limited\"\ndomains = { \"203.0.113.0/24:22\" = \"allow\" }"),
+              HasSubstr("config.toml:3:8: \"limited\" is about requests"));
   EXPECT_THAT(ErrorOf(ImportCodex("x = 1", "")), HasSubstr("permissions.NAME.network"));
+}
+
+TEST(ImportCodexTest, AWrongTypeIsAnErrorAndNoDenial) {
+  const auto whole = [](std::string_view lines) {
+    return ErrorOf(ImportCodex("[permissions.a.network]\n" + std::string(lines), ""));
+  };
+  EXPECT_EQ(whole("enabled = \"true\""),
+            "config.toml:2:11: enabled is true or false, without quotes");
+  EXPECT_THAT(whole("enabled = 1"), HasSubstr("config.toml:2:11: "));
+  EXPECT_THAT(whole("enabled = false\nmode = true"), HasSubstr("config.toml:3:8: "));
+  EXPECT_THAT(ErrorOf(ImportCodex("default_permissions = 1\n[permissions.a.network]", "")),
+              HasSubstr("config.toml:1:23: "));
+}
+
+TEST(ImportCodexTest, ADenialMayHavePortsOfItsOwn) {
+  const auto policy = Means(ImportCodex(
+      "[permissions.a.network]\nenabled = true\n[permissions.a.network.domains]\n"
+      "\"a.test\" = \"allow\"\n\"*.b.test:443\" = \"deny\"\n\"203.0.113.0/24\" = \"deny\"\n",
+      ""));
+  EXPECT_TRUE(policy->Evaluate("a.test", 443).allow);
+  EXPECT_EQ(policy->Evaluate("x.b.test", 443).reason, Reason::kRuleDenies);
+  EXPECT_NE(policy->Evaluate("x.b.test", 80).reason, Reason::kRuleDenies);
+  EXPECT_FALSE(policy->MayDial("a.test", Address::V4(203, 0, 113, 9), 443, AddressClass::kPublic));
 }
 
 TEST(ImportDomainsTest, ALineIsAHost) {
@@ -167,8 +214,8 @@ TEST(ImportDomainsTest, ALineIsAHost) {
   EXPECT_TRUE(policy->Evaluate("a.below.example", 443).allow);
   EXPECT_FALSE(policy->Evaluate("only.example", 443).allow);
   EXPECT_TRUE(policy->Evaluate("port.example", 8443).allow);
-  EXPECT_THAT(ErrorOf(ImportDomains("a.test\n*.com\n")), HasSubstr("line 2: "));
-  EXPECT_THAT(ErrorOf(ImportDomains("https://a.test/")), HasSubstr("line 1: "));
+  EXPECT_THAT(ErrorOf(ImportDomains("a.test\n*.com\n")), HasSubstr("line 2, column 1: "));
+  EXPECT_THAT(ErrorOf(ImportDomains("https://a.test/")), HasSubstr("line 1, column 1: "));
 }
 
 TEST(SuggestTest, AllowsWhatWasTriedAndNoMore) {
@@ -319,6 +366,37 @@ TEST(SuggestTest, ManyPathsBecomeWhatIsBelowThem) {
   EXPECT_FALSE(Allows(policy, "api.example", "POST", "/v1/1"));
   EXPECT_TRUE(Allows(policy, "api.example", "GET", "/v1/99"));
   EXPECT_FALSE(Allows(policy, "api.example", "GET", "/v2/1"));
+}
+
+TEST(SuggestTest, APlainRequestToAnAddressIsAllowedByItsNumber) {
+  const std::vector<Attempt> attempts = {
+      {"http", "203.0.113.20", "203.0.113.20", 80, "GET", "/", "allowed"},
+      {"http", "203.0.113.21", "203.0.113.21", 80, "GET", "/", "no_name"},
+      {"http", "2001:db8::9", "2001:db8::9", 80, "GET", "/", "no_name"},
+      {"http", "203.0.113.99", "33.33.0.9", 80, "GET", "/", "bad_name"},
+  };
+  const Draft draft = Suggest(attempts);
+  EXPECT_EQ(draft.allow, (std::vector<std::string>{"203.0.113.20/32:80", "203.0.113.21/32:80",
+                                                   "[2001:db8::9]/128:80"}));
+  EXPECT_EQ(draft.notes, std::vector<std::string>{"no rule mends: 203.0.113.99:80 (bad_name)"});
+  (void)Means(draft.ToToml());
+}
+
+TEST(SuggestTest, OfAPathThatWasCutTheDirectoryIsAllowed) {
+  const std::string whole = "/v1/" + std::string(600, 'x');
+  const std::string top = "/" + std::string(600, 'y');
+  constexpr auto kCut = Attempt::Path::kCut;
+  const std::vector<Attempt> attempts = {
+      {"https", "api.test", "", 443, "GET", whole.substr(0, 512), "no_rule", kCut},
+      {"https", "api.test", "", 443, "PUT", top.substr(0, 512), "no_rule", kCut},
+  };
+  const auto text = Suggest(attempts).ToToml();
+  const auto policy = Means(text);
+  EXPECT_TRUE(Allows(policy, "api.test", "GET", whole)) << *text;
+  EXPECT_FALSE(Allows(policy, "api.test", "GET", "/v2/x"));
+  EXPECT_FALSE(Allows(policy, "api.test", "PUT", top));
+  EXPECT_THAT(*text, HasSubstr("# wider than what was tried: GET on api.test/v1/**, for"));
+  EXPECT_THAT(*text, HasSubstr("# left out: PUT on api.test:443, for the audit has only"));
 }
 
 TEST(SuggestTest, NothingTriedIsNothingAllowed) {

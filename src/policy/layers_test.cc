@@ -143,6 +143,7 @@ TEST(RequestRulesTest, MethodsAndPathsHoldForRequests) {
             Reason::kRequestNotAllowed);
   EXPECT_EQ(policy->EvaluateRequest("git.test", 80, "GET", "/org/../x").reason, Reason::kBadPath);
   EXPECT_FALSE(policy->EvaluateRequest("git.test", 80, "get", "/org/x").allow);
+  EXPECT_FALSE(policy->EvaluateRequest("git.test", 80, "GET-X", "/org/x").allow);
   EXPECT_FALSE(policy->EvaluateRequest("git.test", 80, "", "/org/x").allow);
   EXPECT_TRUE(policy->EvaluateRequest("open.test", 80, "GET", "//odd/../path").allow);
   EXPECT_FALSE(policy->EvaluateRequest("open.test", 80, "DELETE", "/x").allow);

@@ -22,6 +22,10 @@ TEST(HostNameTest, NormalisesCaseAndOneTrailingDot) {
   EXPECT_EQ(*CanonicalHost("Allowed.TEST."), "allowed.test");
   EXPECT_EQ(*CanonicalHost("xn--80ak6aa92e.com"), "xn--80ak6aa92e.com");
   EXPECT_EQ(*CanonicalHost("1.a"), "1.a");
+  for (const char* name : {"xn--mnchen-3ya.de", "xn--bcher-kva.test", "xn--p1ai.xn--fiqs8s",
+                           "xn--ls8h.la", "xn--maana-pta.com", "xn--egbpdaj6bu4bxfgehfvwxn.test"}) {
+    EXPECT_TRUE(CanonicalHost(name)) << name;
+  }
 }
 
 TEST(HostNameTest, RefusesEverySpellingThatIsNoPlainName) {
@@ -54,6 +58,10 @@ TEST(HostNameTest, RefusesEverySpellingThatIsNoPlainName) {
                                  "0x7f.1"s,
                                  "127.1"s,
                                  "0x"s,
+                                 "xn--99999999.test"s,
+                                 "xn--a.test"s,
+                                 "XN--A-B0.test"s,
+                                 "a.xn--zzzzzzzzzzzzzzzzzzzzzzzzzz"s,
                                  "a.0x7f"s,
                                  "allowed\xe3\x80\x82test"s,
                                  "\xd0\xb0llowed.test"s,

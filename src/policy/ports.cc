@@ -1,6 +1,7 @@
 #include "policy/ports.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/text.h"
 
@@ -10,12 +11,15 @@ namespace {
 constexpr uint16_t kFirst = 1;
 constexpr uint16_t kLast = 65535;
 
+std::optional<uint16_t> ParsePort(std::string_view digits) {
+  return digits.starts_with('0') ? std::nullopt : ParseInt<uint16_t>(digits);
+}
+
 Result<PortSet> ParsePart(std::string_view part) {
   if (part == "*") return PortSet::All();
   const size_t dash = part.find('-');
-  const auto first = ParseInt<uint16_t>(part.substr(0, dash));
-  const auto last =
-      dash == std::string_view::npos ? first : ParseInt<uint16_t>(part.substr(dash + 1));
+  const auto first = ParsePort(part.substr(0, dash));
+  const auto last = dash == std::string_view::npos ? first : ParsePort(part.substr(dash + 1));
   if (!first || !last || *first < kFirst || *last < *first) {
     return Error(Code::kInvalid,
                  "'" + std::string(part) + "' is no port: write 443, 8000-8100 or * (1 to 65535)");

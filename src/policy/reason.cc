@@ -49,7 +49,7 @@ constexpr std::array kEntries = {
           "The Host header names another port than the connection's."},
     Entry{Reason::kEncryptedHello, "encrypted_hello",
           "Encrypted Client Hello hides the name; turn it off in the client."},
-    Entry{Reason::kMalformed, "malformed", "The first bytes are neither sound TLS nor HTTP."},
+    Entry{Reason::kMalformed, "malformed", "What was sent is neither sound TLS nor sound HTTP."},
     Entry{Reason::kMethodNotSupported, "method_not_supported",
           "Not offered: CONNECT but to the proxy, SOCKS but to connect, TRACE with a secret."},
     Entry{Reason::kHelloTimeout, "hello_timeout", "The client did not say its name in time."},

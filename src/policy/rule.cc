@@ -149,6 +149,15 @@ Result<Prefix> ParseNetwork(std::string_view text) {
                                      "' is no network such as 203.0.113.0/24 or 2001:db8::/32 (the "
                                      "bits after the prefix must be zero)");
   }
+  // Nothing is dialled in that form, so as a denial it would close nothing.
+  const Prefix mapped = *Prefix::Parse("::ffff:0:0/96");
+  if (network->base.v6 && network->bits >= mapped.bits && mapped.Contains(network->base)) {
+    Address plain;
+    std::copy_n(network->base.bytes.begin() + 12, 4, plain.bytes.begin());
+    const Prefix v4{plain, static_cast<uint8_t>(network->bits - mapped.bits)};
+    return Error(Code::kInvalid,
+                 "a network of IPv4 is written as one: \"" + SpellNetwork(v4) + "\"");
+  }
   return *network;
 }
 

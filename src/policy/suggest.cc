@@ -5,7 +5,9 @@
 #include <map>
 
 #include "base/text.h"
+#include "policy/address.h"
 #include "policy/host_name.h"
+#include "policy/method.h"
 #include "policy/reason.h"
 
 namespace cove::policy {
@@ -21,10 +23,6 @@ constexpr auto kMendable = std::to_array<Reason>(
 bool IsMendable(const std::string& reason) {
   return std::any_of(kMendable.begin(), kMendable.end(),
                      [&](Reason r) { return ReasonName(r) == reason; });
-}
-
-bool IsCapital(std::string_view method) {
-  return std::all_of(method.begin(), method.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
 }
 
 // Asked for the name of an address (RFC 1035 3.5, RFC 3596 2.5): it leads nowhere.
@@ -129,17 +127,32 @@ void AddHost(const std::string& host, const HostNeeds& needs, Draft& draft) {
 
 std::string NoteOf(const Attempt& a) {
   const std::string where = a.host.empty() ? a.address : a.host;
-  return "no rule mends: " + where + (a.port != 0 ? ":" + std::to_string(a.port) : "") + " (" +
-         a.reason + ")";
+  const std::string at = where + (a.port != 0 ? ":" + std::to_string(a.port) : "");
+  if (a.path_is == Attempt::Path::kCut) {
+    return "left out: " + a.method + " on " + at +
+           ", for the audit has only the beginning of its path: " + a.path;
+  }
+  return "no rule mends: " + at + " (" + a.reason + ")";
+}
+
+// A request that went to an address and had it for its host.
+bool IsByNumber(const Attempt& a) {
+  const auto host = Address::Parse(a.host);
+  return a.host.empty() || (host && host == Address::Parse(a.address));
+}
+
+// What is below the last whole segment of a path's beginning; empty: that would be every path.
+std::string BelowLastSegment(const std::string& beginning) {
+  const size_t slash = beginning.rfind('/');
+  if (slash == std::string::npos || slash == 0) return {};
+  return beginning.substr(0, slash) + "/**";
 }
 
 class Suggester {
  public:
   void Add(const Attempt& a) {
     if (a.channel == "model" || IsReverseName(a.host)) return;
-    if (!IsMendable(a.reason) || !(a.host.empty() ? AddAddress(a) : AddName(a))) {
-      if (notes_.size() < kNotesMax) notes_.insert(NoteOf(a));
-    }
+    if (!IsMendable(a.reason) || !(IsByNumber(a) ? AddAddress(a) : AddName(a))) Note(NoteOf(a));
   }
 
   Draft Finish() const {
@@ -168,11 +181,7 @@ class Suggester {
     if (a.port == 0) {
       needs.asked = true;
     } else if (!a.method.empty()) {
-      Requests& requests = a.channel == "https" ? needs.tls : needs.plain;
-      const bool sound = a.path.find('*') == std::string::npos && PathPattern::Parse(a.path).ok() &&
-                         IsCapital(a.method);
-      if (!sound) return false;
-      requests[a.port][a.method].insert(a.path);
+      if (!AddRequest(a, a.channel == "https" ? needs.tls : needs.plain)) return false;
     } else if (a.reason == ReasonName(Reason::kNeedsInspection)) {
       needs.inspect.insert(a.port);
     } else {
@@ -180,6 +189,23 @@ class Suggester {
     }
     hosts_[*host] = std::move(needs);
     return true;
+  }
+
+  bool AddRequest(const Attempt& a, Requests& requests) {
+    const bool cut = a.path_is == Attempt::Path::kCut;
+    const std::string path = cut ? BelowLastSegment(a.path) : a.path;
+    const bool stars = a.path.find('*') != std::string::npos;
+    if (stars || !CheckMethod(a.method) || !PathPattern::Parse(path)) return false;
+    requests[a.port][a.method].insert(path);
+    if (cut) {
+      Note("wider than what was tried: " + a.method + " on " + a.host + path +
+           ", for the audit has only the beginning of a long path");
+    }
+    return true;
+  }
+
+  void Note(std::string text) {
+    if (notes_.size() < kNotesMax) notes_.insert(std::move(text));
   }
 
   std::map<std::string, HostNeeds> hosts_;

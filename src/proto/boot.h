@@ -25,6 +25,7 @@
 // write only what everybody may, and kStateDir, which is its own (0700).
 #pragma once
 
+#include <csignal>
 #include <cstdint>
 
 namespace cove::proto::boot {
@@ -42,6 +43,11 @@ inline constexpr int kDnsTcpFd = 9;
 inline constexpr int kOomFd = 10;       // the workload's count of OOM kills, for sys/oom_count.h
 inline constexpr int kOomEventFd = 11;  // readable at a kill: an eventfd (v1) or that file (v2)
 inline constexpr int kCgroupFd = 12;    // the first of N
+
+// Comes before the runner kills the whole workload for want of memory, which the kernel's count of
+// kills knows nothing of. Nobody inside may send it to the toolbox; one of an older build ignores
+// it.
+inline constexpr int kOutOfMemorySignal = SIGUSR1;
 
 inline constexpr char kStateDir[] = "/run/cove-toolbox";
 

@@ -6,48 +6,19 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
-#include <vector>
 
 #include "proto/runner.h"
+#include "proto/testing.h"
 #include "proto/toolbox.h"
 
 namespace {
 
-// As an older toolbox encodes what has commands inside.
-struct OlderCommand {
-  cove::proto::toolbox::CommandInfo now;
-  template <class A>
-  void Fields(A& a) {
-    a(now.id, now.command, now.ended, now.exit_code, now.reason, now.oom_kills);
-  }
-};
-struct OlderSession {
-  explicit OlderSession(const cove::proto::toolbox::SessionInfo& session) : id(session.id) {
-    for (const auto& command : session.commands) commands.push_back({command});
-  }
-  std::string id;
-  std::vector<OlderCommand> commands;
-  template <class A>
-  void Fields(A& a) {
-    a(id, commands);
-  }
-};
-struct OlderSessions {
-  explicit OlderSessions(const cove::proto::toolbox::SessionList& list)
-      : sessions(list.sessions.begin(), list.sessions.end()) {}
-  std::vector<OlderSession> sessions;
-  template <class A>
-  void Fields(A& a) {
-    a(sessions);
-  }
-};
-
 template <class Message>
 std::string EncodeOlder(const Message& message) {
   if constexpr (std::is_same_v<Message, cove::proto::toolbox::SessionInfo>) {
-    return cove::proto::Encode(OlderSession(message));
+    return cove::proto::Encode(cove::proto::testing::OlderSession(message));
   } else if constexpr (std::is_same_v<Message, cove::proto::toolbox::SessionList>) {
-    return cove::proto::Encode(OlderSessions(message));
+    return cove::proto::Encode(cove::proto::testing::OlderSessions(message));
   } else {
     return cove::proto::Encode(message);
   }

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "proto/runner.h"
+#include "proto/testing.h"
 #include "proto/toolbox.h"
 
 namespace cove::proto {
@@ -52,38 +53,12 @@ TEST(WireTest, WhatWasAddedLaterMayBeMissingAndNothingElse) {
   EXPECT_FALSE(Decode<toolbox::ExitStatus>(whole + "x"));
 }
 
-// The sessions of such a box: what its toolbox lists, as its build encoded it.
-struct OlderCommand {
-  std::string id;
-  uint64_t oom_kills = 0;
-  template <class A>
-  void Fields(A& a) {
-    std::string command = "make";
-    bool ended = true;
-    int32_t exit_code = 137;
-    auto reason = toolbox::ExitReason::kOom;
-    a(id, command, ended, exit_code, reason, oom_kills);
-  }
-};
-struct OlderSession {
-  std::string id;
-  std::vector<OlderCommand> commands;
-  template <class A>
-  void Fields(A& a) {
-    a(id, commands);
-  }
-};
-struct OlderSessions {
-  std::vector<OlderSession> sessions;
-  template <class A>
-  void Fields(A& a) {
-    a(sessions);
-  }
-};
-
 TEST(WireTest, AListOfAnOlderToolboxIsRead) {
-  const OlderSessions older{{{"one", {{"c1", 2}, {"c2", 0}}}, {"empty", {}}, {"two", {{"c3", 1}}}}};
-  const std::string body = Encode(older);
+  toolbox::CommandInfo c1{"c1", "make", true, 137, toolbox::ExitReason::kOom, 2};
+  c1.oom_own = 1;  // which the older one did not know
+  const toolbox::SessionList listed{
+      {{"one", {c1, {"c2"}}}, {"empty", {}}, {"two", {{"c3", "true"}}}}};
+  const std::string body = Encode(testing::OlderSessions(listed));
   const auto list = Decode<toolbox::SessionList>(body);
   ASSERT_TRUE(list) << list.error().message();
   ASSERT_EQ(list->sessions.size(), 3U);

@@ -41,7 +41,7 @@ bool Differ(const Room& a, const Room& b) {
   return a.files_max != b.files_max || a.boxes_by_files != b.boxes_by_files ||
          a.boxes_by_uids != b.boxes_by_uids || a.threads_max != b.threads_max ||
          a.host_reserve_bytes != b.host_reserve_bytes || a.disk_bytes != b.disk_bytes ||
-         a.threads / kThreadsStep != b.threads / kThreadsStep ||
+         a.weighs_io != b.weighs_io || a.threads / kThreadsStep != b.threads / kThreadsStep ||
          a.host_available_bytes / kBytesStep != b.host_available_bytes / kBytesStep ||
          a.disk_available_bytes / kBytesStep != b.disk_available_bytes / kBytesStep;
 }
@@ -57,13 +57,14 @@ Result<void> CheckRoom(const Room& room, size_t boxes, For what) {
   // Below half of the reserve no box may write at all.
   const uint64_t least =
       what == For::kNewBox ? room.host_reserve_bytes : room.host_reserve_bytes / 2;
-  if (room.host_available_bytes < least) {
-    return Full("the disk of the data directory has " +
-                std::to_string(room.host_available_bytes / kMiB) + " MiB left, of which " +
-                std::to_string(least / kMiB) +
-                " are kept in reserve: delete sandboxes or snapshots");
-  }
-  return Ok();
+  return CheckReserve(room.host_available_bytes, least);
+}
+
+Result<void> CheckReserve(uint64_t available, uint64_t kept) {
+  if (available >= kept) return Ok();
+  return Full("the disk of the data directory has " + std::to_string(available / kMiB) +
+              " MiB left, of which " + std::to_string(kept / kMiB) +
+              " are kept in reserve: delete sandboxes or snapshots");
 }
 
 }  // namespace cove::proto

@@ -20,10 +20,11 @@ struct Room {
   uint64_t host_reserve_bytes = 0;
   uint64_t disk_bytes = 0;  // where boxes write, for all of them
   uint64_t disk_available_bytes = 0;
+  bool weighs_io = true;  // false: weights of input and output have no effect on this machine
   template <class A>
   void Fields(A& a) {
     a(files_max, boxes_by_files, boxes_by_uids, threads, threads_max, host_available_bytes,
-      host_reserve_bytes, disk_bytes, disk_available_bytes);
+      host_reserve_bytes, disk_bytes, disk_available_bytes, weighs_io);
   }
 };
 
@@ -37,5 +38,9 @@ enum class For {
 
 // `boxes` exist already. kExhausted, saying what is missing and what to do.
 Result<void> CheckRoom(const Room& room, size_t boxes, For what);
+
+// Of the disk of the data directory `available` bytes are free; `kept` of them are not for
+// sandboxes. kExhausted in the same way.
+Result<void> CheckReserve(uint64_t available, uint64_t kept);
 
 }  // namespace cove::proto

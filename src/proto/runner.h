@@ -24,7 +24,7 @@
 
 namespace cove::proto::runner {
 
-inline constexpr uint32_t kVersion = 4;
+inline constexpr uint32_t kVersion = 5;
 
 enum class Type : uint16_t {
   kReply = 1,       // Reply; the answer to every request; may carry descriptors

@@ -144,14 +144,16 @@ struct Started {
 // kOom: it, or the last of its children that it tells of, died of SIGKILL, and meanwhile the kernel
 // killed processes of the sandbox for want of memory. Of several commands at that moment more than
 // one may say so. kOutputLost: of a session command only: it ended by itself, and for some of its
-// output the sandbox's disk had no room.
+// output the sandbox's disk had no room. kSocketsFull: it died of SIGKILL with all other commands,
+// when the buffers of the sandbox's sockets and its programs together held more than its memory.
 enum class ExitReason : uint8_t {
   kExited = 0,
   kSignaled = 1,
   kTimeout = 2,
   kOom = 3,
   kSpawnFailed = 4,
-  kOutputLost = 5
+  kOutputLost = 5,
+  kSocketsFull = 6
 };
 
 struct ExitStatus {
@@ -214,7 +216,7 @@ struct CommandInfo {
   std::string command;  // its beginning, if it is long
   bool ended = false;
   int32_t exit_code = 0;
-  // kExited, kOom, kOutputLost or kSpawnFailed (its log says why): a shell tells no more
+  // never kSignaled or kTimeout: a shell tells no more; for kSpawnFailed its log says why
   ExitReason reason = ExitReason::kExited;
   uint64_t oom_kills = 0;  // these as in ExitStatus
   uint64_t oom_own = 0;

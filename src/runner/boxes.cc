@@ -196,6 +196,7 @@ Task<Result<void>> Boxes::Run(BoxPtr box, Recorded recorded) {
   box->dead.Reset();
   box->ended.Reset();
   watches_.Spawn(Watch(box));
+  runs_.NotifyAll();
   log::Info("box.started", {{"sandbox", id.value}, {"pid", box->running ? box->running->pid : 0}});
   co_return Ok();
 }

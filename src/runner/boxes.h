@@ -79,8 +79,10 @@ class Boxes {
   Result<void> CheckFilesFor(const std::vector<std::string>& names) const;
   // Returns when nothing is left of the deleted boxes, or at the deadline.
   Task<void> DrainLeaving(TimePoint deadline);
-  // Watches over the disk behind the boxes, their sockets and what room there is, for ever.
+  // Watches over the disk behind the boxes, the machine's memory and what room there is, for ever.
   Task<void> WatchRoom();
+  // Watches over what the boxes' sockets hold, for ever.
+  Task<void> WatchSockets();
 
   // kConflict while a box or another image uses it.
   Result<void> DeleteImage(const ImageId& id);
@@ -95,9 +97,11 @@ class Boxes {
     async::Event left;   // set once nothing of a deleted box is left
     bool deleting = false;
     bool paused = false;
-    uint64_t oom_kills = 0;     // in this run, by the kernel
-    uint64_t socket_kills = 0;  // in this run, by GuardSockets(), of the same kind for whoever asks
+    uint64_t oom_kills = 0;  // in this run, by the kernel
+    uint64_t socket_kills =
+        0;  // in this run, by KillForMemory(), of the same kind for whoever asks
     uint64_t kills() const { return oom_kills + socket_kills; }
+    TimePoint dying_until;  // what KillForMemory() has killed
     Turn turn;
     async::TaskGroup reclaim;  // while it is paused
   };
@@ -121,6 +125,8 @@ class Boxes {
   Task<void> WatchOom(BoxPtr box);
   void TellOom(const Box& box);
   void GuardSockets();
+  void GuardMachine();
+  void KillForMemory(Box& box);
   Result<void> Thaw(const BoxPtr& box);
   Task<Result<void>> Kill(BoxPtr box);
   Task<void> ClearRuntime(SandboxId id);
@@ -139,6 +145,7 @@ class Boxes {
   std::map<SandboxId, BoxPtr> boxes_;
   std::map<SandboxId, BoxPtr> leaving_;  // deleted, but not everything of them has gone yet
   std::optional<proto::Room> told_;
+  async::Event runs_;  // notified when a box starts or goes on
   async::TaskGroup watches_;
 };
 

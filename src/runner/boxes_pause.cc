@@ -1,7 +1,4 @@
-// Pausing and resuming boxes, and what the kernel kills in them.
-#include <unistd.h>
-
-#include "async/fd_watch.h"
+// Pausing and resuming boxes.
 #include "log/log.h"
 #include "runner/boxes.h"
 
@@ -43,37 +40,9 @@ Result<void> Boxes::Thaw(const BoxPtr& box) {
   box->reclaim.Clear();
   RETURN_IF_ERROR(deps_.driver.Resume(box->spec.id));
   box->paused = false;
+  runs_.NotifyAll();
   log::Info("box.resumed", {{"sandbox", box->spec.id.value}});
   return Ok();
-}
-
-void Boxes::TellOom(const Box& box) {
-  log::Warn("box.oom", {{"sandbox", box.spec.id.value}, {"kills", box.kills()}});
-  if (deps_.on_oom) deps_.on_oom({box.spec.id, box.kills()});
-}
-
-// The kernel tells of the event before it has counted its victim (v1), so the count is looked at
-// again a little later; an idle box wakes nobody.
-Task<void> Boxes::WatchOom(BoxPtr box) {
-  constexpr milliseconds kFirstLook{2};
-  constexpr milliseconds kLastLook{500};
-  const int fd = box->running->oom_event.get();
-  if (fd < 0) co_return;
-  async::FdWatch watch(fd);
-  Duration look = kFirstLook;
-  for (;;) {
-    uint64_t events = 0;
-    (void)!pread(fd, &events, sizeof events, 0);  // memory.events (v2): armed again by reading
-    (void)!read(fd, &events, sizeof events);      // the eventfd (v1)
-    const auto kills = deps_.driver.OomKills(box->spec.id);
-    if (kills && *kills > box->oom_kills) {
-      box->oom_kills = *kills;
-      TellOom(*box);
-    }
-    const bool again = look <= kLastLook;
-    const bool event = co_await watch.Readable(again ? Now() + look : kNever);
-    look = event ? Duration(kFirstLook) : look * 4;
-  }
 }
 
 }  // namespace cove::runner

@@ -1,5 +1,4 @@
-// What room the machine has for boxes, and the watch over it, over the disk behind them and over
-// what their sockets hold.
+// What room the machine has for boxes, and the watch over it and over the disk behind them.
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -15,7 +14,6 @@ namespace {
 constexpr size_t kFilesPerBox = 12;
 constexpr size_t kFilesOfOurs = 128;
 constexpr seconds kWatchPeriod{1};
-constexpr uint64_t kSocketsWorthALook = 32 << 20;
 
 uint64_t NumberIn(const std::string& path) {
   const auto text = sys::ReadFile(path);
@@ -58,6 +56,7 @@ Result<proto::Room> Boxes::RoomWith(uint32_t slots) const {
   room.host_reserve_bytes = disk.host_reserve_bytes;
   room.disk_bytes = disk.bytes;
   room.disk_available_bytes = disk.available_bytes;
+  room.weighs_io = deps_.driver.WeighsIo();
   return room;
 }
 
@@ -72,31 +71,10 @@ Result<void> Boxes::CheckRoom() const {
   return proto::CheckRoom(room, static_cast<size_t>(stay), proto::For::kNewBox);
 }
 
-// What many sockets get beyond their limit is memory that no limit counts, so it ends as memory
-// beyond a limit does.
-void Boxes::GuardSockets() {
-  const auto all = deps_.driver.SocketBuffersInAll();
-  if (!all || *all < kSocketsWorthALook) return;
-  for (const auto& [id, box] : boxes_) {
-    if (!box->running) continue;
-    const auto buffers = deps_.driver.SocketBuffersOf(id);
-    if (!buffers || buffers->limit == 0 || buffers->used <= 2 * buffers->limit) continue;
-    log::Warn(
-        "box.sockets_full",
-        {{"sandbox", id.value}, {"mib", buffers->used >> 20}, {"limit_mib", buffers->limit >> 20}});
-    if (const auto killed = deps_.driver.KillWorkload(id); !killed) {
-      log::Error("box.not_killed", {{"sandbox", id.value}, {"why", killed.error().message()}});
-      continue;
-    }
-    ++box->socket_kills;
-    TellOom(*box);
-  }
-}
-
 Task<void> Boxes::WatchRoom() {
   for (;;) {
     deps_.disk.Guard();
-    GuardSockets();
+    GuardMachine();
     const auto room = RoomNow();
     if (room && deps_.on_room && (!told_ || proto::Differ(*told_, *room))) {
       told_ = *room;

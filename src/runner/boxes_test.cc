@@ -370,27 +370,75 @@ TEST_F(BoxesTest, WhatRoomThereIsIsToldWhenItHasChanged) {
   EXPECT_GT(rooms[0].boxes_by_files, 0u);
   EXPECT_GE(rooms[0].boxes_by_uids, kSlotsPerBlock);
   EXPECT_GT(rooms[0].threads_max, rooms[0].threads);
+  EXPECT_TRUE(rooms[0].weighs_io);
+  driver.weighs_io = false;
   disk->facts.host_available_bytes -= 64 << 20;
   loop.RunUntil(Told(&rooms, 2));
   ASSERT_EQ(rooms.size(), 2u);
+  EXPECT_FALSE(rooms[1].weighs_io);
   EXPECT_EQ(rooms[1].host_available_bytes, (1u << 30) - (64u << 20));
 }
 
-TEST_F(BoxesTest, AWorkloadWithTwiceItsSocketBuffersEndsAndThatIsTold) {
+Task<void> Told(const std::vector<proto::runner::BoxOom>* ooms) {
+  const TimePoint end = Now() + seconds(20);
+  while (ooms->empty() && Now() < end) co_await async::Sleep(milliseconds(1));
+}
+
+TEST_F(BoxesTest, AWorkloadWhoseSocketsHoldTooMuchEndsAndThatIsTold) {
   ASSERT_TRUE(Create(kA));
-  driver.sockets = {.used = 511 << 20, .limit = 256 << 20};
+  driver.socket_buffers = 512 << 20;
+  {
+    async::TaskGroup watch;
+    watch.Spawn(boxes->WatchSockets());
+    loop.RunUntil(Pass());
+  }
+  EXPECT_TRUE(driver.workloads_killed.empty()) << "it has memory for them";
+
+  driver.beyond_memory = 1;
+  ASSERT_TRUE(loop.RunUntil(boxes->Pause(kA)));
+  {
+    async::TaskGroup watch;
+    watch.Spawn(boxes->WatchSockets());
+    loop.RunUntil(Pass());
+  }
+  EXPECT_TRUE(driver.workloads_killed.empty()) << "what stands still would not end";
+
+  ASSERT_TRUE(loop.RunUntil(boxes->Resume(kA)));
   async::TaskGroup watch;
-  watch.Spawn(boxes->WatchRoom());
-  loop.RunUntil(Told(&rooms, 1));
-  EXPECT_TRUE(driver.workloads_killed.empty()) << "up to twice is what few sockets can get";
-  driver.sockets.used = 513 << 20;
-  disk->facts.host_available_bytes -= 64 << 20;
-  loop.RunUntil(Told(&rooms, 2));
+  watch.Spawn(boxes->WatchSockets());
+  loop.RunUntil(Told(&ooms));
   EXPECT_EQ(driver.workloads_killed, std::set<SandboxId>{kA});
   ASSERT_EQ(ooms.size(), 1u);
   EXPECT_EQ(ooms[0].kills, 1u);
   EXPECT_EQ(boxes->List()[0].oom_kills, 1u);
   EXPECT_EQ(boxes->List()[0].state, proto::runner::BoxState::kRunning);
+}
+
+TEST_F(BoxesTest, WhereTheMachineHasNothingLeftTheOneWithThousandsOfFilesEnds) {
+  ASSERT_TRUE(Create(kA));
+  ASSERT_TRUE(Create(kB));
+  auto watched = [this, times = size_t{0}]() mutable {
+    async::TaskGroup watch;
+    watch.Spawn(boxes->WatchRoom());
+    loop.RunUntil(Told(&rooms, ++times));
+    disk->facts.host_available_bytes -= 64 << 20;
+  };
+  driver.files = {{kA, 1000}, {kB, 1100}};
+  watched();
+  EXPECT_TRUE(driver.workloads_killed.empty()) << "there is enough of all";
+  driver.machine.memory_available = driver.machine.memory / 32 - 1;
+  watched();
+  EXPECT_EQ(driver.workloads_killed, std::set<SandboxId>{kB});
+  ASSERT_EQ(ooms.size(), 1u);
+  EXPECT_EQ(ooms[0].id, kB);
+
+  driver.machine.memory_available = driver.machine.memory;
+  driver.files = {{kA, 1600}, {kB, 20}};
+  watched();
+  EXPECT_FALSE(driver.workloads_killed.contains(kA));
+  driver.machine.terminals_available = driver.machine.terminals / 4 - 1;
+  watched();
+  EXPECT_TRUE(driver.workloads_killed.contains(kA));
 }
 
 TEST_F(BoxesTest, LimitsThatCannotHoldChangeNothing) {

@@ -94,8 +94,8 @@ Task<Result<ImageInfo>> Jobs::ImageJob(Job job, std::string body, std::vector<in
 
 Task<Result<ImageInfo>> Jobs::CaptureHost(std::string trust, Progress progress) {
   const auto mine = co_await image_turn_.Take();
-  const std::string body =
-      proto::Encode(image::CaptureHostJob{data_.runner_path(), std::move(trust)});
+  const std::string body = proto::Encode(
+      image::CaptureHostJob{data_.runner_path(), std::move(trust), ReserveOf(data_.images())});
   co_return co_await ImageJob(Job::kCaptureHost, body, {}, std::move(progress));
 }
 

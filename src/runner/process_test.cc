@@ -71,55 +71,51 @@ class FrontProcessTest : public ProcessTest {
   int ready = 0;
 };
 
-Task<Result<void>> KillAndCount(FrontProcess* front, int* ready) {
+// What comes of a front while `steps` are done to it, and of its end.
+Task<Result<void>> During(FrontProcess* front, Task<void> steps) {
   async::TaskGroup group;
   Result<void> ended = Error(Code::kInternal, "unset");
   group.Spawn(RunInto(front, &ended));
-  co_await Until([&] { return *ready == 1; });
-  kill(front->pid(), SIGKILL);
-  co_await Until([&] { return *ready == 2; });
+  co_await std::move(steps);
   front->Stop();
   co_await group.Join();
   co_return ended;
 }
 
+Task<void> KillOnce(FrontProcess* front, int* ready) {
+  co_await Until([&] { return *ready == 1; });
+  kill(front->pid(), SIGKILL);
+  co_await Until([&] { return *ready == 2; });
+}
+
 TEST_F(FrontProcessTest, AFrontThatDiesIsReplaced) {
   FrontProcess front(SettingsFor("plain"));
-  const auto ended = loop.RunUntil(KillAndCount(&front, &ready));
+  const auto ended = loop.RunUntil(During(&front, KillOnce(&front, &ready)));
   EXPECT_TRUE(ended) << ended.error().message();
   EXPECT_EQ(ready, 2);
 }
 
 // Without a free descriptor none can be started.
-Task<Result<void>> KillWhileNoneCanStart(FrontProcess* front, int* ready) {
-  async::TaskGroup group;
-  Result<void> ended = Error(Code::kInternal, "unset");
-  group.Spawn(RunInto(front, &ended));
+Task<void> KillWhileNoneCanStart(FrontProcess* front, int* ready) {
   co_await Until([&] { return *ready == 1; });
   rlimit before{};
   EXPECT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
   const rlimit none{3, before.rlim_max};
   EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
   kill(front->pid(), SIGKILL);
-  EXPECT_TRUE(co_await Until([&] { return front->failed_starts() > 1 || group.size() == 0; }));
+  EXPECT_TRUE(co_await Until([&] { return front->failed_starts() > 1; }));
   EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
-  co_await Until([&] { return *ready == 2 || group.size() == 0; });
-  front->Stop();
-  co_await group.Join();
-  co_return ended;
+  co_await Until([&] { return *ready == 2; });
 }
 
 TEST_F(FrontProcessTest, AStartThatFailsForAMomentIsTriedAgain) {
   FrontProcess front(SettingsFor("plain"));
-  const auto ended = loop.RunUntil(KillWhileNoneCanStart(&front, &ready));
+  const auto ended = loop.RunUntil(During(&front, KillWhileNoneCanStart(&front, &ready)));
   EXPECT_TRUE(ended) << ended.error().message();
   EXPECT_EQ(ready, 2);
 }
 
-Task<Result<void>> SendUntilReplaced(FrontProcess* front, int* ready) {
-  async::TaskGroup group;
-  Result<void> ended = Error(Code::kInternal, "unset");
-  group.Spawn(RunInto(front, &ended));
+Task<void> SendUntilReplaced(FrontProcess* front, int* ready) {
   co_await Until([&] { return *ready == 1; });
   const pid_t first = front->pid();
   proto::runner::Progress line;
@@ -127,16 +123,13 @@ Task<Result<void>> SendUntilReplaced(FrontProcess* front, int* ready) {
   for (int i = 0; i < 100; ++i) front->SendEvent(Type::kProgress, line);
   co_await Until([&] { return *ready == 2; });
   EXPECT_NE(front->pid(), first);
-  front->Stop();
-  co_await group.Join();
-  co_return ended;
 }
 
 TEST_F(FrontProcessTest, AFrontThatDoesNotReadIsReplacedAndOneThatDoesNotEndIsKilled) {
   auto settings = SettingsFor("deaf");
   settings.stop_wait = milliseconds(20);
   FrontProcess front(std::move(settings));
-  const auto ended = loop.RunUntil(SendUntilReplaced(&front, &ready));
+  const auto ended = loop.RunUntil(During(&front, SendUntilReplaced(&front, &ready)));
   EXPECT_TRUE(ended) << ended.error().message();
   EXPECT_EQ(ready, 2);
 }

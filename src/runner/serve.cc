@@ -7,8 +7,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <filesystem>
+#include <thread>
 
 #include "async/signals.h"
 #include "image/job.h"
@@ -110,6 +112,19 @@ class Server {
   FrontProcess front_;
 };
 
+// The front of a server that was killed has this socket until it is at its end, too: soon.
+Result<UniqueFd> ListenOnceFree(const net::SocketAddress& address) {
+  constexpr seconds kSoon{5};
+  constexpr milliseconds kStep{10};
+  const TimePoint end = Now() + kSoon;
+  for (;;) {
+    auto listener = net::ListenTcp(address);
+    const bool taken = !listener && listener.error().sys_errno() == EADDRINUSE;
+    if (!taken || Now() >= end) return listener;
+    std::this_thread::sleep_for(kStep);
+  }
+}
+
 Result<std::unique_ptr<Server>> Server::Make(const Options& options) {
   if (geteuid() != 0) {
     return Error(Code::kDenied, "`cove serve` must run as root: it makes namespaces and cgroups");
@@ -132,7 +147,7 @@ Result<std::unique_ptr<Server>> Server::Make(const Options& options) {
   driver_options.shells = options.shells;
   driver_options.cgroup_parent = CgroupParent(data.path());
   ASSIGN_OR_RETURN(auto driver, sandbox::NamespaceDriver::Make(driver_options));
-  auto listener = net::ListenTcp(options.listen);
+  auto listener = ListenOnceFree(options.listen);
   if (!listener) return std::move(listener).error().Wrap("--listen " + options.listen_text);
   return std::unique_ptr<Server>(
       new Server(options, std::move(data), std::move(disk), std::move(uids), std::move(driver),
@@ -196,6 +211,7 @@ Task<Result<void>> Server::Run() {
   CO_ASSIGN_OR_RETURN(UniqueFd doctors, ListenForDoctor(data_.runner_path()));
   async::TaskGroup watch;
   watch.Spawn(boxes_.WatchRoom());
+  watch.Spawn(boxes_.WatchSockets());
   watch.Spawn(AnswerDoctors(std::move(doctors), [this] { return Findings(); }));
   auto ended = co_await front_.Run();
   async::TaskGroup work;
@@ -205,8 +221,10 @@ Task<Result<void>> Server::Run() {
   if (hurried_) {
     requests_.Cancel();
     const TimePoint deadline = Now() + kHurriedWait;
-    if (ephemeral_) co_await boxes_.DeleteAll(deadline);
-    if (ephemeral_) co_await boxes_.DrainLeaving(deadline);
+    if (ephemeral_) {
+      co_await boxes_.DeleteAll(deadline);
+      co_await boxes_.DrainLeaving(deadline);
+    }
   }
   if (boxes_.List().empty()) uids_.Release();
   co_return ended;

@@ -147,7 +147,7 @@ class ServeTest : public ::testing::Test {
     std::filesystem::create_directory(root);
     std::ofstream(path + "/make.sh") << kSmallHost;
     ASSERT_EQ(std::system(("sh " + path + "/make.sh " + root).c_str()), 0);
-    const auto image = image::CaptureHost({root}, data->images(), {});
+    const auto image = image::CaptureHost({root}, data->images(), 0, {});
     ASSERT_TRUE(image) << image.error().message();
   }
 

@@ -136,20 +136,31 @@ class FakeDriver : public sandbox::NamespaceDriver {
     return out;
   }
   Result<uint64_t> OomKills(SandboxId) override { return oom_kills; }
-  Result<sys::CgroupTree::SocketBuffers> SocketBuffersOf(SandboxId) override { return sockets; }
-  Result<uint64_t> SocketBuffersInAll() override { return sockets.used; }
-  Result<void> KillWorkload(SandboxId id) override {
-    workloads_killed.insert(id);
-    sockets.used = 0;
+  bool WeighsIo() const override { return weighs_io; }
+  bool SocketsApart() override { return true; }
+  Result<Machine> LookAtMachine() override { return machine; }
+  uint64_t FilesOf(SandboxId id) override { return files[id]; }
+  Result<uint64_t> BeyondMemory(SandboxId) override { return beyond_memory; }
+  Result<uint64_t> SocketBuffersInAll() override { return socket_buffers; }
+  Result<void> KillForMemory(const sandbox::RunningBox& box) override {
+    workloads_killed.insert(box.id);
+    beyond_memory = 0;
     return Ok();
   }
 
   bool fail_start = false;
+  bool weighs_io = true;
   bool fail_pause = false;
   int failing_kills = 0;
   SandboxId never_dies;
   uint64_t oom_kills = 0;
-  sys::CgroupTree::SocketBuffers sockets;  // of each
+  uint64_t beyond_memory = 0;  // of each
+  Machine machine{.memory_available = 1ull << 34,
+                  .memory = 1ull << 34,
+                  .terminals_available = 3072,
+                  .terminals = 3072};
+  std::map<SandboxId, uint64_t> files;
+  uint64_t socket_buffers = 0;
   std::set<SandboxId> workloads_killed;
   int oom_event = -1;  // the writing end of the last box's
   std::set<SandboxId> frozen;

@@ -13,6 +13,7 @@
 #include <map>
 
 #include "async/fd_watch.h"
+#include "base/text.h"
 #include "log/log.h"
 #include "proto/boot.h"
 #include "sandbox/launch.h"
@@ -103,6 +104,33 @@ Result<BoxSockets> TakeSockets(int pidfd, pid_t pid) {
     RETURN_IF_ERROR(CheckSocket(slot->get(), want, netns));
   }
   return sockets;
+}
+
+// Of a text of /proc with a name and a number in each line (proc(5)).
+uint64_t FieldIn(std::string_view text, std::string_view name) {
+  for (const std::string_view line : Split(text, '\n')) {
+    if (!line.starts_with(name)) continue;
+    const std::string_view value = Trim(line.substr(name.size()));
+    return ParseInt<uint64_t>(value.substr(0, value.find(' '))).value_or(0);
+  }
+  return 0;
+}
+uint64_t KibIn(std::string_view text, std::string_view name) { return FieldIn(text, name) * 1024; }
+
+// Documentation/admin-guide/sysctl/kernel.rst, "pty".
+uint64_t TerminalsIn(const std::string& name) {
+  const auto text = sys::ReadFile("/proc/sys/kernel/pty/" + name);
+  return text ? ParseInt<uint64_t>(Trim(*text)).value_or(0) : 0;
+}
+
+// Since Linux 6.2 the size of the folder says it (proc(5)); before, what there is room for.
+uint64_t FilesOf(pid_t pid) {
+  const std::string proc = "/proc/" + std::to_string(pid);
+  struct stat fds{};
+  if (stat((proc + "/fd").c_str(), &fds) != 0) return 0;
+  if (fds.st_size > 0) return static_cast<uint64_t>(fds.st_size);
+  const auto status = sys::ReadFile(proc + "/status");
+  return status ? FieldIn(*status, "FDSize:") : 0;
 }
 
 class Driver final : public NamespaceDriver {
@@ -210,12 +238,34 @@ class Driver final : public NamespaceDriver {
     return kit_.cgroups.OpenReclaim(id.value);
   }
   Result<uint64_t> OomKills(SandboxId id) override { return kit_.cgroups.OomKills(id.value); }
+  bool WeighsIo() const override { return kit_.cgroups.Has("io"); }
 
-  Result<sys::CgroupTree::SocketBuffers> SocketBuffersOf(SandboxId id) override {
-    return kit_.cgroups.SocketBuffersOf(id.value);
+  bool SocketsApart() override { return kit_.cgroups.SocketsApart(); }
+  Result<uint64_t> BeyondMemory(SandboxId id) override {
+    return kit_.cgroups.BeyondMemory(id.value);
   }
   Result<uint64_t> SocketBuffersInAll() override { return kit_.cgroups.SocketBuffersInAll(); }
-  Result<void> KillWorkload(SandboxId id) override { return KillPart(id.value, CgroupPart::kWork); }
+  Result<Machine> LookAtMachine() override {
+    ASSIGN_OR_RETURN(const std::string text, sys::ReadFile("/proc/meminfo"));
+    Machine out{KibIn(text, "MemAvailable:"), KibIn(text, "MemTotal:")};
+    const uint64_t reserve = TerminalsIn("reserve");
+    out.terminals = TerminalsIn("max") - std::min(TerminalsIn("max"), reserve);
+    out.terminals_available = out.terminals - std::min(out.terminals, TerminalsIn("nr"));
+    return out;
+  }
+  uint64_t FilesOf(SandboxId id) override {
+    const auto pids = kit_.cgroups.Processes(id.value, CgroupPart::kWork);
+    uint64_t files = 0;
+    for (const pid_t pid : pids ? *pids : std::vector<pid_t>()) {
+      files += sandbox::FilesOf(pid);
+    }
+    return files;
+  }
+  Result<void> KillForMemory(const RunningBox& box) override {
+    const auto told = sys::PidfdSignal(box.pidfd.get(), boot::kOutOfMemorySignal);
+    RETURN_IF_ERROR(KillPart(box.id.value, CgroupPart::kWork));
+    return told;
+  }
 
  private:
   // A pid read from cgroup.procs may be another's by the time it is opened, so membership is asked

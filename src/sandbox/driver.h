@@ -138,6 +138,9 @@ class NamespaceDriver {
   // Ids of all boxes that have cgroups, running or not: what a restarted runner looks for.
   virtual Result<std::vector<SandboxId>> ListCgroups() = 0;
 
+  // Whether Limits::io_weight has any effect on this machine.
+  virtual bool WeighsIo() const = 0;
+
   // New limits for a running box: cpu, memory, pids and io weight. kConflict: it holds more memory
   // than that, and nothing has changed.
   virtual Result<void> Resize(SandboxId id, const proto::runner::Limits& limits) = 0;
@@ -152,11 +155,22 @@ class NamespaceDriver {
   virtual Result<sys::CgroupTree::Reclaim> OpenReclaim(SandboxId id) = 0;
   // Processes of the workload that the kernel killed for want of memory.
   virtual Result<uint64_t> OomKills(SandboxId id) = 0;
-  // What the sockets' buffers of one box, or of all, hold; see sys::CgroupTree::SocketBuffersOf().
-  virtual Result<sys::CgroupTree::SocketBuffers> SocketBuffersOf(SandboxId id) = 0;
+  // See sys::CgroupTree.
+  virtual bool SocketsApart() = 0;
+  virtual Result<uint64_t> BeyondMemory(SandboxId id) = 0;
   virtual Result<uint64_t> SocketBuffersInAll() = 0;
-  // SIGKILL to every process of the workload; the box runs on.
-  virtual Result<void> KillWorkload(SandboxId id) = 0;
+  // What the kernel can still give to anybody on this machine, and all that it has to give.
+  struct Machine {
+    uint64_t memory_available = 0;
+    uint64_t memory = 0;
+    uint64_t terminals_available = 0;  // pseudo-terminals, to sandboxes
+    uint64_t terminals = 0;
+  };
+  virtual Result<Machine> LookAtMachine() = 0;
+  // Open files of the workload. A file that several processes have counts for each.
+  virtual uint64_t FilesOf(SandboxId id) = 0;
+  // SIGKILL to every process of the workload, and the toolbox knows why; the box runs on.
+  virtual Result<void> KillForMemory(const RunningBox& box) = 0;
 };
 
 }  // namespace cove::sandbox

@@ -13,6 +13,7 @@
 #include <mutex>
 #include <thread>
 
+#include "base/durable_file.h"
 #include "base/unique_fd.h"
 #include "log/log.h"
 #include "store/migrate.h"
@@ -162,10 +163,7 @@ Result<UniqueFd> OpenLog(const std::string& path) {
   const std::string log_path = path + "-wal";
   UniqueFd log(::open(log_path.c_str(), O_RDWR | O_CLOEXEC));
   if (!log) return Error::FromErrno("open " + log_path);
-  const size_t slash = path.rfind('/');
-  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  const UniqueFd dir(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!dir || ::fsync(dir.get()) != 0) return Error::FromErrno("fsync " + folder);
+  RETURN_IF_ERROR(SyncFolderOf(path));
   return log;
 }
 

@@ -60,15 +60,15 @@ class CgroupTree {
   // What the workload holds that the kernel cannot take back by dropping file cache: a limit below
   // that would kill.
   Result<uint64_t> MemoryHeld(const std::string& box) const;
-  // What the buffers of the workload's TCP and UDP sockets hold, and may. v2: nothing and nothing,
-  // because they count as memory there. Near the limit the kernel still lets some 64 KiB through
-  // for each socket, so that a connection can go on: many sockets get far beyond it.
-  struct SocketBuffers {
-    uint64_t used = 0;
-    uint64_t limit = 0;
-  };
-  Result<SocketBuffers> SocketBuffersOf(const std::string& box) const;
-  // Of all boxes together.
+  // v1: the buffers of TCP and UDP sockets are not counted as memory. They have a limit of their
+  // own, at which the kernel makes them small, but still lets some 64 KiB through for each, so that
+  // a connection can go on: many sockets get far beyond it.
+  bool SocketsApart() const { return !Find("memory")->v2; }
+  // What the workload and those buffers hold together beyond the limit of memory; not counted is
+  // what the kernel can take back: file cache, and its own memory while the buffers are within
+  // their limit. 0 while they are a sixteenth of the memory at most, and on v2.
+  Result<uint64_t> BeyondMemory(const std::string& box) const;
+  // What those buffers hold, of all boxes together. v2: 0.
   Result<uint64_t> SocketBuffersInAll() const;
   // cgroup.procs of one part in each hierarchy, for writing. Whoever holds them may move itself in
   // by writing "0", because the kernel asks who opened the file.

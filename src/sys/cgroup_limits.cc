@@ -12,6 +12,8 @@ namespace {
 constexpr uint32_t kUsualWeight = 100;
 // The kernel charges each processor's next pages ahead, and knows some objects a little longer.
 constexpr uint64_t kUnusedBytesMax = 2 << 20;
+// Buffers of sockets up to this part of the memory end nobody.
+constexpr uint64_t kSmallPart = 16;
 
 // File cache goes when the limit shrinks; the rest stays, and v2 would kill for it.
 Result<uint64_t> Held(const CgroupHierarchy& h, const std::string& dir) {
@@ -51,8 +53,11 @@ Result<void> LimitMemoryV1(const std::string& dir, uint64_t bytes) {
     RETURN_IF_ERROR(WriteFile(memory, text));
     RETURN_IF_ERROR(WriteFileIfThere(with_swap, text));
   }
-  // TCP buffers are not charged to the memory limit of v1.
-  return WriteFileIfThere(dir + "/memory.kmem.tcp.limit_in_bytes", std::to_string(bytes / 4));
+  // Of the buffers of sockets, which it does not count as memory: from there on the kernel makes
+  // them small. They may have more by now.
+  auto slowed =
+      WriteFileIfThere(dir + "/memory.kmem.tcp.limit_in_bytes", std::to_string(bytes / 4));
+  return !slowed && slowed.error().sys_errno() == EBUSY ? Ok() : slowed;
 }
 
 Result<void> LimitMemory(const CgroupHierarchy& h, const std::string& dir, uint64_t bytes) {
@@ -147,14 +152,28 @@ Result<uint64_t> CgroupTree::MemoryHeld(const std::string& box) const {
   return Held(h, Path(h, box, CgroupPart::kWork));
 }
 
-Result<CgroupTree::SocketBuffers> CgroupTree::SocketBuffersOf(const std::string& box) const {
+Result<uint64_t> CgroupTree::BeyondMemory(const std::string& box) const {
   const CgroupHierarchy& h = *Find("memory");
-  SocketBuffers out;
-  if (h.v2) return out;
-  const std::string tcp = Path(h, box, CgroupPart::kWork) + "/memory.kmem.tcp.";
-  ASSIGN_OR_RETURN(out.used, NumberIn(tcp + "usage_in_bytes"));
-  ASSIGN_OR_RETURN(out.limit, NumberIn(tcp + "limit_in_bytes"));
-  return out;
+  if (h.v2) return 0;
+  const std::string dir = Path(h, box, CgroupPart::kWork);
+  ASSIGN_OR_RETURN(const uint64_t limit, NumberIn(dir + "/memory.limit_in_bytes"));
+  ASSIGN_OR_RETURN(const uint64_t sockets, NumberIn(dir + "/memory.kmem.tcp.usage_in_bytes"));
+  if (sockets <= limit / kSmallPart) return 0;
+  ASSIGN_OR_RETURN(const uint64_t used, NumberIn(dir + UsedFile(h)));
+  if (used + sockets <= limit) return 0;
+  ASSIGN_OR_RETURN(const std::string stat, ReadFile(dir + "/memory.stat"));
+  // Shared and locked memory is in it, and cannot be dropped.
+  const uint64_t stays = CounterIn(stat, "shmem") + CounterIn(stat, "unevictable");
+  const uint64_t cache = CounterIn(stat, "cache");
+  const uint64_t droppable = cache - std::min(cache, stays);
+  uint64_t held = used - std::min(used, droppable);
+  // Of the kernel's own much can go as well, names of files above all, and nobody tells how much.
+  ASSIGN_OR_RETURN(const uint64_t slowed_at, NumberIn(dir + "/memory.kmem.tcp.limit_in_bytes"));
+  if (sockets <= slowed_at) {
+    ASSIGN_OR_RETURN(const uint64_t kernel, NumberIn(dir + "/memory.kmem.usage_in_bytes"));
+    held -= std::min(held, kernel);
+  }
+  return held + sockets - std::min(held + sockets, limit);
 }
 
 Result<uint64_t> CgroupTree::SocketBuffersInAll() const {

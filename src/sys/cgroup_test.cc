@@ -3,7 +3,10 @@
 #include "sys/cgroup.h"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -133,6 +136,52 @@ TEST_F(CgroupTreeTest, RefusesAMemoryLimitBelowWhatIsHeldAndKillsNobody) {
   kill(pid, SIGKILL);
   waitpid(pid, nullptr, 0);
   EXPECT_TRUE(*tree_.Remove("c"));
+}
+
+// Fills connections to itself from inside the workload's group, as many as it may have.
+pid_t FillConnections(const CgroupTree& tree, const std::string& box) {
+  auto procs = tree.OpenProcs(box, CgroupPart::kWork);
+  const pid_t pid = fork();
+  if (pid != 0) return pid;
+  for (const UniqueFd& fd : *procs) {
+    if (write(fd.get(), "0", 1) != 1) _exit(1);
+  }
+  rlimit files{65536, 65536};
+  setrlimit(RLIMIT_NOFILE, &files);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  auto* at = reinterpret_cast<sockaddr*>(&address);
+  socklen_t size = sizeof address;
+  const int listener = socket(AF_INET, SOCK_STREAM, 0);
+  if (bind(listener, at, size) != 0 || listen(listener, 128) != 0) _exit(2);
+  getsockname(listener, at, &size);
+  static const char block[1 << 17] = {};
+  for (;;) {
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    if (fd < 0) pause();
+    (void)connect(fd, at, size);
+    if (accept(listener, nullptr, nullptr) < 0) pause();
+    (void)!write(fd, block, sizeof block);
+  }
+}
+
+TEST_F(CgroupTreeTest, SeesWhatSocketsHoldBeyondTheLimitOfMemory) {
+  ASSERT_TRUE(tree_.Create("s"));
+  ASSERT_TRUE(tree_.SetLimits("s", CgroupPart::kWork, {.memory_bytes = 32 << 20}));
+  EXPECT_EQ(*tree_.BeyondMemory("s"), 0u);
+  const pid_t pid = FillConnections(tree_, "s");
+  // Where sockets count as any other memory the kernel ends it.
+  siginfo_t end{};
+  for (int i = 0; i < 20000 && end.si_pid == 0 && *tree_.BeyondMemory("s") == 0; ++i) {
+    waitid(P_PID, static_cast<id_t>(pid), &end, WEXITED | WNOHANG | WNOWAIT);
+    usleep(1000);
+  }
+  EXPECT_TRUE(end.si_code == CLD_KILLED || *tree_.BeyondMemory("s") > 0);
+  kill(pid, SIGKILL);
+  waitpid(pid, nullptr, 0);
+  EXPECT_EQ(*tree_.BeyondMemory("s"), 0u);
+  EXPECT_TRUE(*tree_.Remove("s"));
 }
 
 TEST_F(CgroupTreeTest, LetsTheHolderOfTheDescriptorsMoveItselfIn) {

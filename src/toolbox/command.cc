@@ -88,7 +88,7 @@ Result<void> Command::OpenInput() {
 }
 
 Result<void> Command::Prepare() {
-  oom_kills_before_ = shared_.oom.kills();
+  oom_before_ = shared_.oom.Count();
   RETURN_IF_ERROR(WriteText(folder_, FileName('c'), text_.whole()));
   text_.Drop();
   RETURN_IF_ERROR(OpenInput());
@@ -100,17 +100,10 @@ Result<void> Command::Prepare() {
   return Ok();
 }
 
-Command::Took Command::Take(Output* output, std::string* buffer) {
-  for (;;) {
-    buffer->resize(CommandLog::kRecordMax);
-    const ssize_t n = read(output->fd.get(), buffer->data(), buffer->size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0 && errno == EAGAIN) return Took::kNothing;
-    if (n <= 0) return Took::kEnd;
-    buffer->resize(static_cast<size_t>(n));
-    log_->Append(output->stream, *buffer);
-    return Took::kSome;
-  }
+Took Command::Take(Output* output, std::string* buffer) {
+  const Took took = ReadOutput(output->fd.get(), CommandLog::kRecordMax, buffer);
+  if (took == Took::kSome) log_->Append(output->stream, *buffer);
+  return took;
 }
 
 Task<void> Command::Capture(Output* output) {
@@ -186,7 +179,7 @@ void Command::Refuse(const Error& error) {
 void Command::EndUnstarted() { End(-1); }
 
 Task<void> Command::Finish(int32_t exit_code, pid_t shell) {
-  TakeToll(shared_.oom.TollOf(oom_kills_before_, shell), exit_code, &info_);
+  TakeToll(shared_.oom.TollOf(oom_before_, shell), exit_code, &info_);
   out_.hold.Reset();
   err_.hold.Reset();
   const TimePoint grace_end = Now() + kOutputGrace;

@@ -12,6 +12,7 @@
 #include "toolbox/command_log.h"
 #include "toolbox/command_text.h"
 #include "toolbox/operations.h"
+#include "toolbox/read_output.h"
 
 namespace cove::toolbox {
 
@@ -55,7 +56,6 @@ class Command {
   void RemoveFiles();
   Result<void> OpenOutput(char kind, LogStreamId stream, Output* output);
   Result<void> OpenInput();
-  enum class Took { kSome, kNothing, kEnd };
   // Reads once, into the log.
   Took Take(Output* output, std::string* buffer);
   Task<void> Capture(Output* output);
@@ -72,7 +72,7 @@ class Command {
   bool async_;
   bool echo_input_;
   std::shared_ptr<CommandLog> log_;
-  uint64_t oom_kills_before_ = 0;
+  OomCount oom_before_;
   std::optional<RunningMark> running_;
   bool ended_with_all_ = false;
   Output out_;

@@ -12,6 +12,7 @@
 #include "toolbox/environment.h"
 #include "toolbox/operations.h"
 #include "toolbox/plain_command.h"
+#include "toolbox/read_output.h"
 
 namespace cove::toolbox {
 namespace {
@@ -49,25 +50,17 @@ struct Execution {
   async::TaskGroup tasks;
 };
 
-// What one read of an output gives; sent on when there was something.
-enum class Took { kSome, kNothing, kEnd };
-
+// Reads once and sends it on.
 Task<Took> PassOn(Execution* e, const UniqueFd* fd, Type type, std::string* buffer) {
-  for (;;) {
-    buffer->resize(kReadBytes);
-    const ssize_t n = read(fd->get(), buffer->data(), buffer->size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0 && errno == EAGAIN) co_return Took::kNothing;
-    if (n <= 0) co_return Took::kEnd;  // EOF, or EIO of a terminal without a slave
-    buffer->resize(static_cast<size_t>(n));
-    ++e->sending;
-    auto sent = co_await e->channel.SendBytes(type, *buffer);
-    --e->sending;
-    if (!sent) e->broken = true;
-    e->output_changed.NotifyAll();
-    co_await async::Yield();  // a fast writer and a fast reader leave room for the others
-    co_return Took::kSome;
-  }
+  const Took took = ReadOutput(fd->get(), kReadBytes, buffer);
+  if (took != Took::kSome) co_return took;
+  ++e->sending;
+  auto sent = co_await e->channel.SendBytes(type, *buffer);
+  --e->sending;
+  if (!sent) e->broken = true;
+  e->output_changed.NotifyAll();
+  co_await async::Yield();  // a fast writer and a fast reader leave room for the others
+  co_return Took::kSome;
 }
 
 // Until the end of the output, or until Drain() takes over.
@@ -237,7 +230,7 @@ Result<SpawnPlan> MakePlan(const Shared& shared, ExecRequest& request, UniqueFd*
 }
 
 // Waits for the end of the process and of its output; gives how it ended.
-Task<ExitStatus> AwaitEnd(Execution* e, uint64_t oom_kills_before) {
+Task<ExitStatus> AwaitEnd(Execution* e, OomCount oom_before) {
   Child& child = *e->process.child;
   co_await child.exited().Wait();
   const TimePoint grace_end = Now() + kOutputGrace;
@@ -251,7 +244,7 @@ Task<ExitStatus> AwaitEnd(Execution* e, uint64_t oom_kills_before) {
   co_await Drain(e, &e->process.output, Type::kStdout);
   co_await Drain(e, &e->process.error, Type::kStderr);
   ExitStatus status = StatusOf(*child.status());
-  TakeToll(e->shared.oom.TollOf(oom_kills_before, child.pid()), status.code, &status);
+  TakeToll(e->shared.oom.TollOf(oom_before, child.pid()), status.code, &status);
   if (e->timed_out) status.reason = ExitReason::kTimeout;
   co_return status;
 }
@@ -285,7 +278,7 @@ Task<Result<void>> RunExec(Shared& shared, SharedChannel& channel, ExecRequest r
   if (!request.pty) running.emplace(shared);
   Execution e(shared, channel);
   e.terminal = request.pty;
-  const uint64_t oom_kills_before = shared.oom.kills();
+  const OomCount oom_before = shared.oom.Count();
   auto started = co_await shared.spawner.Start(std::move(plan));
   if (!started) {
     CO_RETURN_IF_ERROR(co_await channel.SendMessage(Type::kStarted, proto::toolbox::Started{}));
@@ -309,7 +302,7 @@ Task<Result<void>> RunExec(Shared& shared, SharedChannel& channel, ExecRequest r
   if (request.timeout_ms > 0) {
     e.tasks.Spawn(KillAtTheLimit(&e, milliseconds(request.timeout_ms)));
   }
-  ExitStatus status = co_await AwaitEnd(&e, oom_kills_before);
+  ExitStatus status = co_await AwaitEnd(&e, oom_before);
   terminal.reset();
   if (e.process.output) shared.leftovers.Keep(std::move(e.process.output));
   if (e.process.error) shared.leftovers.Keep(std::move(e.process.error));

@@ -120,6 +120,15 @@ TEST_F(ExecTest, TellsOutOfMemoryFromAnyOtherKill) {
   EXPECT_EQ(Run(request).status.reason, ExitReason::kSignaled) << "that was before";
 }
 
+TEST_F(ExecTest, TellsThatTheHostKilledForMemoryFromAnyOtherKill) {
+  const std::string told = "kill -" + std::to_string(proto::boot::kOutOfMemorySignal) + " $PPID; ";
+  EXPECT_EQ(Shell(told + "exit 3").status.reason, ExitReason::kExited);
+  EXPECT_EQ(Shell("kill -9 $$").status.reason, ExitReason::kSignaled) << "that was before";
+  const auto status = Shell(told + "kill -9 $$").status;
+  EXPECT_EQ(status.reason, ExitReason::kSocketsFull);
+  EXPECT_EQ(status.code, 137);
+}
+
 TEST_F(ExecTest, TellsTheSignal) {
   const ExecOutput o = Shell("kill -KILL $$");
   EXPECT_EQ(o.status.reason, ExitReason::kSignaled);

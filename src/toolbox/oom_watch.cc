@@ -1,12 +1,15 @@
 #include "toolbox/oom_watch.h"
 
 #include <fcntl.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 
 #include "async/fd_watch.h"
+#include "async/signals.h"
 #include "async/timer.h"
+#include "proto/boot.h"
 #include "sys/oom_count.h"
 #include "toolbox/process_tree.h"
 
@@ -23,7 +26,18 @@ constexpr int kLooksForOne = 4;
 }  // namespace
 
 OomWatch::OomWatch(UniqueFd counter, UniqueFd event)
-    : counter_(std::move(counter)), event_(std::move(event)), looked_at_(kills()) {}
+    : counter_(std::move(counter)),
+      event_(std::move(event)),
+      told_(async::BlockSignals({proto::boot::kOutOfMemorySignal})),
+      looked_at_(kills()) {}
+
+// The signal is there before what it tells of has begun, so to look for it when somebody asks is
+// early enough.
+OomCount OomWatch::Count() {
+  signalfd_siginfo told{};
+  while (read(told_.get(), &told, sizeof told) == sizeof told) ++by_host_;
+  return {kills(), by_host_};
+}
 
 uint64_t OomWatch::kills() const {
   if (!counter_) return 0;
@@ -88,13 +102,14 @@ OomWatch::Found OomWatch::Look(uint64_t now) {
   return Found::kVictims;
 }
 
-OomToll OomWatch::TollOf(uint64_t before, pid_t leader) {
-  const uint64_t now = kills();
-  Look(now);
+OomToll OomWatch::TollOf(const OomCount& before, pid_t leader) {
+  const OomCount now = Count();
+  Look(now.by_kernel);
   OomToll toll;
-  toll.kills = now - std::min(now, before);
+  toll.by_host = now.by_host - before.by_host;
+  toll.kills = now.by_kernel - std::min(now.by_kernel, before.by_kernel);
   for (const Victim& victim : victims_) {
-    if (victim.number <= before) continue;
+    if (victim.number <= before.by_kernel) continue;
     const auto& leaders = victim.leaders;
     if (std::find(leaders.begin(), leaders.end(), leader) == leaders.end()) {
       ++toll.others;

@@ -1,9 +1,11 @@
-// OomWatch: which processes of the workload the kernel kills for want of memory, and so which
-// command they belonged to. The kernel counts its victims and tells that there was one; who it was
-// it tells nobody inside. But a victim takes a moment to die, and /proc shows meanwhile that
-// SIGKILL ends it, so each new count is followed by looks at all processes, for a few milliseconds.
-// A victim that was gone by then is counted and has no name. Nothing is done while no memory runs
-// out. Sources: proc(5), cgroup-v1/memory.rst section 10. Thread: loop-confined.
+// OomWatch: which processes of the workload are killed for want of memory, and so which command
+// they belonged to. The kernel counts its victims and tells that there was one; who it was it tells
+// nobody inside. But a victim takes a moment to die, and /proc shows meanwhile that SIGKILL ends
+// it, so each new count is followed by looks at all processes, for a few milliseconds. A victim
+// that was gone by then is counted and has no name. Nothing is done while no memory runs out. The
+// host kills as well, all of the workload at once, and tells by a signal before it does
+// (proto/boot.h). Sources: proc(5), cgroup-v1/memory.rst section 10. Thread: loop-confined; made
+// before any thread starts, because it blocks that signal for the process.
 #pragma once
 
 #include <sys/types.h>
@@ -17,9 +19,16 @@
 
 namespace cove::toolbox {
 
+// Of all kills so far.
+struct OomCount {
+  uint64_t by_kernel = 0;  // processes
+  uint64_t by_host = 0;    // times
+};
+
 // Of the victims since a command's start.
 struct OomToll {
-  uint64_t kills = 0;
+  uint64_t by_host = 0;
+  uint64_t kills = 0;   // by the kernel, as all that follows
   uint64_t own = 0;     // seen, and of this command
   uint64_t others = 0;  // seen, and of none of its processes
   std::string names;    // of its own: "python3 (57), cat (58)"
@@ -32,12 +41,12 @@ class OomWatch {
   // is about to; invalid: looked at only when somebody asks.
   OomWatch(UniqueFd counter, UniqueFd event);
 
-  uint64_t kills() const;
+  OomCount Count();
   // Looks at each event. Never ends.
   async::Task<void> Run();
-  // Since the count was `before`, for the command whose first process has the number `leader`: that
+  // Since Count() gave `before`, for the command whose first process has the number `leader`: that
   // one, its descendants, and what is in its kernel session.
-  OomToll TollOf(uint64_t before, pid_t leader);
+  OomToll TollOf(const OomCount& before, pid_t leader);
 
  private:
   struct Victim {
@@ -46,6 +55,7 @@ class OomWatch {
     std::string name;
     std::vector<pid_t> leaders;  // itself, its session, its ancestors
   };
+  uint64_t kills() const;
   // `now`: the count. kNobody: it has grown, and nobody is seen to die, yet or any more.
   enum class Found { kNothingNew, kNobody, kVictims };
   Found Look(uint64_t now);
@@ -54,6 +64,8 @@ class OomWatch {
 
   UniqueFd counter_;
   UniqueFd event_;
+  UniqueFd told_;  // signalfd(2) of the host's signal
+  uint64_t by_host_ = 0;
   uint64_t looked_at_ = 0;  // the count up to which victims were found, or looked for in vain
   std::deque<Victim> victims_;
 };

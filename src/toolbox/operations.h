@@ -82,8 +82,11 @@ void TakeToll(const OomToll& toll, int32_t code, Status* status) {
   status->oom_own = toll.own;
   status->oom_unseen = toll.unseen();
   status->oom_names = toll.names;
-  const bool killed = toll.unseen() > 0 && code == kKilledCode;
-  if (toll.own > 0 || killed) status->reason = proto::toolbox::ExitReason::kOom;
+  const bool killed = code == kKilledCode;
+  if (toll.own > 0 || (killed && toll.unseen() > 0)) {
+    status->reason = proto::toolbox::ExitReason::kOom;
+  }
+  if (killed && toll.by_host > 0) status->reason = proto::toolbox::ExitReason::kSocketsFull;
 }
 
 // The status of a process as wait(2) gives it.

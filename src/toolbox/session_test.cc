@@ -304,6 +304,14 @@ TEST_F(SessionTest, FollowersEndWhenTheSessionIsDeleted) {
 }
 
 // Stands for a full disk: a folder that may not change takes no file.
+TEST_F(SessionTest, ACommandHearsThatTheHostKilledForMemory) {
+  const auto end =
+      Execute("kill -" + std::to_string(proto::boot::kOutOfMemorySignal) + " $PPID; kill -9 $$")
+          .end;
+  EXPECT_EQ(end.reason, ExitReason::kSocketsFull);
+  EXPECT_EQ(end.exit_code, 137);
+}
+
 class FullDiskTest : public SessionTest {
  protected:
   ~FullDiskTest() override {

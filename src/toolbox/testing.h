@@ -14,6 +14,7 @@
 #include "async/deadline.h"
 #include "async/timer.h"
 #include "base/testing.h"
+#include "proto/boot.h"
 #include "proto/toolbox_client.h"
 
 namespace cove::toolbox {

@@ -369,6 +369,16 @@ test('suggest makes a policy of what was tried, and it is enough', async () => {
   assert.ok((await asked()).result.includes('hello from web.test/wanted'));
   const narrow = cove.cli(['policy', 'suggest', 'trying', '--from', 'allowed']);
   assert.match(narrow.stdout, /\[\[rule\]\]\nallow = \["web\.test"\]\nports = \[80\]\nmethods = \["GET"\]\npaths = \["\/wanted"\]/);
+  const more = () => cove.exec('trying', `curl -s http://${server}/; curl -s -X PUT http://web.test/deep/${'x'.repeat(600)}; true`);
+  await more();
+  await until('that is on record', async () => (await cove.api('GET', `/api/audit?sandboxId=trying&host=${server}`)).json.items.length > 0);
+  const wide = cove.cli(['policy', 'suggest', 'trying']);
+  assert.equal(set(['sandbox', 'trying'], wide.stdout).status, 0, wide.stderr);
+  assert.match(wide.stdout, /# wider than what was tried: PUT on web\.test\/deep\/\*\*/);
+  const heard = (await more()).result;
+  assert.ok(heard.includes(`hello from ${server}/`) && heard.includes('hello from web.test/deep/xxx'), `${wide.stdout}\n${heard}`);
+  assert.equal(cove.cli(['policy', 'test', 'trying', 'http://models.cove/openai/v1/responses']).status, 0);
+  assert.equal(cove.cli(['policy', 'test', 'trying', 'http://proxy.cove:3128']).status, 0);
   await cove.remove(trying.id);
 });
 
@@ -379,7 +389,7 @@ test('other programs\' rules are translated without a server', () => {
   assert.match(coder.stdout, /allow = \["api\.example\.org"\]\nmethods = \["GET"\]\npaths = \["\/v1\/\*\*"\]\ninspect = true/);
   const yaml = run('coder', 'allowlist:\n  - "domain=api.example.org"\njail_type: nsjail\nproxy_port: 8087\nlog_level: "warn"\n');
   assert.match(yaml.stdout, /allow = \["api\.example\.org"\]/, yaml.stderr);
-  assert.match(run('coder', 'jail: nsjail\n').stderr, /line 1: the key 'jail' is not known/);
+  assert.match(run('coder', 'jail: nsjail\n').stderr, /line 1, column 1: the key 'jail' is not known/);
   assert.match(run('codex', '[permissions.p.network]\nenabled = true\ndomains = { "example.org" = "allow" }\n').stdout, /allow = \["example\.org"\]/);
   assert.match(run('domains', '.example.org\n').stdout, /allow = \["\*\*\.example\.org"\]/);
   assert.equal(run('domains', '*.com\n').status, 2);

@@ -68,6 +68,21 @@ test('kill -9 of both: sandboxes go on, are adopted, usable and deletable', asyn
   await until('it is gone', async () => (await cove.api('GET', '/api/sandbox/survivor')).status === 404);
 });
 
+test('kill -9 of the runner, whose front is slow to notice: the next server waits for its address', async () => {
+  const [runner, front] = [cove.runnerPid, cove.frontPid];
+  const begun = () => cove.log().split('"disk.scheme"').length;
+  const before = begun();
+  process.kill(front, 'SIGSTOP');
+  process.kill(runner, 'SIGKILL');
+  await until('the runner is dead', () => !alive(runner));
+  const launched = cove.launch(`127.0.0.1:${cove.port}`);
+  launched.catch(() => {});
+  await until('the next one begins', () => begun() > before);
+  setTimeout(() => process.kill(front, 'SIGCONT'), 500);  // long after it has asked for its address
+  await launched;
+  assert.equal((await cove.api('GET', '/api/sandbox')).status, 200);
+});
+
 test('stop and start keep the files', async () => {
   const box = await cove.create();
   await cove.exec(box.id, 'echo kept > file');

@@ -73,6 +73,9 @@ test('a call from inside is in the book with who, what and the price that was us
   const attributes = Object.fromEntries(span.attributes.map((a) => [a.key, a.value.stringValue ?? Number(a.value.intValue)]));
   assert.equal(span.name, 'chat gpt-5.5');
   assert.equal(attributes['gen_ai.usage.input_tokens'], 1000);
+  assert.equal(attributes['gen_ai.provider.name'], 'openai');
+  assert.equal(attributes['gen_ai.request.max_tokens'], 200);
+  assert.match(attributes['gen_ai.response.model'], /^gpt-5\.5/);
   assert.equal(attributes['cove.sandbox.id'], box.id);
   assert.equal(attributes['cove.cost.micro_usd'], cost);
 
@@ -113,6 +116,7 @@ test('200 calls at once meet a budget for ten', { timeout: 60000 }, async () => 
 });
 
 test('a front that dies between the start of a call and its end leaves no debt', { timeout: 60000 }, async () => {
+  await ended('&outcome=running', 0);  // an answer is there before its call is booked
   const limited = await budget({ scope: 'organization', period: 'total', limitUsd: '100' });
   const before = (await use(limited.id)).spentMicroUsd;
   assert.ok(before >= 12 * cost, 'what was spent before counts');

@@ -73,7 +73,7 @@ def _(a):
     for ip in ('127.0.0.1', '10.0.0.2'):
         a.refused(ip, talk(ip, API, get('localhost', '/api/sandbox')), 'refused')
     a.refused('machine', talk('10.77.0.2', API, get('10.77.0.2:%d' % API, '/api/sandbox')))
-    a.record('bad_name')
+    a.record('no_name')
     for path in ('/api/sandbox', '/metrics', '/health', '/toolbox/x/process/execute', '/', '/openai/../api/sandbox', '/openai/v1/../../api/sandbox', '/debug/pprof/'):
         a.refused(path, say('models.cove', 80, get('models.cove', path)))
         a.record('allowed')

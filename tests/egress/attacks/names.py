@@ -37,11 +37,13 @@ def _(a):
         a.record('bad_name|no_name')
 
 
-@attempt('B01', 'numbers as hosts in Host and as SNI', '400 bad_name; reset')
+@attempt('B01', 'numbers as hosts in Host and as SNI', '400 bad_name or no_name; reset')
 def _(a):
     for number in NUMBERS:
-        a.refused(number, with_host(number), *([] if PROXY else ['400 bad_name']))
-        a.record('bad_name')
+        # The very address that it goes to is one that no rule names.
+        reason = 'no_name' if number == CANARY else 'bad_name'
+        a.refused(number, with_host(number), *([] if PROXY else [f'400 {reason}']))
+        a.record(reason)
     if PROXY:
         return
     for number in ('3405803786', '0xcb00710a', '203.0.113.10'):
