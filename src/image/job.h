@@ -16,7 +16,7 @@ enum class Job : uint16_t {
   kCaptureHost = 1,  // CaptureHostJob; no descriptors
   kSnapshot = 2,     // SnapshotJob; descriptors: the upper directory, the images directory
   kEmptyTrash = 3,   // Empty; descriptor: the trash directory
-  kReclaim = 4,      // ReclaimJob; descriptor: the file that gives memory back when written to
+  kReclaim = 4,      // ReclaimJob; descriptors: those of sys::Reclaim
   kSync = 5,         // Empty; descriptor: a directory of the file system to be synced
   kProgress = 10,    // ProgressLine
   kDone = 11,        // JobDone

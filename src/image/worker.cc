@@ -9,6 +9,7 @@
 #include "image/job.h"
 #include "image/store.h"
 #include "log/log.h"
+#include "sys/reclaim.h"
 
 namespace cove::image {
 namespace {
@@ -68,12 +69,10 @@ Result<ImageInfo> DoEmptyTrash(const proto::Frame& frame) {
 // less than was asked for (EAGAIN) is no failure: memory without swap cannot go anywhere.
 Result<ImageInfo> DoReclaim(const proto::Frame& frame) {
   ASSIGN_OR_RETURN(const auto job, proto::Decode<ReclaimJob>(frame.body));
-  if (frame.fds.size() != 1) return Error(Code::kInternal, "reclaiming takes one file");
+  if (frame.fds.size() != 2) return Error(Code::kInternal, "reclaiming takes two files");
   RETURN_IF_ERROR(EnterEmptyRoot());
   RETURN_IF_ERROR(KeepCapabilities({}));
-  if (write(frame.fds[0].get(), job.text.data(), job.text.size()) < 0 && errno != EAGAIN) {
-    return Error::FromErrno("give the memory of a paused sandbox back");
-  }
+  RETURN_IF_ERROR(sys::GiveMemoryBack(frame.fds[0].get(), frame.fds[1].get(), job.text));
   return ImageInfo();
 }
 

@@ -192,7 +192,7 @@ Task<Result<void>> Boxes::Run(BoxPtr box, Recorded recorded) {
     co_return std::move(started).error();
   }
   box->running.emplace(*std::move(started));
-  box->oom_kills = box->socket_kills = 0;
+  box->oom_kills = box->host_kills = 0;
   box->dead.Reset();
   box->ended.Reset();
   watches_.Spawn(Watch(box));
@@ -213,7 +213,7 @@ Task<void> Boxes::Watch(BoxPtr box) {
   event.id = box->spec.id;
   event.known = exit.known;
   event.status = exit.status;
-  event.oom_kills = exit.oom_kills + box->socket_kills;
+  event.oom_kills = exit.oom_kills + box->host_kills;
   // Every copy of the listeners goes, or the network namespace would stay.
   box->running.reset();
   box->paused = false;

@@ -23,6 +23,7 @@
 #include "runner/turn.h"
 #include "runner/uid_ranges.h"
 #include "sandbox/driver.h"
+#include "sys/machine.h"
 
 namespace cove::runner {
 
@@ -48,6 +49,7 @@ class Boxes {
     Shares shares = {};
     // Whose images these are. Another server's are only looked at: none is made, swept or removed.
     enum class Images { kOwn, kBorrowed } images = Images::kOwn;
+    std::function<Result<sys::Machine>()> look_at_machine = sys::LookAtMachine;
   };
   explicit Boxes(Deps deps);
   ~Boxes();
@@ -97,10 +99,9 @@ class Boxes {
     async::Event left;   // set once nothing of a deleted box is left
     bool deleting = false;
     bool paused = false;
-    uint64_t oom_kills = 0;  // in this run, by the kernel
-    uint64_t socket_kills =
-        0;  // in this run, by KillForMemory(), of the same kind for whoever asks
-    uint64_t kills() const { return oom_kills + socket_kills; }
+    uint64_t oom_kills = 0;   // in this run, by the kernel
+    uint64_t host_kills = 0;  // in this run, by KillForMemory(): the same for whoever asks
+    uint64_t kills() const { return oom_kills + host_kills; }
     TimePoint dying_until;  // what KillForMemory() has killed
     Turn turn;
     async::TaskGroup reclaim;  // while it is paused

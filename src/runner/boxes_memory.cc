@@ -75,7 +75,7 @@ void Boxes::GuardSockets() {
 // of the whole machine. Where next to none is left, a workload that has thousands of files open has
 // it, and ends before somebody else suffers.
 void Boxes::GuardMachine() {
-  const auto machine = deps_.driver.LookAtMachine();
+  const auto machine = deps_.look_at_machine();
   if (!machine) return;
   const bool memory =
       machine->memory_available >= std::max(kMemoryLeft, machine->memory / kMemoryPart);
@@ -106,7 +106,7 @@ void Boxes::KillForMemory(Box& box) {
     return;
   }
   box.dying_until = Now() + kOnceInAWhile;
-  ++box.socket_kills;
+  ++box.host_kills;
   TellOom(box);
 }
 

@@ -18,7 +18,7 @@ Task<Result<void>> Boxes::Pause(SandboxId id) {
   box->paused = true;
   log::Info("box.paused", {{"sandbox", id.value}});
   if (auto reclaim = deps_.driver.OpenReclaim(id)) {
-    box->reclaim.Spawn(deps_.jobs.Reclaim(std::move(reclaim->file), std::move(reclaim->text)));
+    box->reclaim.Spawn(deps_.jobs.Reclaim(*std::move(reclaim)));
   } else {
     log::Warn("box.not_reclaimed", {{"sandbox", id.value}, {"why", reclaim.error().message()}});
   }

@@ -32,7 +32,8 @@ class BoxesTest : public ::testing::Test {
         Boxes::Deps{driver, data->data(), *jobs, *disk, *uids,
                     [this](const proto::runner::BoxExited& e) { exits.push_back(e); },
                     [this](const proto::runner::BoxOom& e) { ooms.push_back(e); },
-                    [this](const proto::Room& e) { rooms.push_back(e); }});
+                    [this](const proto::Room& e) { rooms.push_back(e); }, Shares(),
+                    Boxes::Deps::Images::kOwn, [this] { return machine; }});
     const auto recovered = loop.RunUntil(boxes->Recover());
     ASSERT_TRUE(recovered) << recovered.error().message();
   }
@@ -47,6 +48,10 @@ class BoxesTest : public ::testing::Test {
   static Task<void> Pass() { co_await async::Sleep(milliseconds(1)); }
   async::Loop loop;
   testing::FakeDriver driver;
+  sys::Machine machine{.memory_available = 1ull << 34,
+                       .memory = 1ull << 34,
+                       .terminals_available = 3072,
+                       .terminals = 3072};
   std::unique_ptr<testing::TempData> data;
   std::unique_ptr<testing::FakeJobs> jobs;
   std::unique_ptr<testing::FakeDisk> disk;
@@ -426,17 +431,17 @@ TEST_F(BoxesTest, WhereTheMachineHasNothingLeftTheOneWithThousandsOfFilesEnds) {
   driver.files = {{kA, 1000}, {kB, 1100}};
   watched();
   EXPECT_TRUE(driver.workloads_killed.empty()) << "there is enough of all";
-  driver.machine.memory_available = driver.machine.memory / 32 - 1;
+  machine.memory_available = machine.memory / 32 - 1;
   watched();
   EXPECT_EQ(driver.workloads_killed, std::set<SandboxId>{kB});
   ASSERT_EQ(ooms.size(), 1u);
   EXPECT_EQ(ooms[0].id, kB);
 
-  driver.machine.memory_available = driver.machine.memory;
+  machine.memory_available = machine.memory;
   driver.files = {{kA, 1600}, {kB, 20}};
   watched();
   EXPECT_FALSE(driver.workloads_killed.contains(kA));
-  driver.machine.terminals_available = driver.machine.terminals / 4 - 1;
+  machine.terminals_available = machine.terminals / 4 - 1;
   watched();
   EXPECT_TRUE(driver.workloads_killed.contains(kA));
 }

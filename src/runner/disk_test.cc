@@ -170,6 +170,7 @@ TEST_F(DiskTest, AJobThatIsCancelledHoldsNobodyUpWhileItsWorkerIsInTheKernel) {
   ASSERT_TRUE(disk->Make(kA, 0));
   const UniqueFd root(open(disk->path(kA).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   UniqueFd file(open((disk->path(kA) + "/f").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  UniqueFd stat(open("/dev/null", O_RDONLY | O_CLOEXEC));
   Jobs jobs(data.data());
   ASSERT_EQ(ioctl(root.get(), FIFREEZE, 0), 0) << errno;
   std::atomic<bool> thawed = false;
@@ -182,7 +183,7 @@ TEST_F(DiskTest, AJobThatIsCancelledHoldsNobodyUpWhileItsWorkerIsInTheKernel) {
   });
   {
     async::TaskGroup group;
-    group.Spawn(jobs.Reclaim(std::move(file), "x"));
+    group.Spawn(jobs.Reclaim({std::move(file), std::move(stat), "x"}));
     loop.RunUntil(UntilTheChildWrites());
     ASSERT_TRUE(ChildWrites());
     group.Clear();

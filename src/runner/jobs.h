@@ -9,6 +9,7 @@
 #include "image/job.h"
 #include "runner/data_dir.h"
 #include "runner/turn.h"
+#include "sys/reclaim.h"
 
 namespace cove::runner {
 
@@ -26,8 +27,8 @@ class Jobs {
   virtual Task<Result<proto::runner::ImageInfo>> Snapshot(UniqueFd upper,
                                                           std::vector<ImageId> below,
                                                           Progress progress);
-  // Writes `text` to `file` and waits for the kernel, which may take its time. Cancelling ends it.
-  virtual Task<void> Reclaim(UniqueFd file, std::string text);
+  // Gives that memory back, which may take its time. Cancelling ends it.
+  virtual Task<void> Reclaim(sys::Reclaim from);
   // Returns when what was written to the file system of `dir` is on its disk, and counted there.
   virtual Task<Result<void>> Sync(UniqueFd dir);
   // Starts emptying the trash, unless that is under way; then it is looked at again afterwards.

@@ -130,15 +130,14 @@ class FakeDriver : public sandbox::NamespaceDriver {
     return Ok();
   }
   Result<bool> IsPaused(SandboxId id) override { return frozen.contains(id); }
-  Result<sys::CgroupTree::Reclaim> OpenReclaim(SandboxId) override {
-    sys::CgroupTree::Reclaim out;
+  Result<sys::Reclaim> OpenReclaim(SandboxId) override {
+    sys::Reclaim out;
     out.text = "all";
     return out;
   }
   Result<uint64_t> OomKills(SandboxId) override { return oom_kills; }
   bool WeighsIo() const override { return weighs_io; }
   bool SocketsApart() override { return true; }
-  Result<Machine> LookAtMachine() override { return machine; }
   uint64_t FilesOf(SandboxId id) override { return files[id]; }
   Result<uint64_t> BeyondMemory(SandboxId) override { return beyond_memory; }
   Result<uint64_t> SocketBuffersInAll() override { return socket_buffers; }
@@ -155,10 +154,6 @@ class FakeDriver : public sandbox::NamespaceDriver {
   SandboxId never_dies;
   uint64_t oom_kills = 0;
   uint64_t beyond_memory = 0;  // of each
-  Machine machine{.memory_available = 1ull << 34,
-                  .memory = 1ull << 34,
-                  .terminals_available = 3072,
-                  .terminals = 3072};
   std::map<SandboxId, uint64_t> files;
   uint64_t socket_buffers = 0;
   std::set<SandboxId> workloads_killed;
@@ -240,7 +235,7 @@ class FakeJobs : public Jobs {
  public:
   using Jobs::Jobs;
   void EmptyTrash() override { ++emptied; }
-  Task<void> Reclaim(UniqueFd, std::string) override {
+  Task<void> Reclaim(sys::Reclaim) override {
     ++reclaims;
     co_await async::Sleep(seconds(3600));  // until it is cancelled
   }

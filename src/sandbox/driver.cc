@@ -106,33 +106,6 @@ Result<BoxSockets> TakeSockets(int pidfd, pid_t pid) {
   return sockets;
 }
 
-// Of a text of /proc with a name and a number in each line (proc(5)).
-uint64_t FieldIn(std::string_view text, std::string_view name) {
-  for (const std::string_view line : Split(text, '\n')) {
-    if (!line.starts_with(name)) continue;
-    const std::string_view value = Trim(line.substr(name.size()));
-    return ParseInt<uint64_t>(value.substr(0, value.find(' '))).value_or(0);
-  }
-  return 0;
-}
-uint64_t KibIn(std::string_view text, std::string_view name) { return FieldIn(text, name) * 1024; }
-
-// Documentation/admin-guide/sysctl/kernel.rst, "pty".
-uint64_t TerminalsIn(const std::string& name) {
-  const auto text = sys::ReadFile("/proc/sys/kernel/pty/" + name);
-  return text ? ParseInt<uint64_t>(Trim(*text)).value_or(0) : 0;
-}
-
-// Since Linux 6.2 the size of the folder says it (proc(5)); before, what there is room for.
-uint64_t FilesOf(pid_t pid) {
-  const std::string proc = "/proc/" + std::to_string(pid);
-  struct stat fds{};
-  if (stat((proc + "/fd").c_str(), &fds) != 0) return 0;
-  if (fds.st_size > 0) return static_cast<uint64_t>(fds.st_size);
-  const auto status = sys::ReadFile(proc + "/status");
-  return status ? FieldIn(*status, "FDSize:") : 0;
-}
-
 class Driver final : public NamespaceDriver {
  public:
   Driver(LaunchKit kit, size_t shells)
@@ -234,7 +207,7 @@ class Driver final : public NamespaceDriver {
     return kit_.cgroups.Thaw(id.value);
   }
   Result<bool> IsPaused(SandboxId id) override { return kit_.cgroups.IsFrozen(id.value); }
-  Result<sys::CgroupTree::Reclaim> OpenReclaim(SandboxId id) override {
+  Result<sys::Reclaim> OpenReclaim(SandboxId id) override {
     return kit_.cgroups.OpenReclaim(id.value);
   }
   Result<uint64_t> OomKills(SandboxId id) override { return kit_.cgroups.OomKills(id.value); }
@@ -245,20 +218,10 @@ class Driver final : public NamespaceDriver {
     return kit_.cgroups.BeyondMemory(id.value);
   }
   Result<uint64_t> SocketBuffersInAll() override { return kit_.cgroups.SocketBuffersInAll(); }
-  Result<Machine> LookAtMachine() override {
-    ASSIGN_OR_RETURN(const std::string text, sys::ReadFile("/proc/meminfo"));
-    Machine out{KibIn(text, "MemAvailable:"), KibIn(text, "MemTotal:")};
-    const uint64_t reserve = TerminalsIn("reserve");
-    out.terminals = TerminalsIn("max") - std::min(TerminalsIn("max"), reserve);
-    out.terminals_available = out.terminals - std::min(out.terminals, TerminalsIn("nr"));
-    return out;
-  }
   uint64_t FilesOf(SandboxId id) override {
     const auto pids = kit_.cgroups.Processes(id.value, CgroupPart::kWork);
     uint64_t files = 0;
-    for (const pid_t pid : pids ? *pids : std::vector<pid_t>()) {
-      files += sandbox::FilesOf(pid);
-    }
+    for (const pid_t pid : pids ? *pids : std::vector<pid_t>()) files += sys::OpenFiles(pid);
     return files;
   }
   Result<void> KillForMemory(const RunningBox& box) override {

@@ -152,21 +152,13 @@ class NamespaceDriver {
   virtual Result<void> Resume(SandboxId id) = 0;
   virtual Result<bool> IsPaused(SandboxId id) = 0;
   // What gives the memory of a paused box back; see sys::CgroupTree::OpenReclaim().
-  virtual Result<sys::CgroupTree::Reclaim> OpenReclaim(SandboxId id) = 0;
+  virtual Result<sys::Reclaim> OpenReclaim(SandboxId id) = 0;
   // Processes of the workload that the kernel killed for want of memory.
   virtual Result<uint64_t> OomKills(SandboxId id) = 0;
   // See sys::CgroupTree.
   virtual bool SocketsApart() = 0;
   virtual Result<uint64_t> BeyondMemory(SandboxId id) = 0;
   virtual Result<uint64_t> SocketBuffersInAll() = 0;
-  // What the kernel can still give to anybody on this machine, and all that it has to give.
-  struct Machine {
-    uint64_t memory_available = 0;
-    uint64_t memory = 0;
-    uint64_t terminals_available = 0;  // pseudo-terminals, to sandboxes
-    uint64_t terminals = 0;
-  };
-  virtual Result<Machine> LookAtMachine() = 0;
   // Open files of the workload. A file that several processes have counts for each.
   virtual uint64_t FilesOf(SandboxId id) = 0;
   // SIGKILL to every process of the workload, and the toolbox knows why; the box runs on.

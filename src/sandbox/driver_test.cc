@@ -111,7 +111,8 @@ TEST_F(DriverTest, APausedBoxStandsStillAndGivesItsFileCacheBack) {
   ASSERT_EQ(stat(alive.c_str(), &before), 0);
   auto reclaim = driver_->OpenReclaim(id_);
   ASSERT_TRUE(reclaim) << reclaim.error().message();
-  (void)!write(reclaim->file.get(), reclaim->text.data(), reclaim->text.size());
+  const auto given = sys::GiveMemoryBack(reclaim->file.get(), reclaim->stat.get(), reclaim->text);
+  ASSERT_TRUE(given) << given.error().message();
   EXPECT_LT(cache(), 8u << 20);
   ASSERT_EQ(stat(alive.c_str(), &after), 0);
   EXPECT_EQ(before.st_size, after.st_size) << "something ran";

@@ -207,10 +207,11 @@ Result<bool> CgroupTree::IsFrozen(const std::string& box) const {
   return h.v2 ? CounterIn(*text, "frozen") == 1 : Trim(*text) == "FROZEN";
 }
 
-Result<CgroupTree::Reclaim> CgroupTree::OpenReclaim(const std::string& box) const {
+Result<Reclaim> CgroupTree::OpenReclaim(const std::string& box) const {
   const CgroupHierarchy& h = *Find("memory");
   const std::string dir = Path(h, box, CgroupPart::kBoth);
   Reclaim out;
+  ASSIGN_OR_RETURN(out.stat, sys::Open(dir + "/memory.stat", O_RDONLY));
   if (!h.v2) {
     ASSIGN_OR_RETURN(out.file, sys::Open(dir + "/memory.force_empty", O_WRONLY));
     out.text = "0";

@@ -16,6 +16,7 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "sys/reclaim.h"
 
 namespace cove::sys {
 
@@ -85,12 +86,7 @@ class CgroupTree {
   Result<void> Thaw(const std::string& box) const;
   // Every process of both parts stands still. Nothing there: false.
   Result<bool> IsFrozen(const std::string& box) const;
-  // What gives a box's memory back when `text` is written to `file` in one call, which may take
-  // long: file cache, and where `Swap::kAllowed` and the machine has swap, all of it.
-  struct Reclaim {
-    UniqueFd file;
-    std::string text;
-  };
+  // For GiveMemoryBack() of those who may not open it themselves.
   Result<Reclaim> OpenReclaim(const std::string& box) const;
   // Whether the workload's memory may go to swap; only v2 can tell it apart from the limit.
   enum class Swap { kForbidden, kAllowed };

@@ -4,19 +4,9 @@
 
 #include <cerrno>
 
-#include "base/text.h"
+#include "sys/small_file.h"
 
 namespace cove::sys {
-
-uint64_t CounterIn(std::string_view text, std::string_view name) {
-  for (std::string_view line : Split(text, '\n')) {
-    if (line.starts_with(name) && line.size() > name.size() && line[name.size()] == ' ') {
-      return ParseInt<uint64_t>(Trim(line.substr(name.size()))).value_or(0);
-    }
-  }
-  return 0;
-}
-
 namespace {
 
 Result<uint64_t> ReadCounter(int fd, std::string_view name) {

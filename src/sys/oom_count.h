@@ -5,7 +5,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
 
 #include "base/result.h"
 
@@ -14,8 +13,5 @@ namespace cove::sys {
 Result<uint64_t> ReadOomKills(int fd);
 // How often memory ran out, counted before a victim is chosen; v2 only, else 0.
 Result<uint64_t> ReadOutOfMemory(int fd);
-
-// The number after `name` in a text of lines "NAME NUMBER"; 0 when there is none.
-uint64_t CounterIn(std::string_view text, std::string_view name);
 
 }  // namespace cove::sys

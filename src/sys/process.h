@@ -22,6 +22,10 @@ Result<UniqueFd> PidfdGetFd(int pidfd, int fd);
 // is no such process (or it is a zombie).
 Result<uint64_t> StartTime(pid_t pid);
 
+// How many files it has open, or has room for where the kernel (before 6.2) does not say more. Not
+// there: none.
+uint64_t OpenFiles(pid_t pid);
+
 // The wait status of a process that has ended: our child's is reaped; another's is asked for, and
 // nothing if the kernel cannot tell. REQUIRES: the pidfd is readable.
 std::optional<int> ExitStatus(int pidfd);

@@ -5,6 +5,8 @@
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 
+#include "base/text.h"
+
 namespace cove::sys {
 
 Result<UniqueFd> Open(const std::string& path, int flags, unsigned mode) {
@@ -18,15 +20,31 @@ Result<UniqueFd> Open(const std::string& path, int flags, unsigned mode) {
 
 Result<std::string> ReadFile(const std::string& path) {
   ASSIGN_OR_RETURN(const UniqueFd fd, Open(path, O_RDONLY));
+  return ReadOpenFile(fd.get(), path);
+}
+
+Result<std::string> ReadOpenFile(int fd, const std::string& name) {
   std::string out;
   char buffer[8192];
   while (true) {
-    const ssize_t n = read(fd.get(), buffer, sizeof buffer);
+    const ssize_t n = pread(fd, buffer, sizeof buffer, static_cast<off_t>(out.size()));
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return Error::FromErrno("cannot read " + path);
+    if (n < 0) return Error::FromErrno("cannot read " + name);
     if (n == 0) return out;
     out.append(buffer, static_cast<size_t>(n));
   }
+}
+
+uint64_t CounterIn(std::string_view text, std::string_view name) {
+  for (const std::string_view line : Split(text, '\n')) {
+    if (!line.starts_with(name) || line.size() == name.size()) continue;
+    const char next = line[name.size()];
+    if (next != ' ' && next != '\t') continue;
+    const std::string_view value = Trim(line.substr(name.size()));
+    const uint64_t number = ParseInt<uint64_t>(value.substr(0, value.find(' '))).value_or(0);
+    return value.ends_with(" kB") ? number * 1024 : number;
+  }
+  return 0;
 }
 
 Result<void> WriteFile(const std::string& path, std::string_view text) {

@@ -2,7 +2,9 @@
 // Thread-safe.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 #include "base/unique_fd.h"
@@ -11,6 +13,11 @@ namespace cove::sys {
 
 Result<UniqueFd> Open(const std::string& path, int flags, unsigned mode = 0);
 Result<std::string> ReadFile(const std::string& path);
+// From the beginning, also when it was read before. `name` is for the error.
+Result<std::string> ReadOpenFile(int fd, const std::string& name);
+// The number after `name` in a text of lines "NAME NUMBER" or "NAME NUMBER kB", then in bytes; 0
+// when there is none.
+uint64_t CounterIn(std::string_view text, std::string_view name);
 // One write(2); the file must be there.
 Result<void> WriteFile(const std::string& path, std::string_view text);
 // Nothing happens when it is not there: what the kernel may have been built without.
