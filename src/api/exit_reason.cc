@@ -23,7 +23,7 @@ std::string OomText(double limit, const ExitStatus& status) {
       limit, status.oom_unseen, kAdvice);
 }
 
-std::string SocketsText(double limit) {
+std::string HostOomText(double limit) {
   return fmt::format(
       "out of memory (limit {:g} GiB): programs and what the kernel held for their files and "
       "sockets were more, so every command was killed; open fewer at once, or resize the sandbox",
@@ -37,8 +37,8 @@ std::string ExitReasonText(const control::Sandbox& sandbox, const ExitStatus& st
   switch (status.reason) {
     case ExitReason::kOom:
       return OomText(limit, status);
-    case ExitReason::kSocketsFull:
-      return SocketsText(limit);
+    case ExitReason::kHostOom:
+      return HostOomText(limit);
     case ExitReason::kTimeout:
       return "it was killed at its time limit";
     case ExitReason::kSpawnFailed:

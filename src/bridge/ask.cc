@@ -4,9 +4,6 @@
 #include <array>
 #include <span>
 
-#include "bridge/fetched_urls.h"
-#include "bridge/tool_kinds.h"
-
 namespace cove::bridge {
 namespace {
 
@@ -65,43 +62,35 @@ bool IsReference(const json::Object& object) {
   return type == "image_generation_call" && kept && !Brings(object, "result");
 }
 
-// What a tool is given or described by is text for the model.
-bool IsForTools(std::string_view key, const json::Value& value) {
-  return key == "input_schema" || key == "parameters" || (key == "input" && value.is_object());
-}
-
-bool Refers(const json::Value& value) {
+// `holder` is the key that the value stands under; the items of a list stand under the list's.
+bool Refers(std::string_view holder, const json::Value& value) {
   if (const auto* list = value.if_array()) {
-    return std::any_of(list->begin(), list->end(), [](const auto& item) { return Refers(item); });
+    return std::any_of(list->begin(), list->end(),
+                       [&](const auto& item) { return Refers(holder, item); });
   }
   const auto* object = value.if_object();
   if (object == nullptr) return false;
   if (IsReference(*object)) return true;
-  return std::any_of(object->begin(), object->end(), [](const auto& field) {
-    return !IsForTools(field.key(), field.value()) && Refers(field.value());
+  return std::any_of(object->begin(), object->end(), [&](const auto& field) {
+    return !IsOnlyText(holder, *object, field.key()) && Refers(field.key(), field.value());
   });
 }
 
 // Whether the provider adds to the prompt what it keeps or fetches.
-bool HidesContext(const json::Object& request) {
+bool HidesContext(const json::Object& request, const Reach& reach) {
   const json::Value* prompt = json::Find(request, "prompt");
   if (Brings(request, "conversation") || (prompt != nullptr && prompt->is_object())) return true;
-  if (!FetchedUrls(request).empty()) return true;
-  for (const std::string& kind : HostedKindsOf(request)) {
+  if (!reach.urls.empty()) return true;
+  for (const std::string& kind : reach.tools) {
     if (kind != "web_search" && kind != "image_generation") return true;
   }
   return std::any_of(request.begin(), request.end(),
-                     [](const auto& field) { return Refers(field.value()); });
-}
-
-bool Searches(const json::Object& request) {
-  const std::vector<std::string> kinds = HostedKindsOf(request);
-  return std::find(kinds.begin(), kinds.end(), "web_search") != kinds.end();
+                     [](const auto& field) { return Refers(field.key(), field.value()); });
 }
 
 }  // namespace
 
-Ask ReadAsk(Api api, const json::Object& request) {
+Ask ReadAsk(Api api, const json::Object& request, const Reach& reach) {
   Ask ask;
   for (const std::string_view name : OutputNames(api)) {
     const auto most = json::GetInt(request, name);
@@ -111,8 +100,9 @@ Ask ReadAsk(Api api, const json::Object& request) {
     ask.answers = std::clamp<int64_t>(json::GetInt(request, "n").value_or(1), 1, kAnswersMax);
   }
   ask.continues = json::GetString(request, "previous_response_id").value_or("");
-  ask.hidden_context = HidesContext(request);
-  ask.searches = Searches(request);
+  ask.hidden_context = HidesContext(request, reach);
+  ask.searches =
+      std::find(reach.tools.begin(), reach.tools.end(), "web_search") != reach.tools.end();
   return ask;
 }
 

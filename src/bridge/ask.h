@@ -3,11 +3,13 @@
 
 #include "bridge/call_log.h"
 #include "bridge/routes.h"
+#include "bridge/tool_kinds.h"
 #include "json/json.h"
 
 namespace cove::bridge {
 
-Ask ReadAsk(Api api, const json::Object& request);
+// `reach` is the request's.
+Ask ReadAsk(Api api, const json::Object& request, const Reach& reach);
 
 // The most that the call can cost, as long as the provider keeps to what the request says. A token
 // is at least one byte of the request, so its bytes bound what it brings along; `continued` is the

@@ -24,7 +24,10 @@ CallStart Start(uint64_t bytes) {
   return start;
 }
 
-Ask Read(Api api, std::string_view body) { return ReadAsk(api, *json::ParseObject(body)); }
+Ask Read(Api api, std::string_view body) {
+  const json::Object request = *json::ParseObject(body);
+  return ReadAsk(api, request, ReachOf(request));
+}
 
 TEST(Ask, TheRequestSaysHowMuchMayCome) {
   EXPECT_EQ(Read(Api::kResponses, R"({"max_output_tokens":7})").output_max, 7);

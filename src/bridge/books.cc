@@ -25,6 +25,15 @@ std::string WhoseText(const Budget& budget, const std::string& subject) {
   return out + "the " + std::string(ScopeName(budget.scope)) + " " + subject;
 }
 
+// Without the time of its end. What the provider says is cut as a row's names are.
+Ended ToldOf(const Call& call, const Said& said) {
+  const auto name = [](const std::string& text) {
+    return std::string(CutUtf8(text, CallLog::kNameBytesMax));
+  };
+  return {call.id,  call.start,  call.started_at,         WallTime{},
+          call.end, call.charge, name(said.answer_model), name(said.stop)};
+}
+
 }  // namespace
 
 Seat::Seat(Seat&& other) noexcept { *this = std::move(other); }
@@ -279,19 +288,6 @@ Task<void> Books::AddRefused(Call call) {
   if (!deps_.on_ended) co_return;
   deps_.on_ended({*std::move(id), call.start, now, now, call.end, call.charge, "", ""});
 }
-
-namespace {
-
-// Without the time of its end. What the provider says is cut as a row's names are.
-Ended ToldOf(const Call& call, const Said& said) {
-  const auto name = [](const std::string& text) {
-    return std::string(CutUtf8(text, CallLog::kNameBytesMax));
-  };
-  return {call.id,  call.start,  call.started_at,         WallTime{},
-          call.end, call.charge, name(said.answer_model), name(said.stop)};
-}
-
-}  // namespace
 
 Task<Result<void>> Books::Finish(Ticket ticket, CallEnd end, Said said) {
   return Settle(std::move(ticket.open_), std::move(end), std::move(said));

@@ -101,7 +101,8 @@ class Bridge {
                                      Judged& out) const;
   // Why the request may not go: the guard says so, or it names a URL that its sandbox may not
   // reach.
-  std::optional<ProviderError> Forbidden(const InFlight& call, const json::Object& request) const;
+  std::optional<ProviderError> Forbidden(const InFlight& call, const json::Object& request,
+                                         const Reach& reach) const;
   Task<void> ServeRecorded(InFlight& call, std::string body, Judged judged);
   Task<void> EndCall(Ticket ticket, CallEnd end, Said said);
   // Without a response the agent was told why.

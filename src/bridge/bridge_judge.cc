@@ -1,7 +1,6 @@
 // What is looked at in a request before it may leave.
 #include "bridge/ask.h"
 #include "bridge/bridge_call.h"
-#include "bridge/fetched_urls.h"
 #include "bridge/human_prompt.h"
 #include "log/log.h"
 
@@ -28,20 +27,20 @@ void PutAliasIntoPath(const Aliases& aliases, BedrockCall call, RequestEdit& edi
 
 }  // namespace
 
-std::optional<ProviderError> Bridge::Forbidden(const InFlight& call,
-                                               const json::Object& request) const {
-  if (auto refusal = deps_.guard.Judge(request)) return refusal;
+std::optional<ProviderError> Bridge::Forbidden(const InFlight& call, const json::Object& request,
+                                               const Reach& reach) const {
+  if (auto refusal = deps_.guard.Judge(request, reach)) return refusal;
   if (deps_.guards) {
     const auto guards = deps_.guards(call.caller.org, call.caller.sandbox);
     if (!guards) return ProviderError{503, "cove_policy_unavailable", guards.error().message()};
     if (*guards != nullptr) {
       for (const Guard& guard : **guards) {
-        if (auto refusal = guard.Judge(request)) return refusal;
+        if (auto refusal = guard.Judge(request, reach)) return refusal;
       }
     }
   }
   if (!deps_.may_reach || call.caller.sandbox.value.empty()) return std::nullopt;
-  for (const FetchedUrl& found : FetchedUrls(request)) {
+  for (const FetchedUrl& found : reach.urls) {
     const auto url = http::Url::Parse(found.text);
     if (url && deps_.may_reach(call.caller.sandbox, *url)) continue;
     log::Warn("bridge.url_refused", {{"sandbox", call.caller.sandbox.value}});
@@ -90,11 +89,12 @@ std::optional<ProviderError> Bridge::Judge(const InFlight& call, std::string_vie
     (*parsed)["model"] = edit.model;
   }
   start.model = edit.model;
-  if (auto refusal = Forbidden(call, *parsed)) return refusal;
+  const Reach reach = ReachOf(*parsed);
+  if (auto refusal = Forbidden(call, *parsed, reach)) return refusal;
   out.edited = std::move(edit.body);
   out.usage_added = edit.usage_added;
   out.prompt = HumanPrompt(call.route.api, *parsed);
-  start.ask = ReadAsk(call.route.api, *parsed);
+  start.ask = ReadAsk(call.route.api, *parsed, reach);
   start.fallbacks = upstream_.FallbacksOf(*call.provider);
   return std::nullopt;
 }

@@ -143,9 +143,17 @@ Task<void> AnswerPacked(http::Exchange& x) {
   (void)co_await x.Respond(std::move(head), std::move(packed));
 }
 
-Task<void> RunServer(http::Server* server, net::Listener* listener) {
-  (void)co_await server->Serve(*listener);
-}
+// A provider on a port of its own.
+struct Served {
+  explicit Served(http::Handler handler) : server(std::move(handler)) { group.Spawn(Run()); }
+  Task<void> Run() { (void)co_await server.Serve(listener); }
+
+  net::Listener listener{*net::ListenTcp(*net::SocketAddress::FromIp("127.0.0.1", 0))};
+  http::Server server;
+  const std::string url =
+      "http://127.0.0.1:" + std::to_string(net::LocalAddress(listener.fd())->port()) + "/v1";
+  async::TaskGroup group;
+};
 
 struct Got {
   int status = 0;
@@ -206,21 +214,16 @@ class TapeTest : public testing::Test {
 };
 
 TEST_F(TapeTest, WhatWasRecordedIsReplayedWithoutAnyProviderOrKey) {
-  net::Listener listener(*net::ListenTcp(*net::SocketAddress::FromIp("127.0.0.1", 0)));
-  http::Server server(&Answer);
-  async::TaskGroup group;
-  group.Spawn(RunServer(&server, &listener));
-  const std::string url =
-      "http://127.0.0.1:" + std::to_string(net::LocalAddress(listener.fd())->port()) + "/v1";
+  const Served served(&Answer);
   std::string first;
   {
-    auto upstream = Make(TapeConfig::Mode::kRecord, url, true);
+    auto upstream = Make(TapeConfig::Mode::kRecord, served.url, true);
     first = loop_.RunUntil(Ask(upstream.get(), R"({"model":"m","input":"first"})", "box")).body;
     EXPECT_NE(first.find(kKey), first.npos) << "what the agent gets is not touched";
     loop_.RunUntil(Ask(upstream.get(), R"({"model":"m","input":"second"})", "box"));
   }
   {
-    auto again = Make(TapeConfig::Mode::kRecord, url, true);
+    auto again = Make(TapeConfig::Mode::kRecord, served.url, true);
   }
   const std::string file = File();
   EXPECT_TRUE(file.starts_with(kCassetteHead));
@@ -241,20 +244,15 @@ TEST_F(TapeTest, WhatWasRecordedIsReplayedWithoutAnyProviderOrKey) {
   EXPECT_EQ(loop_.RunUntil(Ask(replay.get(), R"({"input":"third"})", "other")).code,
             "cove_not_on_cassette");
 
-  auto in_order = Make(TapeConfig::Mode::kReplay, url, false, Cassette::Match::kOrder);
+  auto in_order = Make(TapeConfig::Mode::kReplay, served.url, false, Cassette::Match::kOrder);
   EXPECT_EQ(loop_.RunUntil(Ask(in_order.get(), R"({"input":"third"})", "b")).body, first);
 }
 
 TEST_F(TapeTest, ACompressedAnswerIsRecordedPlainAndOneThatCannotBeReadIsNot) {
-  net::Listener listener(*net::ListenTcp(*net::SocketAddress::FromIp("127.0.0.1", 0)));
-  http::Server server(&AnswerPacked);
-  async::TaskGroup group;
-  group.Spawn(RunServer(&server, &listener));
-  const std::string url =
-      "http://127.0.0.1:" + std::to_string(net::LocalAddress(listener.fd())->port()) + "/v1";
+  const Served served(&AnswerPacked);
   const auto asked = {"gzip", "zstd", "br", "gzip cut", "zstd cut"};
   {
-    auto upstream = Make(TapeConfig::Mode::kRecord, url, true);
+    auto upstream = Make(TapeConfig::Mode::kRecord, served.url, true);
     for (const char* text : asked) {
       EXPECT_EQ(loop_.RunUntil(Ask(upstream.get(), text, "box")).status, 200) << text;
     }

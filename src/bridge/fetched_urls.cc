@@ -31,16 +31,15 @@ bool IsOneOf(std::span<const std::string_view> words, std::string_view word) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
+// Of a key in lower case.
 bool NamesUrl(std::string_view key) {
-  const std::string lower = ToLower(key);
   return std::any_of(std::begin(kUrlEnds), std::end(kUrlEnds),
-                     [&](std::string_view end) { return lower.ends_with(end); });
+                     [&](std::string_view end) { return key.ends_with(end); });
 }
 
 bool NamesContent(std::string_view key) {
-  const std::string lower = ToLower(key);
   return std::any_of(std::begin(kContentNames), std::end(kContentNames),
-                     [&](std::string_view part) { return lower.find(part) != lower.npos; });
+                     [&](std::string_view part) { return key.find(part) != key.npos; });
 }
 
 bool HasScheme(std::string_view text) {
@@ -89,7 +88,8 @@ class Collector {
   void OnText(std::string_view key, std::string_view text, FetchedUrl::Use use) {
     const std::string_view trimmed = Trim(text);
     if (EqualsIgnoreCase(trimmed.substr(0, 5), "data:")) return;
-    if (NamesUrl(key) || (HasScheme(trimmed) && NamesContent(key))) {
+    const std::string lower = ToLower(key);
+    if (NamesUrl(lower) || (HasScheme(trimmed) && NamesContent(lower))) {
       out_.push_back({use, std::string(text)});
     }
   }

@@ -4,8 +4,6 @@
 
 #include "base/text.h"
 #include "bridge/bedrock.h"
-#include "bridge/fetched_urls.h"
-#include "bridge/tool_kinds.h"
 
 namespace cove::bridge {
 namespace {
@@ -40,6 +38,14 @@ std::string Plain(const json::Value& value) {
   return json::Write(value);
 }
 
+// `plain` is the other name of the model; "": it has none.
+bool FitsAny(const std::vector<std::string>& patterns, std::string_view model,
+             std::string_view plain) {
+  return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
+    return FitsPattern(pattern, model) || (!plain.empty() && FitsPattern(pattern, plain));
+  });
+}
+
 }  // namespace
 
 bool FitsPattern(std::string_view pattern, std::string_view text) {
@@ -65,24 +71,19 @@ bool FitsPattern(std::string_view pattern, std::string_view text) {
   return p == pattern.size();
 }
 
+Guard::Guard(GuardRules rules, GuardWords words)
+    : rules_(std::move(rules)), words_(std::move(words)) {
+  for (std::string& model : rules_.deny_models) model = ToLower(model);
+}
+
 bool Guard::ModelAllowed(std::string_view model) const {
   // A server may trim a name, end it at a NUL or not look at its case; what was refused must not be
   // had by that.
   if (!IsPlainText(model)) return false;
   const std::string plain = PlainModel(model);
-  const auto is = [&](const std::string& pattern, auto as) {
-    return FitsPattern(as(pattern), as(model)) ||
-           (!plain.empty() && FitsPattern(as(pattern), as(plain)));
-  };
-  const auto& deny = rules_.deny_models;
-  const auto lower = [](std::string_view text) { return ToLower(text); };
-  if (std::any_of(deny.begin(), deny.end(), [&](const auto& one) { return is(one, lower); })) {
-    return false;
-  }
+  if (FitsAny(rules_.deny_models, ToLower(model), ToLower(plain))) return false;
   if (rules_.models.empty()) return !IsOpaqueModel(model);
-  const auto same = [](std::string_view text) { return text; };
-  return std::any_of(rules_.models.begin(), rules_.models.end(),
-                     [&](const auto& one) { return is(one, same); });
+  return FitsAny(rules_.models, model, plain);
 }
 
 bool Guard::ToolAllowed(std::string_view kind) const {
@@ -90,9 +91,9 @@ bool Guard::ToolAllowed(std::string_view kind) const {
   return !list || std::find(list->begin(), list->end(), kind) != list->end();
 }
 
-std::optional<ProviderError> Guard::JudgeModels(const json::Object& request) const {
+std::optional<ProviderError> Guard::JudgeModels(const Reach& reach) const {
   if (rules_.models.empty() && rules_.deny_models.empty()) return std::nullopt;
-  for (const std::string& model : ModelsOf(request)) {
+  for (const std::string& model : reach.models) {
     if (ModelAllowed(model)) continue;
     return Refusal(403, "cove_model_not_allowed",
                    "The model '" + model + "' is one that " + words_.who +
@@ -101,10 +102,10 @@ std::optional<ProviderError> Guard::JudgeModels(const json::Object& request) con
   return std::nullopt;
 }
 
-std::optional<ProviderError> Guard::JudgeTools(const json::Object& request) const {
+std::optional<ProviderError> Guard::JudgeTools(const Reach& reach) const {
   if (!rules_.hosted_tools) return std::nullopt;
-  std::vector<std::string> kinds = HostedKindsOf(request);
-  for (const FetchedUrl& url : FetchedUrls(request)) {
+  std::vector<std::string> kinds = reach.tools;
+  for (const FetchedUrl& url : reach.urls) {
     kinds.emplace_back(url.use == FetchedUrl::Use::kMcpServer ? "mcp" : "urls");
   }
   for (const std::string& kind : kinds) {
@@ -130,9 +131,9 @@ std::optional<ProviderError> Guard::JudgeParameters(const json::Object& request)
   return std::nullopt;
 }
 
-std::optional<ProviderError> Guard::Judge(const json::Object& request) const {
-  if (auto refusal = JudgeModels(request)) return refusal;
-  if (auto refusal = JudgeTools(request)) return refusal;
+std::optional<ProviderError> Guard::Judge(const json::Object& request, const Reach& reach) const {
+  if (auto refusal = JudgeModels(reach)) return refusal;
+  if (auto refusal = JudgeTools(reach)) return refusal;
   return JudgeParameters(request);
 }
 

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "bridge/provider_error.h"
+#include "bridge/tool_kinds.h"
 #include "json/json.h"
 
 namespace cove::bridge {
@@ -45,20 +46,19 @@ inline constexpr const char* kHostedTools[] = {
 
 class Guard {
  public:
-  explicit Guard(GuardRules rules = {}, GuardWords words = {})
-      : rules_(std::move(rules)), words_(std::move(words)) {}
+  explicit Guard(GuardRules rules = {}, GuardWords words = {});
 
-  // Nothing: it may pass.
-  std::optional<ProviderError> Judge(const json::Object& request) const;
+  // `reach` is the request's. Nothing: it may pass.
+  std::optional<ProviderError> Judge(const json::Object& request, const Reach& reach) const;
 
  private:
   bool ModelAllowed(std::string_view model) const;
   bool ToolAllowed(std::string_view kind) const;
-  std::optional<ProviderError> JudgeModels(const json::Object& request) const;
-  std::optional<ProviderError> JudgeTools(const json::Object& request) const;
+  std::optional<ProviderError> JudgeModels(const Reach& reach) const;
+  std::optional<ProviderError> JudgeTools(const Reach& reach) const;
   std::optional<ProviderError> JudgeParameters(const json::Object& request) const;
 
-  GuardRules rules_;
+  GuardRules rules_;  // deny_models in lower case
   GuardWords words_;
 };
 

@@ -11,7 +11,7 @@ namespace {
 std::string Judge(const GuardRules& rules, const std::string& text) {
   const auto parsed = json::ParseObject(text);
   EXPECT_TRUE(parsed.ok()) << text;
-  const auto refusal = Guard(rules).Judge(*parsed);
+  const auto refusal = Guard(rules).Judge(*parsed, ReachOf(*parsed));
   return refusal ? refusal->code : "";
 }
 

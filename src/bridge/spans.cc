@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "async/timer.h"
+#include "bridge/request_hash.h"
 #include "json/json.h"
 #include "log/log.h"
 
@@ -44,15 +45,7 @@ std::string Nanos(WallTime time) { return std::to_string(time.micros * 1000); }
 
 // The conventions' own names of who makes the models, so far as the protocol tells.
 std::string WellKnownName(ProviderKind kind) {
-  switch (kind) {
-    case ProviderKind::kOpenAi:
-      return "openai";
-    case ProviderKind::kAnthropic:
-      return "anthropic";
-    case ProviderKind::kBedrock:
-      return "aws.bedrock";
-  }
-  return "";
+  return kind == ProviderKind::kBedrock ? "aws.bedrock" : std::string(KindName(kind));
 }
 
 json::Array AttributesOf(const Ended& call, const std::string& provider) {

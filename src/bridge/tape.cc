@@ -14,9 +14,10 @@ namespace {
 
 using async::Task;
 
-constexpr size_t kBodyBytesMax =
-    16 * 1024 * 1024;                  // a longer answer, unpacked, is not written down
-constexpr size_t kSecretBytesMin = 8;  // a shorter text may be any word
+// A longer answer, unpacked, is not written down.
+constexpr size_t kBodyBytesMax = 16 * 1024 * 1024;
+// A shorter text may be any word.
+constexpr size_t kSecretBytesMin = 8;
 constexpr std::string_view kCutOut = "[credential]";
 
 Result<void> WriteAll(int fd, std::string_view bytes) {

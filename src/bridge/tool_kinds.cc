@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "bridge/fetched_urls.h"
 
 namespace cove::bridge {
 namespace {
@@ -123,9 +122,10 @@ bool SearchesByItself(std::string_view model) {
 }
 
 // OpenRouter's: what it does beside the model.
-void AddPlugins(const json::Object& request, std::vector<std::string>& out) {
+std::vector<std::string> PluginsOf(const json::Object& request) {
+  std::vector<std::string> out;
   const auto* plugins = json::GetArray(request, "plugins");
-  if (plugins == nullptr) return;
+  if (plugins == nullptr) return out;
   for (const json::Value& item : *plugins) {
     const auto* plugin = item.if_object();
     const std::string id =
@@ -133,10 +133,10 @@ void AddPlugins(const json::Object& request, std::vector<std::string>& out) {
     if (plugin != nullptr && !json::GetBool(*plugin, "enabled").value_or(true)) continue;
     out.push_back(id == "web" ? "web_search" : id.empty() ? "plugins" : id);
   }
+  return out;
 }
 
-}  // namespace
-
+// The request's own and those to choose from.
 std::vector<std::string> ModelsOf(const json::Object& request) {
   std::vector<std::string> out = {json::GetString(request, "model").value_or("")};
   if (const auto* list = json::GetArray(request, "models")) {
@@ -145,34 +145,35 @@ std::vector<std::string> ModelsOf(const json::Object& request) {
       out.emplace_back(text == nullptr ? "" : std::string(*text));
     }
   }
-  EachToolOf(request, [&](const json::Object& tool) {
-    if (auto model = json::GetString(tool, "model")) out.push_back(*std::move(model));
-  });
   return out;
 }
 
-std::vector<std::string> HostedKindsOf(const json::Object& request) {
-  std::vector<std::string> out;
-  auto add = [&](std::string kind) {
-    if (!kind.empty() && std::find(out.begin(), out.end(), kind) == out.end()) {
-      out.push_back(std::move(kind));
+}  // namespace
+
+Reach ReachOf(const json::Object& request) {
+  Reach out;
+  auto add = [&tools = out.tools](std::string kind) {
+    if (!kind.empty() && std::find(tools.begin(), tools.end(), kind) == tools.end()) {
+      tools.push_back(std::move(kind));
     }
   };
-  EachToolOf(request, [&](const json::Object& tool) { add(KindOf(tool)); });
+  out.models = ModelsOf(request);
+  EachToolOf(request, [&](const json::Object& tool) {
+    add(KindOf(tool));
+    if (auto model = json::GetString(tool, "model")) out.models.push_back(*std::move(model));
+  });
   // Chat Completions has no tool for it, but fields and models that always search.
   const auto on = [&](const char* field) { return SwitchedOn(request, field); };
-  const std::vector<std::string> models = ModelsOf(request);
   if (std::any_of(std::begin(kSearchFields), std::end(kSearchFields), on) ||
-      std::any_of(models.begin(), models.end(), SearchesByItself)) {
+      std::any_of(out.models.begin(), out.models.end(), SearchesByItself)) {
     add("web_search");
   }
-  std::vector<std::string> plugins;
-  AddPlugins(request, plugins);
-  for (std::string& plugin : plugins) add(std::move(plugin));
+  for (std::string& plugin : PluginsOf(request)) add(std::move(plugin));
   if (Given(request, "data_sources")) add("file_search");
   if (Given(request, "mcp_servers")) add("mcp");
   if (Given(request, "container")) add("code");
   if (Given(request, "prompt")) add("stored_prompts");
+  out.urls = FetchedUrls(request);
   return out;
 }
 

@@ -131,6 +131,7 @@ Result<void> Framing::Finish() {
 }  // namespace
 
 bool IsHttpToken(std::string_view text) { return !text.empty() && All(text, kTokenChar); }
+bool IsHttpTarget(std::string_view text) { return !text.empty() && All(text, kTargetChar); }
 bool IsHttpFieldValue(std::string_view text) { return All(text, kValueChar); }
 
 Result<bool> Http1HeadParser::Next(std::string_view* in) {
@@ -180,7 +181,7 @@ Result<void> Http1HeadParser::TakeRequestLine(std::string_view line, size_t offs
   const auto minor = MinorVersion(line.substr(second + 1));
   if (!IsHttpToken(method)) return Bad("the method is not a token");
   if (!minor) return Bad("the version is not HTTP/1.0 or HTTP/1.1");
-  if (target.empty() || !All(target, kTargetChar) || !TargetFitsMethod(method, target)) {
+  if (!IsHttpTarget(target) || !TargetFitsMethod(method, target)) {
     return Bad("the request target is malformed");
   }
   method_ = {offset, method.size()};
@@ -251,7 +252,7 @@ void Http1HeadParser::Reset() {
 Http1HeadWriter Http1HeadWriter::Request(std::string_view method, std::string_view target) {
   Http1HeadWriter writer;
   if (!IsHttpToken(method)) writer.bad_ = "the method";
-  if (target.empty() || !All(target, kTargetChar)) writer.bad_ = "the request target";
+  if (!IsHttpTarget(target)) writer.bad_ = "the request target";
   writer.out_.append(method).append(" ").append(target).append(" HTTP/1.1\r\n");
   return writer;
 }

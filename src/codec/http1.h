@@ -146,6 +146,8 @@ std::string Http1ChunkHeader(uint64_t bytes);
 inline constexpr std::string_view kHttp1LastChunk = "0\r\n\r\n";
 
 bool IsHttpToken(std::string_view text);
+// Of the characters that a request target may have; not whether it is one of its four forms.
+bool IsHttpTarget(std::string_view text);
 // Visible ASCII, blanks and bytes above 127: what a field value may hold.
 bool IsHttpFieldValue(std::string_view text);
 

@@ -142,8 +142,10 @@ TEST_F(LayeredEgressTest, WhatIsSaidAboutModelsHoldsForSandboxesThatRunAtOnce) {
   const auto code = [&](const char* request) -> std::string {
     const bridge::Guards all = *egress_->GuardsOf(SandboxId("a"));
     if (all == nullptr) return "";
+    const json::Object parsed = *json::ParseObject(request);
+    const bridge::Reach reach = bridge::ReachOf(parsed);
     for (const bridge::Guard& guard : *all) {
-      if (const auto refusal = guard.Judge(*json::ParseObject(request))) {
+      if (const auto refusal = guard.Judge(parsed, reach)) {
         return refusal->code + ": " + refusal->message;
       }
     }
@@ -176,10 +178,11 @@ TEST_F(LayeredEgressTest, GuardsOfModelsAreMadeOnceForAPolicyAndAnewForTheNext) 
   EXPECT_EQ(of_org(), org) << "not put together anew for each call";
   EXPECT_EQ(of_box(), box);
   const auto opus = *json::ParseObject(R"({"model":"claude-opus-4-8"})");
-  EXPECT_TRUE(org->front().Judge(opus));
+  const bridge::Reach reach = bridge::ReachOf(opus);
+  EXPECT_TRUE(org->front().Judge(opus, reach));
   ASSERT_TRUE(Put(Scope::kOrganization, "one", "", "[models]\nallow=\"claude-*\""));
-  EXPECT_FALSE(of_org()->front().Judge(opus)) << "the next call is judged by what holds now";
-  EXPECT_FALSE(of_box()->front().Judge(opus));
+  EXPECT_FALSE(of_org()->front().Judge(opus, reach)) << "the next call is judged by what holds now";
+  EXPECT_FALSE(of_box()->front().Judge(opus, reach));
   EXPECT_FALSE(egress_->GuardsOf(SandboxId("nobody")));
 }
 

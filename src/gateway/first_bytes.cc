@@ -20,8 +20,8 @@ constexpr std::array kUsualMethods = {"GET",   "HEAD",   "POST",    "PUT",
 constexpr size_t kBlankBytesMax = 32;
 constexpr size_t kLineBytesMax = 16 * 1024;
 // What some server takes for one: Python's str.split() does all of these.
-constexpr std::string_view kBlanks = " \t\v\f\x1c\x1d\x1e\x1f\x85\xa0";
-constexpr std::string_view kLineEnds = "\r\n";
+constexpr std::string_view kSpace = "\r\n \t\v\f\x1c\x1d\x1e\x1f\x85\xa0";
+constexpr std::string_view kBlanks = kSpace.substr(2);
 constexpr std::string_view kProxyV2 = "\0\r\nQUIT\n"sv;
 
 bool IsPlainMethodChar(char c) {
@@ -41,11 +41,15 @@ bool MayBeTarget(std::string_view text) {
   return n > 0 && n <= kSchemeBytesMax && std::string_view("://").starts_with(text.substr(n, 3));
 }
 
-// A word after which a server may take anything for a target. Other words begin other protocols.
-bool MayBeMethod(std::string_view word) {
-  return std::all_of(word.begin(), word.end(), IsPlainMethodChar) ||
-         std::any_of(kUsualMethods.begin(), kUsualMethods.end(),
-                     [word](const char* method) { return EqualsIgnoreCase(word, method); });
+// kPlain and kUsual: a word after which a server may take anything for a target. kOdd begins other
+// protocols, too.
+enum class Method { kPlain, kUsual, kOdd };
+Method MethodOf(std::string_view word) {
+  if (std::all_of(word.begin(), word.end(), IsPlainMethodChar)) return Method::kPlain;
+  const bool usual =
+      std::any_of(kUsualMethods.begin(), kUsualMethods.end(),
+                  [word](const char* method) { return EqualsIgnoreCase(word, method); });
+  return usual ? Method::kUsual : Method::kOdd;
 }
 
 std::string_view WithoutBlanksAtEnd(std::string_view text) {
@@ -63,12 +67,11 @@ bool EndsInVersion(std::string_view line) {
 }
 
 // What only its end tells: servers differ in which methods and blanks they take for a request.
-enum class Method { kPlain, kOdd };
 Kind ByWholeLine(std::string_view bytes, Method method) {
   for (size_t i = 0; i < bytes.size(); ++i) {
     const char c = bytes[i];
     // Of other protocols; after a method as they all are a server may read on.
-    if (c == '\0' && method == Method::kOdd) return Kind::kOpaque;
+    if (c == '\0' && method != Method::kPlain) return Kind::kOpaque;
     if ((c == '\n' || c == '\r') && EndsInVersion(bytes.substr(0, i))) return Kind::kHttp;
     if (c == '\n') return Kind::kOpaque;
   }
@@ -79,29 +82,28 @@ Kind LooksLikeHttp(std::string_view bytes) {
   // Servers skip empty lines before a request (RFC 9112 section 2.2), whatever ends them, and some
   // skip blanks; a client that sends nothing else is answered as one that speaks HTTP badly. So is
   // one that says on whose behalf it comes (the PROXY protocol) before it speaks.
-  static const std::string kSkipped = std::string(kBlanks) + std::string(kLineEnds);
-  const size_t start = bytes.find_first_not_of(kSkipped);
+  const size_t start = bytes.find_first_not_of(kSpace);
   if (start == std::string_view::npos || start > kBlankBytesMax) {
     return bytes.size() > kBlankBytesMax ? Kind::kHttp : Kind::kNeedMore;
   }
   bytes.remove_prefix(start);
   if (start > 0 && bytes.starts_with(kProxyV2)) return Kind::kHttp;
   if (start > 0 && kProxyV2.starts_with(bytes)) return Kind::kNeedMore;
-  const std::string_view method = bytes.substr(0, bytes.find_first_of(kBlanks));
-  const bool token = method.size() <= kMethodBytesMax && codec::IsHttpToken(method);
+  const std::string_view word = bytes.substr(0, bytes.find_first_of(kBlanks));
+  const bool token = word.size() <= kMethodBytesMax && codec::IsHttpToken(word);
   if (!token) return Kind::kOpaque;
-  if (method.size() == bytes.size()) return Kind::kNeedMore;
-  const std::string_view rest = bytes.substr(method.size());
+  if (word.size() == bytes.size()) return Kind::kNeedMore;
+  const std::string_view rest = bytes.substr(word.size());
   const std::string_view target =
       rest.substr(std::min(rest.find_first_not_of(kBlanks), rest.size()));
-  const bool plain = std::all_of(method.begin(), method.end(), IsPlainMethodChar);
   // GET needs no version (HTTP/0.9), and some server reads a Host after it all the same.
-  if (method == "CONNECT" || method == "PROXY" || method == "GET") return Kind::kHttp;
-  if (!MayBeMethod(method) && !MayBeTarget(target)) return Kind::kOpaque;
+  if (word == "CONNECT" || word == "PROXY" || word == "GET") return Kind::kHttp;
+  const Method method = MethodOf(word);
+  if (method == Method::kOdd && !MayBeTarget(target)) return Kind::kOpaque;
   const bool clear =
       target.starts_with('/') || target.starts_with('*') || target.starts_with("http");
-  if (plain && clear) return Kind::kHttp;
-  return ByWholeLine(bytes, plain ? Method::kPlain : Method::kOdd);
+  if (method == Method::kPlain && clear) return Kind::kHttp;
+  return ByWholeLine(bytes, method);
 }
 
 }  // namespace

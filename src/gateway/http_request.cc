@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "codec/http1.h"
 #include "policy/address.h"
 #include "policy/host_name.h"
 
@@ -118,9 +119,6 @@ http::Headers Filter(const http::Headers& in, std::initializer_list<std::string_
 
 namespace {
 
-// HTTP/1 knows no other characters of a target (codec/http1.h), and nothing else could be sent on.
-bool IsTargetChar(char c) { return c > 0x20 && c < 0x7f && c != '#'; }
-
 void Malformed(RequestTarget& out, std::string_view why) {
   out.reason = Reason::kMalformed;
   out.detail = why;
@@ -170,7 +168,8 @@ RequestTarget ReadRequestTarget(const http::RequestHead& request, std::string_vi
   } else if (!out.target.starts_with('/') && out.target != "*") {
     Malformed(out, "its target is neither a path nor a URI of http");
   }
-  if (!std::all_of(out.target.begin(), out.target.end(), &IsTargetChar)) {
+  // Nothing else could be sent on.
+  if (!codec::IsHttpTarget(out.target)) {
     Malformed(out, "its path has a '#' or another character that is written with % and its number");
   }
   return out;

@@ -83,8 +83,7 @@ TEST_F(IdentityTest, AKeyWithAPermissionThatThereIsNotIsNotMade) {
     EXPECT_THAT(refused.error().message(), HasSubstr(known));
   }
   EXPECT_FALSE(keys_->Find(kDefaultOrg, "ci"));
-  const auto scopes = Scopes();
-  EXPECT_TRUE(MakeKey("all", {scopes.begin(), scopes.end()}).ok());
+  EXPECT_TRUE(MakeKey("ci", {"write:sandboxes", "read:audit_logs", "use:models"}).ok());
 }
 
 TEST_F(IdentityTest, NoKeyIsInTheDatabase) {

@@ -19,8 +19,6 @@ constexpr size_t kShownMax = 64;
 
 }  // namespace
 
-std::span<const std::string_view> Scopes() { return kScopes; }
-
 Result<void> CheckScopes(std::span<const std::string> scopes) {
   for (const std::string& scope : scopes) {
     if (std::find(std::begin(kScopes), std::end(kScopes), scope) != std::end(kScopes)) continue;

@@ -17,10 +17,8 @@ inline constexpr std::string_view kUseModels = "use:models";
 // Of a key that may make and change sandboxes, enter them, and make links into them.
 inline constexpr std::string_view kWriteSandboxes = "write:sandboxes";
 
-// Daytona's, as its API lists them, also those of what Cove does not have; then Cove's own.
-std::span<const std::string_view> Scopes();
-
-// kInvalid, naming the first that is none and those that there are.
+// kInvalid, naming the first that is none and those that there are: Daytona's, as its API lists
+// them, also those of what Cove does not have, and Cove's own.
 Result<void> CheckScopes(std::span<const std::string> scopes);
 
 }  // namespace cove::identity

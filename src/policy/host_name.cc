@@ -1,7 +1,10 @@
 #include "policy/host_name.h"
 
+#include <idn2.h>
+
+#include <memory>
+
 #include "base/text.h"
-#include "policy/punycode.h"
 
 namespace cove::policy {
 namespace {
@@ -24,6 +27,18 @@ bool IsNumber(std::string_view label) {
   return label.starts_with("0x") && AllOf(label.substr(2), IsHexDigit);
 }
 
+// Whether a label that begins with "xn--" can be decoded (RFC 3492), and not to controls.
+bool StandsForLetters(const std::string& label) {
+  char* decoded = nullptr;
+  if (idn2_to_unicode_8z8z(label.c_str(), &decoded, 0) != IDN2_OK) return false;
+  const std::unique_ptr<char, void (*)(void*)> owned(decoded, idn2_free);
+  const std::string_view text(decoded);
+  for (size_t at = text.find('\xc2'); at != text.npos; at = text.find('\xc2', at + 1)) {
+    if (static_cast<unsigned char>(text[at + 1]) < 0xa0) return false;  // U+0080 to U+009F
+  }
+  return true;
+}
+
 Error Bad(std::string_view why) { return {Code::kInvalid, "not a host name: " + std::string(why)}; }
 
 }  // namespace
@@ -42,7 +57,7 @@ Result<std::string> CanonicalHost(std::string_view text) {
     if (label.size() > kLabelBytesMax) return Bad("it has a label over 63 bytes");
     if (!AllOf(label, IsLabelChar)) return Bad("only letters, digits, '-' and '.' may be in it");
     if (label.front() == '-' || label.back() == '-') return Bad("a label starts or ends with '-'");
-    if (label.starts_with("xn--") && !IsPunycode(label.substr(4))) {
+    if (label.starts_with("xn--") && !StandsForLetters(std::string(label))) {
       return Bad("a label begins with xn-- and stands for no letters (RFC 3492)");
     }
     last = label;

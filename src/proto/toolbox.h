@@ -144,8 +144,8 @@ struct Started {
 // kOom: it, or the last of its children that it tells of, died of SIGKILL, and meanwhile the kernel
 // killed processes of the sandbox for want of memory. Of several commands at that moment more than
 // one may say so. kOutputLost: of a session command only: it ended by itself, and for some of its
-// output the sandbox's disk had no room. kSocketsFull: it died of SIGKILL with all other commands,
-// when the buffers of the sandbox's sockets and its programs together held more than its memory.
+// output the sandbox's disk had no room. kHostOom: it died of SIGKILL with all other commands, when
+// the host ended the workload for memory that the kernel lets through (decision 0018).
 enum class ExitReason : uint8_t {
   kExited = 0,
   kSignaled = 1,
@@ -153,7 +153,7 @@ enum class ExitReason : uint8_t {
   kOom = 3,
   kSpawnFailed = 4,
   kOutputLost = 5,
-  kSocketsFull = 6
+  kHostOom = 6
 };
 
 struct ExitStatus {

@@ -125,7 +125,7 @@ TEST_F(ExecTest, TellsThatTheHostKilledForMemoryFromAnyOtherKill) {
   EXPECT_EQ(Shell(told + "exit 3").status.reason, ExitReason::kExited);
   EXPECT_EQ(Shell("kill -9 $$").status.reason, ExitReason::kSignaled) << "that was before";
   const auto status = Shell(told + "kill -9 $$").status;
-  EXPECT_EQ(status.reason, ExitReason::kSocketsFull);
+  EXPECT_EQ(status.reason, ExitReason::kHostOom);
   EXPECT_EQ(status.code, 137);
 }
 

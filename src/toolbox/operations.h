@@ -86,7 +86,7 @@ void TakeToll(const OomToll& toll, int32_t code, Status* status) {
   if (toll.own > 0 || (killed && toll.unseen() > 0)) {
     status->reason = proto::toolbox::ExitReason::kOom;
   }
-  if (killed && toll.by_host > 0) status->reason = proto::toolbox::ExitReason::kSocketsFull;
+  if (killed && toll.by_host > 0) status->reason = proto::toolbox::ExitReason::kHostOom;
 }
 
 // The status of a process as wait(2) gives it.

@@ -308,7 +308,7 @@ TEST_F(SessionTest, ACommandHearsThatTheHostKilledForMemory) {
   const auto end =
       Execute("kill -" + std::to_string(proto::boot::kOutOfMemorySignal) + " $PPID; kill -9 $$")
           .end;
-  EXPECT_EQ(end.reason, ExitReason::kSocketsFull);
+  EXPECT_EQ(end.reason, ExitReason::kHostOom);
   EXPECT_EQ(end.exit_code, 137);
 }
 
