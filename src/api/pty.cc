@@ -97,6 +97,10 @@ Task<Result<std::shared_ptr<Pty>>> Ptys::Create(SandboxId sandbox, std::string s
   info.created_at = WallNow();
   proto::toolbox::ToolboxClient client(std::move(socket));
   CO_ASSIGN_OR_RETURN(auto shell, co_await client.Exec(std::move(request)));
+  if (shell->pid() == 0) {
+    CO_ASSIGN_OR_RETURN(const ExecEvent end, co_await shell->Next());
+    co_return Error(Code::kConflict, "the terminal could not be started: " + end.status.detail);
+  }
   auto pty = std::make_shared<Pty>(std::move(info), std::move(shell));
   running_[key] = pty;
   group_.Spawn(Run(key, pty));

@@ -17,6 +17,7 @@ enum Id : int {
   kGroqUsage,
   kErrorCode,
   kErrorType,
+  kErrorMessage,
   kChoice,  // a group
   kIndex,
   kFinish,
@@ -63,6 +64,7 @@ json::PieceTable MakeTable() {
                                     "x_groq.usage",
                                     "error.code",
                                     "error.type",
+                                    "error.message",
                                     "choices.*",
                                     "choices.*.index",
                                     "choices.*.finish_reason",
@@ -99,6 +101,7 @@ class Chat final : public Understanding {
   std::string usage_;
   std::string code_;
   std::string type_;
+  bool failed_ = false;
   int64_t choice_ = 0;
   std::string finish_;
   std::string reasoning_;
@@ -128,6 +131,9 @@ void Chat::OnPiece(const json::Piece& piece) {
       return;
     case kErrorType:
       type_ = text();
+      return;
+    case kErrorMessage:
+      failed_ = !text().empty();
       return;
     case kChoice:
       OnChoice();
@@ -220,7 +226,9 @@ void Chat::OnDocument(Document /*document*/) {
   // A document that broke off within a choice still tells what it told.
   if (!parts_.empty() || !reasoning_.empty()) OnChoice();
   if (auto usage = json::ParseObject(usage_)) ReadChatUsage(*usage, facts_.usage);
+  if (failed_ && code_.empty() && type_.empty()) type_ = "error";
   if (!code_.empty() || !type_.empty()) facts_.error = code_.empty() ? type_ : code_;
+  failed_ = false;
   for (std::string* text : {&usage_, &code_, &type_, &finish_}) text->clear();
   part_ = CallPart();
   choice_ = 0;

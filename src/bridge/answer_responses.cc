@@ -20,6 +20,7 @@ enum Id : int {
   kStatus,
   kUsage,
   kRespError,
+  kRespErrorMessage,
   kReason,
   kOutput,     // a group
   kItemFirst,  // the fields of an item, for `item` and then for `output.*`
@@ -53,8 +54,8 @@ json::PieceTable MakeTable(const std::string& response) {
   // A whole response has a status of its own there.
   const std::string status = response.empty() ? "-" : "status";
   std::vector<std::string> paths = {"type", "code", "error.code", status, "item"};
-  for (const char* path :
-       {"id", "model", "status", "usage", "error.code", "incomplete_details.reason", "output.*"}) {
+  for (const char* path : {"id", "model", "status", "usage", "error.code", "error.message",
+                           "incomplete_details.reason", "output.*"}) {
     paths.push_back(response + path);
   }
   for (const std::string& of : {std::string("item."), response + "output.*."}) {
@@ -104,6 +105,7 @@ class Responses final : public Understanding {
   std::string usage_;
   std::string error_;
   std::string reason_;
+  bool failed_ = false;
   int error_status_ = 0;
   size_t bytes_ = 0;  // of the items' texts
   Item item_;
@@ -141,6 +143,9 @@ void Responses::OnPiece(const json::Piece& piece) {
       return;
     case kRespError:
       error_ = text();
+      return;
+    case kRespErrorMessage:
+      failed_ = !text().empty();
       return;
     case kReason:
       reason_ = text();
@@ -245,6 +250,7 @@ void Responses::OnDocument(Document document) {
     for (Item& item : done_) Keep(std::move(item));
     kept_any_ = true;
   }
+  if (error_.empty() && (failed_ || type_ == "response.failed")) error_ = "error";
   if (ending && (sound || !usage_.empty())) {
     KeepItems(!kept_any_);
     facts_.stop = reason_.empty() ? std::move(status_) : std::move(reason_);
@@ -260,6 +266,7 @@ void Responses::OnDocument(Document document) {
   for (std::string* text : {&type_, &code_, &id_, &model_, &status_, &usage_, &error_, &reason_}) {
     text->clear();
   }
+  failed_ = false;
   error_status_ = 0;
   bytes_ = 0;
   item_ = Item();

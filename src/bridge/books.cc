@@ -104,9 +104,9 @@ Task<Result<int64_t>> Books::Open() {
 
 Charge Books::ChargeOf(const CallStart& start, const CallEnd& end, WallTime started_at) const {
   Charge charge;
-  // A provider charges for answers, not for errors. Where no status came it may have worked, unless
-  // it was not reached.
-  const bool nothing = end.status == 0 ? end.outcome == Outcome::kUnreachable : end.status >= 400;
+  // A provider charges for answers, not for errors and redirections. Where no status came it may
+  // have worked, unless it was not reached.
+  const bool nothing = end.status == 0 ? end.outcome == Outcome::kUnreachable : end.status >= 300;
   if (nothing && !end.usage.known) {
     charge.basis = CostBasis::kNone;
     return charge;

@@ -1,6 +1,7 @@
 // The body of a request is read: within the room there is for it, and not for as long as its sender
 // likes.
 #include "async/deadline.h"
+#include "bridge/body_pace.h"
 #include "bridge/bridge_call.h"
 #include "http/content_coding.h"
 
@@ -21,6 +22,8 @@ ProviderError TooLarge(size_t limit) {
           "The request is larger than " + std::to_string(limit) + " bytes."};
 }
 
+}  // namespace
+
 ProviderError TooSlow(const Limits& limits) {
   const auto time = std::chrono::duration_cast<seconds>(limits.body_step_time).count();
   return {408, "cove_request_too_slow",
@@ -40,8 +43,6 @@ std::optional<ProviderError> NoRoom(HeldBytes::Room room) {
   return out;
 }
 
-}  // namespace
-
 Task<std::optional<ProviderError>> Bridge::ReadSent(InFlight& call, std::string& out) {
   const Limits& limits = deps_.limits;
   http::BodyReader& body = call.exchange.body();
@@ -49,23 +50,20 @@ Task<std::optional<ProviderError>> Bridge::ReadSent(InFlight& call, std::string&
   const uint64_t announced = body.length().value_or(0);
   if (announced > limit) co_return TooLarge(limit);
   size_t have = 0;
-  size_t due = limits.body_step_bytes;
-  TimePoint until = Now() + limits.body_step_time;
+  BodyPace pace(limits.body_step_bytes, limits.body_step_time);
   for (;;) {
     // Not far beyond what is announced: most requests are small, and kept for as long as they are
     // answered. One byte more, so that the read that finds the end needs no growth.
     const size_t left = announced >= have ? static_cast<size_t>(announced) - have : 0;
     out.resize(have + (announced == 0 ? kStep : std::min(left, kStepMax) + 1));
-    const auto n =
-        co_await async::WithDeadline(body.Read(std::span(out).subspan(have)), until, "the body");
+    const auto n = co_await async::WithDeadline(body.Read(std::span(out).subspan(have)),
+                                                pace.until(), "the body");
     if (!n) co_return n.error().code() == Code::kTimeout ? TooSlow(limits) : Unread(n.error());
     if (*n == 0) break;
     have += *n;
     if (have > limit) co_return TooLarge(limit);
     if (auto none = NoRoom(call.held.Set(have))) co_return none;
-    if (have < due) continue;
-    due = have + limits.body_step_bytes;
-    until = Now() + limits.body_step_time;
+    pace.Has(have);
   }
   out.resize(have);
   co_return std::nullopt;

@@ -39,6 +39,10 @@ struct Bridge::Judged {
   std::string alias;
 };
 
+// Why what has come of a request is not read on.
+std::optional<ProviderError> NoRoom(HeldBytes::Room room);
+ProviderError TooSlow(const Limits& limits);
+
 inline microseconds Since(TimePoint start) {
   return std::chrono::duration_cast<microseconds>(Now() - start);
 }

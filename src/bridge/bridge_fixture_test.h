@@ -102,6 +102,7 @@ struct ScriptedUpstream {
   enum class Mode { kStream, kError, kCut, kSlow, kHeld };
   Mode mode = Mode::kStream;
   int requests = 0;
+  int status = 200;  // but in kError
   std::string answer = std::string(kAnswer);
   std::string retry_after = "7";  // kError
   std::string content_type = "text/event-stream";
@@ -125,6 +126,7 @@ inline Task<void> Answer(ScriptedUpstream& up, http::Exchange& exchange) {
     (void)co_await exchange.Respond(head, "{\"error\":{\"message\":\"slow down\"}}");
     co_return;
   }
+  head.status = up.status;
   head.headers.Set("Content-Type", up.content_type);
   head.headers.Set("x-request-id", "req_1");
   auto writer = co_await exchange.StartResponse(head);

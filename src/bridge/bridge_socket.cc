@@ -6,6 +6,7 @@
 #include "async/task_group.h"
 #include "async/timer.h"
 #include "bridge/answer_reader.h"
+#include "bridge/body_pace.h"
 #include "bridge/bridge_call.h"
 #include "bridge/headers.h"
 #include "http/websocket.h"
@@ -52,6 +53,8 @@ class Bridge::Socket {
         agent_(std::move(agent)),
         provider_(std::move(provider)) {
     agent_->set_idle_timeout(kIdleTimeout);
+    call_.held.Join(bridge_.held_, CallerOf(call_.caller));
+    agent_->set_on_part([this](size_t have) { return OnPart(have); });
     provider_->set_idle_timeout(kIdleTimeout);
   }
 
@@ -104,13 +107,48 @@ class Bridge::Socket {
   Task<void> FromAgent() {
     for (;;) {
       auto message = co_await agent_->Receive();
-      if (!message) break;
+      const bool timed_out = !message && message.error().code() == Code::kTimeout;
+      if (timed_out && pace_) unread_ = TooSlow(bridge_.deps_.limits);
+      pace_.reset();
+      agent_->set_idle_timeout(kIdleTimeout);
+      if (!message || !Hold(message->data.size())) break;
       while (come_) co_await turn_.Wait();
       come_ = *std::move(message);
+      coming_ = 0;
       turn_.NotifyAll();
+    }
+    if (unread_) {
+      bridge_.deps_.books->Refused(StartOf(call_), *unread_);
+      (void)co_await agent_->SendText(ErrorEvent(*unread_));
     }
     left_.Set();
     turn_.NotifyAll();
+  }
+
+  // A message takes room as a body does (bridge_body.cc), and comes as fast.
+  Result<void> OnPart(size_t have) {
+    const Limits& limits = bridge_.deps_.limits;
+    if (!pace_) pace_.emplace(limits.body_step_bytes, limits.body_step_time);
+    const Error end(Code::kExhausted, "no more of the message is read");
+    if (!Hold(have)) return end;
+    pace_->Has(have);
+    const Duration left = pace_->until() - Now();
+    if (left <= Duration::zero()) {
+      unread_ = TooSlow(limits);
+      return end;
+    }
+    agent_->set_idle_timeout(left);
+    return Ok();
+  }
+
+  // Of the message that comes so much is there. False: there is no room.
+  bool Hold(size_t coming) {
+    coming_ = coming;
+    unread_ = NoRoom(HoldAll());
+    return !unread_;
+  }
+  HeldBytes::Room HoldAll() {
+    return call_.held.Set(coming_ + (come_ ? come_->data.size() : 0) + judged_bytes_);
   }
   Task<void> Left() { co_await left_.Wait(); }
 
@@ -120,10 +158,12 @@ class Bridge::Socket {
       if (!come_) break;
       http::WebSocketMessage message = *std::move(come_);
       come_.reset();
+      judged_bytes_ = message.data.size();
       turn_.NotifyAll();
-      if (auto refused = co_await OnMessage(std::move(message))) {
-        if (!(co_await agent_->SendText(ErrorEvent(*refused)))) break;
-      }
+      auto refused = co_await OnMessage(std::move(message));
+      judged_bytes_ = 0;
+      (void)HoldAll();
+      if (refused && !(co_await agent_->SendText(ErrorEvent(*refused)))) break;
     }
     agent_gone_ = true;
     // What was asked for is charged: hear it out, within limits.
@@ -210,8 +250,8 @@ class Bridge::Socket {
     if (!open.reader.facts().complete) return;
     const int status = open.reader.facts().error_status;
     open.end.status = status == 0 ? 200 : status;
-    const Outcome good = agent_gone_ ? Outcome::kClientGone : Outcome::kCompleted;
-    End(status < 400 ? good : Outcome::kRejected);
+    const Outcome outcome = OutcomeOf(open.end.status, open.reader.facts());
+    End(agent_gone_ && outcome != Outcome::kRejected ? Outcome::kClientGone : outcome);
   }
 
   // The books are written beside the connection, which goes on.
@@ -250,6 +290,10 @@ class Bridge::Socket {
   std::deque<Open> open_;  // calls that were sent and have not ended, in order
   std::optional<http::WebSocketMessage> passing_;  // on its way to the agent
   std::optional<http::WebSocketMessage> come_;     // from the agent, and not looked at yet
+  size_t coming_ = 0;                              // of the message after that
+  size_t judged_bytes_ = 0;                        // of the one before
+  std::optional<BodyPace> pace_;                   // of the one that comes
+  std::optional<ProviderError> unread_;            // why it is not read on
   async::Event turn_;                              // come_ or left_ has changed
   async::Event left_;                              // nothing more comes from the agent
   bool agent_gone_ = false;

@@ -21,6 +21,8 @@ constexpr std::string_view kCompleted =
 constexpr std::string_view kCreate =
     R"({"type":"response.create","model":"gpt-5.5", "odd":1.0,"input":"hi","client_metadata":{"x-codex-turn-metadata":"{\"turn_id\":\"t7\"}"}})";
 
+constexpr size_t kRoom = size_t{64} * 1024;
+
 // Answers every message with the same events; then it may close.
 struct Script {
   int status = 101;
@@ -78,6 +80,8 @@ class BridgeSocketTest : public BooksFixture {
     deps.may_reach = [](const SandboxId&, const http::Url&) { return false; };
     deps.used = [this](const SandboxId& id) { used_ += id.value; };
     deps.wire.aliases = {{"fast", "gpt-5.5-mini"}};
+    deps.limits.held_bytes_max = 4 * kRoom;  // of one caller a quarter
+    deps.limits.body_step_time = milliseconds(300);
     return deps;
   }
 
@@ -119,6 +123,28 @@ class BridgeSocketTest : public BooksFixture {
     (void)co_await (*socket)->Close(codec::ws_close::kNormal, "");
   }
 
+  // The beginning of a message, and then nothing: what is answered.
+  Task<void> Dawdle() {
+    http::ClientRequest request;
+    request.url = *http::Url::Parse(front_.Url("/openai/v1/responses"));
+    for (const auto& [name, value] : http::OfferWebSocket()->fields) {
+      request.headers.Set(name, value);
+    }
+    auto response = co_await client_.Send(std::move(request));
+    if (!response) co_return;
+    const auto stream = (*response)->TakeStream();
+    std::string frame;
+    const codec::WsMask mask{};
+    codec::AppendWsFrame(&frame, codec::WsOpcode::kText, kCreate, &mask);
+    (void)co_await stream->Write(frame.substr(0, frame.size() / 2));
+    std::array<char, 1024> piece{};
+    while (true) {
+      const auto got = co_await stream->Read(piece);
+      if (!got || *got == 0) break;
+      dawdled_.append(piece.data(), *got);
+    }
+  }
+
   Task<void> SendAndLeave() {
     auto socket = co_await Connect();
     if (!socket) co_return;
@@ -146,6 +172,7 @@ class BridgeSocketTest : public BooksFixture {
   Listening front_;
   http::ResponseHead head_;
   std::vector<std::string> events_;
+  std::string dawdled_;
   int close_code_ = 0;
 };
 
@@ -199,6 +226,32 @@ TEST_F(BridgeSocketTest, WhatMayNotLeaveIsAnsweredWithAnErrorAndTheConnectionGoe
   EXPECT_EQ(codes,
             "cove_no_route cove_no_route cove_no_route cove_url_not_allowed cove_no_background ");
   EXPECT_TRUE(Refusals().back().start.stream);
+}
+
+TEST_F(BridgeSocketTest, AMessageTakesRoomInTheShareOfItsCaller) {
+  loop_.RunUntil(
+      Talk({R"({"type":"response.create","input":")" + std::string(kRoom, 'x') + "\"}"}));
+  EXPECT_THAT(events_, ElementsAre(testing::AllOf(HasSubstr("\"status\":429"),
+                                                  HasSubstr("cove_at_capacity"))));
+  EXPECT_TRUE(up_.got.empty());
+  EXPECT_TRUE(Calls().empty());
+  ASSERT_EQ(Refusals().size(), 1U);
+  EXPECT_EQ(Refusals()[0].end.refusal, "cove_at_capacity");
+  events_.clear();
+  const std::string fits =
+      R"({"type":"response.create","input":")" + std::string(kRoom / 2, 'x') + "\"}";
+  loop_.RunUntil(Talk({fits, fits, fits}));
+  EXPECT_EQ(up_.got.size(), 3U) << "what was passed on is not held";
+}
+
+TEST_F(BridgeSocketTest, AMessageThatDoesNotComeIsNotWaitedFor) {
+  loop_.RunUntil(Dawdle());
+  EXPECT_THAT(dawdled_,
+              testing::AllOf(HasSubstr("\"status\":408"), HasSubstr("cove_request_too_slow")));
+  EXPECT_TRUE(Calls().empty());
+  events_.clear();
+  loop_.RunUntil(Talk({std::string(kCreate)}));
+  EXPECT_EQ(events_.size(), 3U);
 }
 
 TEST_F(BridgeSocketTest, AnErrorOfTheProviderEndsTheCallWithItsStatus) {

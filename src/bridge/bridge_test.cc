@@ -45,6 +45,28 @@ TEST_F(BridgeTest, AnErrorOfTheProviderComesUnchanged) {
   EXPECT_EQ(Calls()[0].end.status, 429);
 }
 
+TEST_F(BridgeTest, AnErrorUnderAGoodStatusIsNoSuccess) {
+  up_.content_type = "application/json";
+  up_.answer = R"({"error":{"message":"overloaded"}})";
+  EXPECT_EQ(Run(Post(R"({"model":"m"})"), "/openai/v1/responses").status, 200);
+  EXPECT_EQ(Run(Post(R"({"model":"m"})"), "/openai/v1/chat/completions").status, 200);
+  up_.content_type = "text/event-stream";
+  up_.answer = "data: {\"type\":\"response.failed\",\"response\":{\"id\":\"r\"}}\n\n";
+  EXPECT_EQ(Run(Post(R"({"model":"m"})"), "/openai/v1/responses").status, 200);
+  const auto calls = Calls();
+  ASSERT_EQ(calls.size(), 3U);
+  for (const Call& call : calls) EXPECT_EQ(call.end.outcome, Outcome::kFailed);
+}
+
+TEST_F(BridgeTest, ARedirectionIsNoAnswerAndCostsNothing) {
+  up_.status = 307;
+  up_.answer = "go elsewhere";
+  EXPECT_EQ(Run(Post(R"({"model":"m"})"), "/openai/v1/responses").status, 307);
+  ASSERT_EQ(Calls().size(), 1U);
+  EXPECT_EQ(Calls()[0].end.outcome, Outcome::kRejected);
+  EXPECT_EQ(Calls()[0].charge.basis, CostBasis::kNone);
+}
+
 TEST_F(BridgeTest, AnAnswerThatIsCutDoesNotLookWhole) {
   up_.mode = ScriptedUpstream::Mode::kCut;
   const Reply reply = Run(Post(R"({"model":"m"})"), "/openai/v1/responses");

@@ -21,7 +21,8 @@ using async::Task;
 // How a call ended.
 enum class Outcome {
   kCompleted,    // the whole answer went to the agent
-  kRejected,     // the provider answered with an error status
+  kFailed,       // so it did, but it told of an error under a good status
+  kRejected,     // the provider answered with an error status, or pointed elsewhere
   kUnreachable,  // the provider was not reached, or refused before it did anything
   kBroken,       // the provider's answer was cut
   kClientGone,   // the agent went away first

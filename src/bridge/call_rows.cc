@@ -74,6 +74,7 @@ std::string Assignment(size_t i) {
 
 constexpr std::array<std::pair<Outcome, std::string_view>, 7> kOutcomes = {{
     {Outcome::kCompleted, "completed"},
+    {Outcome::kFailed, "failed"},
     {Outcome::kRejected, "rejected"},
     {Outcome::kUnreachable, "unreachable"},
     {Outcome::kBroken, "broken"},

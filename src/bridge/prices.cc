@@ -25,6 +25,17 @@ bool IsDate(std::string_view text) {
          IsDigits(text.substr(5, 2)) && IsDigits(text.substr(8, 2));
 }
 
+// One that the calendar has.
+bool IsDay(std::string_view text) {
+  const auto number = [&](size_t at, size_t n) {
+    return ParseInt<unsigned>(text.substr(at, n)).value_or(0);
+  };
+  return IsDate(text) && std::chrono::year_month_day(
+                             std::chrono::year(static_cast<int>(number(0, 4))),
+                             std::chrono::month(number(5, 2)), std::chrono::day(number(8, 2)))
+                             .ok();
+}
+
 // The model's name without the date of its snapshot.
 std::string_view WithoutDate(std::string_view model) {
   constexpr size_t kLong = sizeof("-2026-11-17") - 1;
@@ -211,7 +222,7 @@ Result<void> PriceTable::Add(Price price) {
   if (price.model.find('*') < price.model.size() - 1) {
     return Error(Code::kInvalid, "'*' may only stand at the end of a model's name");
   }
-  if (!IsDate(price.from)) {
+  if (!IsDay(price.from)) {
     return Error(Code::kInvalid, "from must be a day like 2026-11-17");
   }
   if (price.above < 0 || price.context < 1 || price.output_max < 1) {

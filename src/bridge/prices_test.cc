@@ -84,8 +84,9 @@ TEST(Prices, CostIsTheSumRoundedUp) {
 
 TEST(Prices, ABadLineIsNamed) {
   for (const char* wrong :
-       {"openai m", "openai m 2026-1-1 0 1 1 1 1 1 1", "openai m 2026-01-01 0 x 1 1 1 1 1",
-        "openai m*x 2026-01-01 0 1 1 1 1 1 1", "openai m 2026-01-01 -1 1 1 1 1 1 1"}) {
+       {"openai m", "openai m 2026-1-1 0 1 1 1 1 1 1", "openai m 2026-02-29 0 1 1 1 1 1 1",
+        "openai m 2026-01-01 0 x 1 1 1 1 1", "openai m*x 2026-01-01 0 1 1 1 1 1 1",
+        "openai m 2026-01-01 -1 1 1 1 1 1 1"}) {
     const auto table = PriceTable::Parse("\n" + std::string(wrong), "prices.txt");
     ASSERT_FALSE(table.ok()) << wrong;
     EXPECT_TRUE(table.error().message().starts_with("prices.txt:2")) << table.error().message();

@@ -19,7 +19,14 @@ constexpr size_t kPieceGrowth = 4;
 constexpr size_t kPieceBytesMax = size_t{16} * 1024;
 constexpr size_t kShortBytesMax = size_t{16} * 1024;
 
+bool IsAnswer(int status) { return status < 300 || status == 304; }
+
 }  // namespace
+
+Outcome OutcomeOf(int status, const AnswerFacts& facts) {
+  if (!IsAnswer(status)) return Outcome::kRejected;
+  return facts.error.empty() ? Outcome::kCompleted : Outcome::kFailed;
+}
 
 // What happens to the bytes of an answer between provider and agent: nothing, but that a copy is
 // decoded and read, and that a chunk is left out where the options say so.
@@ -95,7 +102,6 @@ Relay::Relay(std::unique_ptr<http::ClientResponse> response, RelayOptions option
       piece_(kPieceBytesFirst) {
   CallEnd& end = out_.end;
   end.status = response_->head().status;
-  end.outcome = end.status < 400 ? Outcome::kCompleted : Outcome::kRejected;
   end.request_id = ProviderRequestId(response_->head().headers);
 }
 
@@ -179,6 +185,9 @@ Relayed Relay::Take() {
   out_.facts = copy_->TakeFacts();
   out_.end.usage = out_.facts.usage;
   out_.end.response_id = out_.facts.response_id;
+  if (out_.end.outcome == Outcome::kCompleted) {
+    out_.end.outcome = OutcomeOf(out_.end.status, out_.facts);
+  }
   return std::move(out_);
 }
 

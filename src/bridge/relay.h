@@ -23,6 +23,9 @@ struct Relayed {
   AnswerFacts facts;
 };
 
+// How a call ended of which the whole answer has come and been passed on.
+Outcome OutcomeOf(int status, const AnswerFacts& facts);
+
 // An agent that goes away does not end it: the provider charges for what it says whether or not
 // anyone listens, so the rest is read for the options' time.
 class Relay {

@@ -143,8 +143,7 @@ class WireBridgeTest : public BooksFixture {
     EXPECT_EQ(call.start.api, ApiName(c.api)) << c.name;
     EXPECT_EQ(call.start.provider, *json::GetString(c.record, "kind")) << c.name;
     EXPECT_EQ(call.end.status, c.head.status) << c.name;
-    const bool fine = c.head.status < 400;
-    EXPECT_EQ(call.end.outcome, fine ? Outcome::kCompleted : Outcome::kRejected) << c.name;
+    EXPECT_EQ(call.end.outcome, WantedOutcome(c)) << c.name;
     EXPECT_EQ(call.end.response_id, json::GetString(c.record, "id").value_or("")) << c.name;
     EXPECT_EQ(call.end.response_bytes, c.answer.size()) << c.name;
     const Usage wanted = WantedUsage(c);

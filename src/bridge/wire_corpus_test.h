@@ -111,6 +111,11 @@ inline std::string Show(const Usage& u) {
   return out.str();
 }
 
+inline Outcome WantedOutcome(const Case& c) {
+  if (c.head.status >= 400) return Outcome::kRejected;
+  return json::Find(c.record, "error") == nullptr ? Outcome::kCompleted : Outcome::kFailed;
+}
+
 inline void ExpectRecord(const Case& c, const AnswerFacts& facts, const std::string& where) {
   const auto text = [&](const char* key) { return json::GetString(c.record, key).value_or(""); };
   const auto list = [&](const char* key) {

@@ -135,8 +135,7 @@ TEST_F(WireTest, SplitAtEveryByteTheBytesAndTheBookAreTheSame) {
       ExpectRecord(c, out.relayed.facts, where);
       EXPECT_EQ(out.relayed.end.request_id, "req_7");
       EXPECT_EQ(out.relayed.end.response_bytes, c.answer.size());
-      EXPECT_EQ(out.relayed.end.outcome,
-                c.head.status < 400 ? bridge::Outcome::kCompleted : bridge::Outcome::kRejected);
+      EXPECT_EQ(out.relayed.end.outcome, WantedOutcome(c)) << where;
       if (HasFailure()) return;
     }
     std::vector<std::string> bytes;

@@ -52,6 +52,8 @@ class WsDecoder {
   const WsItem& item() const { return item_; }
   // The buffer of the message that item() shows, for taking it without a copy.
   std::string& message() { return message_; }
+  // How much has come of a message that is not whole.
+  size_t pending() const { return message_done_ ? 0 : message_.size(); }
   uint16_t error_code() const { return error_code_; }
 
  private:

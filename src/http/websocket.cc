@@ -38,6 +38,9 @@ Task<Result<WebSocketMessage>> WebSocket::Receive() {
       if (message) co_return std::move(*message);
       continue;
     }
+    if (const size_t part = decoder_.pending(); part > 0 && on_part_) {
+      CO_RETURN_IF_ERROR(on_part_(part));
+    }
     buffer_.resize(kBufferBytes);
     auto n = co_await stream_->Read(buffer_);
     if (n && *n != 0) {

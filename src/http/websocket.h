@@ -6,6 +6,7 @@
 // Thread: loop-confined.
 #pragma once
 
+#include <functional>
 #include <span>
 
 #include "codec/websocket.h"
@@ -36,6 +37,9 @@ class WebSocket {
   uint16_t close_code() const { return close_code_; }
   // The peer's reason; empty when it gave none.
   const std::string& close_reason() const { return close_reason_; }
+  // Called for each part of a message that comes, with how much of the message has: an error is
+  // that of Receive(), and was its last.
+  void set_on_part(std::function<Result<void>(size_t)> on_part) { on_part_ = std::move(on_part); }
   // Ends Receive() with kTimeout when nothing at all came for so long (zero: never). With
   // SendPing() at a shorter interval this finds peers that vanished.
   void set_idle_timeout(Duration timeout) { stream_->set_read_timeout(timeout); }
@@ -53,6 +57,7 @@ class WebSocket {
   codec::WsDecoder decoder_;
   std::vector<char> buffer_;
   std::string_view unread_;  // of buffer_
+  std::function<Result<void>(size_t)> on_part_;
   uint16_t close_code_ = codec::ws_close::kNone;
   std::string close_reason_;
   std::optional<std::string> pong_;  // to be sent by the writer that is under way

@@ -36,6 +36,7 @@ class ExecStream {
  public:
   ExecStream(std::unique_ptr<SharedChannel> channel, uint32_t pid)
       : channel_(std::move(channel)), pid_(pid) {}
+  // 0: it could not be started.
   uint32_t pid() const { return pid_; }
 
   // The output as it comes, then kExited once; after that kClosed. Not reading holds the command

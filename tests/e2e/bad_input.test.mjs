@@ -45,6 +45,14 @@ test('a slip in the name of a limit is told, and what newer clients send is let 
   await cove.remove(box.id);
 });
 
+test('a terminal that cannot be started is refused with the reason, and is not there', async () => {
+  const box = await cove.create();
+  checkShape(await cove.api('POST', `/toolbox/${box.id}/process/pty`, { id: 't', cwd: '/no/such/folder' }), 409, /could not be started: .*no\/such\/folder/);
+  assert.deepEqual((await cove.api('GET', `/toolbox/${box.id}/process/pty`)).json.sessions, []);
+  assert.equal((await cove.api('POST', `/toolbox/${box.id}/process/pty`, { id: 't', cwd: '/tmp' })).status, 201);
+  await cove.remove(box.id);
+});
+
 test('a name clash is a conflict, and the first one stays', async () => {
   const first = await cove.create({ name: 'twin' });
   checkShape(await cove.api('POST', '/api/sandbox', { name: 'twin', env: {}, labels: {} }), 409, /twin/);
