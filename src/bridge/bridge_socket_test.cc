@@ -127,9 +127,8 @@ class BridgeSocketTest : public BooksFixture {
   Task<void> Dawdle() {
     http::ClientRequest request;
     request.url = *http::Url::Parse(front_.Url("/openai/v1/responses"));
-    for (const auto& [name, value] : http::OfferWebSocket()->fields) {
-      request.headers.Set(name, value);
-    }
+    const auto offer = http::OfferWebSocket();
+    for (const auto& [name, value] : offer->fields) request.headers.Set(name, value);
     auto response = co_await client_.Send(std::move(request));
     if (!response) co_return;
     const auto stream = (*response)->TakeStream();

@@ -72,7 +72,7 @@ std::string Assignment(size_t i) {
   return std::string(kColumns[i]) + " = excluded." + std::string(kColumns[i]);
 }
 
-constexpr std::array<std::pair<Outcome, std::string_view>, 7> kOutcomes = {{
+constexpr std::array<std::pair<Outcome, std::string_view>, 8> kOutcomes = {{
     {Outcome::kCompleted, "completed"},
     {Outcome::kFailed, "failed"},
     {Outcome::kRejected, "rejected"},

@@ -24,6 +24,9 @@ function startLines(command, args) {
   return out;
 }
 
+const NAMED = '/run/netns';
+const isMount = (path) => readFileSync('/proc/self/mountinfo', 'utf8').split('\n').some((line) => line.split(' ')[4] === path);
+
 export class Bed {
   static async make() {
     const bed = new Bed();
@@ -32,6 +35,7 @@ export class Bed {
     bed.base = join(bed.dir, 'base');
     const id = process.pid;
     [bed.inner, bed.outer] = [`cvb-a${id}`, `cvb-b${id}`];
+    bed.named = isMount(NAMED);
     for (const ns of [bed.inner, bed.outer]) must('ip', ['netns', 'add', ns]);
     const ip = (ns, ...args) => must('ip', ['-n', ns, ...args]);
     ip(bed.inner, 'link', 'add', 'v0', 'type', 'veth', 'peer', 'name', 'v1', 'netns', bed.outer);
@@ -134,6 +138,8 @@ export class Bed {
       await until('a server of the bed ended', () => p.ended);
     }
     for (const ns of [this.inner, this.outer]) if (ns) spawnSync('ip', ['netns', 'del', ns]);
+    // The first name on a machine makes ip(8) mount their folder, for good.
+    if (!this.named && isMount(NAMED)) spawnSync('umount', [NAMED]);
     rmSync(this.dir, { recursive: true, force: true });
   }
 }
