@@ -250,7 +250,8 @@ void Responses::OnDocument(Document document) {
     for (Item& item : done_) Keep(std::move(item));
     kept_any_ = true;
   }
-  if (error_.empty() && (failed_ || type_ == "response.failed")) error_ = "error";
+  const bool failed = failed_ || type_ == "response.failed" || (whole_ && status_ == "failed");
+  if (error_.empty() && failed) error_ = "error";
   if (ending && (sound || !usage_.empty())) {
     KeepItems(!kept_any_);
     facts_.stop = reason_.empty() ? std::move(status_) : std::move(reason_);

@@ -62,6 +62,8 @@ bool IsReference(const json::Object& object) {
   return type == "image_generation_call" && kept && !Brings(object, "result");
 }
 
+bool RefersInside(std::string_view holder, const json::Object& object);
+
 // `holder` is the key that the value stands under; the items of a list stand under the list's.
 bool Refers(std::string_view holder, const json::Value& value) {
   if (const auto* list = value.if_array()) {
@@ -70,9 +72,12 @@ bool Refers(std::string_view holder, const json::Value& value) {
   }
   const auto* object = value.if_object();
   if (object == nullptr) return false;
-  if (IsReference(*object)) return true;
-  return std::any_of(object->begin(), object->end(), [&](const auto& field) {
-    return !IsOnlyText(holder, *object, field.key()) && Refers(field.key(), field.value());
+  return IsReference(*object) || RefersInside(holder, *object);
+}
+
+bool RefersInside(std::string_view holder, const json::Object& object) {
+  return std::any_of(object.begin(), object.end(), [&](const auto& field) {
+    return !IsOnlyText(holder, object, field.key()) && Refers(field.key(), field.value());
   });
 }
 
@@ -84,8 +89,7 @@ bool HidesContext(const json::Object& request, const Reach& reach) {
   for (const std::string& kind : reach.tools) {
     if (kind != "web_search" && kind != "image_generation") return true;
   }
-  return std::any_of(request.begin(), request.end(),
-                     [](const auto& field) { return Refers(field.key(), field.value()); });
+  return RefersInside("", request);
 }
 
 }  // namespace

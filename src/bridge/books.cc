@@ -106,7 +106,9 @@ Charge Books::ChargeOf(const CallStart& start, const CallEnd& end, WallTime star
   Charge charge;
   // A provider charges for answers, not for errors and redirections. Where no status came it may
   // have worked, unless it was not reached.
-  const bool nothing = end.status == 0 ? end.outcome == Outcome::kUnreachable : end.status >= 300;
+  const bool only_error = end.outcome == Outcome::kFailed && !start.stream;
+  const bool nothing =
+      end.status == 0 ? end.outcome == Outcome::kUnreachable : end.status >= 300 || only_error;
   if (nothing && !end.usage.known) {
     charge.basis = CostBasis::kNone;
     return charge;

@@ -7,8 +7,6 @@ namespace cove::bridge {
 
 namespace {
 
-constexpr size_t kShareOfCaller = 4;  // of the room for requests: a quarter
-
 // "/openai/v1/responses" -> "openai", "/v1/responses".
 struct SplitPath {
   std::string_view provider;
@@ -32,7 +30,7 @@ Upgrade WantsUpgrade(const http::RequestHead& head) {
 Bridge::Bridge(Deps deps)
     : deps_(std::move(deps)),
       upstream_(std::move(deps_.providers), *deps_.resolver_pool, std::move(deps_.tape)),
-      held_(deps_.limits.held_bytes_max, deps_.limits.held_bytes_max / kShareOfCaller) {}
+      held_(deps_.limits.held_bytes_max) {}
 
 std::vector<std::string> Bridge::ProvidersWithKey() const {
   std::vector<std::string> out;

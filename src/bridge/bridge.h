@@ -27,9 +27,8 @@ namespace cove::bridge {
 
 struct Limits {
   size_t request_bytes_max = 32 * 1024 * 1024;  // else 413
-  size_t held_bytes_max = 256 * 1024 * 1024;    // of all requests together, else 503; of one
-                                                // caller's a quarter of it, else 429
-  // A body comes at least this fast, but for its last step: else 408.
+  size_t held_bytes_max = 256 * 1024 * 1024;    // of all (held_bytes.h), else 429 or 503
+  // A body, or a message of a WebSocket, comes at least this fast, but for its last step: else 408.
   size_t body_step_bytes = 64 * 1024;
   Duration body_step_time = seconds(30);
   Duration drain_time = seconds(60);  // for the usage, after the agent has gone

@@ -27,7 +27,7 @@ ProviderError TooLarge(size_t limit) {
 ProviderError TooSlow(const Limits& limits) {
   const auto time = std::chrono::duration_cast<seconds>(limits.body_step_time).count();
   return {408, "cove_request_too_slow",
-          "The request's body came too slowly: the model gateway waits " + std::to_string(time) +
+          "The request came too slowly: the model gateway waits " + std::to_string(time) +
               " s for each " + std::to_string(limits.body_step_bytes) + " bytes of it."};
 }
 

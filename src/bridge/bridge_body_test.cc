@@ -28,7 +28,7 @@ class BridgeBodyTest : public BridgeTest {
   Bridge::Deps MakeTight(Duration step) {
     Bridge::Deps deps = MakeDeps();
     deps.books = &limited_;
-    deps.limits.held_bytes_max = 4 * kRoom;  // of one caller a quarter
+    deps.limits.held_bytes_max = 4 * kRoom;  // of one caller alone a quarter
     deps.limits.body_step_bytes = 1024;
     deps.limits.body_step_time = step;
     return deps;

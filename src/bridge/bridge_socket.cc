@@ -18,7 +18,10 @@ namespace {
 
 // Providers end such a connection after an hour themselves.
 constexpr Duration kIdleTimeout = seconds(3600);
-constexpr size_t kCallsMax = 16;  // asked for and not answered, on one connection
+// As that of an HTTP server: who is paused reads on after it.
+constexpr Duration kStalledTimeout = seconds(300);
+constexpr uint16_t kTryAgainLater = 1013;  // IANA's registry of close codes
+constexpr size_t kCallsMax = 16;           // asked for and not answered, on one connection
 
 // The fields of the provider's handshake that tell the agent something.
 http::Headers HandshakeExtra(const http::Headers& from_provider) {
@@ -53,6 +56,7 @@ class Bridge::Socket {
         agent_(std::move(agent)),
         provider_(std::move(provider)) {
     agent_->set_idle_timeout(kIdleTimeout);
+    agent_->set_write_timeout(kStalledTimeout);
     call_.held.Join(bridge_.held_, CallerOf(call_.caller));
     agent_->set_on_part([this](size_t have) { return OnPart(have); });
     provider_->set_idle_timeout(kIdleTimeout);
@@ -111,41 +115,48 @@ class Bridge::Socket {
       if (timed_out && pace_) unread_ = TooSlow(bridge_.deps_.limits);
       pace_.reset();
       agent_->set_idle_timeout(kIdleTimeout);
-      if (!message || !Hold(message->data.size())) break;
+      if (!message) break;
+      if (const auto refused = Hold(message->data.size())) {
+        // It is all here, so the connection can go on without it.
+        (void)Hold(0);
+        message->data = std::string();
+        if (!co_await Refuse(*refused)) break;
+        continue;
+      }
       while (come_) co_await turn_.Wait();
       come_ = *std::move(message);
       coming_ = 0;
       turn_.NotifyAll();
     }
-    if (unread_) {
-      bridge_.deps_.books->Refused(StartOf(call_), *unread_);
-      (void)co_await agent_->SendText(ErrorEvent(*unread_));
-    }
+    if (unread_ && co_await Refuse(*unread_)) (void)co_await agent_->Close(kTryAgainLater, "");
+    (void)Hold(0);
     left_.Set();
     turn_.NotifyAll();
+  }
+
+  // A message that is not looked at. False: the agent cannot be told.
+  Task<bool> Refuse(ProviderError why) {
+    bridge_.deps_.books->Refused(StartOf(call_), why);
+    co_return (co_await agent_->SendText(ErrorEvent(why))).ok();
   }
 
   // A message takes room as a body does (bridge_body.cc), and comes as fast.
   Result<void> OnPart(size_t have) {
     const Limits& limits = bridge_.deps_.limits;
     if (!pace_) pace_.emplace(limits.body_step_bytes, limits.body_step_time);
-    const Error end(Code::kExhausted, "no more of the message is read");
-    if (!Hold(have)) return end;
+    unread_ = Hold(have);
     pace_->Has(have);
     const Duration left = pace_->until() - Now();
-    if (left <= Duration::zero()) {
-      unread_ = TooSlow(limits);
-      return end;
-    }
+    if (!unread_ && left <= Duration::zero()) unread_ = TooSlow(limits);
+    if (unread_) return Error(Code::kExhausted, "no more of the message is read");
     agent_->set_idle_timeout(left);
     return Ok();
   }
 
-  // Of the message that comes so much is there. False: there is no room.
-  bool Hold(size_t coming) {
+  // Of the message that comes so much is there. Why there is no room for it, if so.
+  std::optional<ProviderError> Hold(size_t coming) {
     coming_ = coming;
-    unread_ = NoRoom(HoldAll());
-    return !unread_;
+    return NoRoom(HoldAll());
   }
   HeldBytes::Room HoldAll() {
     return call_.held.Set(coming_ + (come_ ? come_->data.size() : 0) + judged_bytes_);
@@ -173,17 +184,14 @@ class Bridge::Socket {
 
   // Why the message was not passed on; nothing: it was.
   Task<std::optional<ProviderError>> OnMessage(http::WebSocketMessage message) {
-    const auto parsed = message.text ? json::ParseObject(message.data)
-                                     : Result<json::Object>(Error(Code::kInvalid, "not a text"));
-    const std::string type = parsed ? json::GetString(*parsed, "type").value_or("") : std::string();
-    if (type == "response.create") {
-      // Its fields stand beside the type; in an object of that name nobody has looked into them.
-      if (json::Find(*parsed, "response") == nullptr) {
+    switch (KindOf(message)) {
+      case Kind::kCreate:
         co_return co_await OnCreate(std::move(message.data));
-      }
-    } else if (type == "response.processed" || type == "response.cancel") {
-      if (co_await provider_->SendText(message.data)) co_return std::nullopt;
-      co_return Unreachable();
+      case Kind::kPasses:
+        if (co_await provider_->SendText(message.data)) co_return std::nullopt;
+        co_return Unreachable();
+      case Kind::kUnknown:
+        break;
     }
     ProviderError none{
         400, "cove_no_route",
@@ -191,6 +199,18 @@ class Bridge::Socket {
         "\"response.cancel\" and \"response.processed\"; this message is none of them."};
     bridge_.deps_.books->Refused(StartOf(call_), none);
     co_return none;
+  }
+
+  enum class Kind { kCreate, kPasses, kUnknown };
+  static Kind KindOf(const http::WebSocketMessage& message) {
+    const auto parsed = message.text ? json::ParseObject(message.data)
+                                     : Result<json::Object>(Error(Code::kInvalid, "not a text"));
+    if (!parsed) return Kind::kUnknown;
+    const std::string type = json::GetString(*parsed, "type").value_or("");
+    if (type == "response.processed" || type == "response.cancel") return Kind::kPasses;
+    // Its fields stand beside the type; in an object of that name nobody has looked into them.
+    const bool create = type == "response.create" && json::Find(*parsed, "response") == nullptr;
+    return create ? Kind::kCreate : Kind::kUnknown;
   }
 
   Task<std::optional<ProviderError>> OnCreate(std::string text) {

@@ -80,7 +80,7 @@ class BridgeSocketTest : public BooksFixture {
     deps.may_reach = [](const SandboxId&, const http::Url&) { return false; };
     deps.used = [this](const SandboxId& id) { used_ += id.value; };
     deps.wire.aliases = {{"fast", "gpt-5.5-mini"}};
-    deps.limits.held_bytes_max = 4 * kRoom;  // of one caller a quarter
+    deps.limits.held_bytes_max = 4 * kRoom;  // of one caller alone a quarter
     deps.limits.body_step_time = milliseconds(300);
     return deps;
   }
@@ -123,8 +123,8 @@ class BridgeSocketTest : public BooksFixture {
     (void)co_await (*socket)->Close(codec::ws_close::kNormal, "");
   }
 
-  // The beginning of a message, and then nothing: what is answered.
-  Task<void> Dawdle() {
+  // All but the end of a message, and then nothing: what is answered.
+  Task<void> Dawdle(std::string message) {
     http::ClientRequest request;
     request.url = *http::Url::Parse(front_.Url("/openai/v1/responses"));
     const auto offer = http::OfferWebSocket();
@@ -134,8 +134,9 @@ class BridgeSocketTest : public BooksFixture {
     const auto stream = (*response)->TakeStream();
     std::string frame;
     const codec::WsMask mask{};
-    codec::AppendWsFrame(&frame, codec::WsOpcode::kText, kCreate, &mask);
-    (void)co_await stream->Write(frame.substr(0, frame.size() / 2));
+    codec::AppendWsFrame(&frame, codec::WsOpcode::kText, message, &mask);
+    (void)co_await stream->Write(frame.substr(0, frame.size() - 1));
+    dawdles_.Set();
     std::array<char, 1024> piece{};
     while (true) {
       const auto got = co_await stream->Read(piece);
@@ -172,6 +173,7 @@ class BridgeSocketTest : public BooksFixture {
   http::ResponseHead head_;
   std::vector<std::string> events_;
   std::string dawdled_;
+  async::Event dawdles_;
   int close_code_ = 0;
 };
 
@@ -228,10 +230,12 @@ TEST_F(BridgeSocketTest, WhatMayNotLeaveIsAnsweredWithAnErrorAndTheConnectionGoe
 }
 
 TEST_F(BridgeSocketTest, AMessageTakesRoomInTheShareOfItsCaller) {
-  loop_.RunUntil(
-      Talk({R"({"type":"response.create","input":")" + std::string(kRoom, 'x') + "\"}"}));
+  const std::string much =
+      R"({"type":"response.create","input":")" + std::string(8 << 20, 'x') + "\"}";
+  loop_.RunUntil(Talk({much, std::string(kCreate)}));
   EXPECT_THAT(events_, ElementsAre(testing::AllOf(HasSubstr("\"status\":429"),
                                                   HasSubstr("cove_at_capacity"))));
+  EXPECT_EQ(close_code_, 1013) << "and it could be sent to its end";
   EXPECT_TRUE(up_.got.empty());
   EXPECT_TRUE(Calls().empty());
   ASSERT_EQ(Refusals().size(), 1U);
@@ -244,13 +248,30 @@ TEST_F(BridgeSocketTest, AMessageTakesRoomInTheShareOfItsCaller) {
 }
 
 TEST_F(BridgeSocketTest, AMessageThatDoesNotComeIsNotWaitedFor) {
-  loop_.RunUntil(Dawdle());
+  loop_.RunUntil(Dawdle(std::string(kCreate)));
   EXPECT_THAT(dawdled_,
               testing::AllOf(HasSubstr("\"status\":408"), HasSubstr("cove_request_too_slow")));
   EXPECT_TRUE(Calls().empty());
   events_.clear();
   loop_.RunUntil(Talk({std::string(kCreate)}));
   EXPECT_EQ(events_.size(), 3U);
+}
+
+Task<void> UntilHeld(async::Event* dawdles) {
+  co_await dawdles->Wait();
+  co_await async::Sleep(milliseconds(50));
+}
+
+TEST_F(BridgeSocketTest, AWholeMessageWithoutRoomIsRefusedAndTheConnectionGoesOn) {
+  async::TaskGroup group;
+  group.Spawn(Dawdle(std::string(kRoom - 4096, 'x')));
+  loop_.RunUntil(UntilHeld(&dawdles_));
+  const std::string small =
+      R"({"type":"response.create","input":")" + std::string(8192, 'x') + "\"}";
+  loop_.RunUntil(Talk({small, small}));
+  EXPECT_THAT(events_, testing::Each(HasSubstr("cove_at_capacity")));
+  EXPECT_EQ(events_.size(), 2U);
+  EXPECT_TRUE(up_.got.empty());
 }
 
 TEST_F(BridgeSocketTest, AnErrorOfTheProviderEndsTheCallWithItsStatus) {

@@ -1,8 +1,12 @@
 #include "bridge/held_bytes.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace cove::bridge {
+namespace {
+constexpr size_t kPartOfTheRest = 3;
+}
 
 void HeldShare::Join(HeldBytes& all, const std::string& caller) {
   all_ = &all;
@@ -20,8 +24,12 @@ HeldBytes::Room HeldShare::Set(size_t bytes) {
   HeldBytes::Held& of_caller = caller_->second;
   if (bytes > bytes_) {
     const size_t more = bytes - bytes_;
-    if (of_caller.bytes + more > all_->caller_max_) return HeldBytes::Room::kNotForCaller;
-    if (all_->held_ + more > all_->all_max_) return HeldBytes::Room::kNotAtAll;
+    const size_t own = of_caller.bytes + more;
+    const size_t left = all_->all_max_ - std::min(all_->all_max_, all_->held_ + more);
+    if (own > left / kPartOfTheRest) {
+      const bool alone = own > all_->all_max_ / (kPartOfTheRest + 1);
+      return alone ? HeldBytes::Room::kNotForCaller : HeldBytes::Room::kNotAtAll;
+    }
   }
   const size_t before = std::exchange(bytes_, bytes);
   of_caller.bytes += bytes - before;

@@ -1,6 +1,7 @@
 // HeldBytes: how many bytes of requests are held in memory, in all and of each caller. What counts
-// is what has come, not what was announced: an announcement costs nobody anything.
-// Thread: loop-confined, no I/O.
+// is what has come, not what was announced: an announcement costs nobody anything. A caller may
+// hold a third of what nobody holds: a quarter of the room where it is alone, and however many take
+// all that they get, there is some for one more. Thread: loop-confined, no I/O.
 #pragma once
 
 #include <cstddef>
@@ -11,9 +12,10 @@ namespace cove::bridge {
 
 class HeldBytes {
  public:
-  HeldBytes(size_t all_max, size_t caller_max) : all_max_(all_max), caller_max_(caller_max) {}
+  explicit HeldBytes(size_t all_max) : all_max_(all_max) {}
   HeldBytes(const HeldBytes&) = delete;
 
+  // kNotAtAll: it is for the others that there is none.
   enum class Room { kYes, kNotForCaller, kNotAtAll };
   size_t held() const { return held_; }
   size_t callers() const { return callers_.size(); }
@@ -27,7 +29,6 @@ class HeldBytes {
   using Callers = std::map<std::string, Held, std::less<>>;
 
   const size_t all_max_;
-  const size_t caller_max_;
   size_t held_ = 0;
   Callers callers_;  // that hold a share
 };

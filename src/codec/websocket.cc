@@ -124,8 +124,13 @@ Result<void> WsDecoder::TakeHeader() {
   return Ok();
 }
 
+void WsDecoder::DropMessages() {
+  dropping_ = true;
+  message_ = std::string();
+}
+
 Result<void> WsDecoder::TakePayload(std::string_view piece) {
-  if (piece.empty()) return Ok();
+  if (piece.empty() || (dropping_ && !IsControl(frame_))) return Ok();
   std::string& target = IsControl(frame_) ? control_ : message_;
   const size_t before = target.size();
   target.append(piece);
@@ -145,7 +150,7 @@ Result<bool> WsDecoder::FinishFrame() {
     return true;
   }
   if (!final_) return false;
-  if (message_kind_ == WsOpcode::kText && !utf8_.complete()) {
+  if (message_kind_ == WsOpcode::kText && !dropping_ && !utf8_.complete()) {
     return Fail(ws_close::kBadData, "a text message is not UTF-8");
   }
   message_open_ = false;

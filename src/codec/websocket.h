@@ -52,6 +52,8 @@ class WsDecoder {
   const WsItem& item() const { return item_; }
   // The buffer of the message that item() shows, for taking it without a copy.
   std::string& message() { return message_; }
+  // From now on messages are taken without being kept: each is shown empty.
+  void DropMessages();
   // How much has come of a message that is not whole.
   size_t pending() const { return message_done_ ? 0 : message_.size(); }
   uint16_t error_code() const { return error_code_; }
@@ -77,6 +79,7 @@ class WsDecoder {
   std::array<uint8_t, 4> mask_{};
   bool message_open_ = false;  // fragments to come
   bool message_done_ = false;  // shown; cleared by the next call
+  bool dropping_ = false;
   WsOpcode message_kind_ = WsOpcode::kBinary;
   std::string message_;
   std::string control_;

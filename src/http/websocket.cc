@@ -2,6 +2,8 @@
 
 #include <openssl/rand.h>
 
+#include "async/deadline.h"
+
 namespace cove::http {
 namespace {
 
@@ -151,13 +153,12 @@ Task<Result<void>> WebSocket::Close(uint16_t code, std::string reason) {
     (void)co_await closed_.Wait(deadline);
     co_return Ok();
   }
-  const Duration kept = stream_->read_timeout();
-  while (!ended_ && Now() < deadline) {
-    stream_->set_read_timeout(deadline - Now() + milliseconds(1));
-    // Messages that were under way are dropped; an error is an end too.
-    if (!co_await Receive()) break;
+  // Nobody reads them any more, but the peer must get its bytes off to hear of the end.
+  decoder_.DropMessages();
+  on_part_ = nullptr;
+  while (!ended_) {
+    if (!co_await async::WithDeadline(Receive(), deadline, "the end of a WebSocket")) break;
   }
-  stream_->set_read_timeout(kept);
   co_return Ok();
 }
 

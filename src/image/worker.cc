@@ -65,8 +65,7 @@ Result<ImageInfo> DoEmptyTrash(const proto::Frame& frame) {
   return ImageInfo();
 }
 
-// The kernel works for as long as the write takes, and gives up when we are killed. That it found
-// less than was asked for (EAGAIN) is no failure: memory without swap cannot go anywhere.
+// The kernel works for as long as it takes, and gives up when we are killed.
 Result<ImageInfo> DoReclaim(const proto::Frame& frame) {
   ASSIGN_OR_RETURN(const auto job, proto::Decode<ReclaimJob>(frame.body));
   if (frame.fds.size() != 2) return Error(Code::kInternal, "reclaiming takes two files");

@@ -24,6 +24,7 @@
 #include "runner/uid_ranges.h"
 #include "sandbox/driver.h"
 #include "sys/machine.h"
+#include "sys/socket_bytes.h"
 
 namespace cove::runner {
 
@@ -50,6 +51,7 @@ class Boxes {
     // Whose images these are. Another server's are only looked at: none is made, swept or removed.
     enum class Images { kOwn, kBorrowed } images = Images::kOwn;
     std::function<Result<sys::Machine>()> look_at_machine = sys::LookAtMachine;
+    std::function<Result<uint64_t>()> socket_bytes = sys::SocketBytesOfMachine;
   };
   explicit Boxes(Deps deps);
   ~Boxes();
@@ -125,9 +127,11 @@ class Boxes {
   Task<void> Watch(BoxPtr box);
   Task<void> WatchOom(BoxPtr box);
   void TellOom(const Box& box);
-  void GuardSockets();
+  enum class Sockets { kCounted, kAll };
+  Task<void> GuardSockets(Sockets which);
   void GuardMachine();
   void KillForMemory(Box& box);
+  Task<void> GiveMemoryBack(SandboxId id);
   Result<void> Thaw(const BoxPtr& box);
   Task<Result<void>> Kill(BoxPtr box);
   Task<void> ClearRuntime(SandboxId id);

@@ -17,12 +17,17 @@ Task<Result<void>> Boxes::Pause(SandboxId id) {
   if (!box->running) co_return Error(Code::kGone, "box " + id.value + " ended while it was paused");
   box->paused = true;
   log::Info("box.paused", {{"sandbox", id.value}});
-  if (auto reclaim = deps_.driver.OpenReclaim(id)) {
-    box->reclaim.Spawn(deps_.jobs.Reclaim(*std::move(reclaim)));
-  } else {
-    log::Warn("box.not_reclaimed", {{"sandbox", id.value}, {"why", reclaim.error().message()}});
-  }
+  box->reclaim.Spawn(GiveMemoryBack(id));
   co_return Ok();
+}
+
+Task<void> Boxes::GiveMemoryBack(SandboxId id) {
+  auto reclaim = deps_.driver.OpenReclaim(id);
+  const auto done = reclaim ? co_await deps_.jobs.Reclaim(*std::move(reclaim))
+                            : Result<void>(std::move(reclaim).error());
+  if (!done) {
+    log::Warn("box.not_reclaimed", {{"sandbox", id.value}, {"why", done.error().message()}});
+  }
 }
 
 Task<Result<void>> Boxes::Resume(SandboxId id) {

@@ -28,12 +28,12 @@ class BoxesTest : public ::testing::Test {
   // A new runner on what the last one left.
   void Restart() {
     boxes.reset();
-    boxes = std::make_unique<Boxes>(
-        Boxes::Deps{driver, data->data(), *jobs, *disk, *uids,
-                    [this](const proto::runner::BoxExited& e) { exits.push_back(e); },
-                    [this](const proto::runner::BoxOom& e) { ooms.push_back(e); },
-                    [this](const proto::Room& e) { rooms.push_back(e); }, Shares(),
-                    Boxes::Deps::Images::kOwn, [this] { return machine; }});
+    boxes = std::make_unique<Boxes>(Boxes::Deps{
+        driver, data->data(), *jobs, *disk, *uids,
+        [this](const proto::runner::BoxExited& e) { exits.push_back(e); },
+        [this](const proto::runner::BoxOom& e) { ooms.push_back(e); },
+        [this](const proto::Room& e) { rooms.push_back(e); }, Shares(), Boxes::Deps::Images::kOwn,
+        [this] { return machine; }, [this] { return driver.socket_buffers + uncounted_buffers; }});
     const auto recovered = loop.RunUntil(boxes->Recover());
     ASSERT_TRUE(recovered) << recovered.error().message();
   }
@@ -52,6 +52,7 @@ class BoxesTest : public ::testing::Test {
                        .memory = 1ull << 34,
                        .terminals_available = 3072,
                        .terminals = 3072};
+  uint64_t uncounted_buffers = 0;
   std::unique_ptr<testing::TempData> data;
   std::unique_ptr<testing::FakeJobs> jobs;
   std::unique_ptr<testing::FakeDisk> disk;
@@ -417,6 +418,24 @@ TEST_F(BoxesTest, AWorkloadWhoseSocketsHoldTooMuchEndsAndThatIsTold) {
   EXPECT_EQ(ooms[0].kills, 1u);
   EXPECT_EQ(boxes->List()[0].oom_kills, 1u);
   EXPECT_EQ(boxes->List()[0].state, proto::runner::BoxState::kRunning);
+}
+
+TEST_F(BoxesTest, WhatNobodyHasAcceptedCountsAsMemoryOfItsBox) {
+  ASSERT_TRUE(Create(kA));
+  ASSERT_TRUE(Create(kB));
+  driver.unaccepted = {{kA, driver.kMemory + 1}, {kB, driver.kMemory / 2}};
+  {
+    async::TaskGroup watch;
+    watch.Spawn(boxes->WatchSockets());
+    loop.RunUntil(Pass());
+  }
+  EXPECT_TRUE(driver.workloads_killed.empty()) << "the machine's sockets hold next to nothing";
+  uncounted_buffers = driver.kMemory * 3 / 2;
+  async::TaskGroup watch;
+  watch.Spawn(boxes->WatchSockets());
+  loop.RunUntil(Told(&ooms));
+  loop.RunUntil(Pass());
+  EXPECT_EQ(driver.workloads_killed, std::set<SandboxId>{kA});
 }
 
 TEST_F(BoxesTest, WhereTheMachineHasNothingLeftTheOneWithThousandsOfFilesEnds) {

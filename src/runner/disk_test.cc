@@ -166,6 +166,8 @@ TEST_F(DiskTest, ARemovedBoxMayStillBeOpen) {
 
 // Paused boxes' memory is given back by a write that the kernel may not end for long. Here it is
 // one to a file system that is frozen.
+Task<void> Reclaim(Jobs* jobs, sys::Reclaim from) { (void)co_await jobs->Reclaim(std::move(from)); }
+
 TEST_F(DiskTest, AJobThatIsCancelledHoldsNobodyUpWhileItsWorkerIsInTheKernel) {
   ASSERT_TRUE(disk->Make(kA, 0));
   const UniqueFd root(open(disk->path(kA).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -183,7 +185,7 @@ TEST_F(DiskTest, AJobThatIsCancelledHoldsNobodyUpWhileItsWorkerIsInTheKernel) {
   });
   {
     async::TaskGroup group;
-    group.Spawn(jobs.Reclaim({std::move(file), std::move(stat), "x"}));
+    group.Spawn(Reclaim(&jobs, {std::move(file), std::move(stat), "x"}));
     loop.RunUntil(UntilTheChildWrites());
     ASSERT_TRUE(ChildWrites());
     group.Clear();

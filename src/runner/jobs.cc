@@ -108,10 +108,10 @@ Task<Result<ImageInfo>> Jobs::Snapshot(UniqueFd upper, std::vector<ImageId> belo
   co_return co_await ImageJob(Job::kSnapshot, body, std::move(fds), std::move(progress));
 }
 
-Task<void> Jobs::Reclaim(sys::Reclaim from) {
+Task<Result<void>> Jobs::Reclaim(sys::Reclaim from) {
   const std::string body = proto::Encode(image::ReclaimJob{std::move(from.text)});
-  auto done = co_await RunOne(Job::kReclaim, body, {from.file.get(), from.stat.get()}, {});
-  if (!done) log::Warn("box.not_reclaimed", {{"why", done.error().message()}});
+  CO_RETURN_IF_ERROR(co_await RunOne(Job::kReclaim, body, {from.file.get(), from.stat.get()}, {}));
+  co_return Ok();
 }
 
 Task<Result<void>> Jobs::Sync(UniqueFd dir) {

@@ -28,7 +28,7 @@ class Jobs {
                                                           std::vector<ImageId> below,
                                                           Progress progress);
   // Gives that memory back, which may take its time. Cancelling ends it.
-  virtual Task<void> Reclaim(sys::Reclaim from);
+  virtual Task<Result<void>> Reclaim(sys::Reclaim from);
   // Returns when what was written to the file system of `dir` is on its disk, and counted there.
   virtual Task<Result<void>> Sync(UniqueFd dir);
   // Starts emptying the trash, unless that is under way; then it is looked at again afterwards.

@@ -139,11 +139,15 @@ class FakeDriver : public sandbox::NamespaceDriver {
   bool WeighsIo() const override { return weighs_io; }
   bool SocketsApart() override { return true; }
   uint64_t FilesOf(SandboxId id) override { return files[id]; }
-  Result<uint64_t> BeyondMemory(SandboxId) override { return beyond_memory; }
+  Result<uint64_t> BeyondMemory(SandboxId, uint64_t uncounted) override {
+    return beyond_memory + uncounted - std::min<uint64_t>(uncounted, kMemory);
+  }
+  Result<uint64_t> UnacceptedBytes(SandboxId id) override { return unaccepted[id]; }
   Result<uint64_t> SocketBuffersInAll() override { return socket_buffers; }
   Result<void> KillForMemory(const sandbox::RunningBox& box) override {
     workloads_killed.insert(box.id);
     beyond_memory = 0;
+    unaccepted.erase(box.id);
     return Ok();
   }
 
@@ -153,7 +157,9 @@ class FakeDriver : public sandbox::NamespaceDriver {
   int failing_kills = 0;
   SandboxId never_dies;
   uint64_t oom_kills = 0;
-  uint64_t beyond_memory = 0;  // of each
+  static constexpr uint64_t kMemory = 1 << 30;  // of each
+  uint64_t beyond_memory = 0;                   // of each
+  std::map<SandboxId, uint64_t> unaccepted;
   std::map<SandboxId, uint64_t> files;
   uint64_t socket_buffers = 0;
   std::set<SandboxId> workloads_killed;
@@ -235,9 +241,10 @@ class FakeJobs : public Jobs {
  public:
   using Jobs::Jobs;
   void EmptyTrash() override { ++emptied; }
-  Task<void> Reclaim(sys::Reclaim) override {
+  Task<Result<void>> Reclaim(sys::Reclaim) override {
     ++reclaims;
     co_await async::Sleep(seconds(3600));  // until it is cancelled
+    co_return Ok();
   }
   Task<Result<void>> Sync(UniqueFd dir) override {
     EXPECT_TRUE(dir);

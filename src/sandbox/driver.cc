@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <csignal>
 #include <map>
 
@@ -23,6 +24,7 @@
 #include "sys/cgroup_spares.h"
 #include "sys/process.h"
 #include "sys/small_file.h"
+#include "sys/socket_bytes.h"
 
 namespace cove::sandbox {
 namespace {
@@ -214,8 +216,20 @@ class Driver final : public NamespaceDriver {
   bool WeighsIo() const override { return kit_.cgroups.Has("io"); }
 
   bool SocketsApart() override { return kit_.cgroups.SocketsApart(); }
-  Result<uint64_t> BeyondMemory(SandboxId id) override {
-    return kit_.cgroups.BeyondMemory(id.value);
+  Result<uint64_t> BeyondMemory(SandboxId id, uint64_t uncounted) override {
+    return kit_.cgroups.BeyondMemory(id.value, uncounted);
+  }
+  Result<uint64_t> UnacceptedBytes(SandboxId id) override {
+    ASSIGN_OR_RETURN(const auto first, kit_.cgroups.Processes(id.value, CgroupPart::kWork));
+    const std::vector<sys::Network> networks = sys::NetworksOf(first);
+    ASSIGN_OR_RETURN(const auto still, kit_.cgroups.Processes(id.value, CgroupPart::kWork));
+    uint64_t bytes = 0;
+    for (const sys::Network& network : networks) {
+      if (std::find(still.begin(), still.end(), network.pid) == still.end()) continue;
+      ASSIGN_OR_RETURN(const uint64_t held, sys::UnacceptedBytes(network.fd.get()));
+      bytes += held;
+    }
+    return bytes;
   }
   Result<uint64_t> SocketBuffersInAll() override { return kit_.cgroups.SocketBuffersInAll(); }
   uint64_t FilesOf(SandboxId id) override {

@@ -157,8 +157,11 @@ class NamespaceDriver {
   virtual Result<uint64_t> OomKills(SandboxId id) = 0;
   // See sys::CgroupTree.
   virtual bool SocketsApart() = 0;
-  virtual Result<uint64_t> BeyondMemory(SandboxId id) = 0;
+  virtual Result<uint64_t> BeyondMemory(SandboxId id, uint64_t uncounted) = 0;
   virtual Result<uint64_t> SocketBuffersInAll() = 0;
+  // What the box's connections hold that nobody has accepted (sys/socket_bytes.h), also in network
+  // namespaces that its workload has made, where a process of it is.
+  virtual Result<uint64_t> UnacceptedBytes(SandboxId id) = 0;
   // Open files of the workload. A file that several processes have counts for each.
   virtual uint64_t FilesOf(SandboxId id) = 0;
   // SIGKILL to every process of the workload, and the toolbox knows why; the box runs on.

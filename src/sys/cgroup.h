@@ -67,9 +67,11 @@ class CgroupTree {
   bool SocketsApart() const { return !Find("memory")->v2; }
   // What the workload and those buffers hold together beyond the limit of memory; not counted is
   // what the kernel can take back: file cache, and its own memory while the buffers are within
-  // their limit. 0 while they are a sixteenth of the memory at most, and on v2.
-  Result<uint64_t> BeyondMemory(const std::string& box) const;
-  // What those buffers hold, of all boxes together. v2: 0.
+  // their limit. `uncounted` is what else they hold that the kernel counts for no group. 0 while
+  // all of them are a sixteenth of the memory at most; where they are memory, only what is
+  // uncounted can be beyond it.
+  Result<uint64_t> BeyondMemory(const std::string& box, uint64_t uncounted) const;
+  // What the sockets of all boxes together hold, as far as it is counted.
   Result<uint64_t> SocketBuffersInAll() const;
   // cgroup.procs of one part in each hierarchy, for writing. Whoever holds them may move itself in
   // by writing "0", because the kernel asks who opened the file.

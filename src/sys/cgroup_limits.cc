@@ -38,6 +38,20 @@ Result<uint64_t> NumberIn(const std::string& file) {
 const char* UsedFile(const CgroupHierarchy& h) {
   return h.v2 ? "/memory.current" : "/memory.usage_in_bytes";
 }
+// "max" is no number: 0.
+const char* LimitFile(const CgroupHierarchy& h) {
+  return h.v2 ? "/memory.max" : "/memory.limit_in_bytes";
+}
+constexpr const char* kBuffersFile = "/memory.kmem.tcp.usage_in_bytes";  // v1
+
+// v1 does not tell how much of the kernel's own memory can go: all of it, while the buffers are
+// within their own limit.
+Result<uint64_t> KernelMemoryThatGoes(const CgroupHierarchy& h, const std::string& dir,
+                                      std::string_view stat, uint64_t sockets) {
+  if (h.v2) return CounterIn(stat, "slab_reclaimable");
+  ASSIGN_OR_RETURN(const uint64_t slowed_at, NumberIn(dir + "/memory.kmem.tcp.limit_in_bytes"));
+  return sockets <= slowed_at ? NumberIn(dir + "/memory.kmem.usage_in_bytes") : 0;
+}
 
 // memory <= memory+swap must hold at every moment, so which goes first depends on whether the limit
 // grows or shrinks.
@@ -152,34 +166,33 @@ Result<uint64_t> CgroupTree::MemoryHeld(const std::string& box) const {
   return Held(h, Path(h, box, CgroupPart::kWork));
 }
 
-Result<uint64_t> CgroupTree::BeyondMemory(const std::string& box) const {
+Result<uint64_t> CgroupTree::BeyondMemory(const std::string& box, uint64_t uncounted) const {
   const CgroupHierarchy& h = *Find("memory");
-  if (h.v2) return 0;
+  if (h.v2 && uncounted == 0) return 0;
   const std::string dir = Path(h, box, CgroupPart::kWork);
-  ASSIGN_OR_RETURN(const uint64_t limit, NumberIn(dir + "/memory.limit_in_bytes"));
-  ASSIGN_OR_RETURN(const uint64_t sockets, NumberIn(dir + "/memory.kmem.tcp.usage_in_bytes"));
-  if (sockets <= limit / kSmallPart) return 0;
+  ASSIGN_OR_RETURN(const uint64_t limit, NumberIn(dir + LimitFile(h)));
+  ASSIGN_OR_RETURN(const uint64_t apart, h.v2 ? 0 : NumberIn(dir + kBuffersFile));
+  const uint64_t sockets = apart + uncounted;
+  if (limit == 0 || sockets <= limit / kSmallPart) return 0;
   ASSIGN_OR_RETURN(const uint64_t used, NumberIn(dir + UsedFile(h)));
   if (used + sockets <= limit) return 0;
   ASSIGN_OR_RETURN(const std::string stat, ReadFile(dir + "/memory.stat"));
   // Shared and locked memory is in it, and cannot be dropped.
   const uint64_t stays = CounterIn(stat, "shmem") + CounterIn(stat, "unevictable");
-  const uint64_t cache = CounterIn(stat, "cache");
-  const uint64_t droppable = cache - std::min(cache, stays);
-  uint64_t held = used - std::min(used, droppable);
-  // Of the kernel's own much can go as well, names of files above all, and nobody tells how much.
-  ASSIGN_OR_RETURN(const uint64_t slowed_at, NumberIn(dir + "/memory.kmem.tcp.limit_in_bytes"));
-  if (sockets <= slowed_at) {
-    ASSIGN_OR_RETURN(const uint64_t kernel, NumberIn(dir + "/memory.kmem.usage_in_bytes"));
-    held -= std::min(held, kernel);
-  }
+  const uint64_t cache = CounterIn(stat, h.v2 ? "file" : "cache");
+  uint64_t held = used - std::min(used, cache - std::min(cache, stays));
+  // Of the kernel's own much can go as well, names of files above all.
+  ASSIGN_OR_RETURN(const uint64_t kernel, KernelMemoryThatGoes(h, dir, stat, sockets));
+  held -= std::min(held, kernel);
   return held + sockets - std::min(held + sockets, limit);
 }
 
 Result<uint64_t> CgroupTree::SocketBuffersInAll() const {
   const CgroupHierarchy& h = *Find("memory");
-  if (h.v2) return 0;
-  return NumberIn(h.mount + "/" + parent_ + "/memory.kmem.tcp.usage_in_bytes");
+  const std::string dir = h.mount + "/" + parent_;
+  if (!h.v2) return NumberIn(dir + kBuffersFile);
+  ASSIGN_OR_RETURN(const std::string stat, ReadFile(dir + "/memory.stat"));
+  return CounterIn(stat, "sock");
 }
 
 }  // namespace cove::sys

@@ -169,18 +169,20 @@ pid_t FillConnections(const CgroupTree& tree, const std::string& box) {
 TEST_F(CgroupTreeTest, SeesWhatSocketsHoldBeyondTheLimitOfMemory) {
   ASSERT_TRUE(tree_.Create("s"));
   ASSERT_TRUE(tree_.SetLimits("s", CgroupPart::kWork, {.memory_bytes = 32 << 20}));
-  EXPECT_EQ(*tree_.BeyondMemory("s"), 0u);
+  EXPECT_EQ(*tree_.BeyondMemory("s", 0), 0u);
   const pid_t pid = FillConnections(tree_, "s");
   // Where sockets count as any other memory the kernel ends it.
   siginfo_t end{};
-  for (int i = 0; i < 20000 && end.si_pid == 0 && *tree_.BeyondMemory("s") == 0; ++i) {
+  for (int i = 0; i < 20000 && end.si_pid == 0 && *tree_.BeyondMemory("s", 0) == 0; ++i) {
     waitid(P_PID, static_cast<id_t>(pid), &end, WEXITED | WNOHANG | WNOWAIT);
     usleep(1000);
   }
-  EXPECT_TRUE(end.si_code == CLD_KILLED || *tree_.BeyondMemory("s") > 0);
+  EXPECT_TRUE(end.si_code == CLD_KILLED || *tree_.BeyondMemory("s", 0) > 0);
   kill(pid, SIGKILL);
   waitpid(pid, nullptr, 0);
-  EXPECT_EQ(*tree_.BeyondMemory("s"), 0u);
+  EXPECT_EQ(*tree_.BeyondMemory("s", 0), 0u);
+  EXPECT_EQ(*tree_.BeyondMemory("s", 1 << 20), 0u) << "it has memory for them";
+  EXPECT_GE(*tree_.BeyondMemory("s", 48 << 20), uint64_t{16} << 20) << "whoever counts them";
   EXPECT_TRUE(*tree_.Remove("s"));
 }
 

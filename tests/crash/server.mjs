@@ -5,7 +5,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readdirSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import http from 'node:http';
-import { alive, bin, childrenOf, cmdline, until } from '../e2e/lib/cove.mjs';
+import { alive, bin, childrenOf, cmdline, freePort, until } from '../e2e/lib/cove.mjs';
 
 const tool = join(resolve(bin, '..'), 'crash_tool');
 const key = 'cove_crash_admin_key_0123456789abcdef';
@@ -39,12 +39,13 @@ export class Server {
     writeFileSync(this.config, config);
     writeFileSync(this.logFile, '');
     this.cgroup = `cove-${createHash('sha256').update(data).digest('hex').slice(0, 12)}`;
-    this.port = 0;
+    this.port = 0;  // until it is launched
     this.agent = new http.Agent({ keepAlive: true, maxSockets: 32 });
   }
 
   // Resolves once it serves. `early(child)` is called as soon as the process exists.
   async launch(early = () => {}) {
+    this.port ||= await freePort();
     const log = openSync(this.logFile, 'a');
     const child = spawn(bin, ['serve', '--listen', `127.0.0.1:${this.port}`, '--data', this.data, '--config', this.config],
       { stdio: ['ignore', 'pipe', log], detached: true, env: { PATH: process.env.PATH, COVE_ADMIN_KEY: key } });
@@ -61,7 +62,6 @@ export class Server {
       if (Date.now() - started > 30000) throw new Error('the server was not ready within 30 s');
       await new Promise((r) => setTimeout(r, 2));
     }
-    this.port = Number(/^ready http:\S+:(\d+)$/m.exec(text)[1]);
     return true;
   }
 

@@ -316,6 +316,40 @@ subprocess.run(['/tmp/cove-escape', 'hold', 'tcp_many'])"`);
     await run(id, 'touch /tmp/escape-release');
   }
 });
+// What came for a connection belongs to nobody until it is accepted, and stays when who sent it has
+// closed: it needs no descriptor. In a network of its own, too.
+attack('exhaust.unaccepted', 'the workload that listens and never accepts is killed; the neighbour and the server have theirs', async (id, user, profile) => {
+  await run(id, `cat > /tmp/unaccepted.py <<'X'
+import fcntl, resource, socket, struct, sys, time
+try: fcntl.ioctl(socket.socket(), 0x8914, struct.pack('16sH14x', b'lo', 1))  # up
+except OSError: pass
+most = bytearray(600 << 20)
+listeners, sent, block = [], 0, bytes(1 << 16)
+while sent < 2 << 30:
+    at = socket.socket(); at.bind(('127.0.0.1', 0)); at.listen(4096); listeners.append(at)
+    for _ in range(4000):
+        near = socket.socket(); near.connect(at.getsockname()); near.setblocking(False)
+        try: sent += near.send(block)
+        except BlockingIOError: pass
+        near.close()
+time.sleep(60)
+X`);
+  for (const how of profile === 'strict' ? [''] : ['', 'unshare -Urn ']) {
+    const before = tcpBytes();
+    let most = 0;
+    const watch = setInterval(() => (most = Math.max(most, tcpBytes() - before)), 20);
+    try {
+      const ended = await run(id, `${how}python3 /tmp/unaccepted.py`);
+      assert.equal(ended.exitCode, 137, JSON.stringify(ended));
+      assert.match(ended.exitReason, /^out of memory \(limit 1 GiB\)/);
+      await until('it is free', () => tcpBytes() - before < 2 ** 26);
+      assert.ok(most < 2 ** 30, `${most} bytes before it ended`);
+      assert.equal((await run(box.neighbour.id, transfers)).result.trim(), 'works');
+    } finally {
+      clearInterval(watch);
+    }
+  }
+});
 // A devpts of one's own has a limit of its own, but takes from those of the machine.
 attack('exhaust.all_terminals', 'the workload that takes those of the machine is killed; the neighbour gets one', async (id, user, profile) => {
   await run(id, `cat > /tmp/terminals.py <<'X'

@@ -5,6 +5,7 @@ import { chmodSync, chownSync, closeSync, existsSync, mkdirSync, mkdtempSync, op
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import http from 'node:http';
+import net from 'node:net';
 
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
 export const bin = join(root, 'build/bin/cove');
@@ -64,10 +65,24 @@ export function shareImages(from, to) {
   }
 }
 
+// One at which a server can come back: not of those that the kernel gives to whoever connects. It
+// may give a client that tries while nobody listens that very one, and so a connection to itself.
+export async function freePort() {
+  const end = Number(readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').split('\t')[0]);
+  for (;;) {
+    const port = end - 1 - Math.floor(Math.random() * Math.min(10000, end / 2));
+    const server = net.createServer();
+    const free = await new Promise((resolve) => server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true)));
+    if (!free) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
+}
+
 export class Cove {
   static adminKey = 'cove_e2e_admin_key_0123456789abcdef';
 
-  static async start({ config = '', env = {}, data = dataDir, listen = '127.0.0.1:0', wrap = [], args = [] } = {}) {
+  static async start({ config = '', env = {}, data = dataDir, listen, wrap = [], args = [] } = {}) {
     const cove = new Cove();
     cove.wrap = wrap;  // a program that becomes the server: prlimit and the like
     cove.args = args;  // of the server, besides the usual
@@ -78,7 +93,7 @@ export class Cove {
     cove.logFile = join(cove.scratch, 'server.log');
     cove.env = { COVE_ADMIN_KEY: Cove.adminKey, OPENAI_API_KEY: '', ...env };
     writeFileSync(cove.configFile, config);
-    await cove.launch(listen);
+    await cove.launch(listen ?? `127.0.0.1:${await freePort()}`);
     return cove;
   }
 
