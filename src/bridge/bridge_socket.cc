@@ -20,6 +20,7 @@ namespace {
 constexpr Duration kIdleTimeout = seconds(3600);
 // As that of an HTTP server: who is paused reads on after it.
 constexpr Duration kStalledTimeout = seconds(300);
+constexpr Duration kFarewellTimeout = seconds(5);
 constexpr uint16_t kTryAgainLater = 1013;  // IANA's registry of close codes
 constexpr size_t kCallsMax = 16;           // asked for and not answered, on one connection
 
@@ -67,6 +68,7 @@ class Bridge::Socket {
     group_.Spawn(Answer());
     group_.Spawn(FromProvider());
     co_await over_.Wait();
+    while (giving_up_) co_await given_up_.Wait();
     group_.Clear();
     const Outcome outcome = agent_gone_ ? Outcome::kClientGone : Outcome::kBroken;
     while (!open_.empty()) End(outcome);
@@ -128,10 +130,20 @@ class Bridge::Socket {
       coming_ = 0;
       turn_.NotifyAll();
     }
-    if (unread_ && co_await Refuse(*unread_)) (void)co_await agent_->Close(kTryAgainLater, "");
-    (void)Hold(0);
+    if (unread_) co_await GiveUp(*std::move(unread_));
     left_.Set();
     turn_.NotifyAll();
+  }
+
+  // Ends the connection in the middle of a message, so that the agent hears why.
+  Task<void> GiveUp(ProviderError why) {
+    giving_up_ = true;
+    agent_->DropMessages();
+    (void)Hold(0);
+    agent_->set_write_timeout(kFarewellTimeout);
+    if (co_await Refuse(std::move(why))) (void)co_await agent_->Close(kTryAgainLater, "");
+    giving_up_ = false;
+    given_up_.Set();
   }
 
   // A message that is not looked at. False: the agent cannot be told.
@@ -314,8 +326,10 @@ class Bridge::Socket {
   size_t judged_bytes_ = 0;                        // of the one before
   std::optional<BodyPace> pace_;                   // of the one that comes
   std::optional<ProviderError> unread_;            // why it is not read on
-  async::Event turn_;                              // come_ or left_ has changed
-  async::Event left_;                              // nothing more comes from the agent
+  bool giving_up_ = false;
+  async::Event given_up_;
+  async::Event turn_;  // come_ or left_ has changed
+  async::Event left_;  // nothing more comes from the agent
   bool agent_gone_ = false;
   async::Event over_;
   async::TaskGroup group_;

@@ -81,7 +81,7 @@ class BridgeSocketTest : public BooksFixture {
     deps.used = [this](const SandboxId& id) { used_ += id.value; };
     deps.wire.aliases = {{"fast", "gpt-5.5-mini"}};
     deps.limits.held_bytes_max = 4 * kRoom;  // of one caller alone a quarter
-    deps.limits.body_step_time = milliseconds(300);
+    deps.limits.body_step_time = seconds(1);
     return deps;
   }
 

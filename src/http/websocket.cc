@@ -145,6 +145,11 @@ Task<Result<void>> WebSocket::WriteFrame(WsOpcode opcode, std::string_view paylo
   co_return Ok();
 }
 
+void WebSocket::DropMessages() {
+  decoder_.DropMessages();
+  on_part_ = nullptr;
+}
+
 Task<Result<void>> WebSocket::Close(uint16_t code, std::string reason) {
   const std::string payload = codec::WsClosePayload(code, reason);
   CO_RETURN_IF_ERROR(co_await Send(WsOpcode::kClose, payload));
@@ -154,8 +159,7 @@ Task<Result<void>> WebSocket::Close(uint16_t code, std::string reason) {
     co_return Ok();
   }
   // Nobody reads them any more, but the peer must get its bytes off to hear of the end.
-  decoder_.DropMessages();
-  on_part_ = nullptr;
+  DropMessages();
   while (!ended_) {
     if (!co_await async::WithDeadline(Receive(), deadline, "the end of a WebSocket")) break;
   }

@@ -32,6 +32,8 @@ class WebSocket {
   Task<Result<void>> SendText(std::string_view text);
   Task<Result<void>> SendBinary(std::string_view bytes);
   Task<Result<void>> SendPing();
+  // No message is kept from now on, nor any part of one.
+  void DropMessages();
   // Sends a close frame; waits shortly for the peer's.
   Task<Result<void>> Close(uint16_t code, std::string reason);
   uint16_t close_code() const { return close_code_; }

@@ -85,8 +85,9 @@ class Boxes {
   Task<void> DrainLeaving(TimePoint deadline);
   // Watches over the disk behind the boxes, the machine's memory and what room there is, for ever.
   Task<void> WatchRoom();
-  // Watches over what the boxes' sockets hold, for ever.
+  // Watch over what the boxes' sockets hold, for ever: what is counted for them, and what is not.
   Task<void> WatchSockets();
+  Task<void> WatchUnaccepted();
 
   // kConflict while a box or another image uses it.
   Result<void> DeleteImage(const ImageId& id);
@@ -127,8 +128,9 @@ class Boxes {
   Task<void> Watch(BoxPtr box);
   Task<void> WatchOom(BoxPtr box);
   void TellOom(const Box& box);
-  enum class Sockets { kCounted, kAll };
-  Task<void> GuardSockets(Sockets which);
+  void GuardSockets(Box& box, uint64_t uncounted);
+  Task<Duration> GuardUnaccepted(uint64_t others);
+  Task<void> UntilOneRuns();
   void GuardMachine();
   void KillForMemory(Box& box);
   Task<void> GiveMemoryBack(SandboxId id);

@@ -420,19 +420,38 @@ TEST_F(BoxesTest, AWorkloadWhoseSocketsHoldTooMuchEndsAndThatIsTold) {
   EXPECT_EQ(boxes->List()[0].state, proto::runner::BoxState::kRunning);
 }
 
-TEST_F(BoxesTest, WhatNobodyHasAcceptedCountsAsMemoryOfItsBox) {
+class UnacceptedTest : public BoxesTest, public ::testing::WithParamInterface<bool> {};
+INSTANTIATE_TEST_SUITE_P(WhereSocketsAreApartAndNot, UnacceptedTest, ::testing::Bool());
+
+TEST_P(UnacceptedTest, CountsAsMemoryOfItsBox) {
+  driver.sockets_apart = GetParam();
   ASSERT_TRUE(Create(kA));
   ASSERT_TRUE(Create(kB));
-  driver.unaccepted = {{kA, driver.kMemory + 1}, {kB, driver.kMemory / 2}};
+  driver.unaccepted = {{kA, {.queued = 9, .open = 9, .bytes = driver.kMemory + 1}},
+                       {kB, {.queued = 9, .open = 9, .bytes = driver.kMemory / 2}}};
   {
     async::TaskGroup watch;
-    watch.Spawn(boxes->WatchSockets());
+    watch.Spawn(boxes->WatchUnaccepted());
     loop.RunUntil(Pass());
   }
   EXPECT_TRUE(driver.workloads_killed.empty()) << "the machine's sockets hold next to nothing";
   uncounted_buffers = driver.kMemory * 3 / 2;
   async::TaskGroup watch;
-  watch.Spawn(boxes->WatchSockets());
+  watch.Spawn(boxes->WatchUnaccepted());
+  loop.RunUntil(Told(&ooms));
+  loop.RunUntil(Pass());
+  EXPECT_EQ(driver.workloads_killed, std::set<SandboxId>{kA});
+}
+
+TEST_F(BoxesTest, WhatTheKernelDoesNotTellOfIsSharedByThoseWhoHaveIt) {
+  ASSERT_TRUE(Create(kA));
+  ASSERT_TRUE(Create(kB));
+  // 4 GiB that nobody has, and connections that were reset before they were accepted.
+  uncounted_buffers = 4ull << 30;
+  driver.unaccepted = {{kA, {.queued = 20'000, .open = 10, .bytes = 1 << 20}},
+                       {kB, {.queued = 500, .open = 20, .bytes = 1 << 20}}};
+  async::TaskGroup watch;
+  watch.Spawn(boxes->WatchUnaccepted());
   loop.RunUntil(Told(&ooms));
   loop.RunUntil(Pass());
   EXPECT_EQ(driver.workloads_killed, std::set<SandboxId>{kA});

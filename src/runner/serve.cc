@@ -212,6 +212,7 @@ Task<Result<void>> Server::Run() {
   async::TaskGroup watch;
   watch.Spawn(boxes_.WatchRoom());
   watch.Spawn(boxes_.WatchSockets());
+  watch.Spawn(boxes_.WatchUnaccepted());
   watch.Spawn(AnswerDoctors(std::move(doctors), [this] { return Findings(); }));
   auto ended = co_await front_.Run();
   async::TaskGroup work;

@@ -137,12 +137,22 @@ class FakeDriver : public sandbox::NamespaceDriver {
   }
   Result<uint64_t> OomKills(SandboxId) override { return oom_kills; }
   bool WeighsIo() const override { return weighs_io; }
-  bool SocketsApart() override { return true; }
+  bool SocketsApart() override { return sockets_apart; }
   uint64_t FilesOf(SandboxId id) override { return files[id]; }
   Result<uint64_t> BeyondMemory(SandboxId, uint64_t uncounted) override {
     return beyond_memory + uncounted - std::min<uint64_t>(uncounted, kMemory);
   }
-  Result<uint64_t> UnacceptedBytes(SandboxId id) override { return unaccepted[id]; }
+  // Each box has two, and all that waits waits in the second.
+  std::vector<sys::Network> NetworksOf(SandboxId id) override {
+    const auto known = std::find(boxes.begin(), boxes.end(), id);
+    const auto n = static_cast<ino_t>(known - boxes.begin());
+    if (known == boxes.end()) boxes.push_back(id);
+    return {{.thread = 1, .inode = 2 * n}, {.thread = 1, .inode = 2 * n + 1}};
+  }
+  Result<sys::Unaccepted> UnacceptedIn(const sys::Network& network) override {
+    if (network.inode % 2 == 0) return Error(Code::kGone, "nobody is there any more");
+    return unaccepted[boxes[network.inode / 2]];
+  }
   Result<uint64_t> SocketBuffersInAll() override { return socket_buffers; }
   Result<void> KillForMemory(const sandbox::RunningBox& box) override {
     workloads_killed.insert(box.id);
@@ -159,7 +169,9 @@ class FakeDriver : public sandbox::NamespaceDriver {
   uint64_t oom_kills = 0;
   static constexpr uint64_t kMemory = 1 << 30;  // of each
   uint64_t beyond_memory = 0;                   // of each
-  std::map<SandboxId, uint64_t> unaccepted;
+  bool sockets_apart = true;
+  std::vector<SandboxId> boxes;
+  std::map<SandboxId, sys::Unaccepted> unaccepted;
   std::map<SandboxId, uint64_t> files;
   uint64_t socket_buffers = 0;
   std::set<SandboxId> workloads_killed;

@@ -9,9 +9,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#include <algorithm>
 #include <csignal>
 #include <map>
+#include <set>
 
 #include "async/fd_watch.h"
 #include "base/text.h"
@@ -24,7 +24,6 @@
 #include "sys/cgroup_spares.h"
 #include "sys/process.h"
 #include "sys/small_file.h"
-#include "sys/socket_bytes.h"
 
 namespace cove::sandbox {
 namespace {
@@ -219,17 +218,18 @@ class Driver final : public NamespaceDriver {
   Result<uint64_t> BeyondMemory(SandboxId id, uint64_t uncounted) override {
     return kit_.cgroups.BeyondMemory(id.value, uncounted);
   }
-  Result<uint64_t> UnacceptedBytes(SandboxId id) override {
-    ASSIGN_OR_RETURN(const auto first, kit_.cgroups.Processes(id.value, CgroupPart::kWork));
-    const std::vector<sys::Network> networks = sys::NetworksOf(first);
-    ASSIGN_OR_RETURN(const auto still, kit_.cgroups.Processes(id.value, CgroupPart::kWork));
-    uint64_t bytes = 0;
-    for (const sys::Network& network : networks) {
-      if (std::find(still.begin(), still.end(), network.pid) == still.end()) continue;
-      ASSIGN_OR_RETURN(const uint64_t held, sys::UnacceptedBytes(network.fd.get()));
-      bytes += held;
-    }
-    return bytes;
+  std::vector<sys::Network> NetworksOf(SandboxId id) override {
+    const auto threads = kit_.cgroups.Threads(id.value, CgroupPart::kWork);
+    if (!threads) return {};
+    std::vector<sys::Network> out = sys::NetworksOf(*threads);
+    const auto still = kit_.cgroups.Threads(id.value, CgroupPart::kWork);
+    if (!still) return {};
+    const std::set<pid_t> theirs(still->begin(), still->end());
+    std::erase_if(out, [&](const sys::Network& one) { return !theirs.contains(one.thread); });
+    return out;
+  }
+  Result<sys::Unaccepted> UnacceptedIn(const sys::Network& network) override {
+    return sys::UnacceptedIn(network);
   }
   Result<uint64_t> SocketBuffersInAll() override { return kit_.cgroups.SocketBuffersInAll(); }
   uint64_t FilesOf(SandboxId id) override {

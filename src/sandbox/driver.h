@@ -32,6 +32,7 @@
 #include "proto/runner.h"
 #include "sys/cgroup.h"
 #include "sys/mounts.h"
+#include "sys/socket_bytes.h"
 
 namespace cove::sandbox {
 
@@ -159,9 +160,10 @@ class NamespaceDriver {
   virtual bool SocketsApart() = 0;
   virtual Result<uint64_t> BeyondMemory(SandboxId id, uint64_t uncounted) = 0;
   virtual Result<uint64_t> SocketBuffersInAll() = 0;
-  // What the box's connections hold that nobody has accepted (sys/socket_bytes.h), also in network
-  // namespaces that its workload has made, where a process of it is.
-  virtual Result<uint64_t> UnacceptedBytes(SandboxId id) = 0;
+  // The network namespaces in which threads of the workload are, also those that it has made, and
+  // what waits to be accepted in one (sys/socket_bytes.h).
+  virtual std::vector<sys::Network> NetworksOf(SandboxId id) = 0;
+  virtual Result<sys::Unaccepted> UnacceptedIn(const sys::Network& network) = 0;
   // Open files of the workload. A file that several processes have counts for each.
   virtual uint64_t FilesOf(SandboxId id) = 0;
   // SIGKILL to every process of the workload, and the toolbox knows why; the box runs on.

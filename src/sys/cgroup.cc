@@ -19,6 +19,18 @@ constexpr std::array<std::string_view, 4> kNeeded = {"cpu", "memory", "pids", "f
 constexpr std::array<std::string_view, 5> kUsed = {"cpu", "memory", "pids", "freezer", "io"};
 constexpr std::array kParts = {CgroupPart::kWork, CgroupPart::kToolbox, CgroupPart::kBoth};
 
+// Not there: none.
+Result<std::vector<pid_t>> NumbersIn(const std::string& path) {
+  std::vector<pid_t> out;
+  auto text = ReadFile(path);
+  if (!text && text.error().code() == Code::kNotFound) return out;
+  if (!text) return std::move(text).error();
+  for (const std::string_view line : Split(*text, '\n')) {
+    if (const auto number = ParseInt<pid_t>(line); number && *number > 0) out.push_back(*number);
+  }
+  return out;
+}
+
 }  // namespace
 
 bool CgroupHierarchy::Has(std::string_view controller) const {
@@ -169,15 +181,12 @@ Result<void> CgroupTree::Attach(const std::string& box, CgroupPart part, pid_t p
 }
 
 Result<std::vector<pid_t>> CgroupTree::Processes(const std::string& box, CgroupPart part) const {
+  return NumbersIn(Path(*Find("pids"), box, part) + "/cgroup.procs");
+}
+
+Result<std::vector<pid_t>> CgroupTree::Threads(const std::string& box, CgroupPart part) const {
   const CgroupHierarchy& h = *Find("pids");
-  std::vector<pid_t> pids;
-  auto text = ReadFile(Path(h, box, part) + "/cgroup.procs");
-  if (!text && text.error().code() == Code::kNotFound) return pids;
-  if (!text) return std::move(text).error();
-  for (std::string_view line : Split(*text, '\n')) {
-    if (const auto pid = ParseInt<pid_t>(line); pid && *pid > 0) pids.push_back(*pid);
-  }
-  return pids;
+  return NumbersIn(Path(h, box, part) + (h.v2 ? "/cgroup.threads" : "/tasks"));
 }
 
 Result<void> CgroupTree::SetFrozen(const std::string& box, std::string_view v1,

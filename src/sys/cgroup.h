@@ -81,6 +81,7 @@ class CgroupTree {
 
   // Who is in a part now, as this process's pid namespace numbers them. Nothing there: nobody.
   Result<std::vector<pid_t>> Processes(const std::string& box, CgroupPart part) const;
+  Result<std::vector<pid_t>> Threads(const std::string& box, CgroupPart part) const;
 
   // Asks for it; the last process stops a moment later: see IsFrozen().
   Result<void> Freeze(const std::string& box) const;

@@ -24,6 +24,7 @@ namespace cove::sys {
 namespace {
 
 constexpr const char* kOwnNetwork = "/proc/thread-self/ns/net";
+constexpr uint64_t kQueuedWorthALook = 16;
 
 // Of a line "TCP: inuse 1 orphan 0 tw 0 alloc 1 mem 81".
 uint64_t PagesIn(std::string_view text, std::string_view protocol) {
@@ -35,6 +36,8 @@ uint64_t PagesIn(std::string_view text, std::string_view protocol) {
   }
   return 0;
 }
+
+std::string NetworkFile(pid_t thread) { return "/proc/" + std::to_string(thread) + "/ns/net"; }
 
 // A socket stays in the namespace in which it was made.
 Result<UniqueFd> OpenDiag(int network_namespace) {
@@ -51,8 +54,6 @@ Result<UniqueFd> OpenDiag(int network_namespace) {
 }
 
 uint64_t BytesOf(const inet_diag_msg* socket, size_t left) {
-  // One that nobody has accepted has no file, and so no inode.
-  if (socket->idiag_inode != 0) return 0;
   uint64_t bytes = 0;
   for (auto* attr = reinterpret_cast<const rtattr*>(socket + 1); RTA_OK(attr, left);
        attr = RTA_NEXT(attr, left)) {
@@ -65,19 +66,26 @@ uint64_t BytesOf(const inet_diag_msg* socket, size_t left) {
   return bytes;
 }
 
-Result<uint64_t> AskDiag(int diag, uint8_t family) {
+void Count(const inet_diag_msg* socket, size_t left, Unaccepted& out) {
+  if (socket->idiag_state == TCP_LISTEN) {
+    out.queued += socket->idiag_rqueue;
+  } else if (socket->idiag_inode == 0) {  // nobody has a file of it
+    ++out.open;
+    out.bytes += BytesOf(socket, left);
+  }
+}
+
+Result<void> AskDiag(int diag, uint8_t family, uint32_t states, Unaccepted& out) {
   inet_diag_req_v2 ask{};
   ask.sdiag_family = family;
   ask.sdiag_protocol = IPPROTO_TCP;
   ask.idiag_ext = 1 << (INET_DIAG_SKMEMINFO - 1);
-  // Others without a file are closed ones, which count for whoever had them open.
-  ask.idiag_states = 1U << TCP_ESTABLISHED | 1U << TCP_CLOSE_WAIT;
+  ask.idiag_states = states;
   NetlinkBatch batch;
   batch.Begin(SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, ask, NetlinkBatch::Ack::kNone);
   if (send(diag, batch.bytes().data(), batch.bytes().size(), 0) < 0) {
     return Error::FromErrno("cannot ask for sockets");
   }
-  uint64_t bytes = 0;
   alignas(nlmsghdr) static thread_local char buffer[32 * 1024];
   for (;;) {
     const ssize_t n = recv(diag, buffer, sizeof buffer, 0);
@@ -86,15 +94,24 @@ Result<uint64_t> AskDiag(int diag, uint8_t family) {
     auto left = static_cast<size_t>(n);
     for (auto* head = reinterpret_cast<nlmsghdr*>(buffer); NLMSG_OK(head, left);
          head = NLMSG_NEXT(head, left)) {
-      if (head->nlmsg_type == NLMSG_DONE) return bytes;
+      if (head->nlmsg_type == NLMSG_DONE) return Ok();
       if (head->nlmsg_type == NLMSG_ERROR) {
         return Error::FromErrno("cannot list sockets",
                                 -static_cast<const nlmsgerr*>(NLMSG_DATA(head))->error);
       }
-      bytes += BytesOf(static_cast<const inet_diag_msg*>(NLMSG_DATA(head)),
-                       NLMSG_PAYLOAD(head, sizeof(inet_diag_msg)));
+      Count(static_cast<const inet_diag_msg*>(NLMSG_DATA(head)),
+            NLMSG_PAYLOAD(head, sizeof(inet_diag_msg)), out);
     }
   }
+}
+
+Result<Unaccepted> UnacceptedOf(int diag, uint8_t family) {
+  Unaccepted out;
+  RETURN_IF_ERROR(AskDiag(diag, family, 1U << TCP_LISTEN, out));
+  if (out.queued < kQueuedWorthALook) return out;
+  // Others without a file are closed ones, which count for whoever had them open.
+  RETURN_IF_ERROR(AskDiag(diag, family, 1U << TCP_ESTABLISHED | 1U << TCP_CLOSE_WAIT, out));
+  return out;
 }
 
 }  // namespace
@@ -105,26 +122,36 @@ Result<uint64_t> SocketBytesOfMachine() {
   return (PagesIn(text, "TCP:") + PagesIn(text, "UDP:")) * page;
 }
 
-std::vector<Network> NetworksOf(std::span<const pid_t> pids) {
+std::vector<Network> NetworksOf(std::span<const pid_t> threads) {
   std::vector<Network> out;
   struct stat info{};
   if (stat(kOwnNetwork, &info) != 0) return out;
   std::set<ino_t> seen = {info.st_ino};
-  for (const pid_t pid : pids) {
-    const std::string path = "/proc/" + std::to_string(pid) + "/ns/net";
-    if (stat(path.c_str(), &info) != 0 || seen.contains(info.st_ino)) continue;
-    auto fd = Open(path, O_RDONLY);
-    if (!fd || fstat(fd->get(), &info) != 0 || !seen.insert(info.st_ino).second) continue;
-    out.push_back({*std::move(fd), pid});
+  for (const pid_t thread : threads) {
+    if (stat(NetworkFile(thread).c_str(), &info) != 0) continue;
+    if (seen.insert(info.st_ino).second) out.push_back({thread, info.st_ino});
   }
   return out;
 }
 
-Result<uint64_t> UnacceptedBytes(int network_namespace) {
-  ASSIGN_OR_RETURN(const UniqueFd diag, OpenDiag(network_namespace));
-  ASSIGN_OR_RETURN(const uint64_t v4, AskDiag(diag.get(), AF_INET));
-  ASSIGN_OR_RETURN(const uint64_t v6, AskDiag(diag.get(), AF_INET6));
-  return v4 + v6;
+Unaccepted& Unaccepted::operator+=(const Unaccepted& other) {
+  queued += other.queued;
+  open += other.open;
+  bytes += other.bytes;
+  return *this;
+}
+
+Result<Unaccepted> UnacceptedIn(const Network& network) {
+  struct stat info{};
+  ASSIGN_OR_RETURN(const UniqueFd fd, Open(NetworkFile(network.thread), O_RDONLY));
+  if (fstat(fd.get(), &info) != 0 || info.st_ino != network.inode) {
+    return Error(Code::kGone, "the thread has left its network namespace");
+  }
+  ASSIGN_OR_RETURN(const UniqueFd diag, OpenDiag(fd.get()));
+  ASSIGN_OR_RETURN(Unaccepted out, UnacceptedOf(diag.get(), AF_INET));
+  ASSIGN_OR_RETURN(const Unaccepted v6, UnacceptedOf(diag.get(), AF_INET6));
+  out += v6;
+  return out;
 }
 
 }  // namespace cove::sys

@@ -13,24 +13,32 @@
 #include <vector>
 
 #include "base/result.h"
-#include "base/unique_fd.h"
 
 namespace cove::sys {
 
 // Of TCP and UDP, of the whole machine. Each processor may have up to 1 MiB more or less at hand.
 Result<uint64_t> SocketBytesOfMachine();
 
-// The network namespaces in which these processes are, each once; not the caller's own. A process
-// that has ended meanwhile is passed over; another may have its number by then, so the caller asks
-// again whose these are.
+// A network namespace, and a thread that was seen in it.
 struct Network {
-  UniqueFd fd;
-  pid_t pid = 0;  // who was found in it
+  pid_t thread = 0;
+  ino_t inode = 0;
 };
-std::vector<Network> NetworksOf(std::span<const pid_t> pids);
+// Those in which these threads are, each once; not the caller's own. A thread that has ended
+// meanwhile is passed over; another may have its number by then, so the caller asks again whose
+// these are.
+std::vector<Network> NetworksOf(std::span<const pid_t> threads);
 
-// Of the TCP connections of a network namespace that nobody has accepted. The calling thread is in
-// that namespace for a moment. kNotFound: the kernel has no sock_diag.
-Result<uint64_t> UnacceptedBytes(int network_namespace);
+// TCP connections that wait to be accepted.
+struct Unaccepted {
+  uint64_t queued = 0;  // all of them
+  uint64_t open = 0;    // those that the kernel tells of: not what the other end has reset
+  uint64_t bytes = 0;   // of these
+  Unaccepted& operator+=(const Unaccepted& other);
+};
+// Where so few wait that they hold nothing to speak of, only `queued` is asked for: this walks the
+// machine's listeners, the rest all its connections. The calling thread is in that namespace for a
+// moment. kGone: the thread is not in it any more.
+Result<Unaccepted> UnacceptedIn(const Network& network);
 
 }  // namespace cove::sys

@@ -18,13 +18,16 @@
 namespace cove::sys {
 namespace {
 
-constexpr int kConnections = 20;
 constexpr size_t kBytesEach = 32 * 1024;
+// What each processor may have at hand, and some more.
+int Connections() {
+  return static_cast<int>(((sysconf(_SC_NPROCESSORS_ONLN) + 4) << 20) / kBytesEach);
+}
 
-enum class Accepts { kYes, kNo };
+enum class Then { kClosed, kReset, kAccepted };
 
 // In the child: connections that have sent and gone. Never returns.
-[[noreturn]] void Connect(int ready, Accepts accepts) {
+[[noreturn]] void Connect(int ready, Then then) {
   const int lo = unshare(CLONE_NEWNET) == 0 ? socket(AF_INET, SOCK_STREAM, 0) : -1;
   ifreq up{};
   std::snprintf(up.ifr_name, sizeof up.ifr_name, "lo");
@@ -36,16 +39,18 @@ enum class Accepts { kYes, kNo };
   socklen_t size = sizeof at;
   const int listener = socket(AF_INET, SOCK_STREAM, 0);
   bind(listener, reinterpret_cast<sockaddr*>(&at), size);
-  listen(listener, kConnections);
+  listen(listener, Connections());
   getsockname(listener, reinterpret_cast<sockaddr*>(&at), &size);
   static char block[kBytesEach];
+  const linger reset{.l_onoff = 1, .l_linger = 0};
   bool all = true;
-  for (int i = 0; i < kConnections; ++i) {
+  for (int i = 0; i < Connections(); ++i) {
     const int near = socket(AF_INET, SOCK_STREAM, 0);
     all = all && connect(near, reinterpret_cast<sockaddr*>(&at), size) == 0 &&
           send(near, block, sizeof block, MSG_NOSIGNAL) == sizeof block;
+    if (then == Then::kReset) setsockopt(near, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
     close(near);
-    if (accepts == Accepts::kYes) all = all && accept(listener, nullptr, nullptr) >= 0;
+    if (then == Then::kAccepted) all = all && accept(listener, nullptr, nullptr) >= 0;
   }
   const char told = all ? 'y' : 'n';
   (void)!write(ready, &told, 1);
@@ -60,46 +65,59 @@ class SocketBytesTest : public ::testing::Test {
     kill(child_, SIGKILL);
     waitpid(child_, nullptr, 0);
   }
-  uint64_t BytesOf(Accepts accepts) {
+  Unaccepted Find(Then then) {
     int ready[2];
     EXPECT_EQ(pipe(ready), 0);
     child_ = fork();
-    if (child_ == 0) Connect(ready[1], accepts);
+    if (child_ == 0) Connect(ready[1], then);
     char told = 0;
     EXPECT_EQ(read(ready[0], &told, 1), 1);
     EXPECT_EQ(told, 'y');
     close(ready[0]);
     close(ready[1]);
-    const pid_t pids[] = {child_, getpid(), child_};
-    const auto networks = NetworksOf(pids);
+    const pid_t threads[] = {child_, getpid(), child_};
+    const auto networks = NetworksOf(threads);
     EXPECT_EQ(networks.size(), 1u) << "its own once, and not ours";
-    if (networks.empty()) return 0;
-    EXPECT_EQ(networks[0].pid, child_);
-    const auto bytes = UnacceptedBytes(networks[0].fd.get());
-    EXPECT_TRUE(bytes) << bytes.error().message();
-    EXPECT_TRUE(NetworksOf(std::span(pids).subspan(1, 1)).empty()) << "we are where we were";
-    return bytes ? *bytes : 0;
+    if (networks.empty()) return {};
+    EXPECT_EQ(networks[0].thread, child_);
+    const auto found = UnacceptedIn(networks[0]);
+    EXPECT_TRUE(found) << found.error().message();
+    EXPECT_TRUE(NetworksOf(std::span(threads).subspan(1, 1)).empty()) << "we are where we were";
+    return found ? *found : Unaccepted();
   }
   pid_t child_ = 0;
 };
 
 TEST_F(SocketBytesTest, CountsWhatNobodyHasAccepted) {
   const auto before = SocketBytesOfMachine();
-  const uint64_t bytes = BytesOf(Accepts::kNo);
-  EXPECT_GE(bytes, kConnections * kBytesEach);
-  EXPECT_LE(bytes, 16 * kConnections * kBytesEach);
+  const Unaccepted found = Find(Then::kClosed);
+  const auto connections = static_cast<uint64_t>(Connections());
+  EXPECT_EQ(found.queued, connections);
+  EXPECT_EQ(found.open, connections);
+  EXPECT_GE(found.bytes, connections * kBytesEach);
+  EXPECT_LE(found.bytes, 16 * connections * kBytesEach);
   const auto after = SocketBytesOfMachine();
   ASSERT_TRUE(before && after);
-  // Each processor may have up to a MiB of it at hand.
-  const auto spare = static_cast<uint64_t>(sysconf(_SC_NPROCESSORS_ONLN)) << 20;
-  EXPECT_GE(*after + spare, *before + kConnections * kBytesEach);
+  EXPECT_GE(*after, *before + (uint64_t{3} << 20));
 }
 
-TEST_F(SocketBytesTest, WhatWasAcceptedIsNotCounted) { EXPECT_EQ(BytesOf(Accepts::kYes), 0u); }
+TEST_F(SocketBytesTest, CountsThoseThatTheKernelDoesNotTellOf) {
+  const auto before = SocketBytesOfMachine();
+  const Unaccepted found = Find(Then::kReset);
+  EXPECT_EQ(found.queued, static_cast<uint64_t>(Connections()));
+  EXPECT_EQ(found.open, 0u);
+  const auto after = SocketBytesOfMachine();
+  ASSERT_TRUE(before && after);
+  EXPECT_GE(*after, *before + (uint64_t{3} << 20)) << "they hold it all the same";
+}
 
-TEST_F(SocketBytesTest, ANamespaceThatIsNoneIsAnError) {
-  const UniqueFd file(open("/dev/null", O_RDONLY | O_CLOEXEC));
-  EXPECT_FALSE(UnacceptedBytes(file.get()));
+TEST_F(SocketBytesTest, WhatWasAcceptedIsNotCounted) {
+  const Unaccepted found = Find(Then::kAccepted);
+  EXPECT_EQ(found.queued + found.open + found.bytes, 0u);
+}
+
+TEST_F(SocketBytesTest, AThreadThatIsElsewhereIsGone) {
+  EXPECT_EQ(UnacceptedIn({.thread = getpid(), .inode = 1}).error().code(), Code::kGone);
 }
 
 }  // namespace
