@@ -68,7 +68,7 @@ class Bridge::Socket {
     group_.Spawn(Answer());
     group_.Spawn(FromProvider());
     co_await over_.Wait();
-    while (giving_up_) co_await given_up_.Wait();
+    if (giving_up_) (void)co_await given_up_.Wait(Now() + 2 * kFarewellTimeout);
     group_.Clear();
     const Outcome outcome = agent_gone_ ? Outcome::kClientGone : Outcome::kBroken;
     while (!open_.empty()) End(outcome);

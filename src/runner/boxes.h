@@ -130,6 +130,7 @@ class Boxes {
   void TellOom(const Box& box);
   void GuardSockets(Box& box, uint64_t uncounted);
   Task<Duration> GuardUnaccepted(uint64_t others);
+  void TellUnknown(const Error& why);
   Task<void> UntilOneRuns();
   void GuardMachine();
   void KillForMemory(Box& box);
@@ -152,6 +153,7 @@ class Boxes {
   std::map<SandboxId, BoxPtr> boxes_;
   std::map<SandboxId, BoxPtr> leaving_;  // deleted, but not everything of them has gone yet
   std::optional<proto::Room> told_;
+  bool unknown_told_ = false;
   async::Event runs_;  // notified when a box starts or goes on
   async::TaskGroup watches_;
 };

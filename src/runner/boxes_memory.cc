@@ -11,7 +11,8 @@
 namespace cove::runner {
 namespace {
 
-constexpr seconds kOnceInAWhile{1};
+// What was killed has died by then.
+constexpr seconds kDyingTime{1};
 // Less of the machine than these is next to nothing.
 constexpr uint64_t kMemoryLeft = 256 << 20;
 constexpr uint64_t kMemoryPart = 32;
@@ -86,7 +87,7 @@ void Boxes::KillForMemory(Box& box) {
     log::Error("box.not_killed", {{"sandbox", id.value}, {"why", killed.error().message()}});
     return;
   }
-  box.dying_until = Now() + kOnceInAWhile;
+  box.dying_until = Now() + kDyingTime;
   ++box.host_kills;
   TellOom(box);
 }

@@ -19,6 +19,7 @@ constexpr uint64_t kCountedWorthALook = 32 << 20;
 constexpr uint64_t kUncountedWorthALook = 64 << 20;
 constexpr seconds kOnceInAWhile{1};
 constexpr int kPartOfTheTime = 5;
+constexpr seconds kLongAgo{2};
 // A connection that the kernel does not tell of holds no more, but for rare ones.
 constexpr uint64_t kHiddenBytesMax = 1 << 20;
 
@@ -111,30 +112,58 @@ Task<void> Boxes::WatchUnaccepted() {
   }
 }
 
-// Gives how long that took, without the others' turns between.
+// Gives how long that took, without the others' turns between. What a paused one holds is nobody
+// else's. Nobody is charged for what is hidden where another might have it of whom not all is
+// known, nor for what was found too long ago, or in an earlier run.
 Task<Duration> Boxes::GuardUnaccepted(uint64_t others) {
+  struct Found {
+    BoxPtr box;
+    uint64_t start_time = 0;
+    TimePoint at;
+    sys::Unaccepted unaccepted;
+    bool known = true;
+  };
   Duration took{};
-  std::vector<std::pair<BoxPtr, sys::Unaccepted>> found;
+  std::vector<Found> found;
   sys::Unaccepted all;
+  int unknown = 0;
   const std::map<SandboxId, BoxPtr> boxes = boxes_;
   for (const auto& [id, box] : boxes) {
-    if (!box->running || box->paused) continue;
-    TimePoint begin = Now();
+    if (!box->running) continue;
+    Found one{box, box->running->start_time, Now(), {}, true};
     const std::vector<sys::Network> networks = deps_.driver.NetworksOf(id);
-    took += Now() - begin;
-    sys::Unaccepted of_box;
+    took += Now() - one.at;
     for (const sys::Network& network : networks) {
       co_await async::Yield();
-      begin = Now();
-      if (const auto one = deps_.driver.UnacceptedIn(network)) of_box += *one;
+      const TimePoint begin = Now();
+      const auto in_it = deps_.driver.UnacceptedIn(network);
+      if (in_it) {
+        one.unaccepted += *in_it;
+      } else {
+        one.known = false;
+        TellUnknown(in_it.error());
+      }
       took += Now() - begin;
     }
-    if (of_box.queued == 0) continue;
-    all += of_box;
-    found.emplace_back(box, of_box);
+    if (!box->running || box->running->start_time != one.start_time) continue;
+    one.at = Now();
+    GuardSockets(*box, one.unaccepted.bytes);
+    if (!one.known) ++unknown;
+    all += one.unaccepted;
+    found.push_back(std::move(one));
   }
-  for (const auto& [box, of_box] : found) GuardSockets(*box, ChargeOf(of_box, all, others));
+  for (const Found& one : found) {
+    const bool same = one.box->running && one.box->running->start_time == one.start_time;
+    const bool others_known = unknown == (one.known ? 0 : 1);
+    if (!others_known || !same || Now() > one.at + kLongAgo) continue;
+    GuardSockets(*one.box, ChargeOf(one.unaccepted, all, others));
+  }
   co_return took;
+}
+
+void Boxes::TellUnknown(const Error& why) {
+  if (why.code() == Code::kGone || std::exchange(unknown_told_, true)) return;
+  log::Warn("box.unaccepted_unknown", {{"why", why.message()}});
 }
 
 }  // namespace cove::runner

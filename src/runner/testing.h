@@ -147,10 +147,10 @@ class FakeDriver : public sandbox::NamespaceDriver {
     const auto known = std::find(boxes.begin(), boxes.end(), id);
     const auto n = static_cast<ino_t>(known - boxes.begin());
     if (known == boxes.end()) boxes.push_back(id);
-    return {{.thread = 1, .inode = 2 * n}, {.thread = 1, .inode = 2 * n + 1}};
+    return {{.inode = 2 * n, .threads = {1}}, {.inode = 2 * n + 1, .threads = {1}}};
   }
   Result<sys::Unaccepted> UnacceptedIn(const sys::Network& network) override {
-    if (network.inode % 2 == 0) return Error(Code::kGone, "nobody is there any more");
+    if (network.inode % 2 == 0) return sys::Unaccepted();
     return unaccepted[boxes[network.inode / 2]];
   }
   Result<uint64_t> SocketBuffersInAll() override { return socket_buffers; }

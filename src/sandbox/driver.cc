@@ -225,7 +225,9 @@ class Driver final : public NamespaceDriver {
     const auto still = kit_.cgroups.Threads(id.value, CgroupPart::kWork);
     if (!still) return {};
     const std::set<pid_t> theirs(still->begin(), still->end());
-    std::erase_if(out, [&](const sys::Network& one) { return !theirs.contains(one.thread); });
+    for (sys::Network& one : out) {
+      std::erase_if(one.threads, [&](const pid_t thread) { return !theirs.contains(thread); });
+    }
     return out;
   }
   Result<sys::Unaccepted> UnacceptedIn(const sys::Network& network) override {

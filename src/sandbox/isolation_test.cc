@@ -78,6 +78,7 @@ TEST_F(IsolationTest, DeniesTheCallsOfTheProfile) {
   EXPECT_EQ(Errno(0, "41, 16, 3, 12"), "1") << "NETLINK_NETFILTER";
   EXPECT_EQ(Errno(0, "41, 2, 1, 262"), "93") << "multipath TCP";
   EXPECT_EQ(Errno(0, "41, 10, 524289, 262"), "93") << "multipath TCP";
+  EXPECT_EQ(Errno(0, "41, 2, 1, 256"), "93") << "SMC";
   EXPECT_EQ(Errno(0, "41, 16, 3, 0"), "0") << "NETLINK_ROUTE";
   EXPECT_EQ(Errno(0, "16, 0, 0x5412, 0"), "1") << "TIOCSTI";
   EXPECT_EQ(Errno(0, "1073741863"), "38") << "getpid of the x32 ABI";

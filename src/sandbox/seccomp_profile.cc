@@ -134,6 +134,7 @@ constexpr const char* kDeniedStrict[] = {
 
 constexpr uint32_t kSocketDenied = SCMP_ACT_ERRNO(EAFNOSUPPORT);
 constexpr uint32_t kDeny = SCMP_ACT_ERRNO(EPERM);
+constexpr uint64_t kIpProtocolMax = 255;
 constexpr uint32_t kNoProtocol = SCMP_ACT_ERRNO(EPROTONOSUPPORT);
 // The kernel looks at 32 bits of these arguments, so must the filter.
 constexpr uint64_t kLow32 = 0xffffffff;
@@ -165,11 +166,9 @@ int DenySockets(void* ctx) {
   for (const uint64_t family : {uint64_t{AF_INET}, uint64_t{AF_INET6}}) {
     if (rc != 0) break;
     rc = Add(ctx, kDeny, call, {Equal(0, family), Masked(1, kTypeMask, SOCK_RAW)});
-    // What its connections hold the kernel neither counts nor tells (decision 0018). Who asks for
-    // it takes TCP where there is none.
-    if (rc == 0) {
-      rc = Add(ctx, kNoProtocol, call, {Equal(0, family), Masked(2, kLow32, IPPROTO_MPTCP)});
-    }
+    // Beyond the protocols of IP itself: SMC and multipath TCP. What their connections hold the
+    // kernel neither counts nor tells (decision 0018). Who asks for one takes TCP without it.
+    if (rc == 0) rc = Add(ctx, kNoProtocol, call, {Equal(0, family), Above(2, kIpProtocolMax)});
   }
   if (rc != 0) return rc;
   return Add(ctx, kDeny, call, {Equal(0, AF_NETLINK), Masked(2, kLow32, NETLINK_NETFILTER)});

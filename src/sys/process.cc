@@ -1,10 +1,15 @@
 #include "sys/process.h"
 
+#include <linux/kcmp.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <vector>
 
 #include "base/text.h"
 #include "sys/small_file.h"
@@ -26,6 +31,15 @@ struct PidfdInfo {
 static_assert(sizeof(PidfdInfo) == 64);
 constexpr uint64_t kInfoExit = 1 << 3;
 constexpr unsigned long kPidfdGetInfo = _IOWR(0xFF, 11, PidfdInfo);
+
+// Since Linux 6.2 the size of the folder says it (proc(5)).
+uint64_t FilesInTable(const std::string& thread) {
+  struct stat fds{};
+  if (stat((thread + "/fd").c_str(), &fds) != 0) return 0;
+  if (fds.st_size > 0) return static_cast<uint64_t>(fds.st_size);
+  const auto status = ReadFile(thread + "/status");
+  return status ? CounterIn(*status, "FDSize:") : 0;
+}
 
 }  // namespace
 
@@ -60,14 +74,21 @@ Result<uint64_t> StartTime(pid_t pid) {
   return ParseInt<uint64_t>(fields[19]).value_or(0);
 }
 
-// Since Linux 6.2 the size of the folder says it (proc(5)).
 uint64_t OpenFiles(pid_t pid) {
-  const std::string proc = "/proc/" + std::to_string(pid);
-  struct stat fds{};
-  if (stat((proc + "/fd").c_str(), &fds) != 0) return 0;
-  if (fds.st_size > 0) return static_cast<uint64_t>(fds.st_size);
-  const auto status = ReadFile(proc + "/status");
-  return status ? CounterIn(*status, "FDSize:") : 0;
+  uint64_t files = 0;
+  std::vector<pid_t> tables;  // a thread of each
+  std::error_code error;
+  const std::string tasks = "/proc/" + std::to_string(pid) + "/task";
+  for (const auto& entry : std::filesystem::directory_iterator(tasks, error)) {
+    const pid_t thread = ParseInt<pid_t>(entry.path().filename().string()).value_or(0);
+    const bool known = std::any_of(tables.begin(), tables.end(), [thread](pid_t other) {
+      return syscall(SYS_kcmp, thread, other, KCMP_FILES, 0, 0) == 0;
+    });
+    if (known) continue;
+    tables.push_back(thread);
+    files += FilesInTable(tasks + "/" + std::to_string(thread));
+  }
+  return files;
 }
 
 std::optional<int> ExitStatus(int pidfd) {

@@ -22,8 +22,8 @@ Result<UniqueFd> PidfdGetFd(int pidfd, int fd);
 // is no such process (or it is a zombie).
 Result<uint64_t> StartTime(pid_t pid);
 
-// How many files it has open, or has room for where the kernel (before 6.2) does not say more. Not
-// there: none.
+// How many files it has open, in every table that a thread of it has, or has room for where the
+// kernel (before 6.2) does not say more. Not there: none.
 uint64_t OpenFiles(pid_t pid);
 
 // The wait status of a process that has ended: our child's is reaped; another's is asked for, and

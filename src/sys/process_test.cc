@@ -5,11 +5,14 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <thread>
 
 #include "base/testing.h"
 #include "sys/small_file.h"
@@ -90,6 +93,32 @@ TEST(SealedExecutableTest, CannotBeChangedAndRuns) {
   int status = 0;
   waitpid(pid, &status, 0);
   EXPECT_EQ(status, 0);
+}
+
+TEST(OpenFilesTest, AreThoseOfEveryThreadAlsoWhenTheFirstHasEnded) {
+  constexpr int kFiles = 50;
+  int ready[2];
+  ASSERT_EQ(pipe(ready), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    std::thread([to = ready[1]] {
+      bool all = unshare(CLONE_FILES) == 0;
+      for (int i = 0; i < kFiles; ++i) all = open("/dev/null", O_RDONLY) >= 0 && all;
+      (void)!write(to, all ? "y" : "n", 1);
+      for (;;) pause();
+    }).detach();
+    syscall(SYS_exit, 0);  // of this thread alone
+  }
+  close(ready[1]);
+  char told = 0;
+  EXPECT_EQ(read(ready[0], &told, 1), 1);
+  EXPECT_EQ(told, 'y');
+  EXPECT_GE(OpenFiles(child), uint64_t{kFiles});
+  EXPECT_LT(OpenFiles(child), uint64_t{2 * kFiles}) << "each table once";
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  EXPECT_EQ(OpenFiles(child), 0u);
+  close(ready[0]);
 }
 
 }  // namespace

@@ -12,9 +12,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <set>
+#include <map>
 
 #include "base/text.h"
 #include "sys/netlink.h"
@@ -24,7 +25,7 @@ namespace cove::sys {
 namespace {
 
 constexpr const char* kOwnNetwork = "/proc/thread-self/ns/net";
-constexpr uint64_t kQueuedWorthALook = 16;
+constexpr size_t kThreadsKept = 16;
 
 // Of a line "TCP: inuse 1 orphan 0 tw 0 alloc 1 mem 81".
 uint64_t PagesIn(std::string_view text, std::string_view protocol) {
@@ -39,10 +40,20 @@ uint64_t PagesIn(std::string_view text, std::string_view protocol) {
 
 std::string NetworkFile(pid_t thread) { return "/proc/" + std::to_string(thread) + "/ns/net"; }
 
+Result<UniqueFd> OpenNetwork(const Network& network) {
+  for (const pid_t thread : network.threads) {
+    struct stat info{};
+    auto fd = Open(NetworkFile(thread), O_RDONLY);
+    if (fd && fstat(fd->get(), &info) == 0 && info.st_ino == network.inode) return fd;
+  }
+  return Error(Code::kGone, "the threads have left their network namespace");
+}
+
 // A socket stays in the namespace in which it was made.
 Result<UniqueFd> OpenDiag(int network_namespace) {
   ASSIGN_OR_RETURN(const UniqueFd own, Open(kOwnNetwork, O_RDONLY));
-  if (setns(network_namespace, CLONE_NEWNET) != 0) {
+  // First whether there is a way back.
+  if (setns(own.get(), CLONE_NEWNET) != 0 || setns(network_namespace, CLONE_NEWNET) != 0) {
     return Error::FromErrno("cannot enter a network namespace");
   }
   UniqueFd diag(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
@@ -108,28 +119,40 @@ Result<void> AskDiag(int diag, uint8_t family, uint32_t states, Unaccepted& out)
 Result<Unaccepted> UnacceptedOf(int diag, uint8_t family) {
   Unaccepted out;
   RETURN_IF_ERROR(AskDiag(diag, family, 1U << TCP_LISTEN, out));
-  if (out.queued < kQueuedWorthALook) return out;
+  if (out.queued == 0) return out;
   // Others without a file are closed ones, which count for whoever had them open.
   RETURN_IF_ERROR(AskDiag(diag, family, 1U << TCP_ESTABLISHED | 1U << TCP_CLOSE_WAIT, out));
+  // Who accepts has accepted some meanwhile, and hides nothing.
+  Unaccepted now;
+  RETURN_IF_ERROR(AskDiag(diag, family, 1U << TCP_LISTEN, now));
+  out.queued = std::min(out.queued, now.queued);
   return out;
 }
 
 }  // namespace
 
+uint64_t SocketBytesIn(std::string_view sockstat) {
+  static const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  return (PagesIn(sockstat, "TCP:") + PagesIn(sockstat, "UDP:")) * page;
+}
+
 Result<uint64_t> SocketBytesOfMachine() {
   ASSIGN_OR_RETURN(const std::string text, ReadFile("/proc/net/sockstat"));
-  static const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-  return (PagesIn(text, "TCP:") + PagesIn(text, "UDP:")) * page;
+  return SocketBytesIn(text);
 }
 
 std::vector<Network> NetworksOf(std::span<const pid_t> threads) {
   std::vector<Network> out;
   struct stat info{};
   if (stat(kOwnNetwork, &info) != 0) return out;
-  std::set<ino_t> seen = {info.st_ino};
+  const ino_t own = info.st_ino;
+  std::map<ino_t, size_t> places;
   for (const pid_t thread : threads) {
-    if (stat(NetworkFile(thread).c_str(), &info) != 0) continue;
-    if (seen.insert(info.st_ino).second) out.push_back({thread, info.st_ino});
+    if (stat(NetworkFile(thread).c_str(), &info) != 0 || info.st_ino == own) continue;
+    const auto [place, is_new] = places.try_emplace(info.st_ino, out.size());
+    if (is_new) out.push_back({info.st_ino, {}});
+    std::vector<pid_t>& in_it = out[place->second].threads;
+    if (in_it.size() < kThreadsKept) in_it.push_back(thread);
   }
   return out;
 }
@@ -142,11 +165,7 @@ Unaccepted& Unaccepted::operator+=(const Unaccepted& other) {
 }
 
 Result<Unaccepted> UnacceptedIn(const Network& network) {
-  struct stat info{};
-  ASSIGN_OR_RETURN(const UniqueFd fd, Open(NetworkFile(network.thread), O_RDONLY));
-  if (fstat(fd.get(), &info) != 0 || info.st_ino != network.inode) {
-    return Error(Code::kGone, "the thread has left its network namespace");
-  }
+  ASSIGN_OR_RETURN(const UniqueFd fd, OpenNetwork(network));
   ASSIGN_OR_RETURN(const UniqueFd diag, OpenDiag(fd.get()));
   ASSIGN_OR_RETURN(Unaccepted out, UnacceptedOf(diag.get(), AF_INET));
   ASSIGN_OR_RETURN(const Unaccepted v6, UnacceptedOf(diag.get(), AF_INET6));

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -18,11 +19,13 @@ namespace cove::sys {
 
 // Of TCP and UDP, of the whole machine. Each processor may have up to 1 MiB more or less at hand.
 Result<uint64_t> SocketBytesOfMachine();
+// The same in a text of /proc/net/sockstat; for tests.
+uint64_t SocketBytesIn(std::string_view sockstat);
 
-// A network namespace, and a thread that was seen in it.
+// A network namespace, and some of the threads that were seen in it.
 struct Network {
-  pid_t thread = 0;
   ino_t inode = 0;
+  std::vector<pid_t> threads;
 };
 // Those in which these threads are, each once; not the caller's own. A thread that has ended
 // meanwhile is passed over; another may have its number by then, so the caller asks again whose
@@ -31,14 +34,13 @@ std::vector<Network> NetworksOf(std::span<const pid_t> threads);
 
 // TCP connections that wait to be accepted.
 struct Unaccepted {
-  uint64_t queued = 0;  // all of them
+  uint64_t queued = 0;  // all of them, as far as they still wait after the others were counted
   uint64_t open = 0;    // those that the kernel tells of: not what the other end has reset
   uint64_t bytes = 0;   // of these
   Unaccepted& operator+=(const Unaccepted& other);
 };
-// Where so few wait that they hold nothing to speak of, only `queued` is asked for: this walks the
-// machine's listeners, the rest all its connections. The calling thread is in that namespace for a
-// moment. kGone: the thread is not in it any more.
+// Walks the machine's listeners, and where something waits all its connections. The calling thread
+// is in that namespace for a moment. kGone: none of the threads is in it any more.
 Result<Unaccepted> UnacceptedIn(const Network& network);
 
 }  // namespace cove::sys
