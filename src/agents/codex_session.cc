@@ -80,7 +80,7 @@ Task<void> CodexSession::ShowNewPorts() {
   for (const json::Value& value : *ports) {
     if (!value.is_int64() || value.as_int64() < 1 || value.as_int64() > 65535) continue;
     const auto port = static_cast<uint16_t>(value.as_int64());
-    if (shown_ports_.insert(port).second) fresh.push_back(port);
+    if (!shown_ports_.contains(port)) fresh.push_back(port);
   }
   for (uint16_t port : fresh) {
     ApiRequest link;
@@ -93,6 +93,9 @@ Task<void> CodexSession::ShowNewPorts() {
     // The browser keeps a cookie instead of the token after the first page.
     if (!url.ends_with('/')) url += '/';
     if (!token.empty()) url += "?DAYTONA_SANDBOX_AUTH_KEY=" + PercentEncode(token);
+    // Not before: the end of a turn drops the watch wherever it waits, and the look after it must
+    // find what that one did not show.
+    shown_ports_.insert(port);
     view_.ShowPort(port, url);
   }
 }

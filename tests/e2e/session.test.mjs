@@ -8,20 +8,30 @@ import { test } from 'node:test';
 import WebSocket from 'ws';
 import { Cove, dataDir, getPreview, pids, root, until } from './lib/cove.mjs';
 
-test('./dev run < prompts.txt', { timeout: 400000 }, async () => {
+test('./dev run < prompts.txt', { timeout: 400000 }, async (t) => {
   const key = Cove.adminKey;
   const env = { ...process.env, COVE_DATA: dataDir, COVE_LISTEN: '127.0.0.1:0', COVE_ADMIN_KEY: key };
   delete env.OPENAI_API_KEY;
-  const child = spawn(join(root, 'dev'), ['run'], { env, stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(join(root, 'dev'), ['run'], { env, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
   let out = '', err = '';
   child.stdout.on('data', (d) => (out += d));
   child.stderr.on('data', (d) => (err += d));
   let code = null;
   child.on('close', (c) => (code = c));
+  // The end of its input is what ends it in order, also where an assertion did not hold.
+  t.after(async () => {
+    child.stdin.end();
+    await until('it has ended', () => code !== null, 60000).catch((error) => {
+      process.kill(-child.pid, 'SIGKILL');
+      throw error;
+    });
+  });
+  const said = (error) => { throw new Error(`${error.message}; ./dev run said:\n${out}\n${err}`); };
   const waitFor = (what, pattern, timeoutMs) => until(what, () => {
-    if (code !== null) throw new Error(`./dev run ended with ${code} before ${what}\n${out}\n${err}`);
+    if (code !== null) throw new Error(`it ended with ${code} before ${what}`);
     return pattern.exec(out + err);
-  }, timeoutMs);
+  }, timeoutMs).catch(said);
+  const prompted = (times) => until(`prompt ${times}`, () => (out.match(/User:/g) ?? []).length >= times, 60000).catch(said);
 
   const url = (await waitFor('it serves', /serving at (http:\S+)/, 120000))[1];
   await waitFor('the prompt', /User:/, 240000);
@@ -31,7 +41,7 @@ test('./dev run < prompts.txt', { timeout: 400000 }, async () => {
 
   child.stdin.write(prompts[0] + '\n');
   const link = (await waitFor('the preview link', /(http:\/\/8080-\S+?\.localhost:\d+\S*)/, 60000))[1];
-  await until('the second prompt', () => (out.match(/User:/g) ?? []).length >= 2, 60000);
+  await prompted(2);
   const api = async (path) => (await fetch(url + path, { headers: { authorization: `Bearer ${key}` } })).json();
   const box = (await api('/api/sandbox')).items[0];
   const preview = await api(`/api/sandbox/${box.id}/ports/8080/preview-url`);
@@ -57,7 +67,7 @@ test('./dev run < prompts.txt', { timeout: 400000 }, async () => {
   assert.match(search.trim(), /^0\n0$/, search);
 
   child.stdin.write(prompts[1] + '\n');
-  await until('the third prompt', () => (out.match(/User:/g) ?? []).length >= 3, 60000);
+  await prompted(3);
   assert.match(await inside('cat calc.mjs'), /a \* b/);
   assert.match(await inside('node --test calc.test.mjs && echo passed'), /passed/);
   const threads = await inside('ls ~/.codex/sessions/*/*/* | wc -l');
