@@ -98,6 +98,9 @@ class Bridge {
   // Looks into the request: why it is refused, or nothing and `out` is filled.
   std::optional<ProviderError> Judge(const InFlight& call, std::string_view body,
                                      Judged& out) const;
+  // The same of a body that is parsed already.
+  std::optional<ProviderError> JudgeParsed(const InFlight& call, std::string_view body,
+                                           json::Object request, Judged& out) const;
   // Why the request may not go: the guard says so, or it names a URL that its sandbox may not
   // reach.
   std::optional<ProviderError> Forbidden(const InFlight& call, const json::Object& request,

@@ -57,44 +57,49 @@ std::optional<ProviderError> Bridge::Forbidden(const InFlight& call, const json:
 
 std::optional<ProviderError> Bridge::Judge(const InFlight& call, std::string_view body,
                                            Judged& out) const {
+  auto parsed = json::ParseObject(body);
+  if (parsed) return JudgeParsed(call, body, *std::move(parsed), out);
+  out.start = StartOf(call);
+  out.start.request_bytes = body.size();
+  return ProviderError{400, "cove_bad_request",
+                       "The request's body is not a JSON object: " + parsed.error().message()};
+}
+
+std::optional<ProviderError> Bridge::JudgeParsed(const InFlight& call, std::string_view body,
+                                                 json::Object request, Judged& out) const {
   CallStart& start = out.start;
   start = StartOf(call);
   start.request_bytes = body.size();
-  auto parsed = json::ParseObject(body);
-  if (!parsed) {
-    return ProviderError{400, "cove_bad_request",
-                         "The request's body is not a JSON object: " + parsed.error().message()};
-  }
   start.model = call.route.bedrock ? call.route.bedrock->model
-                                   : json::GetString(*parsed, "model").value_or("");
-  start.stream = json::GetBool(*parsed, "stream").value_or(false);
-  if (json::GetBool(*parsed, "background").value_or(false)) {
+                                   : json::GetString(request, "model").value_or("");
+  start.stream = json::GetBool(request, "stream").value_or(false);
+  if (json::GetBool(request, "background").value_or(false)) {
     return ProviderError{
         501, "cove_no_background",
         "\"background\": true is not possible through the gateway, because its result "
         "would be fetched by a call that nobody is charged for. Leave it out."};
   }
   if (call.route.bedrock) {
-    if (auto refusal = ReadBedrockRequest(*call.route.bedrock, *parsed)) return refusal;
+    if (auto refusal = ReadBedrockRequest(*call.route.bedrock, request)) return refusal;
   }
-  start.stream = json::GetBool(*parsed, "stream").value_or(false);  // Bedrock's is in its path
+  start.stream = json::GetBool(request, "stream").value_or(false);  // Bedrock's is in its path
   // On a WebSocket the head is as old as the connection: Codex tells the turn in each message.
-  if (auto turn = TurnIn(*parsed)) start.turn = *std::move(turn);
+  if (auto turn = TurnIn(request)) start.turn = *std::move(turn);
   const WireSettings& wire = deps_.wire;
   // A model is judged by its own name, not by an alias.
-  RequestEdit edit = EditRequest(call.route.api, body, *parsed, wire.aliases, wire.ask_usage);
+  RequestEdit edit = EditRequest(call.route.api, body, request, wire.aliases, wire.ask_usage);
   if (call.route.bedrock) PutAliasIntoPath(wire.aliases, *call.route.bedrock, edit, out.target);
-  if (edit.model != json::GetString(*parsed, "model").value_or("")) {
-    out.alias = *json::GetString(*parsed, "model");
-    (*parsed)["model"] = edit.model;
+  if (edit.model != json::GetString(request, "model").value_or("")) {
+    out.alias = *json::GetString(request, "model");
+    request["model"] = edit.model;
   }
   start.model = edit.model;
-  const Reach reach = ReachOf(*parsed);
-  if (auto refusal = Forbidden(call, *parsed, reach)) return refusal;
+  const Reach reach = ReachOf(request);
+  if (auto refusal = Forbidden(call, request, reach)) return refusal;
   out.edited = std::move(edit.body);
   out.usage_added = edit.usage_added;
-  out.prompt = HumanPrompt(call.route.api, *parsed);
-  start.ask = ReadAsk(call.route.api, *parsed, reach);
+  out.prompt = HumanPrompt(call.route.api, request);
+  start.ask = ReadAsk(call.route.api, request, reach);
   start.fallbacks = upstream_.FallbacksOf(*call.provider);
   return std::nullopt;
 }

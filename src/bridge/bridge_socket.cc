@@ -194,15 +194,38 @@ class Bridge::Socket {
     over_.Set();
   }
 
+  // A message as it is understood. What it was parsed into is gone by then: it may be large.
+  struct Looked {
+    enum class Kind { kCreate, kPasses, kUnknown } kind = Kind::kUnknown;
+    Judged judged;                         // kCreate
+    std::optional<ProviderError> refused;  // kCreate
+  };
+  Looked LookAt(const http::WebSocketMessage& message) const {
+    Looked out;
+    auto parsed = message.text ? json::ParseObject(message.data)
+                               : Result<json::Object>(Error(Code::kInvalid, "not a text"));
+    if (!parsed) return out;
+    const std::string type = json::GetString(*parsed, "type").value_or("");
+    if (type == "response.processed" || type == "response.cancel") out.kind = Looked::Kind::kPasses;
+    // Its fields stand beside the type; in an object of that name nobody has looked into them.
+    if (type == "response.create" && json::Find(*parsed, "response") == nullptr) {
+      out.kind = Looked::Kind::kCreate;
+      out.refused = bridge_.JudgeParsed(call_, message.data, *std::move(parsed), out.judged);
+    }
+    return out;
+  }
+
   // Why the message was not passed on; nothing: it was.
   Task<std::optional<ProviderError>> OnMessage(http::WebSocketMessage message) {
-    switch (KindOf(message)) {
-      case Kind::kCreate:
-        co_return co_await OnCreate(std::move(message.data));
-      case Kind::kPasses:
+    Looked looked = LookAt(message);
+    switch (looked.kind) {
+      case Looked::Kind::kCreate:
+        co_return co_await OnCreate(std::move(message.data), std::move(looked.judged),
+                                    std::move(looked.refused));
+      case Looked::Kind::kPasses:
         if (co_await provider_->SendText(message.data)) co_return std::nullopt;
         co_return Unreachable();
-      case Kind::kUnknown:
+      case Looked::Kind::kUnknown:
         break;
     }
     ProviderError none{
@@ -213,21 +236,8 @@ class Bridge::Socket {
     co_return none;
   }
 
-  enum class Kind { kCreate, kPasses, kUnknown };
-  static Kind KindOf(const http::WebSocketMessage& message) {
-    const auto parsed = message.text ? json::ParseObject(message.data)
-                                     : Result<json::Object>(Error(Code::kInvalid, "not a text"));
-    if (!parsed) return Kind::kUnknown;
-    const std::string type = json::GetString(*parsed, "type").value_or("");
-    if (type == "response.processed" || type == "response.cancel") return Kind::kPasses;
-    // Its fields stand beside the type; in an object of that name nobody has looked into them.
-    const bool create = type == "response.create" && json::Find(*parsed, "response") == nullptr;
-    return create ? Kind::kCreate : Kind::kUnknown;
-  }
-
-  Task<std::optional<ProviderError>> OnCreate(std::string text) {
-    Judged judged;
-    auto refused = bridge_.Judge(call_, text, judged);
+  Task<std::optional<ProviderError>> OnCreate(std::string text, Judged judged,
+                                              std::optional<ProviderError> refused) {
     judged.start.stream = true;
     if (open_.size() == kCallsMax) {
       refused = ProviderError{429, "cove_at_capacity",

@@ -115,10 +115,6 @@ http::Headers Filter(const http::Headers& in, std::initializer_list<std::string_
   return out;
 }
 
-}  // namespace
-
-namespace {
-
 void Malformed(RequestTarget& out, std::string_view why) {
   out.reason = Reason::kMalformed;
   out.detail = why;

@@ -52,10 +52,9 @@ Task<void> Boxes::WatchOom(BoxPtr box) {
   }
 }
 
-// Some of what the kernel holds for open files it counts for nobody: what came for connections that
-// nobody has accepted, answers of netlink that nobody reads, options of sockets, pseudo-terminals
-// of the whole machine. Where next to none is left, a workload that has thousands of files open has
-// it, and ends before somebody else suffers.
+// Some of what the kernel holds for open files it counts for nobody: answers of netlink that nobody
+// reads, options of sockets, pseudo-terminals of the whole machine. Where next to none is left, a
+// workload that has thousands of files open has it, and ends before somebody else suffers.
 void Boxes::GuardMachine() {
   const auto machine = deps_.look_at_machine();
   if (!machine) return;

@@ -16,8 +16,8 @@ constexpr size_t kFilesOfOurs = 128;
 constexpr seconds kWatchPeriod{1};
 
 uint64_t NumberIn(const std::string& path) {
-  const auto text = sys::ReadFile(path);
-  return text ? ParseInt<uint64_t>(Trim(*text)).value_or(UINT64_MAX) : UINT64_MAX;
+  const auto number = sys::ReadNumber(path);
+  return number && *number > 0 ? *number : UINT64_MAX;
 }
 
 // The fourth field of /proc/loadavg is RUNNABLE/ALL, threads counted (proc(5)).

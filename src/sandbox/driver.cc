@@ -14,7 +14,6 @@
 #include <set>
 
 #include "async/fd_watch.h"
-#include "base/text.h"
 #include "log/log.h"
 #include "proto/boot.h"
 #include "sandbox/launch.h"

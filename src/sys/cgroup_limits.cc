@@ -3,7 +3,6 @@
 
 #include "base/text.h"
 #include "sys/cgroup.h"
-#include "sys/oom_count.h"
 #include "sys/small_file.h"
 
 namespace cove::sys {
@@ -27,30 +26,22 @@ Error HoldsMore(uint64_t held, uint64_t limit) {
                                std::to_string(limit >> 20) + " MiB; end some first"};
 }
 
-// A kernel without accounting of sockets has no such file.
-Result<uint64_t> NumberIn(const std::string& file) {
-  const auto text = ReadFile(file);
-  if (!text && text.error().code() == Code::kNotFound) return 0;
-  if (!text) return text.error();
-  return ParseInt<uint64_t>(Trim(*text)).value_or(0);
-}
-
 const char* UsedFile(const CgroupHierarchy& h) {
   return h.v2 ? "/memory.current" : "/memory.usage_in_bytes";
 }
-// "max" is no number: 0.
 const char* LimitFile(const CgroupHierarchy& h) {
   return h.v2 ? "/memory.max" : "/memory.limit_in_bytes";
 }
-constexpr const char* kBuffersFile = "/memory.kmem.tcp.usage_in_bytes";  // v1
+constexpr const char* kBuffersFile =
+    "/memory.kmem.tcp.usage_in_bytes";  // v1, where they are counted
 
 // v1 does not tell how much of the kernel's own memory can go: all of it, while the buffers are
 // within their own limit.
 Result<uint64_t> KernelMemoryThatGoes(const CgroupHierarchy& h, const std::string& dir,
                                       std::string_view stat, uint64_t sockets) {
   if (h.v2) return CounterIn(stat, "slab_reclaimable");
-  ASSIGN_OR_RETURN(const uint64_t slowed_at, NumberIn(dir + "/memory.kmem.tcp.limit_in_bytes"));
-  return sockets <= slowed_at ? NumberIn(dir + "/memory.kmem.usage_in_bytes") : 0;
+  ASSIGN_OR_RETURN(const uint64_t slowed_at, ReadNumber(dir + "/memory.kmem.tcp.limit_in_bytes"));
+  return sockets <= slowed_at ? ReadNumber(dir + "/memory.kmem.usage_in_bytes") : 0;
 }
 
 // memory <= memory+swap must hold at every moment, so which goes first depends on whether the limit
@@ -76,7 +67,7 @@ Result<void> LimitMemoryV1(const std::string& dir, uint64_t bytes) {
 
 Result<void> LimitMemory(const CgroupHierarchy& h, const std::string& dir, uint64_t bytes) {
   // What is held of the used takes the kernel long to add up; most limits are set on a new group.
-  ASSIGN_OR_RETURN(const uint64_t used, NumberIn(dir + UsedFile(h)));
+  ASSIGN_OR_RETURN(const uint64_t used, ReadNumber(dir + UsedFile(h)));
   uint64_t held = 0;
   if (used > bytes) {
     ASSIGN_OR_RETURN(held, Held(h, dir));
@@ -148,13 +139,13 @@ Result<void> CgroupTree::LiftLimits(const std::string& box) const {
 }
 
 bool CgroupTree::IsOccupied(const std::string& box) const {
-  const auto count = NumberIn(Path(*Find("pids"), box, CgroupPart::kBoth) + "/pids.current");
+  const auto count = ReadNumber(Path(*Find("pids"), box, CgroupPart::kBoth) + "/pids.current");
   return !count || *count != 0;
 }
 
 bool CgroupTree::IsUnused(const std::string& box) const {
   const CgroupHierarchy& h = *Find("memory");
-  const auto used = NumberIn(Path(h, box, CgroupPart::kBoth) + UsedFile(h));
+  const auto used = ReadNumber(Path(h, box, CgroupPart::kBoth) + UsedFile(h));
   if (!used || *used > kUnusedBytesMax) return false;
   const auto kills = OomKills(box);
   const auto frozen = IsFrozen(box);
@@ -170,11 +161,11 @@ Result<uint64_t> CgroupTree::BeyondMemory(const std::string& box, uint64_t uncou
   const CgroupHierarchy& h = *Find("memory");
   if (h.v2 && uncounted == 0) return 0;
   const std::string dir = Path(h, box, CgroupPart::kWork);
-  ASSIGN_OR_RETURN(const uint64_t limit, NumberIn(dir + LimitFile(h)));
-  ASSIGN_OR_RETURN(const uint64_t apart, h.v2 ? 0 : NumberIn(dir + kBuffersFile));
+  ASSIGN_OR_RETURN(const uint64_t limit, ReadNumber(dir + LimitFile(h)));
+  ASSIGN_OR_RETURN(const uint64_t apart, h.v2 ? 0 : ReadNumber(dir + kBuffersFile));
   const uint64_t sockets = apart + uncounted;
   if (limit == 0 || sockets <= limit / kSmallPart) return 0;
-  ASSIGN_OR_RETURN(const uint64_t used, NumberIn(dir + UsedFile(h)));
+  ASSIGN_OR_RETURN(const uint64_t used, ReadNumber(dir + UsedFile(h)));
   if (used + sockets <= limit) return 0;
   ASSIGN_OR_RETURN(const std::string stat, ReadFile(dir + "/memory.stat"));
   // Shared and locked memory is in it, and cannot be dropped.
@@ -190,7 +181,7 @@ Result<uint64_t> CgroupTree::BeyondMemory(const std::string& box, uint64_t uncou
 Result<uint64_t> CgroupTree::SocketBuffersInAll() const {
   const CgroupHierarchy& h = *Find("memory");
   const std::string dir = h.mount + "/" + parent_;
-  if (!h.v2) return NumberIn(dir + kBuffersFile);
+  if (!h.v2) return ReadNumber(dir + kBuffersFile);
   ASSIGN_OR_RETURN(const std::string stat, ReadFile(dir + "/memory.stat"));
   return CounterIn(stat, "sock");
 }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/text.h"
 #include "sys/small_file.h"
 
 namespace cove::sys {
@@ -10,8 +9,8 @@ namespace {
 
 // A machine without them has none to give.
 uint64_t TerminalsIn(const std::string& name) {
-  const auto text = ReadFile("/proc/sys/kernel/pty/" + name);
-  return text ? ParseInt<uint64_t>(Trim(*text)).value_or(0) : 0;
+  const auto number = ReadNumber("/proc/sys/kernel/pty/" + name);
+  return number ? *number : 0;
 }
 
 }  // namespace

@@ -79,8 +79,10 @@ uint64_t OpenFiles(pid_t pid) {
   std::vector<pid_t> tables;  // a thread of each
   std::error_code error;
   const std::string tasks = "/proc/" + std::to_string(pid) + "/task";
-  for (const auto& entry : std::filesystem::directory_iterator(tasks, error)) {
-    const pid_t thread = ParseInt<pid_t>(entry.path().filename().string()).value_or(0);
+  // Not by a range-for, which throws when the process ends meanwhile.
+  std::filesystem::directory_iterator entry(tasks, error);
+  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    const pid_t thread = ParseInt<pid_t>(entry->path().filename().string()).value_or(0);
     const bool known = std::any_of(tables.begin(), tables.end(), [thread](pid_t other) {
       return syscall(SYS_kcmp, thread, other, KCMP_FILES, 0, 0) == 0;
     });

@@ -35,6 +35,13 @@ Result<std::string> ReadOpenFile(int fd, const std::string& name) {
   }
 }
 
+Result<uint64_t> ReadNumber(const std::string& path) {
+  const auto text = ReadFile(path);
+  if (!text && text.error().code() == Code::kNotFound) return 0;
+  if (!text) return text.error();
+  return ParseInt<uint64_t>(Trim(*text)).value_or(0);
+}
+
 uint64_t CounterIn(std::string_view text, std::string_view name) {
   for (const std::string_view line : Split(text, '\n')) {
     if (!line.starts_with(name) || line.size() == name.size()) continue;

@@ -15,6 +15,8 @@ Result<UniqueFd> Open(const std::string& path, int flags, unsigned mode = 0);
 Result<std::string> ReadFile(const std::string& path);
 // From the beginning, also when it was read before. `name` is for the error.
 Result<std::string> ReadOpenFile(int fd, const std::string& name);
+// The number that is all of a file; 0 where it is another word ("max"), or the file is not there.
+Result<uint64_t> ReadNumber(const std::string& path);
 // The number after `name` in a text of lines "NAME NUMBER" or "NAME NUMBER kB", then in bytes; 0
 // when there is none.
 uint64_t CounterIn(std::string_view text, std::string_view name);
