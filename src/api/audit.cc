@@ -203,8 +203,18 @@ Task<Result<void>> Suggest(Call& call) {
   filter.kind = audit::Kind::kDecision;
   if (from != "all") filter.allow = from == "allowed";
   CO_ASSIGN_OR_RETURN(const audit::Page page, co_await ReadPage(call, filter, 0, kRowsMax));
+  filter.kind = audit::Kind::kClose;
+  filter.allow.reset();
+  CO_ASSIGN_OR_RETURN(const audit::Page ends, co_await ReadPage(call, filter, 0, kRowsMax));
+  std::set<uint64_t> of_several;
+  for (const audit::Record& end : ends.records) {
+    if (end.requests > 1) of_several.insert(end.decision);
+  }
   std::vector<policy::Attempt> attempts;
-  for (const audit::Record& record : page.records) attempts.push_back(AttemptOf(record));
+  for (const audit::Record& record : page.records) {
+    attempts.push_back(AttemptOf(record));
+    attempts.back().of_several = of_several.contains(record.seq);
+  }
   CO_ASSIGN_OR_RETURN(const std::string toml, policy::Suggest(attempts).ToToml());
   json::Object out;
   out["toml"] = toml;

@@ -204,6 +204,31 @@ TEST_F(AuditTest, AFailingDiskRefusesAndRecovers) {
   EXPECT_EQ(VerifyChain(directory_.path())->seq, 2u);
 }
 
+TEST_F(AuditTest, WhatNobodyWaitsForIsTriedAgainAfterTheDiskFailed) {
+  auto log = Open();
+  Record decision = Make("s1", "a.test");
+  decision.allow = true;
+  decision.seq = *loop_.RunUntil(log->Append(decision));
+  signal(SIGXFSZ, SIG_IGN);
+  rlimit old{};
+  getrlimit(RLIMIT_FSIZE, &old);
+  rlimit tight = old;
+  tight.rlim_cur = std::filesystem::file_size(LastFile()) + 20;
+  setrlimit(RLIMIT_FSIZE, &tight);
+  log->AppendLater(CloseOf(decision));
+  loop_.RunUntil(log->Flush());
+  const auto refused = loop_.RunUntil(log->Append(Make("s1", "b.test")));
+  setrlimit(RLIMIT_FSIZE, &old);
+  EXPECT_FALSE(refused);
+  EXPECT_EQ(log->last_seq(), 1u);
+  loop_.RunUntil(log->Flush());
+  const auto rows = Last("s1", 10);
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[1].kind, Kind::kClose);
+  EXPECT_EQ(rows[1].decision, 1u);
+  EXPECT_EQ(VerifyChain(directory_.path())->seq, 2u);
+}
+
 TEST_F(AuditTest, TooManyWaitingRecordsAreRefused) {
   LogLimits limits;
   limits.pending_max = 2;

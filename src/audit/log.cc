@@ -2,17 +2,22 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "log/log.h"
 
 namespace cove::audit {
 namespace {
 
 constexpr Duration kCompanyWait = milliseconds(5);
+// Records that are kept for a disk that fails: each is written anew with every try.
+constexpr size_t kKeptMax = 1024;
 
 }  // namespace
 
 struct Log::Pending {
   Record record;
+  Waits waits = Waits::kNo;
   bool abandoned = false;  // who waited for it has gone
   Result<uint64_t> outcome = uint64_t{0};
   async::Event done;
@@ -37,21 +42,26 @@ Result<std::unique_ptr<Log>> Log::Open(std::string directory, async::ThreadPool&
   return log;
 }
 
-std::shared_ptr<Log::Pending> Log::Enqueue(Record record) {
+std::shared_ptr<Log::Pending> Log::Enqueue(Record record, Waits waits) {
   if (pending_.size() >= limits_.pending_max) return nullptr;
   auto pending = std::make_shared<Pending>();
   pending->record = std::move(record);
+  pending->waits = waits;
   pending_.push_back(pending);
   newest_ = pending;
-  if (!writing_) {
-    writing_ = true;
-    tasks_.Spawn(WriteAll());
-  }
+  WriteSoon();
   return pending;
 }
 
+void Log::WriteSoon() {
+  if (writing_ || pending_.empty()) return;
+  writing_ = true;
+  newest_ = pending_.back();
+  tasks_.Spawn(WriteAll());
+}
+
 Task<Result<uint64_t>> Log::Append(Record record) {
-  const std::shared_ptr<Pending> pending = Enqueue(std::move(record));
+  const std::shared_ptr<Pending> pending = Enqueue(std::move(record), Waits::kYes);
   if (pending == nullptr) {
     co_return Error(Code::kExhausted, "the audit's disk is too slow: too many records wait");
   }
@@ -73,12 +83,13 @@ Task<Result<uint64_t>> Log::Append(Record record) {
 }
 
 void Log::AppendLater(Record record) {
-  if (Enqueue(std::move(record)) == nullptr) log::Error("audit.record_lost");
+  if (Enqueue(std::move(record), Waits::kNo) == nullptr) log::Error("audit.record_lost");
 }
 
 Task<void> Log::Flush() {
   // The second round is for the closings of decisions that nobody waited for (CloseFor).
   for (int round = 0; round < 2; ++round) {
+    WriteSoon();
     awaited_.Set();
     if (const std::shared_ptr<Pending> newest = newest_) co_await newest->done.Wait();
   }
@@ -140,10 +151,31 @@ Task<void> Log::WriteAll() {
       p->done.Set();
     }
     if (announced && !written) pruning_ = false;
+    if (!written) KeepUnwritten(batch);
+    // A disk that has just failed is not asked again until somebody has something for it.
+    if (!written && newest_->done.is_set()) break;
     if (announced && written) co_await RemoveOldest();
     if (excess) Announce(*excess);
   }
   writing_ = false;
+}
+
+// Those that nobody waited for, and so nobody tries again. They stay in order, before what came
+// meanwhile.
+void Log::KeepUnwritten(const std::deque<std::shared_ptr<Pending>>& batch) {
+  size_t lost = 0;
+  for (auto it = batch.rbegin(); it != batch.rend(); ++it) {
+    const Pending& old = **it;
+    if (old.waits == Waits::kYes || old.record.kind == Kind::kPruned) continue;
+    if (pending_.size() >= std::min(limits_.pending_max, kKeptMax)) {
+      ++lost;
+      continue;
+    }
+    auto again = std::make_shared<Pending>();
+    again->record = old.record;
+    pending_.push_front(std::move(again));
+  }
+  if (lost > 0) log::Error("audit.record_lost", {{"records", lost}});
 }
 
 void Log::Announce(const Writer::Oldest& oldest) {
@@ -152,7 +184,7 @@ void Log::Announce(const Writer::Oldest& oldest) {
   record.removed_to = oldest.last.seq;
   record.removed_hash = oldest.last.hash;
   record.detail = "over the audit's limit";
-  pruning_ = Enqueue(std::move(record)) != nullptr;
+  pruning_ = Enqueue(std::move(record), Waits::kNo) != nullptr;
 }
 
 // One that cannot be removed stays, and no more are announced: whoever reads the log has to help.

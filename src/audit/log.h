@@ -39,8 +39,9 @@ class Log {
   // allowed decision is then closed on record at once.
   Task<Result<uint64_t>> Append(Record record);
   // The same for records that nobody waits for (closing records): they wait a moment for one that
-  // somebody does, so that it does not find the disk busy. Lost only if the disk fails or the
-  // process dies first.
+  // somebody does, so that it does not find the disk busy. If the disk fails they are tried again
+  // with the next record, or when somebody reads; lost if the process dies first, or if too many
+  // wait.
   void AppendLater(Record record);
   // Waits until all that was appended before is durable or refused, with what closes it: whoever
   // reads the files next sees it.
@@ -57,8 +58,11 @@ class Log {
  private:
   struct Pending;
   Log(std::string directory, async::ThreadPool& pool, LogLimits limits);
-  std::shared_ptr<Pending> Enqueue(Record record);
+  enum class Waits { kYes, kNo };
+  std::shared_ptr<Pending> Enqueue(Record record, Waits waits);
+  void WriteSoon();
   Task<void> WriteAll();
+  void KeepUnwritten(const std::deque<std::shared_ptr<Pending>>& batch);
   Task<Result<void>> Write(std::deque<std::shared_ptr<Pending>>& batch,
                            std::optional<Writer::Oldest>* excess);
   void CloseFor(const Record& decision);

@@ -52,7 +52,7 @@ struct Record {
   // Names of the secrets that a request had: in a decision those of its head, in a closing record
   // also those that its body asked for. Joined by ", ".
   std::string secrets;
-  uint64_t repeats = 0;  // like ones not written since the last such record
+  uint64_t repeats = 0;  // denials of the sandbox not written since its last record of one
 
   // Closing records.
   uint64_t decision = 0;

@@ -2,6 +2,16 @@
 
 namespace cove::gateway {
 
+Box::~Box() {
+  const uint64_t left_out = rows.TakeLeftOut();
+  if (left_out == 0) return;
+  audit::Record record = NewRecord("tcp");
+  record.reason = policy::ReasonName(policy::Reason::kLimit);
+  record.detail = "denials that have no row of their own";
+  record.repeats = left_out;
+  deps.audit->AppendLater(std::move(record));
+}
+
 audit::Record Box::NewRecord(std::string channel) const {
   audit::Record record;
   record.sandbox = id;

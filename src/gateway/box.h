@@ -26,6 +26,9 @@ struct Box {
       : deps(d), load(l), id(std::move(i)), user(std::move(u)), tcp_port(port) {
     if (deps.authority != nullptr) certificates.emplace(*deps.authority, id.value);
   }
+  // What was denied and is in no row yet is told in a last one.
+  ~Box();
+  Box(const Box&) = delete;
 
   const Deps& deps;
   Load& load;

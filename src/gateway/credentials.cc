@@ -24,6 +24,15 @@ bool IsFor(const Credential& credential, const policy::Question& question) {
   return policy::Ask(credential.scope, question).kind == policy::Answer::Kind::kAllow;
 }
 
+// Whether some request to there may have it.
+bool MayBeFor(const Credential& credential, std::string_view host, uint16_t port) {
+  if (credential.header.kind == Kind::kSsh) return false;
+  policy::Question question;
+  question.host = host;
+  question.port = port;
+  return policy::Ask(credential.scope, question).kind != policy::Answer::Kind::kDeny;
+}
+
 // `left`: bytes that the text may grow by; 0 afterwards: it would have been more.
 bool ReplaceAll(std::string& text, const std::string& from, const std::string& to, size_t* left) {
   const size_t growth = to.size() > from.size() ? to.size() - from.size() : 0;
@@ -202,7 +211,7 @@ std::vector<Replacement> CredentialUse::InBody(const http::Headers& headers) con
 // Each in the forms that it was sent in.
 std::vector<Replacement> CredentialUse::InAnswer() const {
   std::vector<Replacement> out = encoded_;
-  for (const auto* list : {&placed_, &by_rule_, &added_}) {
+  for (const auto* list : {&placed_, &by_rule_, &kept_}) {
     for (const CredentialPtr& one : *list) {
       std::vector<std::string> forms;
       AddOnce(forms, one->value);
@@ -227,13 +236,8 @@ Credentials::Credentials(std::shared_ptr<const Vault> vault, std::vector<std::st
 }
 
 bool Credentials::Concern(std::string_view host, uint16_t port) const {
-  policy::Question question;
-  question.host = host;
-  question.port = port;
-  return std::any_of(attached_.begin(), attached_.end(), [&](const CredentialPtr& one) {
-    return one->header.kind != Kind::kSsh &&
-           policy::Ask(one->scope, question).kind != policy::Answer::Kind::kDeny;
-  });
+  return std::any_of(attached_.begin(), attached_.end(),
+                     [&](const CredentialPtr& one) { return MayBeFor(*one, host, port); });
 }
 
 std::vector<CredentialPtr> Credentials::SshKeys() const {
@@ -253,7 +257,11 @@ Result<CredentialUse> Credentials::For(const CredentialQuestion& asked) const {
   question.path = path ? &*path : nullptr;
   CredentialUse out;
   for (const CredentialPtr& one : attached_) {
-    if (IsFor(*one, question)) out.placed_.push_back(one);
+    if (IsFor(*one, question)) {
+      out.placed_.push_back(one);
+    } else if (MayBeFor(*one, asked.host, asked.port)) {
+      out.kept_.push_back(one);
+    }
   }
   if (asked.by_rule != nullptr) {
     for (const std::string& name : *asked.by_rule) {

@@ -7,7 +7,8 @@
 // of text becomes the value, and a secret that has a header of its own is added to requests that
 // brought no placeholder. Each request is looked at by itself, so a redirect carries nothing that
 // its own host is not given. What comes back is searched for the values as well: a server that
-// repeats what it was sent shows the sandbox the placeholder.
+// repeats what it was sent shows the sandbox the placeholder, also one that kept it since a request
+// of another method or path.
 // Values never go into logs, errors or the audit, which names secrets.
 // Thread: values; a Credentials is immutable and shared.
 #pragma once
@@ -62,7 +63,10 @@ class CredentialUse {
  public:
   // Placeholders make a message longer by at most this: they are short, values need not be.
   static constexpr size_t kGrowthMax = 256 * 1024;
-  bool empty() const { return placed_.empty() && by_rule_.empty() && added_.empty(); }
+  // Whether there is a secret for the request.
+  bool has_any() const { return !placed_.empty() || !by_rule_.empty(); }
+  // None, nor one to look for in what comes back.
+  bool empty() const { return placed_.empty() && by_rule_.empty() && kept_.empty(); }
   // Changes the head of the request that is sent on. Gives the names of the secrets that are in it
   // now, each once: for the audit.
   // kTooLarge: placeholders stand in it so often that it would be over kGrowthMax longer.
@@ -81,6 +85,8 @@ class CredentialUse {
   std::vector<CredentialPtr> placed_;   // where their placeholder stands
   std::vector<CredentialPtr> by_rule_;  // by themselves, always
   std::vector<CredentialPtr> added_;    // by themselves, where no placeholder stands
+  // For other requests to the same server, which may have kept them: never put in, but hidden.
+  std::vector<CredentialPtr> kept_;
   // Pairs of Basic with a value in them, and what they replaced.
   std::vector<Replacement> encoded_;
   size_t growth_left_ = kGrowthMax;

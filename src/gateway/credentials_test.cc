@@ -139,7 +139,7 @@ TEST(CredentialsTest, OnlyForItsHostPortMethodAndPath) {
   builder.credential.scope.rules[0].methods = {"GET"};
   builder.credential.scope.rules[0].paths = {*policy::PathPattern::Parse("/org/**")};
   const auto held = Holding({builder.credential}, {"api"});
-  const auto is_for = [&](CredentialQuestion q) { return !held->For(q)->empty(); };
+  const auto is_for = [&](CredentialQuestion q) { return held->For(q)->has_any(); };
   EXPECT_TRUE(is_for(To("eu.api.test", "GET", "/org/x")));
   EXPECT_FALSE(is_for(To("api.test", "GET", "/org/x")));
   EXPECT_FALSE(is_for(To("eu.api.test.evil.test", "GET", "/org/x")));

@@ -69,6 +69,7 @@ std::optional<dns::Answer> Judge(Box& box, const dns::Query& query, std::string*
   dns::Answer out;
   out.ttl_seconds = kStandInTtl;
   if (query.klass != dns::kClassIn) {
+    Deny(box, query, {false, Reason::kMalformed, {}, policy::Layer::kNone}, "not of class IN");
     out.rcode = dns::Rcode::kRefused;
     return out;
   }

@@ -21,10 +21,12 @@ bool HttpJudge::ByNumber(const policy::Policy& policy, std::string_view host, ui
   return origin_.by_number && !policy.Evaluate(host, port).allow && !policy.DenialOf(host, port);
 }
 
-bool HttpJudge::StillAllowed(const Verdict& verdict) const {
+bool HttpJudge::StillAllowed(const Verdict& verdict, const Lease& lease) const {
   if (verdict.host == kModelHost) return true;
   const auto policy = box_.Policy();
-  return policy != nullptr && JudgeRequest(*policy, verdict).allow;
+  if (policy == nullptr) return false;
+  const policy::Decision now = JudgeRequest(*policy, verdict);
+  return now.allow && lease.Holds(now.limits);
 }
 
 policy::Decision HttpJudge::JudgeRequest(const policy::Policy& policy,
@@ -103,13 +105,13 @@ void HttpJudge::FindSecrets(const http::RequestHead& request, Verdict& verdict) 
   auto found = credentials == nullptr ? Error(Code::kDenied, "the sandbox has no secrets")
                                       : credentials->For(question);
   // TRACE is answered with the very request.
-  if (found && !found->empty() && request.method == "TRACE") {
+  if (found && found->has_any() && request.method == "TRACE") {
     verdict.decision.allow = false;
     verdict.decision.reason = Reason::kMethodNotSupported;
   } else if (found) {
     verdict.secrets = *std::move(found);
     // Each use of a secret is a record of its own.
-    verdict.decision.by_request |= !verdict.secrets.empty();
+    verdict.decision.by_request |= verdict.secrets.has_any();
   } else {
     verdict.decision.allow = false;
     verdict.decision.reason = Reason::kNoCredential;

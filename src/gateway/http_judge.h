@@ -26,8 +26,8 @@ class HttpJudge {
 
   const HttpOrigin& origin() const { return origin_; }
   Verdict Judge(const http::RequestHead& request) const;
-  // By the policy that holds now.
-  bool StillAllowed(const Verdict& verdict) const;
+  // By the policy that holds now, with no limit that `lease` does not hold.
+  bool StillAllowed(const Verdict& verdict, const Lease& lease) const;
   // An idle connection to where nothing may go now would carry the next request.
   bool MayStay(const Upstream& upstream) const;
   // Where the connection may go to its address itself, names that no rule speaks of go there.

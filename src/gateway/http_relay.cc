@@ -117,7 +117,7 @@ Task<void> Upgrade(HttpRelay& relay, http::Exchange& exchange, http::ClientRespo
   auto client = co_await exchange.TakeOver(std::move(head));
   if (!client || server == nullptr) co_return;
   const auto still_allowed = [&relay, &passage] {
-    return relay.judge.StillAllowed(passage.verdict());
+    return relay.judge.StillAllowed(passage.verdict(), passage.ledger().lease());
   };
   SearchedStream searched(*server, hidden);
   StreamTunnel tunnel(**client, searched);

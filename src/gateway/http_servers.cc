@@ -91,6 +91,12 @@ Task<Result<net::StreamPtr>> HttpServers::Dial(http::Url url, Protocol protocol)
   if (dialled.stream == nullptr) co_return Error(Code::kUnavailable, dialled.detail);
   Upstream what{{url.host, url.port, protocol},
                 policy::Address::Parse(dialled.address).value_or(policy::Address{})};
+  // Resolved and dialled by what held before.
+  if (!judge_.MayStay(what)) {
+    last_.reason = Reason::kRevoked;
+    dialled.stream->MarkAborted();
+    co_return Error(Code::kDenied, "the rule is gone");
+  }
   net::StreamPtr stream = std::make_unique<UpstreamStream>(
       std::move(dialled.stream), std::move(what), open_, held_, std::move(place));
   if (!judge_.origin().https()) co_return std::move(stream);

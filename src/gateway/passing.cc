@@ -145,12 +145,6 @@ Reason JudgeSecond(const Incoming& in, const std::string& host, const HelloName&
     co_return;
   }
   ledger.set_address(dialled.address);
-  // Judged while it was dialled by what held before.
-  if (!still_allowed()) {
-    ledger.set_outcome(Reason::kRevoked);
-    dialled.stream->MarkAborted();
-    co_return;
-  }
   // A client that has said nothing yet is listened to once more where a name could matter.
   in.socket->set_read_timeout({});
   const bool by_name = !in.by_number || in.policy->DeniesNames(in.port());
@@ -159,12 +153,19 @@ Reason JudgeSecond(const Incoming& in, const std::string& host, const HelloName&
     dialled.stream->MarkAborted();
     co_return;
   }
+  // It was dialled, and the client listened to, by what held before.
+  if (!still_allowed()) {
+    ledger.set_outcome(Reason::kRevoked);
+    dialled.stream->MarkAborted();
+    co_return;
+  }
   const bool tls = in.first->kind() == FirstBytes::Kind::kTls;
   if (!co_await SendAhead(in, ledger, *dialled.stream)) co_return;
   if (tls && by_name) {
-    const Reason second = co_await PassSecondHello(
-        in, *dialled.stream, ledger,
-        [&in, &host](const HelloName& name) { return JudgeSecond(in, host, name); });
+    const Reason second =
+        co_await PassSecondHello(in, *dialled.stream, ledger, [&](const HelloName& name) {
+          return still_allowed() ? JudgeSecond(in, host, name) : Reason::kRevoked;
+        });
     if (second != Reason::kAllowed) {
       ledger.set_outcome(second, "after the first hello");
       dialled.stream->MarkAborted();
@@ -201,9 +202,11 @@ Task<void> PassToName(Incoming& in, std::string channel, std::string host,
   const OpenTo open(in.box, host);
   Dialled dialled = co_await DialName(in.box, policy, host, in.port());
   const auto address = policy::Address::Parse(dialled.address);
-  const auto still_allowed = [&in, &host, address] {
+  const auto still_allowed = [&in, &host, &ledger, address] {
     const auto now = in.box.Policy();
-    return now != nullptr && address && now->EvaluateTunnel(host, in.port()).allow &&
+    if (now == nullptr || !address) return false;
+    const policy::Decision decision = now->EvaluateTunnel(host, in.port());
+    return decision.allow && ledger.lease().Holds(decision.limits) &&
            MayDial(in.box, *now, host, *address, in.port());
   };
   co_await Pump(in, ledger, std::move(dialled), host, still_allowed);
@@ -221,10 +224,12 @@ Task<void> PassToAddress(Incoming& in) {
   if (const auto address = policy::Address::Parse(dialled.address)) {
     in.destination.address = *address;
   }
-  const auto still_allowed = [&in] {
+  const auto still_allowed = [&in, &ledger] {
     const auto policy = in.box.Policy();
-    return policy != nullptr &&
-           JudgeAddress(in.box, *policy, in.destination.address, in.port()).allow;
+    if (policy == nullptr) return false;
+    const policy::Decision decision =
+        JudgeAddress(in.box, *policy, in.destination.address, in.port());
+    return decision.allow && ledger.lease().Holds(decision.limits);
   };
   co_await Pump(in, ledger, std::move(dialled), in.looked_up, still_allowed);
 }

@@ -92,6 +92,71 @@ TEST_F(RejudgeTest, WhatIsSaidLateIsJudgedByWhatHoldsThen) {
   EXPECT_TRUE(resolved_.empty());
 }
 
+TEST_F(RejudgeTest, ARequestIsNotSentToAnAddressThatWasDeniedWhileItWasLookedUp) {
+  SetDocument("allow=\"a.test\"");
+  async::Event answered;
+  deps_.resolver = [&](std::string host,
+                       uint16_t port) -> Task<Result<std::vector<SocketAddress>>> {
+    auto out = co_await Resolve(this, std::move(host), port);
+    co_await answered.Wait();
+    co_return out;
+  };
+  Start();
+  StartWeb(80);
+  GoTo("a.test", 80);
+  const Stream client = Dial();
+  ASSERT_TRUE(loop_.RunUntil(client->Write("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n")));
+  while (resolved_.empty()) loop_.RunUntil(Pause(1ms));
+  Change("allow=\"a.test\"\ndeny=\"203.0.113.0/24:*\"");
+  answered.Set();
+  EXPECT_THAT(Hear(client), HasSubstr("revoked"));
+}
+
+TEST_F(RejudgeTest, WhatAQuietClientSaysAfterTheRuleIsGoneIsNotSent) {
+  SetDocument("allow=\"a.test:2222\"");
+  Start();
+  StartEcho(2222);
+  GoTo("a.test", 2222);
+  const Stream quiet = Dial();
+  while (resolved_.empty()) loop_.RunUntil(Pause(1ms));
+  // Could become HTTP, so more is waited for.
+  ASSERT_TRUE(loop_.RunUntil(quiet->Write("GE")));
+  loop_.RunUntil(Pause(50ms));
+  Change("allow=\"b.test:2222\"");
+  (void)loop_.RunUntil(quiet->Write("NUINELY OPAQUE\r\n"));
+  EXPECT_EQ(Hear(quiet), "reset");
+  EXPECT_EQ(ClosingReasons(), std::vector<std::string>{"a.test revoked"});
+  EXPECT_EQ(Rows().back().bytes_out, 0U);
+}
+
+TEST_F(RejudgeTest, AFlowThatHoldsNotTheLimitOfItsRuleIsCut) {
+  SetDocument("allow=[\"a.test:2222\",\"a.test\"]");
+  Start();
+  StartEcho(2222);
+  StartWeb(80);
+  const auto tunnel = [this] {
+    GoTo("a.test", 2222);
+    Stream out = Dial();
+    EXPECT_EQ(Hear(out, "SSH-2.0-a\r\n"), "SSH-2.0-a\r\n");
+    return out;
+  };
+  const Stream unlimited = tunnel();
+  GoTo("a.test", 80);
+  const Stream web = Dial();
+  const std::string get = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
+  ASSERT_THAT(Hear(web, get), HasSubstr("served"));
+  Change(
+      "[[rule]]\nallow=\"a.test:2222\"\nbytes=\"1MB\"\n[[rule]]\nallow=\"a.test\"\nrate=\"9/"
+      "minute\"");
+  EXPECT_EQ(Hear(unlimited), "reset");
+  EXPECT_EQ(Hear(web), "reset");
+  const Stream limited = tunnel();
+  Change("[[rule]]\nallow=\"a.test:2222\"\nbytes=\"1MB\"");
+  EXPECT_EQ(Hear(limited, "more"), "more");
+  Change("allow=\"a.test:2222\"");
+  EXPECT_EQ(Hear(limited, "more"), "more") << "what it holds is more than is asked for";
+}
+
 // Sends the head of an answer whose body never ends.
 Task<void> Drip(net::Listener* listener) {
   auto fd = co_await listener->Accept();

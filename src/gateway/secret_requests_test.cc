@@ -39,13 +39,14 @@ class SecretRequestsTest : public OpenedTlsTest {
     Give("");
     deps_.credentials = [this](const SandboxId&) { return credentials_; };
   }
-  void Give(std::string_view header, std::vector<std::string> attached = {"api"}) {
+  void Give(std::string_view header, std::vector<std::string> attached = {"api"},
+            std::string_view scope = "allow=\"allowed.test\"") {
     Credential one;
     one.name = "api";
     one.placeholder = kPlaceholder;
     one.value = kValue;
     one.header = *CredentialHeader::Parse(header);
-    one.scope.rules.push_back(*policy::ParseRule("allowed.test", policy::Layer::kNone));
+    one.scope = *policy::ParseToml(scope, "test", policy::Layer::kNone);
     auto vault = std::make_shared<Vault>();
     (*vault)["api"] = std::make_shared<const Credential>(std::move(one));
     credentials_ = std::make_shared<Credentials>(std::move(vault), std::move(attached));
@@ -84,6 +85,7 @@ class SecretRequestsTest : public OpenedTlsTest {
         "https://second.test/" + (query == std::string::npos ? "" : t->seen_.target.substr(query)));
     std::string all = "got " + t->seen_.target + " " + t->seen_body_;
     for (const auto& [name, value] : t->seen_.headers) all += "\n" + name + ": " + value;
+    if (!t->kept_.empty()) all += "\nkept: " + t->kept_;
     // Whatever was asked for.
     const bool cut = t->seen_.target == "/cut";
     if (t->seen_.target == "/packed" || cut) {
@@ -137,6 +139,7 @@ class SecretRequestsTest : public OpenedTlsTest {
   http::RequestHead seen_;
   std::optional<uint64_t> seen_length_;
   std::string seen_body_;
+  std::string kept_;  // what the server has stored and tells whoever asks
 };
 
 const std::string kBearer = std::string("Authorization: Bearer ") + kPlaceholder + "\r\n";
@@ -156,6 +159,20 @@ TEST_F(SecretRequestsTest, ItsHostGetsTheValueAndTheSandboxNeverSeesIt) {
   EXPECT_EQ(Rows().back().secrets, "api");
   EXPECT_EQ(Rows().front().path, "/x");
   EXPECT_THAT(AuditText(), Not(HasSubstr(kValue)));
+}
+
+TEST_F(SecretRequestsTest, WhatTheServerKeptIsHiddenInAnswersToRequestsThatHaveNoSecret) {
+  Give("", {"api"}, "[[rule]]\nallow=\"allowed.test\"\nmethods=[\"POST\"]\npaths=[\"/api/**\"]");
+  Start();
+  Send("allowed.test",
+       Request("POST /api/notes", "allowed.test", "Content-Type: text/plain\r\n", kPlaceholder));
+  ASSERT_EQ(seen_body_, kValue);
+  kept_ = seen_body_;
+  const std::string answer = Send("allowed.test", Request("GET /notes/1", "allowed.test", kBearer));
+  EXPECT_EQ(seen_.headers.Get("authorization"), std::string("Bearer ") + kPlaceholder);
+  EXPECT_THAT(answer, HasSubstr(std::string("kept: ") + kPlaceholder));
+  EXPECT_THAT(answer, Not(HasSubstr(kValue)));
+  EXPECT_EQ(Rows().back().secrets, "");
 }
 
 TEST_F(SecretRequestsTest, AWebSocketServerThatRepeatsTheSecretIsCutBeforeItIsSeen) {

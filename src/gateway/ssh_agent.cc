@@ -142,13 +142,16 @@ std::vector<SshIdentity> SshIdentitiesOf(const Credentials& credentials,
       log::Warn("secret.unusable", {{"secret", one->name}, {"error", key.error().message()}});
       continue;
     }
-    const std::string host =
-        one->scope.rules.empty() ? std::string() : one->scope.rules.front().host.ToString();
-    const bool spoken_to = std::any_of(open_to.begin(), open_to.end(), [&](const auto& name) {
-      return !one->scope.rules.empty() && one->scope.rules.front().MatchesHost(name);
+    const auto& rules = one->scope.rules;
+    // The host that is spoken to, if it is one of the secret's; else the first that it is for.
+    const auto spoken_to = std::find_if(open_to.begin(), open_to.end(), [&](const auto& name) {
+      return std::any_of(rules.begin(), rules.end(),
+                         [&](const policy::Rule& rule) { return rule.MatchesHost(name); });
     });
-    out.push_back(
-        {one->name, host, one->header.text, one->header.host_key, *std::move(key), spoken_to});
+    const bool open = spoken_to != open_to.end();
+    const std::string named = rules.empty() ? std::string() : rules.front().host.ToString();
+    out.push_back({one->name, open ? *spoken_to : named, one->header.text, one->header.host_key,
+                   *std::move(key), open});
   }
   return out;
 }

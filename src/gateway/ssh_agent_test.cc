@@ -168,6 +168,27 @@ TEST(SshKeyTest, WhatIsNoKeySaysWhyAndNothingOfIt) {
   }
 }
 
+TEST(SshKeyTest, ASecretIsForEachOfItsHosts) {
+  Credential one;
+  one.name = "deploy";
+  one.value = kKey;
+  one.header = *CredentialHeader::Parse(
+      "ssh git ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICuNUWcyv0UhYsUSOYqR5lOIWs+Lam+89WFdPGyUdmiq");
+  for (const char* host : {"git.test", "ssh.git.test"}) {
+    one.scope.rules.push_back(*policy::ParseRule(host, policy::Layer::kNone));
+  }
+  auto vault = std::make_shared<Vault>();
+  (*vault)["deploy"] = std::make_shared<const Credential>(std::move(one));
+  const Credentials credentials(vault, {"deploy"});
+  for (const char* host : {"git.test", "ssh.git.test"}) {
+    const auto identities = SshIdentitiesOf(credentials, {"other.test", host});
+    ASSERT_EQ(identities.size(), 1u);
+    EXPECT_TRUE(identities[0].spoken_to) << host;
+    EXPECT_EQ(identities[0].host, host);
+  }
+  EXPECT_FALSE(SshIdentitiesOf(credentials, {"other.test"})[0].spoken_to);
+}
+
 TEST(SshKeyTest, ASecretOfThatKindIsForNoRequest) {
   const std::string blob = "AAAAC3NzaC1lZDI1NTE5AAAAICuNUWcyv0UhYsUSOYqR5lOIWs+Lam+89WFdPGyUdmiq";
   const auto header = CredentialHeader::Parse("ssh git ssh-ed25519 " + blob);

@@ -1,7 +1,5 @@
 #include "gateway/throttle.h"
 
-#include <utility>
-
 namespace cove::gateway {
 
 std::optional<uint64_t> RowFilter::Admit(const std::string& key, TimePoint now) {
@@ -23,7 +21,7 @@ std::optional<uint64_t> RowFilter::Admit(const std::string& key, TimePoint now) 
     ++left_out_;
     return std::nullopt;
   }
-  return std::exchange(left_out_, 0);
+  return TakeLeftOut();
 }
 
 }  // namespace cove::gateway

@@ -58,6 +58,13 @@ Reason Lease::TakeAnother() {
   return Reason::kAllowed;
 }
 
+bool Lease::Holds(const std::vector<RuleLimits>& limits) const {
+  return std::all_of(limits.begin(), limits.end(), [&](const RuleLimits& one) {
+    return std::any_of(parts_.begin(), parts_.end(),
+                       [&](const Part& part) { return part.limits == one; });
+  });
+}
+
 bool Lease::Spend(uint64_t bytes) {
   bool left = true;
   for (const Part& part : parts_) {

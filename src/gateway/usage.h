@@ -47,6 +47,9 @@ class Lease {
                              HeldConnections& held, Route route);
   // One more request of the same connection.
   policy::Reason TakeAnother();
+  // Whether these ask for nothing that was not taken: a rule that has got limits, or others, since
+  // then does.
+  bool Holds(const std::vector<policy::RuleLimits>& limits) const;
   // False once the bytes are used up: these ones may still pass, no more may.
   bool Spend(uint64_t bytes);
   bool counts_bytes() const;

@@ -1,7 +1,7 @@
 #include "policy/host_pattern.h"
 
 #include "policy/host_name.h"
-#include "policy/name_lists.h"
+#include "policy/public_suffix.h"
 
 namespace cove::policy {
 namespace {

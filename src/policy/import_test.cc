@@ -399,6 +399,22 @@ TEST(SuggestTest, OfAPathThatWasCutTheDirectoryIsAllowed) {
   EXPECT_THAT(*text, HasSubstr("# left out: PUT on api.test:443, for the audit has only"));
 }
 
+TEST(SuggestTest, WhereARecordStandsForSeveralRequestsTheWholePortIsAllowed) {
+  Attempt run{"http", "apt.test", "", 80, "GET", "/a", "allowed"};
+  run.of_several = true;
+  const std::vector<Attempt> attempts = {
+      run,
+      {"http", "apt.test", "", 80, "GET", "/b", "allowed"},
+      {"http", "one.test", "", 80, "GET", "/a", "allowed"},
+  };
+  const auto text = Suggest(attempts).ToToml();
+  const auto policy = Means(text);
+  EXPECT_TRUE(policy->EvaluateRequest("apt.test", 80, "POST", "/x").allow) << *text;
+  EXPECT_FALSE(policy->Evaluate("apt.test", 443).allow);
+  EXPECT_FALSE(policy->EvaluateRequest("one.test", 80, "GET", "/b").allow);
+  EXPECT_THAT(*text, HasSubstr("# wider than what was tried: apt.test:80, for"));
+}
+
 TEST(SuggestTest, NothingTriedIsNothingAllowed) {
   const auto policy = Means(Suggest({}).ToToml());
   EXPECT_FALSE(policy->Evaluate("a.example", 443).allow);

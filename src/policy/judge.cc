@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "policy/name_lists.h"
+#include "policy/encrypted_dns.h"
 
 namespace cove::policy {
 namespace {
@@ -25,6 +25,12 @@ bool IsAbout(const Rule& rule, const Question& q) {
 bool IsHiddenResolver(const Rule& rule, const Question& q) {
   return rule.effect == Effect::kAllow && q.address == nullptr &&
          rule.host.kind != HostPattern::Kind::kExact && IsDnsOverHttpsHost(q.host);
+}
+
+// What a default of allow does not cover.
+bool HidesNames(const Question& q) {
+  if (q.port == kDnsOverTlsPort) return true;
+  return q.address != nullptr ? IsResolver(*q.address) : IsDnsOverHttpsHost(q.host);
 }
 
 bool FitsRequest(const Rule& rule, const Question& q) {
@@ -92,8 +98,8 @@ Answer Ask(const Document& document, const Question& q) {
       nearest = {Answer::Kind::kDeny, NearReason(fit, q), &rule};
     }
   }
-  const bool hidden = q.address == nullptr && IsDnsOverHttpsHost(q.host);
-  if (allowed.kind == Answer::Kind::kDeny && document.standard == Effect::kAllow && !hidden) {
+  if (allowed.kind == Answer::Kind::kDeny && document.standard == Effect::kAllow) {
+    if (HidesNames(q)) return {Answer::Kind::kDeny, Reason::kDnsOverHttps, nearest.rule};
     allowed = {Answer::Kind::kAllow, Reason::kAllowed, nullptr};
   }
   if (allowed.kind == Answer::Kind::kDeny) return nearest;

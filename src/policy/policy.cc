@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "policy/encrypted_dns.h"
 #include "policy/host_name.h"
-#include "policy/name_lists.h"
 
 namespace cove::policy {
 namespace {

@@ -7,7 +7,7 @@
 #include <random>
 
 #include "policy/host_name.h"
-#include "policy/name_lists.h"
+#include "policy/public_suffix.h"
 
 namespace cove::policy {
 namespace {
@@ -160,6 +160,31 @@ TEST(PolicyTest, AWildcardDoesNotMeanADohResolver) {
   EXPECT_EQ(policy->Evaluate("dns.quad9.net", 443).reason, Reason::kDnsOverHttps);
   EXPECT_TRUE(policy->Evaluate("www.quad9.net", 443).allow);
   EXPECT_TRUE(policy->Evaluate("dns.nextdns.io", 443).allow);
+}
+
+TEST(PolicyTest, ADefaultOfAllowCoversNoEncryptedDns) {
+  const auto policy = [](std::string_view more) {
+    const std::string text = "default = \"allow\"\n" + std::string(more);
+    auto document = std::make_shared<Document>(*ParseToml(text, "test", Layer::kServer));
+    return Policy::Make({{Layer::kServer, nullptr, std::move(document)}});
+  };
+  const auto by_number = [](const Policy& of, std::string_view ip, uint16_t port) {
+    return of.EvaluateAddress(*Address::Parse(ip), port, AddressClass::kPublic);
+  };
+  const auto open = policy("");
+  EXPECT_TRUE(open->Evaluate("a.test", 443).allow);
+  EXPECT_TRUE(by_number(*open, "203.0.113.9", 443).allow);
+  EXPECT_EQ(open->Evaluate("a.test", 853).reason, Reason::kDnsOverHttps);
+  EXPECT_EQ(open->Evaluate("dns.google", 443).reason, Reason::kDnsOverHttps);
+  EXPECT_EQ(by_number(*open, "203.0.113.9", 853).reason, Reason::kDnsOverHttps);
+  for (const char* ip : {"1.1.1.1", "8.8.8.8", "9.9.9.9", "2606:4700:4700::1111", "2620:fe::fe"}) {
+    EXPECT_EQ(by_number(*open, ip, 443).reason, Reason::kDnsOverHttps) << ip;
+  }
+  const auto named = policy("allow = [\"a.test:853\", \"1.1.1.1/32:443\"]");
+  EXPECT_TRUE(named->Evaluate("a.test", 853).allow);
+  EXPECT_TRUE(by_number(*named, "1.1.1.1", 443).allow);
+  EXPECT_FALSE(by_number(*named, "1.1.1.1", 853).allow);
+  EXPECT_FALSE(by_number(*named, "1.0.0.1", 443).allow);
 }
 
 TEST(PolicyTest, AgreesWithALabelByLabelModel) {

@@ -36,7 +36,8 @@ constexpr std::array kEntries = {
           "/etc/ssl/certs/java/cacerts."},
     Entry{Reason::kBadName, "bad_name", "That is not a host name: letters, digits, '-' and '.'."},
     Entry{Reason::kDnsOverHttps, "dns_over_https",
-          "A public DNS-over-HTTPS resolver needs a rule with its exact name."},
+          "DNS that is encrypted would hide every name: a public resolver needs a rule with its "
+          "exact name or network, and port 853 one that names it."},
     Entry{Reason::kPolicyUnavailable, "policy_unavailable",
           "The sandbox's policy cannot be read, so nothing may leave. Tell the operator."},
     Entry{Reason::kNoDestination, "no_destination", "The connection has no known destination."},

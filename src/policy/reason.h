@@ -22,7 +22,7 @@ enum class Reason : uint8_t {
   kNoCredential,        // a rule gives a secret that is not there or not for this request
   kClientDistrusts,     // TLS was to be opened, and the client did not accept the certificate
   kBadName,             // not a host name in the one accepted form
-  kDnsOverHttps,        // a public DoH resolver under a wildcard: needs a rule of its own
+  kDnsOverHttps,        // encrypted DNS under a wildcard or default: needs a rule of its own
   kPolicyUnavailable,   // the policy could not be read
   kNoDestination,       // the kernel did not say where the connection was going
   kSelf,                // the destination is the gateway's own listener

@@ -97,7 +97,8 @@ bool MatchesSegment(std::string_view pattern, std::string_view text) {
   return text.size() >= head.size() + tail.size() && text.starts_with(head) && text.ends_with(tail);
 }
 
-// Of a query they may be broken: it is compared with what was decoded in the same way.
+// In lower case, for some servers do not look at it. Of a query the escapes may be broken: it is
+// compared with what was decoded in the same way.
 std::string DecodeAll(std::string_view text) {
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -108,7 +109,7 @@ std::string DecodeAll(std::string_view text) {
     out += static_cast<char>(HexValue(text[i + 1]) << 4 | HexValue(text[i + 2]));
     i += 2;
   }
-  return out;
+  return ToLower(out);
 }
 
 // What servers do not agree on.

@@ -39,8 +39,9 @@ class PathPattern {
  public:
   static Result<PathPattern> Parse(std::string_view text);
   bool Matches(const RequestPath& path) const;
-  // Whether any server could read the path so that it matches: all escapes decoded, parameters
-  // (";x") cut, escaped slashes separating, slashes at the end nothing. For denials.
+  // Whether any server could read the path so that it matches: all escapes decoded, upper and lower
+  // case the same, parameters (";x") cut, escaped slashes separating, slashes at the end nothing.
+  // For denials.
   bool MayMatch(const RequestPath& path) const;
   const std::string& text() const { return text_; }
 

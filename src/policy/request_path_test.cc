@@ -129,6 +129,11 @@ TEST(PathPatternTest, ADenialHoldsForEverySpellingThatAServerMayDecode) {
        {"/admin/x", "/admin%2Fx", "/admin;a/x", "/admin/x;b=%2F", "/admin%3Ba/x"}) {
     EXPECT_TRUE(may("/admin/**", path)) << path;
   }
+  for (const char* path : {"/ADMIN/x", "/Admin/x", "/%41dmin/x", "/aDMIN%2Fx"}) {
+    EXPECT_TRUE(may("/admin/**", path)) << path;
+    EXPECT_TRUE(may("/Admin/**", path)) << path;
+  }
+  EXPECT_TRUE(may("/x?A=b", "/x?%61=%42"));
   EXPECT_TRUE(may("/@corp/**", "/%40corp/x"));
   EXPECT_TRUE(may("/%40corp/**", "/@corp/x"));
   EXPECT_TRUE(may("/admin", "/admin/"));

@@ -50,12 +50,14 @@ struct RuleLimits {
   struct Rate {
     uint32_t count = 0;
     seconds per{60};
+    bool operator==(const Rate&) const = default;
   };
   std::optional<uint32_t> connections;  // at once
   std::optional<uint64_t> bytes;        // in all, both ways
   std::optional<Rate> rate;             // requests where they are read, else connections
   std::string rule;                     // its text, under which it is counted; empty: no limits
   bool any() const { return connections || bytes || rate; }
+  bool operator==(const RuleLimits&) const = default;
 };
 
 struct Rule {

@@ -41,7 +41,8 @@ struct HostNeeds {
   std::set<uint16_t> inspect;  // where requests were to be judged and could not be read
   Requests tls;
   Requests plain;
-  bool asked = false;  // of DNS
+  std::set<uint16_t> several;  // of plain requests, where not each is on record
+  bool asked = false;          // of DNS
 };
 
 // Many paths of one method become what is below their first segment; still many become all.
@@ -91,9 +92,9 @@ std::string WithPorts(const std::string& host, const std::set<uint16_t>& ports) 
 
 // A rule for the whole port would allow every request beside those that were read on it.
 std::set<uint16_t> WholePorts(const std::string& host, const HostNeeds& needs, Draft& draft) {
-  std::set<uint16_t> out;
+  std::set<uint16_t> out = needs.several;
   for (const uint16_t port : needs.ports) {
-    if (needs.inspect.contains(port)) continue;
+    if (needs.inspect.contains(port) || needs.several.contains(port)) continue;
     const bool read = needs.tls.contains(port) || needs.plain.contains(port);
     if (!read) {
       out.insert(port);
@@ -117,7 +118,9 @@ void AddHost(const std::string& host, const HostNeeds& needs, Draft& draft) {
     unread.inspect = true;
     draft.rules.push_back(std::move(unread));
   }
-  AddRequests(host, needs.plain, Tls::kNo, draft);
+  Requests plain = needs.plain;
+  for (const uint16_t port : needs.several) plain.erase(port);
+  AddRequests(host, plain, Tls::kNo, draft);
   const bool only_asked =
       needs.asked && needs.tls.empty() && needs.inspect.empty() && needs.plain.empty();
   const std::set<uint16_t> whole = WholePorts(host, needs, draft);
@@ -180,6 +183,11 @@ class Suggester {
     HostNeeds needs = hosts_[*host];
     if (a.port == 0) {
       needs.asked = true;
+    } else if (a.of_several) {
+      needs.several.insert(a.port);
+      Note("wider than what was tried: " + *host + ":" + std::to_string(a.port) +
+           ", for connections had several requests and the audit has the first of each; "
+           "log = \"requests\" on its rule records all");
     } else if (!a.method.empty()) {
       if (!AddRequest(a, a.channel == "https" ? needs.tls : needs.plain)) return false;
     } else if (a.reason == ReasonName(Reason::kNeedsInspection)) {

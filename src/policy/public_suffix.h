@@ -1,5 +1,5 @@
-// Two lists that keep wide rules from meaning more than their author thinks.
-// Thread: pure functions over canonical host names.
+// A list that keeps wide rules from meaning more than their author thinks.
+// Thread: pure function over canonical host names.
 #pragma once
 
 #include <string_view>
@@ -10,8 +10,5 @@ namespace cove::policy {
 // wildcard there would allow strangers. The Public Suffix List as the system has it, with its
 // private part, and a few hosts more.
 bool IsPublicSuffix(std::string_view suffix);
-
-// Well-known public DNS-over-HTTPS resolvers: a wildcard never covers them.
-bool IsDnsOverHttpsHost(std::string_view host);
 
 }  // namespace cove::policy

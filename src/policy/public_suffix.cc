@@ -1,4 +1,4 @@
-#include "policy/name_lists.h"
+#include "policy/public_suffix.h"
 
 #include <libpsl.h>
 
@@ -62,51 +62,12 @@ constexpr auto kHosting = std::to_array<std::string_view>({
     "workers.dev",
 });
 
-constexpr auto kDohHosts = std::to_array<std::string_view>({
-    "8888.google",
-    "chrome.cloudflare-dns.com",
-    "cloudflare-dns.com",
-    "dns.adguard-dns.com",
-    "dns.adguard.com",
-    "dns.alidns.com",
-    "dns.google",
-    "dns.google.com",
-    "dns.mullvad.net",
-    "dns.nextdns.io",
-    "dns.quad9.net",
-    "dns.sb",
-    "dns.switch.ch",
-    "dns10.quad9.net",
-    "dns11.quad9.net",
-    "dns9.quad9.net",
-    "doh.cleanbrowsing.org",
-    "doh.dns.apple.com",
-    "doh.dns.sb",
-    "doh.libredns.gr",
-    "doh.opendns.com",
-    "doh.pub",
-    "doh.xfinity.com",
-    "family.cloudflare-dns.com",
-    "firefox.dns.nextdns.io",
-    "freedns.controld.com",
-    "mozilla.cloudflare-dns.com",
-    "odoh.cloudflare-dns.com",
-    "one.one.one.one",
-    "ordns.he.net",
-    "security.cloudflare-dns.com",
-});
-
-bool Holds(auto& list, std::string_view item) {
-  return std::find(list.begin(), list.end(), item) != list.end();
-}
-
 }  // namespace
 
 bool IsPublicSuffix(std::string_view suffix) {
   const std::string name(suffix);
-  return psl_is_public_suffix(psl_builtin(), name.c_str()) != 0 || Holds(kHosting, suffix);
+  return psl_is_public_suffix(psl_builtin(), name.c_str()) != 0 ||
+         std::find(kHosting.begin(), kHosting.end(), suffix) != kHosting.end();
 }
-
-bool IsDnsOverHttpsHost(std::string_view host) { return Holds(kDohHosts, host); }
 
 }  // namespace cove::policy
