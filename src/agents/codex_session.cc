@@ -153,9 +153,10 @@ Task<Result<TurnResult>> CodexSession::RunTurn(std::string prompt) {
 
 Task<Result<void>> CodexSession::StopTurn() {
   if (running_session_.empty()) co_return Ok();
-  std::string session = std::move(running_session_);
+  CO_RETURN_IF_ERROR(co_await DeleteSession(api_, sandbox_, running_session_));
+  // Not before: whoever drops this waits for nothing, and the next stop has it to do.
   running_session_.clear();
-  co_return co_await DeleteSession(api_, sandbox_, std::move(session));
+  co_return Ok();
 }
 
 Task<Result<void>> CodexSession::Close() {

@@ -49,6 +49,22 @@ TEST(DeadlineTest, GivesTheResultOfATaskInTime) {
   EXPECT_EQ(*result, 7);
 }
 
+// A stall in which the result comes, and which ends after the deadline.
+Task<Result<int>> JustInTime(TimePoint deadline) {
+  co_await Sleep(1ms);
+  while (Now() <= deadline) {
+  }
+  co_return 7;
+}
+
+TEST(DeadlineTest, WhatIsDoneWhenTheDeadlineIsSeenIsNotLate) {
+  Loop loop;
+  const TimePoint deadline = Now() + 5ms;
+  auto result = loop.RunUntil(WithDeadline(JustInTime(deadline), deadline, "it"));
+  ASSERT_TRUE(result);
+  EXPECT_EQ(*result, 7);
+}
+
 Task<void> Count(int* n) {
   co_await Sleep(1ms);
   ++*n;

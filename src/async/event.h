@@ -19,7 +19,10 @@ class Event {
   void Reset() { set_ = false; }
   // Wakes all who wait now without staying set: a condition variable's broadcast.
   void NotifyAll() {
-    while (Waiter* w = waiters_.PopFront()) Loop::Current().Schedule(*w);
+    while (Waiter* w = waiters_.PopFront()) {
+      static_cast<WaitAwaiter*>(w)->notified_ = true;
+      Loop::Current().Schedule(*w);
+    }
   }
 
   // co_await gives true when set (or notified), false at the deadline.
@@ -45,10 +48,14 @@ class Event {
     }
 
    private:
+    friend class Event;
     struct Timer : Waiter {
       WaitAwaiter* owner = nullptr;
       void Fire() override {
         owner->armed_ = false;
+        // It is about to be resumed: after a stall both may be due in one turn, and what has
+        // happened is not late.
+        if (owner->notified_) return;
         owner->timed_out_ = true;
         owner->Unlink();
         owner->Waiter::handle.resume();
@@ -63,6 +70,7 @@ class Event {
     Timer timer_;
     Loop::Timers::iterator it_;
     bool armed_ = false;
+    bool notified_ = false;
     bool timed_out_ = false;
   };
   WaitAwaiter Wait(TimePoint deadline = kNever) { return {*this, deadline}; }

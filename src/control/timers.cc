@@ -7,6 +7,8 @@ namespace cove::control {
 namespace {
 
 constexpr seconds kAskDeadline{3};
+// A toolbox that does not answer may be busy with what runs; one that never does is none.
+constexpr int kUnansweredMax = 12;
 constexpr int64_t kMinute = 60'000'000;  // microseconds
 
 bool IsDue(WallTime since, int minutes, WallTime now) {
@@ -68,7 +70,14 @@ Task<void> Sandboxes::Impl::ActIfIdle(EntryPtr entry, WhenIdle what) {
     auto running =
         co_await async::WithDeadline(deps_.toolbox->Running(entry->toolbox_socket),
                                      Now() + kAskDeadline, "asking the sandbox what runs in it");
+    entry->unanswered = running.ok() ? 0 : entry->unanswered + 1;
     if (running.ok() && *running > 0) Touch(id, Activity::kCommand);
+    if (!running.ok() && entry->unanswered < kUnansweredMax) {
+      log::Warn("sandbox.idle_unknown",
+                {{"sandbox", id.value}, {"error", running.error().message()}});
+      timed_.erase(id);
+      co_return;
+    }
   }
   const Intervals& i = entry->sandbox.intervals;
   const int minutes = what == WhenIdle::kStop ? i.auto_stop : i.auto_pause;

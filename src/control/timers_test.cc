@@ -37,6 +37,22 @@ TEST_F(TimersTest, IdleSandboxesStopUnlessACommandRuns) {
   EXPECT_EQ(StateOf(s.id), State::kStopped);
 }
 
+TEST_F(TimersTest, ASandboxThatDoesNotSayWhatRunsIsLeftAloneUnlessItNeverDoes) {
+  const Sandbox s = MustCreate();
+  control_->Run();
+  world_.running = 1;
+  world_.failing.emplace("Running", Error(Code::kTimeout, "busy"));
+  PassMinutes(16);
+  const auto pause = []() -> Task<void> { co_await async::Sleep(milliseconds(1)); };
+  while (std::count(world_.log.begin(), world_.log.end(), "Running") < 3) loop_.RunUntil(pause());
+  world_.failing.clear();
+  Settle();
+  EXPECT_EQ(StateOf(s.id), State::kStarted);
+  world_.failing.emplace("Running", Error(Code::kTimeout, "gone"));
+  PassAndSettle(16);
+  EXPECT_EQ(StateOf(s.id), State::kStopped);
+}
+
 TEST_F(TimersTest, IdleSandboxesPauseAndThenStayPaused) {
   const Sandbox s = MustCreateWith([](auto& r) { r.auto_pause = 20; });
   EXPECT_EQ(s.intervals.auto_stop, 0) << "the default of the other is off";

@@ -251,6 +251,8 @@ Task<ExitStatus> AwaitEnd(Execution* e, OomCount oom_before) {
 
 Task<void> KillAtTheLimit(Execution* e, milliseconds limit) {
   co_await e->shared.clock.Pass(limit);
+  // What it has left may hold its outputs; it itself was in time.
+  if (e->process.child->status()) co_return;
   e->timed_out = true;
   e->process.child->SignalGroup(SIGKILL);
 }

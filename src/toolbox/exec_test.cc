@@ -69,6 +69,16 @@ TEST_F(ExecTest, KillsTheGroupAtTheTimeout) {
   EXPECT_TRUE(Eventually([child] { return kill(child, 0) != 0; }));
 }
 
+TEST_F(ExecTest, WhatEndedBeforeItsLimitWasInTimeWhoeverHoldsItsOutput) {
+  ExecRequest r;
+  r.command = "sleep 1 & echo x; exit 3";
+  r.timeout_ms = 50;
+  const ExecOutput o = Run(r);
+  EXPECT_EQ(o.status.reason, ExitReason::kExited);
+  EXPECT_EQ(o.status.code, 3);
+  EXPECT_EQ(o.out, "x\n");
+}
+
 TEST_F(ExecTest, AStoppedClockDoesNotCountAgainstTheTimeout) {
   auto stop = client_->StopClocks();
   ASSERT_TRUE(Get(std::move(stop)));
