@@ -17,6 +17,23 @@
 namespace cove::audit {
 namespace {
 
+// While it lives no file grows over so many bytes.
+class FullDisk {
+ public:
+  explicit FullDisk(size_t bytes_max) {
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before_);
+    rlimit tight = before_;
+    tight.rlim_cur = bytes_max;
+    setrlimit(RLIMIT_FSIZE, &tight);
+  }
+  ~FullDisk() { setrlimit(RLIMIT_FSIZE, &before_); }
+  FullDisk(const FullDisk&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
 class AuditTest : public ::testing::Test {
  protected:
   std::unique_ptr<Log> Open(LogLimits limits = {}) {
@@ -191,14 +208,9 @@ TEST_F(AuditTest, ATornLastLineIsCutAway) {
 TEST_F(AuditTest, AFailingDiskRefusesAndRecovers) {
   auto log = Open();
   ASSERT_TRUE(loop_.RunUntil(log->Append(Make("s1", "a.test"))));
-  signal(SIGXFSZ, SIG_IGN);
-  rlimit old{};
-  getrlimit(RLIMIT_FSIZE, &old);
-  rlimit tight = old;
-  tight.rlim_cur = std::filesystem::file_size(LastFile()) + 20;
-  setrlimit(RLIMIT_FSIZE, &tight);
+  std::optional<FullDisk> full(std::filesystem::file_size(LastFile()) + 20);
   const auto refused = loop_.RunUntil(log->Append(Make("s1", "b.test")));
-  setrlimit(RLIMIT_FSIZE, &old);
+  full.reset();
   EXPECT_FALSE(refused);
   EXPECT_EQ(*loop_.RunUntil(log->Append(Make("s1", "c.test"))), 2u);
   EXPECT_EQ(VerifyChain(directory_.path())->seq, 2u);
@@ -209,16 +221,11 @@ TEST_F(AuditTest, WhatNobodyWaitsForIsTriedAgainAfterTheDiskFailed) {
   Record decision = Make("s1", "a.test");
   decision.allow = true;
   decision.seq = *loop_.RunUntil(log->Append(decision));
-  signal(SIGXFSZ, SIG_IGN);
-  rlimit old{};
-  getrlimit(RLIMIT_FSIZE, &old);
-  rlimit tight = old;
-  tight.rlim_cur = std::filesystem::file_size(LastFile()) + 20;
-  setrlimit(RLIMIT_FSIZE, &tight);
+  std::optional<FullDisk> full(std::filesystem::file_size(LastFile()) + 20);
   log->AppendLater(CloseOf(decision));
   loop_.RunUntil(log->Flush());
   const auto refused = loop_.RunUntil(log->Append(Make("s1", "b.test")));
-  setrlimit(RLIMIT_FSIZE, &old);
+  full.reset();
   EXPECT_FALSE(refused);
   EXPECT_EQ(log->last_seq(), 1u);
   loop_.RunUntil(log->Flush());
@@ -379,14 +386,9 @@ TEST_F(PrunedAuditTest, AReaderThatIsOvertakenIsTold) {
 TEST_F(PrunedAuditTest, ADiskThatTakesNothingMoreRefusesAndNothingGoes) {
   Fill(60);
   const auto before = *ListSegments(directory_.path());
-  signal(SIGXFSZ, SIG_IGN);
-  rlimit old{};
-  getrlimit(RLIMIT_FSIZE, &old);
-  rlimit tight = old;
-  tight.rlim_cur = 0;
-  setrlimit(RLIMIT_FSIZE, &tight);
+  std::optional<FullDisk> full(0);
   const auto refused = loop_.RunUntil(AppendMany(log_.get(), 20, Make("s1", "b.test")));
-  setrlimit(RLIMIT_FSIZE, &old);
+  full.reset();
   EXPECT_TRUE(std::none_of(refused.begin(), refused.end(), [](const auto& r) { return r.ok(); }));
   EXPECT_EQ(ListSegments(directory_.path())->front(), before.front());
   EXPECT_EQ(Verdict(log_->head()), "whole");
