@@ -105,20 +105,22 @@ TEST_F(InsideTest, ATimeoutIsA408OfTheDaemon) {
   EXPECT_NE(json::GetString(Json(*answer), "message")->find("timeout"), std::string::npos);
 }
 
-Task<void> HandleAndHangUp(Api* api, FakeExchange* exchange) {
+Task<void> HandleAndHangUp(Api* api, FakeExchange* exchange, const FakeToolbox* toolbox) {
+  const TimePoint end = Now() + seconds(10);
   async::TaskGroup group;
   group.Spawn(api->Handle(*exchange));
-  co_await async::Sleep(milliseconds(20));
+  while (toolbox->asked.empty() && Now() < end) co_await async::Sleep(milliseconds(1));
   exchange->peer_closed.Set();
   co_await group.Join();
-  co_await async::Sleep(milliseconds(20));  // the toolbox sees the end of its connection
+  while (toolbox->open_connections != 0 && Now() < end) co_await async::Sleep(milliseconds(1));
 }
 
 TEST_F(InsideTest, ACommandEndsWithItsClient) {
   inside_->replies[Type::kExec] = {FakeToolbox::Of(Type::kStarted, Started{7})};
   FakeExchange exchange("POST", base_ + "/process/execute", R"({"command":"sleep 999"})");
   exchange.headers().Add("Authorization", "Bearer " + key_);
-  loop_.RunUntil(HandleAndHangUp(api_.get(), &exchange));
+  loop_.RunUntil(HandleAndHangUp(api_.get(), &exchange, inside_.get()));
+  EXPECT_EQ(inside_->asked.size(), 1u);
   EXPECT_EQ(inside_->open_connections, 0);
 }
 

@@ -84,7 +84,7 @@ TEST_F(ByNumberTest, AClientThatSaysItsNameLateIsJudgedAllTheSame) {
   StartWith(kCeiling, kAnywhere);
   GoToAddress(kServerIp, 5000);
   const Stream stream = Dial();
-  while (Rows().empty()) loop_.RunUntil(Pause(1ms));
+  WaitFor([&] { return !Rows().empty(); });
   EXPECT_EQ(Hear(stream, Hello("evil.test")), "reset");
 }
 

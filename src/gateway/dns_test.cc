@@ -81,7 +81,7 @@ TEST_F(DnsTest, DeniesOtherNamesAtOnceWithOneRow) {
     ASSERT_GE(no.size(), 12u);
     EXPECT_EQ(no[3] & 15, 3);
   }
-  EXPECT_LT(Now() - start, 100ms);
+  EXPECT_LT(Now() - start, 5s);  // one wait for a resolver alone may take 15 s
   EXPECT_TRUE(resolved_.empty());
   const auto rows = Rows();
   ASSERT_EQ(rows.size(), 1u);

@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 
 #include <cstring>
+#include <source_location>
 
 #include "audit/query.h"
 #include "base/testing.h"
@@ -184,6 +185,16 @@ class GatewayTest : public ::testing::Test {
   Stream Dial() { return loop_.RunUntil(OpenStream(tcp_)); }
   std::string Hear(const Stream& stream, std::string bytes = "") {
     return loop_.RunUntil(AskStream(stream.get(), std::move(bytes)));
+  }
+
+  // Runs the loop until `condition` holds. Where it never does, the test fails and goes on.
+  template <class Condition>
+  void WaitFor(Condition condition, std::source_location where = std::source_location::current()) {
+    for (const TimePoint end = Now() + 20s; !condition(); loop_.RunUntil(Pause(1ms))) {
+      if (Now() < end) continue;
+      ADD_FAILURE_AT(where.file_name(), where.line()) << "it did not come to that within 20 s";
+      return;
+    }
   }
 
   // The stand-in of a name is the same in every table.

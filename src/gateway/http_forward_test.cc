@@ -365,7 +365,7 @@ TEST_F(HttpForwardTest, ARequestOnAnOlderConnectionIsOnRecordWithItsAddress) {
     EXPECT_THAT(ask("b.test"), EndsWith("other"));
     EXPECT_THAT(ask("a.test"), EndsWith("served"));
   }
-  while (gateway_->connections() != 0) loop_.RunUntil(Pause(1ms));
+  WaitFor([&] { return gateway_->connections() == 0; });
   std::vector<std::string> closings;
   for (const audit::Record& row : Rows()) {
     if (row.kind == audit::Kind::kClose) closings.push_back(row.host + " " + row.address);

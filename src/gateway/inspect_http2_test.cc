@@ -335,11 +335,11 @@ TEST_F(InspectHttp2Test, AnIdleConnectionCountsByItsRuleAndByACeilings) {
         client_ = std::move(first);
         EXPECT_EQ(Ask(Request("GET", "/c")).status, 200);
         client_.reset();
-        while (gateway_->connections() != 0) loop_.RunUntil(Pause(1ms));
+        WaitFor([&] { return gateway_->connections() == 0; });
         Speak(client);
         EXPECT_EQ(Ask(Request("GET", "/d")).status, 200);
         client_.reset();
-        while (gateway_->connections() != 0) loop_.RunUntil(Pause(1ms));
+        WaitFor([&] { return gateway_->connections() == 0; });
       }
     }
   }

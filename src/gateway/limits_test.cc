@@ -189,7 +189,7 @@ TEST_F(LimitsTest, AnIdleConnectionToAServerCountsByItsRuleUntilItIsInTheWay) {
   EXPECT_THAT(ask(client, "b.pkgs.test"), HasSubstr("200 OK"));
   EXPECT_THAT(ask(Dial(), "a.pkgs.test"), HasSubstr("\"reason\":\"limit\""));
   client.reset();
-  while (gateway_->connections() != 0) loop_.RunUntil(Pause(1ms));
+  WaitFor([&] { return gateway_->connections() == 0; });
   EXPECT_THAT(ask(Dial(), "a.pkgs.test"), HasSubstr("200 OK"));
 }
 
@@ -272,15 +272,15 @@ TEST_F(LimitsTest, ASandboxHasFewNamesLookedUpAtATimeAndNoneOfItsNeighbours) {
   };
   std::vector<Stream> clients;
   for (int i = 0; i < 6; ++i) clients.push_back(ask(i));
-  while (names.asked.size() < kResolvingMax) loop_.RunUntil(Pause(1ms));
+  WaitFor([&] { return names.asked.size() >= kResolvingMax; });
   // Nobody waits for them any more, and their threads are still held.
-  while (gateway_->connections() != 0) loop_.RunUntil(Pause(1ms));
+  WaitFor([&] { return gateway_->connections() == 0; });
   clients.push_back(ask(6));
-  while (Rows().back().host != "n6.pkgs.test") loop_.RunUntil(Pause(1ms));
+  WaitFor([&] { return Rows().back().host == "n6.pkgs.test"; });
   EXPECT_EQ(names.asked.size(), kResolvingMax);
   AttachAnother(SandboxId("22222222-2222-4222-8222-222222222222"));
   const Stream neighbour = ask(7);
-  while (names.asked.size() == kResolvingMax) loop_.RunUntil(Pause(1ms));
+  WaitFor([&] { return names.asked.size() != kResolvingMax; });
   EXPECT_EQ(names.asked.back(), "n7.pkgs.test");
   names.answer.Set();
   EXPECT_EQ(Hear(neighbour), Hello("n7.pkgs.test"));

@@ -91,7 +91,7 @@ TEST_F(SecondHelloTest, AfterALateFirstOneToo) {
   StartAsking();
   GoToAddress(kServerIp, 443);
   const Stream client = Dial();
-  while (Rows().empty()) loop_.RunUntil(Pause(1ms));
+  WaitFor([&] { return !Rows().empty(); });
   EXPECT_EQ(Hear(client, Hello("any.test")), Retry());
   EXPECT_EQ(Hear(client, Hello("evil.test")), "reset");
   EXPECT_EQ(got_, Hello("any.test"));

@@ -106,12 +106,12 @@ TEST_F(NetworkTest, RefusesOtherUdpAtOnce) {
   const TimePoint start = Now();
   for (const char* where : {"8.8.8.8/443", "2606:2800:220:1::1/443"}) {
     EXPECT_NE(Run(0, std::string("exec 3<>/dev/udp/") + where +
-                         "; echo x >&3 && echo y >&3 && read -t 5 -u 3")
+                         "; echo x >&3 && echo y >&3 && read -t 60 -u 3")
                   .status,
               0)
         << where;
   }
-  EXPECT_LT(Now() - start, seconds(2));
+  EXPECT_LT(Now() - start, seconds(30));
 }
 
 TEST_F(NetworkTest, LimitsHowManyConnectionsABoxMayHave) {

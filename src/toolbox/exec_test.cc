@@ -147,14 +147,16 @@ TEST_F(ExecTest, TellsTheSignal) {
 }
 
 TEST_F(ExecTest, DoesNotWaitForADaemonAndLetsItLive) {
-  // It keeps stdout and writes to it later: it must neither hang the exec nor die of SIGPIPE.
+  // It keeps stdout and writes to it later: it must neither hang the exec nor die of SIGPIPE. It
+  // lives until it is told to go, or for 10 s.
   const auto begin = Now();
   const ExecOutput o = Shell(
-      "(trap 'echo hup >>log' HUP; for i in 1 2 3 4; do sleep 0.2; echo $i; done; echo alive "
-      ">>log) &"
+      "(trap 'echo hup >>log' HUP; for i in $(seq 200); do sleep 0.05; [ -e go ] && break; done; "
+      "echo late; sleep 0.05; echo later; echo alive >>log) &"
       "echo started");
-  EXPECT_LT(Now() - begin, milliseconds(700));
+  EXPECT_LT(Now() - begin, seconds(5));
   EXPECT_EQ(o.out, "started\n");
+  std::ofstream(home_ + "/go") << "\n";
   EXPECT_TRUE(Eventually([this] { return Slurp(home_ + "/log") == "alive\n"; }));
 }
 

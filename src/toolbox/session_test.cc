@@ -250,7 +250,7 @@ TEST_F(SessionTest, EndsWithItsShell) {
 TEST_F(SessionTest, DoesNotWaitForBackgroundJobs) {
   const auto begin = Now();
   EXPECT_EQ(Execute("sleep 100 & echo now").out, "now\n");
-  EXPECT_LT(Now() - begin, milliseconds(900));
+  EXPECT_LT(Now() - begin, seconds(30));
 }
 
 TEST_F(SessionTest, DeleteKillsWhatTheShellStartedAndSparesWhatWasDetached) {

@@ -6,7 +6,7 @@
 // and what is must be what they know. Everything random comes from one seed.
 //
 //   node tests/crash/crash.mjs [--kills 500] [--seed 1] [--servers 2] [--rounds-of SERVER:ROUND]
-import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { shareImages, until } from '../e2e/lib/cove.mjs';
 import { Client, random } from './clients.mjs';
@@ -41,9 +41,14 @@ class World {
   get boxes() { return this.clients.flatMap((c) => c.boxes); }
 
   async launch(early) {
+    if (this.failed) throw new Error('this world has ended');
     const up = await this.server.launch(early);
     if (up) this.upSince = Date.now();
     return up;
+  }
+
+  async begin() {
+    if (!await this.launch()) throw new Error(`server ${this.number} ended while it started:\n${this.server.log()}`);
   }
 
   // --- one round
@@ -209,24 +214,43 @@ class World {
       }
       return await this.finish();
     } catch (e) {
+      if (this.failed) throw e;  // ended from outside
       this.failed = true;
       const log = this.server.log().split('\n').slice(-60).join('\n');
       console.error(`server ${this.number} FAILED after ${this.history.length} kills of its own: ${e.stack}\nclients: ${this.clients.map((c) => c.doing)}\nlast kills:\n  ${this.history.slice(-4).join('\n  ')}\nlog:\n${log}\nagain: node tests/crash/crash.mjs --seed ${seed} --kills ${killsWanted} --servers ${servers} (timing differs from run to run; the choices do not)`);
-      await this.server.powerCut().catch(() => {});
+      await this.end();
       throw e;
     }
   }
+
+  // Whatever became of it: its server and sandboxes would outlive this program.
+  async end() {
+    const { server } = this;
+    this.failed = true;
+    if (!server.child) return;
+    await server.powerCut().catch((e) => console.error(`server ${this.number} did not end: ${e.message}`));
+    for (const dir of server.cgroupDirs()) try { rmdirSync(dir); } catch { /* told above */ }
+  }
+}
+
+const worlds = [];
+
+async function endAll() {
+  await Promise.all(worlds.map((w) => w.end()));
+  if (keep) return;
+  for (const w of worlds) w.server.remove();
+  rmSync(scratch, { recursive: true, force: true });
 }
 
 async function main() {
   const started = Date.now();
-  const worlds = Array.from({ length: servers }, (_, i) => new World(i));
+  for (let i = 0; i < servers; ++i) worlds.push(new World(i));
   // The image of the host is captured once; the others share its files.
-  await worlds[0].launch();
+  await worlds[0].begin();
   await worlds[0].clients[0].create();
   for (const w of worlds.slice(1)) {
     shareImages(worlds[0].server.data, w.server.data);
-    await w.launch();
+    await w.begin();
   }
   const ready = Date.now();
   console.log(`seed ${seed}: ${killsWanted} kills over ${servers} servers; ready after ${ready - started} ms`);
@@ -236,9 +260,22 @@ async function main() {
   const table = [...kills].sort((a, b) => b[1] - a[1]).map(([what, n]) => `  ${n} ${what}`).join('\n');
   console.log(`${killed} kills in ${((Date.now() - ready) / 1000).toFixed(0)} s, ${lost} answers lost and asked for again; by step:\n${table}`);
   if (failed.length === 0) console.log(`all invariants hold; audit records verified: ${outcome.map((o) => o.value)}`);
-  if (!keep) for (const w of worlds) w.server.remove();
-  if (!keep && existsSync(scratch)) rmSync(scratch, { recursive: true, force: true });
   process.exitCode = failed.length === 0 ? 0 : 1;
 }
-await main();
-process.exit();
+
+let interrupted;  // by a signal: the status to end with
+for (const [signal, number] of [['SIGINT', 2], ['SIGTERM', 15]]) {
+  process.once(signal, () => {
+    interrupted = 128 + number;
+    endAll().finally(() => process.exit(interrupted));
+  });
+}
+try {
+  await main();
+} catch (e) {
+  if (!interrupted) console.error(e);
+  process.exitCode = 1;
+} finally {
+  await endAll();
+}
+process.exit(interrupted);

@@ -101,7 +101,8 @@ export class Server {
   // As when the machine loses power, after `runner` and `front` are dead: no process and no cgroup is
   // left, and what records say of processes was said in another boot.
   async powerCut() {
-    for (const p of [this.frontPid, this.child.pid]) try { process.kill(p, 'SIGKILL'); } catch { /* dead */ }
+    // Once it has ended, its number may be another's.
+    for (const p of this.ended ? [] : [this.frontPid, this.child.pid]) try { process.kill(p, 'SIGKILL'); } catch { /* dead */ }
     await until('the server is dead', () => this.ended);
     await until('all boxes are dead', () => {
       for (const dir of this.cgroupDirs()) {

@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test';
 import { execFile, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { Cove, root } from './lib/cove.mjs';
+import { Cove, root, until } from './lib/cove.mjs';
 
 const run = promisify(execFile);
 let cold;
@@ -53,16 +53,18 @@ test('the row cycles compares what is held', async () => {
   assert.match(out, /\| runner's descriptors \| [1-9][\d.]* \| [1-9][\d.]* \|/);
 });
 
-test('the parts of the row ai play their provider', async () => {
+test('the parts of the row ai play their provider', async (t) => {
   const program = join(root, 'build/bin/cove_bench_ai');
   const provider = spawn(program, ['provider'], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const port = await new Promise((done) => provider.stdout.once('data', (text) => done(Number(text))));
+  t.after(() => provider.kill());
+  let said = '';
+  provider.stdout.on('data', (d) => (said += d));
+  const port = Number(await until('the provider says its port', () => /^\d+(?=\n)/.exec(said)?.[0]));
   const way = ['--peer', `direct=${port}/v1/chat/completions`];
   const first = await run(program, ['first-byte', '--rounds', '2', ...way]);
   assert.match(first.stdout, /\| direct \| 2 \| [\d.e+-]+ \|/);
   const idle = await run(program, ['idle', '--many', '3', ...way, '--direct', String(provider.pid)]);
   assert.match(idle.stdout, /- direct, memory of an idle stream: [\d.e+-]+ KiB/);
-  provider.kill();
 });
 
 test('the row pool takes sandboxes that were made ahead', async () => {

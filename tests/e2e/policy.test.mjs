@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readlinkSync, writeFileSync } from 'node:fs';
+import { readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { bin, Cove, until } from './lib/cove.mjs';
@@ -28,11 +28,18 @@ const net = require('net');
 net.createServer((s) => { s.pipe(s); s.on('error', () => {}); }).listen(2222);
 require('http').createServer((q, r) => r.end('hello from ' + q.headers.host + q.url)).listen(80, () => console.log('ready'));`;
 
-let cove, box, other, peer;
+let cove, box, other;
+// What the test has started beside the server; none may be left when an assertion has failed.
+const children = [];
+const start = (...args) => {
+  children.push(spawn(...args));
+  return children.at(-1);
+};
+const hostsFile = `/tmp/cove-policy-hosts-${process.pid}`;
 
 // The other machine: 203.0.113.20, by the names that its hosts file gives it.
 async function connectPeer() {
-  const hold = spawn('unshare', ['--net', 'sleep', 'infinity'], { stdio: 'ignore' });
+  const hold = start('unshare', ['--net', 'sleep', 'infinity'], { stdio: 'ignore' });
   const ns = (pid) => { try { return readlinkSync(`/proc/${pid}/ns/net`); } catch { return ''; } };
   await until('its namespace is there', () => ns(hold.pid) && ns(hold.pid) !== ns('self'));
   const ip = (...args) => execFileSync('ip', args);
@@ -47,22 +54,28 @@ async function connectPeer() {
   there('link', 'set', 'lo', 'up');
   ip('route', 'add', `${server}/32`, 'via', '10.77.0.1');
   const hosts = ['gone.test', 'stays.test', 'web.test'].map((n) => `${server} ${n}\n`).join('');
-  writeFileSync(`/tmp/cove-policy-hosts-${process.pid}`, `127.0.0.1 localhost\n${hosts}`);
-  execFileSync('mount', ['--bind', `/tmp/cove-policy-hosts-${process.pid}`, '/etc/hosts']);
-  const machine = spawn('nsenter', ['-t', `${hold.pid}`, '-n', process.execPath, '-e', echo]);
-  await new Promise((r) => machine.stdout.once('data', r));
-  return { stop() { machine.kill(); hold.kill(); execFileSync('umount', ['/etc/hosts']); execFileSync('rm', [`/tmp/cove-policy-hosts-${process.pid}`]); } };
+  writeFileSync(hostsFile, `127.0.0.1 localhost\n${hosts}`);
+  execFileSync('mount', ['--bind', hostsFile, '/etc/hosts']);
+  const machine = start('nsenter', ['-t', `${hold.pid}`, '-n', process.execPath, '-e', echo], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let said = '';
+  machine.stdout.on('data', (d) => (said += d));
+  await until('the other machine serves', () => said.includes('ready'));
 }
 
 before(async () => {
-  peer = await connectPeer();
+  await connectPeer();
   cove = await Cove.start({ config });
   box = await cove.create({ name: 'policed' });
   other = await cove.create({ name: 'other' });
 });
 after(async () => {
-  await cove?.stop();
-  peer?.stop();
+  try {
+    await cove?.stop();
+  } finally {
+    for (const child of children) child.kill();
+    // What was mounted on /etc/hosts goes with the namespace.
+    rmSync(hostsFile, { force: true });
+  }
 });
 
 const explain = (sandbox, url, method) => cove.cli(['policy', 'test', sandbox, url, '--json', ...(method ? ['--method', method] : [])]);
@@ -114,7 +127,7 @@ stays.sendall(b'still here'); print('stays:', stays.recv(99).decode())`;
   assert.equal(set(['server'], 'allow = ["pypi.org:443", "**.stays.test:2222"]\n').status, 0);
   const out = await running;
   assert.equal(out.result, 'gone: reset\nstays: still here\n');
-  assert.ok(Date.now() - changed < 2000, 'at once');
+  assert.ok(Date.now() - changed < 10000, 'at once: what runs inside would wait for 30 s');
   assert.equal(cove.cli(['policy', 'rm', 'server']).status, 0);
 });
 
@@ -239,7 +252,7 @@ inspect = true
 test('the audit is queried, exported, tailed and verified', async () => {
   const since = new Date(Date.now() - 1).toISOString();
   set(['sandbox', 'policed'], 'allow = ["web.test:80", "pypi.org"]\n');
-  const tail = spawn(bin, ['audit', 'tail', '-f', '--sandbox', 'policed', '--json'], { env: { ...process.env, COVE_URL: cove.url, COVE_API_KEY: cove.key } });
+  const tail = start(bin, ['audit', 'tail', '-f', '--sandbox', 'policed', '--json'], { env: { ...process.env, COVE_URL: cove.url, COVE_API_KEY: cove.key } });
   let seen = '';
   tail.stdout.on('data', (d) => (seen += d));
   await cove.exec('policed', 'curl -s http://web.test/live?secret=1; curl -s http://evil.example; true');

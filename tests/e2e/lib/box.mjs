@@ -30,6 +30,7 @@ const isMount = (path) => readFileSync('/proc/self/mountinfo', 'utf8').split('\n
 export class Bed {
   static async make() {
     const bed = new Bed();
+    bed.started = [];
     bed.dir = mkdtempSync('/tmp/cove-box-');
     chmodSync(bed.dir, 0o711);
     bed.base = join(bed.dir, 'base');
@@ -113,12 +114,13 @@ export class Bed {
       cwd: cwd ?? this.dir, stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...clean, HOME: home ?? (this.defaultHome ??= this.home()), COVE_BOX_DIR: this.base, ...(this.config ? { COVE_BOX_CONFIG: this.config } : {}), ...env },
     });
-    const out = { child, stdout: '', stderr: '', status: null };
+    const out = { child, stdout: '', stderr: '', status: null, ended: false };
+    this.started.push(out);
     child.stdout.on('data', (d) => (out.stdout += d));
     child.stderr.on('data', (d) => (out.stderr += d));
     child.stdin.on('error', () => {});
     if (input !== null) child.stdin.end(input ?? '');
-    out.done = new Promise((done) => child.on('close', (status, signal) => done(Object.assign(out, { status, signal }))));
+    out.done = new Promise((done) => child.on('close', (status, signal) => done(Object.assign(out, { status, signal, ended: true }))));
     return out;
   }
   run(args, options) { return this.start(args, options).done; }
@@ -132,14 +134,20 @@ export class Bed {
   runs() { return existsSync(join(this.base, 'run')) ? readdirSync(join(this.base, 'run')) : []; }
 
   async remove() {
-    for (const p of [this.servers, this.model]) {
-      if (!p) continue;
+    // Also what a test that failed has left running: each needs the network that goes last.
+    let late;
+    for (const p of [...this.started, this.servers, this.model]) {
+      if (!p || p.ended) continue;
       p.child.kill('SIGTERM');
-      await until('a server of the bed ended', () => p.ended);
+      await until(`${p.child.spawnargs.join(' ')} ended`, () => p.ended, 20000).catch((error) => {
+        p.child.kill('SIGKILL');
+        late ??= error;
+      });
     }
     for (const ns of [this.inner, this.outer]) if (ns) spawnSync('ip', ['netns', 'del', ns]);
     // The first name on a machine makes ip(8) mount their folder, for good.
     if (!this.named && isMount(NAMED)) spawnSync('umount', [NAMED]);
     rmSync(this.dir, { recursive: true, force: true });
+    if (late) throw late;
   }
 }

@@ -32,7 +32,10 @@ async function startReady(command, args, options) {
   const url = await until(`${command} is ready`, () => {
     if (ended) throw new Error(`${command} ended before it was ready: ${JSON.stringify(ended)}`);
     return /^ready (\S+)$/m.exec(text)?.[1];
-  }, 60000);
+  }, 60000).catch((error) => {
+    child.kill('SIGKILL');
+    throw error;
+  });
   return { child, url, get ended() { return ended; }, output: () => text };
 }
 
@@ -113,9 +116,10 @@ export class Cove {
   boxDir(id) { return `/proc/${this.runnerPid}/root${this.data}/runner/disk/${id}`; }
   log() { return readFileSync(this.logFile, 'utf8'); }
 
-  async api(method, path, body, { key = this.key, headers = {}, raw } = {}) {
+  async api(method, path, body, { key = this.key, headers = {}, raw, signal } = {}) {
     const res = await fetch(this.url + path, {
       method,
+      signal,
       headers: { ...(key ? { authorization: `Bearer ${key}` } : {}), ...(body !== undefined ? { 'content-type': 'application/json' } : {}), ...headers },
       body: raw ?? (body === undefined ? undefined : JSON.stringify(body)),
     });
@@ -144,13 +148,20 @@ export class Cove {
     return { status: r.status, signal: r.signal, stdout: r.stdout, stderr: r.stderr };
   }
 
-  // Deletes every sandbox, then ends the server in order.
+  // Deletes every sandbox, then ends the server in order. What fails of that is thrown only when no
+  // process of the server is left: it would hold the test's output open, and nobody would end it.
   async stop() {
-    const list = await this.api('GET', '/api/sandbox?limit=200');
-    for (const s of list.json?.items ?? []) await this.remove(s.id);
-    this.server.child.kill('SIGTERM');
-    await until('the server ended', () => this.server.ended, 30000);
-    rmSync(this.scratch, { recursive: true, force: true });
+    try {
+      const signal = AbortSignal.timeout(60000);
+      const list = await this.api('GET', '/api/sandbox?limit=200', undefined, { signal });
+      for (const s of list.json?.items ?? []) await this.api('DELETE', `/api/sandbox/${s.id}`, undefined, { signal });
+    } finally {
+      this.server.child.kill('SIGTERM');
+      await until('the server ended', () => this.server.ended, 30000).catch(async (error) => {
+        await this.kill();
+        throw error;
+      }).finally(() => rmSync(this.scratch, { recursive: true, force: true }));
+    }
   }
 
   kill(signal = 'SIGKILL') {
