@@ -297,8 +297,11 @@ TEST_F(BridgeSocketTest, AWholeMessageWithoutRoomIsRefusedAndTheConnectionGoesOn
   group.Spawn(Dawdle(std::string(kRoom - 4096, 'x')));
   const std::string small =
       R"({"type":"response.create","input":")" + std::string(8192, 'x') + "\"}";
-  // Until the one that dawdles is held, which nothing tells, this one is passed on.
+  // Until the one that dawdles is held, which nothing tells, this one is passed on; and it has an
+  // end of its own.
   for (int i = 0; i < 1000; ++i) {
+    if (!dawdled_.empty()) group.Spawn(Dawdle(std::string(kRoom - 4096, 'x')));
+    dawdled_.clear();
     events_.clear();
     up_.got.clear();
     loop_.RunUntil(Talk({small, small}));
