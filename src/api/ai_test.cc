@@ -214,6 +214,37 @@ TEST_F(AiTest, ATokenEndsWithItsKey) {
   EXPECT_FALSE(works(of_short));
 }
 
+TEST_F(AiTest, WhoWasLetInMayCallUntilItsTokenItsKeyOrItsSandboxIsGone) {
+  const std::string box = CreateBox();
+  const std::string bobs = MemberKey("bob");
+  const auto caller_by = [this](const std::string& secret) {
+    EXPECT_EQ(SendAs(secret, "POST", "/ai/openai/v1/responses")->answer.status, 200);
+    return model_callers_.back();
+  };
+  const auto token = [&](const std::string& body) {
+    return Json(*SendAs(bobs, "POST", "/api/ai/tokens", body));
+  };
+  const json::Object plain = token("{}");
+  const json::Object bound = token(R"({"sandboxId":")" + box + R"("})");
+  const bridge::Caller by_key = caller_by(bobs);
+  const bridge::Caller by_token = caller_by(*json::GetString(plain, "token"));
+  const bridge::Caller by_bound = caller_by(*json::GetString(bound, "token"));
+  bridge::Caller inside;
+  inside.org = identity::kDefaultOrg;
+  inside.sandbox = SandboxId(box);
+  for (const bridge::Caller& caller : {by_key, by_token, by_bound, inside}) {
+    EXPECT_FALSE(api_->WhyEnded(caller));
+  }
+  ASSERT_EQ(Send("DELETE", "/api/sandbox/" + box)->answer.status, 200);
+  EXPECT_EQ(api_->WhyEnded(by_bound)->status, 401);
+  EXPECT_FALSE(api_->WhyEnded(by_token));
+  ASSERT_EQ(Send("DELETE", "/api/ai/tokens/" + *json::GetString(plain, "id"))->answer.status, 204);
+  EXPECT_EQ(api_->WhyEnded(by_token)->code, "cove_unauthenticated");
+  EXPECT_FALSE(api_->WhyEnded(by_key));
+  ASSERT_TRUE(loop_.RunUntil(keys_->Delete(identity::kDefaultOrg, by_key.key_id)).ok());
+  EXPECT_EQ(api_->WhyEnded(by_key)->status, 401);
+}
+
 TEST_F(AiTest, ATokenForASandboxNeedsTheScopeOfSandboxes) {
   const std::string body = R"({"sandboxId":")" + CreateBox() + R"("})";
   const std::string models = KeyWith({"use:models"});

@@ -92,6 +92,21 @@ Result<bridge::Caller> CallerByKey(const Context& context, std::string_view secr
   return out;
 }
 
+// What ModelCaller() asked, of a caller that it let in then.
+Result<void> StillThere(const Context& context, const bridge::Caller& caller) {
+  const auto key = context.deps.keys->FindValid(caller.org, caller.key_id);
+  if (!key) return Error(Code::kUnauthenticated, "its API key is gone or has expired");
+  if (caller.token_id.empty()) return Ok();
+  if (context.deps.tokens == nullptr ||
+      !context.deps.tokens->InForce(caller.org, caller.token_id)) {
+    return Error(Code::kUnauthenticated, "its token is gone or has expired");
+  }
+  if (!caller.sandbox.empty() && !context.deps.sandboxes->Find(caller.sandbox)) {
+    return Error(Code::kUnauthenticated, "the sandbox that its token is bound to is gone");
+  }
+  return Ok();
+}
+
 // Agents outside call models with an API key or a token.
 bridge::Caller ModelCaller(const Context& context, const http::RequestHead& request) {
   const auto known = [&]() -> Result<bridge::Caller> {
@@ -121,6 +136,16 @@ Task<void> ServeModels(const Context& context, http::Exchange& exchange) {
 Api::Api(Deps deps, Settings settings)
     : impl_(std::make_unique<Impl>(std::move(deps), std::move(settings))) {}
 Api::~Api() = default;
+
+std::optional<bridge::ProviderError> Api::WhyEnded(const bridge::Caller& caller) const {
+  if (caller.key_id.empty()) return std::nullopt;  // a sandbox's connection ends with the sandbox
+  const auto there = StillThere(impl_->context, caller);
+  if (there) return std::nullopt;
+  return bridge::ProviderError{
+      401, "cove_unauthenticated",
+      "Who opened this connection may call models no longer: " + there.error().message() +
+          ". Connect again with a key or token that is in force."};
+}
 
 Task<void> Api::Handle(http::Exchange& exchange) {
   const http::RequestHead& request = exchange.request();

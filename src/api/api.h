@@ -60,6 +60,9 @@ class Api {
   // Answers one request, whatever it is.
   Task<void> Handle(http::Exchange& exchange);
 
+  // Why a caller that /ai let in may call no longer, at this moment; nothing: it may.
+  std::optional<bridge::ProviderError> WhyEnded(const bridge::Caller& caller) const;
+
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;

@@ -43,6 +43,7 @@ class AnswerFacts {
   std::string stop;       // why the answer ended, in the API's word
   std::string error;      // code or type of an error that the answer carried
   int error_status = 0;   // that HTTP would have had, where an event tells it
+  bool begun = false;     // of events: some of the answer itself came, not only an error
   bool complete = false;  // the answer's own last word came: nothing is missing
   bool cut = false;       // there were more or longer texts than are kept
 

@@ -77,7 +77,7 @@ struct Item {
 class Responses final : public Understanding {
  public:
   Responses(AnswerForm form, AnswerFacts& facts)
-      : whole_(form == AnswerForm::kJson), facts_(facts) {}
+      : whole_(form == AnswerForm::kJson), shared_(form == AnswerForm::kEvents), facts_(facts) {}
 
   const json::PieceTable& table() const override {
     static const json::PieceTable events = MakeTable("response.");
@@ -95,6 +95,7 @@ class Responses final : public Understanding {
   static std::string KeyOf(const Item& item);
 
   const bool whole_;
+  const bool shared_;  // a WebSocket's
   AnswerFacts& facts_;
   // Of the document under way.
   std::string type_;
@@ -244,6 +245,7 @@ void Responses::OnDocument(Document document) {
   const bool sound = document == Document::kWhole;
   const bool ending = whole_ || type_ == "response.completed" || type_ == "response.incomplete" ||
                       type_ == "response.failed" || type_ == "response.cancelled";
+  if (!id_.empty() || type_.starts_with("response.")) facts_.begun = true;
   if (!id_.empty()) facts_.response_id = std::move(id_);
   if (!model_.empty()) facts_.model = std::move(model_);
   if (type_ == "response.output_item.done") {
@@ -262,7 +264,9 @@ void Responses::OnDocument(Document document) {
   if ((type_ == "error" && sound) || (whole_ && !code_.empty())) {
     facts_.error = code_.empty() ? "error" : std::move(code_);
     facts_.error_status = error_status_ == 0 ? 400 : error_status_;
-    facts_.complete = true;
+    // A stream of one answer ends with it. On a connection of several it may be about something
+    // else, and the answer's own last event can still come.
+    facts_.complete = !shared_ || !facts_.begun;
   }
   for (std::string* text : {&type_, &code_, &id_, &model_, &status_, &usage_, &error_, &reason_}) {
     text->clear();

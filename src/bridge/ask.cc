@@ -13,17 +13,34 @@ constexpr int64_t kAnswersMax = 128;
 // What a web search may bring into the prompt. Source: OpenAI's "Web search", Limitations.
 constexpr int64_t kSearchTokensMax = 128'000;
 
-// Of one provider that may answer.
-std::optional<Micros> MostAt(const std::string& provider, const PriceTable& prices,
-                             const CallStart& start, int64_t continued, WallTime now) {
-  const Price* price = prices.Find(provider, start.model, now, 0);
+// Who may answer a call, and with what.
+struct Answerer {
+  const std::string& provider;
+  const std::string& model;
+};
+
+// A request that names only further models has none of its own.
+std::vector<Answerer> AnswerersOf(const CallStart& start) {
+  std::vector<Answerer> out;
+  const auto add = [&](const std::string& provider) {
+    if (!start.model.empty() || start.ask.models.empty()) out.push_back({provider, start.model});
+    for (const std::string& model : start.ask.models) out.push_back({provider, model});
+  };
+  add(start.provider);
+  for (const std::string& fallback : start.fallbacks) add(fallback);
+  return out;
+}
+
+std::optional<Micros> MostAt(const Answerer& by, const PriceTable& prices, const CallStart& start,
+                             int64_t continued, WallTime now) {
+  const Price* price = prices.Find(by.provider, by.model, now, 0);
   if (price == nullptr) return std::nullopt;
   const int64_t brought = static_cast<int64_t>(std::min<uint64_t>(start.request_bytes, 1U << 30));
   const int64_t searched = start.ask.searches ? kSearchTokensMax : 0;
   int64_t prompt = start.ask.hidden_context ? price->context : brought + continued + searched;
   prompt = std::min(prompt, price->context);
   // The row of such a prompt is the dearest that the call can come under.
-  price = prices.Find(provider, start.model, now, prompt);
+  price = prices.Find(by.provider, by.model, now, prompt);
   Price dearest = *price;
   dearest.input =
       std::max({price->input, price->cached, price->cache_write, price->cache_write_1h});
@@ -105,6 +122,12 @@ Ask ReadAsk(Api api, const json::Object& request, const Reach& reach) {
   }
   ask.continues = json::GetString(request, "previous_response_id").value_or("");
   ask.hidden_context = HidesContext(request, reach);
+  // It is none that is remembered: what it stands for can be of any size.
+  if (ask.continues.size() > CallLog::kNameBytesMax) {
+    ask.continues.clear();
+    ask.hidden_context = true;
+  }
+  ask.models = FurtherModels(request);
   ask.searches =
       std::find(reach.tools.begin(), reach.tools.end(), "web_search") != reach.tools.end();
   return ask;
@@ -112,21 +135,35 @@ Ask ReadAsk(Api api, const json::Object& request, const Reach& reach) {
 
 std::optional<Micros> MostOf(const PriceTable& prices, const CallStart& start, int64_t continued,
                              WallTime now) {
-  std::optional<Micros> most = MostAt(start.provider, prices, start, continued, now);
-  for (const std::string& fallback : start.fallbacks) {
-    const auto other = MostAt(fallback, prices, start, continued, now);
-    most = most && other ? std::optional(std::max(*most, *other)) : std::nullopt;
+  Micros most = 0;
+  for (const Answerer& by : AnswerersOf(start)) {
+    const auto one = MostAt(by, prices, start, continued, now);
+    if (!one) return std::nullopt;
+    most = std::max(most, *one);
   }
   return most;
 }
 
 std::string UnpricedOf(const PriceTable& prices, const CallStart& start, WallTime now) {
-  const bool here = prices.Find(start.provider, start.model, now, 0) == nullptr;
-  if (here) return start.provider;
-  for (const std::string& fallback : start.fallbacks) {
-    if (prices.Find(fallback, start.model, now, 0) == nullptr) return fallback;
+  for (const Answerer& by : AnswerersOf(start)) {
+    if (prices.Find(by.provider, by.model, now, 0) != nullptr) continue;
+    return "'" + by.model + "' of " + by.provider;
   }
   return {};
+}
+
+const std::string& PaidModel(const PriceTable& prices, const CallStart& start,
+                             const std::string& answered, WallTime when) {
+  const auto priced = [&](const std::string& model) {
+    return prices.Find(start.provider, model, when, 0);
+  };
+  const Price* const used = start.ask.models.empty() ? nullptr : priced(answered);
+  if (used == nullptr || used == priced(start.model)) return start.model;
+  // An answer may name the snapshot of what was asked for: both are of one row then.
+  const auto& models = start.ask.models;
+  const bool allowed = std::any_of(models.begin(), models.end(),
+                                   [&](const std::string& model) { return priced(model) == used; });
+  return allowed ? answered : start.model;
 }
 
 Usage GuessUsage(const CallStart& start, uint64_t response_bytes) {

@@ -16,12 +16,17 @@ Ask ReadAsk(Api api, const json::Object& request, const Reach& reach);
 // size in tokens of the conversation that it goes on with (0: none), and nothing bounds what is
 // hidden but the model's context. A web search adds what its provider says at the most. What
 // hosted tools are charged beside tokens is not in it, nor that they may read their prompt twice.
-// Of the providers that may answer the dearest counts. Nothing: with one of them the model is
-// unpriced.
+// Of the providers that may answer, and of the models that the request lets them choose from, the
+// dearest counts. Nothing: one of them is unpriced.
 std::optional<Micros> MostOf(const PriceTable& prices, const CallStart& start, int64_t continued,
                              WallTime now);
-// The first of them with whom it is.
+// The first that is, for people: "'m' of openai".
 std::string UnpricedOf(const PriceTable& prices, const CallStart& start, WallTime now);
+
+// The model that is paid: the one that the provider says it used, where the request allows that and
+// it has a price; else the request's own.
+const std::string& PaidModel(const PriceTable& prices, const CallStart& start,
+                             const std::string& answered, WallTime when);
 
 // What a call cost whose answer told no usage: its bytes, four to a token, and of a stream's events
 // kEventBytesPerToken.

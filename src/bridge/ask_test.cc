@@ -121,6 +121,16 @@ TEST(Ask, ALongPromptCountsAtItsOwnPriceAndAsIfItWereAllWrittenToTheCache) {
   EXPECT_EQ(MostOf(table, searching, 0, kNow), 2500 + 2000) << "much is found";
 }
 
+TEST(Ask, WhatNameCannotBeRememberedGoesOnWithAnything) {
+  const auto continues = [](size_t bytes) {
+    return Read(Api::kResponses, R"({"previous_response_id":")" + std::string(bytes, 'r') + "\"}");
+  };
+  EXPECT_EQ(continues(256).continues.size(), 256U);
+  EXPECT_FALSE(continues(256).hidden_context);
+  EXPECT_EQ(continues(257).continues, "");
+  EXPECT_TRUE(continues(257).hidden_context);
+}
+
 TEST(Ask, AnUnknownModelHasNoMost) {
   CallStart start = Start(10);
   start.model = "other";

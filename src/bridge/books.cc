@@ -30,8 +30,10 @@ Ended ToldOf(const Call& call, const Said& said) {
   const auto name = [](const std::string& text) {
     return std::string(CutUtf8(text, CallLog::kNameBytesMax));
   };
-  return {call.id,  call.start,  call.started_at,         WallTime{},
-          call.end, call.charge, name(said.answer_model), name(said.stop)};
+  Ended out{call.id,  call.start,  call.started_at,         WallTime{},
+            call.end, call.charge, name(said.answer_model), name(said.stop)};
+  out.end.response_id = name(call.end.response_id);
+  return out;
 }
 
 }  // namespace
@@ -95,14 +97,15 @@ Task<Result<int64_t>> Books::Open() {
   CO_ASSIGN_OR_RETURN(const std::vector<Call> open, co_await log_.ListOpen());
   for (Call call : open) {
     call.end = {.outcome = Outcome::kAbandoned};
-    call.charge = ChargeOf(call.start, call.end, call.started_at);
+    call.charge = ChargeOf(call.start, call.end, "", call.started_at);
     CO_RETURN_IF_ERROR(co_await log_.Finish(std::move(call)));
   }
   CO_ASSIGN_OR_RETURN(budgets_, co_await Budgets::Open(*deps_.store));
   co_return static_cast<int64_t>(open.size());
 }
 
-Charge Books::ChargeOf(const CallStart& start, const CallEnd& end, WallTime started_at) const {
+Charge Books::ChargeOf(const CallStart& start, const CallEnd& end, const std::string& answered,
+                       WallTime started_at) const {
   Charge charge;
   // A provider charges for answers, not for errors and redirections. Where no status came it may
   // have worked, unless it was not reached.
@@ -115,7 +118,8 @@ Charge Books::ChargeOf(const CallStart& start, const CallEnd& end, WallTime star
   }
   const Usage used = end.usage.known ? end.usage : GuessUsage(start, end.response_bytes);
   const int64_t prompt = used.input + used.cached + used.cache_write;
-  const Price* price = settings_.prices.Find(start.provider, start.model, started_at, prompt);
+  const std::string& model = PaidModel(settings_.prices, start, answered, started_at);
+  const Price* price = settings_.prices.Find(start.provider, model, started_at, prompt);
   if (price == nullptr) return charge;
   const bool told = end.usage.known && !end.usage.output_guessed;
   charge.basis = told ? CostBasis::kUsage : CostBasis::kEstimated;
@@ -130,7 +134,9 @@ int64_t Books::SizeOf(const std::string& response_id) const {
 }
 
 void Books::Remember(const CallEnd& end) {
-  if (end.response_id.empty() || !end.usage.known) return;
+  // The agent's calls that go on with it name it in the same bound (ask.cc).
+  const bool named = !end.response_id.empty() && end.response_id.size() <= CallLog::kNameBytesMax;
+  if (!named || !end.usage.known) return;
   const Usage& u = end.usage;
   const auto [it, fresh] =
       sizes_.insert_or_assign(end.response_id, u.input + u.cached + u.cache_write + u.output);
@@ -187,9 +193,8 @@ ProviderError Books::Refusal(const CallStart& start, const Exhausted& why) {
     case Exhausted::Why::kUnpriced:
       error.status = 403;
       error.code = "cove_model_unpriced";
-      error.message = "Cove did not make this call: it knows no price for the model '" +
-                      start.model + "' of " + UnpricedOf(settings_.prices, start, WallNow()) +
-                      ", and " + whose +
+      error.message = "Cove did not make this call: it knows no price for the model " +
+                      UnpricedOf(settings_.prices, start, WallNow()) + ", and " + whose +
                       " needs one. Whoever runs Cove can add it as [[ai.prices]], or let the "
                       "budget allow models without a price.";
       break;
@@ -306,7 +311,7 @@ Task<Result<void>> Books::Settle(std::unique_ptr<Ticket::Open> open, CallEnd end
   if (!end.provider.empty())
     call.start.fallback_from = std::exchange(call.start.provider, end.provider);
   call.end = std::move(end);
-  call.charge = ChargeOf(call.start, call.end, call.started_at);
+  call.charge = ChargeOf(call.start, call.end, said.answer_model, call.started_at);
   metrics_.Ended(call.start, call.end, call.charge);
   // Others wait for what it holds to be free.
   const auto when = open->hold.empty() ? CallLog::When::kSoon : CallLog::When::kNow;

@@ -129,7 +129,9 @@ class Books {
   Task<void> AddRefused(Call call);
   Task<Result<void>> Settle(std::unique_ptr<Ticket::Open> open, CallEnd end, Said said);
   Task<void> Abandon(std::unique_ptr<Ticket::Open> open);
-  Charge ChargeOf(const CallStart& start, const CallEnd& end, WallTime started_at) const;
+  // `answered`: the model that the provider says it used; empty: it did not say.
+  Charge ChargeOf(const CallStart& start, const CallEnd& end, const std::string& answered,
+                  WallTime started_at) const;
   int64_t SizeOf(const std::string& response_id) const;
   void Remember(const CallEnd& end);
 

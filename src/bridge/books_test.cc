@@ -339,6 +339,39 @@ TEST_F(BooksTest, TheDearestOfThoseThatMayAnswerIsHeldAndWhoAnsweredIsPaid) {
   EXPECT_NE(error.message.find("'m' of local"), std::string::npos) << error.message;
 }
 
+TEST_F(BooksTest, TheDearestOfTheModelsToChooseFromIsHeldAndTheOneUsedIsPaid) {
+  BooksSettings settings;
+  settings.prices = *PriceTable::Parse(
+      std::string(kPrices) + "openai big 2020-01-01 0 7 - - 70 100000 1000\n", "test");
+  Books books({.store = store_.get()}, std::move(settings));
+  ASSERT_TRUE(loop_.RunUntil(books.Open()));
+  Budget budget;
+  budget.org = OrgId("org");
+  budget.limit = 1'000'000'000;
+  budget = *loop_.RunUntil(books.budgets().Create(budget));
+  const auto use = [&] { return books.budgets().UseOf(budget).front(); };
+  CallStart start = Start();
+  start.ask.models = {"m", "big"};
+  auto admitted = loop_.RunUntil(books.Admit(start));
+  EXPECT_EQ(use().held, 7 * (4000 + 10'000));
+  Said said;
+  said.answer_model = "big";
+  ASSERT_TRUE(loop_.RunUntil(
+      books.Finish(std::move(std::get<Ticket>(admitted)), Completed(), std::move(said))));
+  EXPECT_EQ(use().spent, 7 * kCost);
+
+  start.model = "";
+  start.ask.models = {"m"};
+  EXPECT_EQ(loop_.RunUntil(books.Admit(start)).index(), 0U) << "it names models, only not there";
+  start.model = "m";
+  start.ask.models = {"big", "unknown"};
+  auto refused = loop_.RunUntil(books.Admit(start));
+  ASSERT_EQ(refused.index(), 1U);
+  EXPECT_EQ(std::get<ProviderError>(refused).code, "cove_model_unpriced");
+  EXPECT_NE(std::get<ProviderError>(refused).message.find("'unknown' of openai"),
+            std::string::npos);
+}
+
 TEST_F(BooksTest, RatesRefuseWithATime) {
   rates_ = {.per_minute = 2};
   Open();

@@ -33,35 +33,48 @@ void Breaker::Failed(TimePoint now) {
   }
 }
 
+bool Breaker::stale(TimePoint now) const {
+  if (trying_) return false;
+  if (open_until_) return now - *open_until_ > settings_.window;
+  return refusals_.empty() || now - refusals_.back() > settings_.window;
+}
+
 Breakers::Pass::~Pass() {
   if (!inside_) return;
-  owner_->Of(name_).Left();
+  if (Breaker* breaker = owner_->Find(name_)) breaker->Left();
   owner_->Tidy(name_);
 }
 
 std::optional<Duration> Breakers::Pass::Enter(TimePoint now) {
-  const auto wait = owner_->Of(name_).Enter(now);
+  const auto wait = owner_->Of(name_, now).Enter(now);
   inside_ = !wait;
   return wait;
 }
 
 void Breakers::Pass::Succeeded() {
   inside_ = false;
-  owner_->Of(name_).Succeeded();
+  if (Breaker* breaker = owner_->Find(name_)) breaker->Succeeded();
   owner_->Tidy(name_);
 }
 
 void Breakers::Pass::Failed(TimePoint now) {
   inside_ = false;
-  owner_->Of(name_).Failed(now);
+  owner_->Of(name_, now).Failed(now);
 }
 
 // Changes `name` to the shared one's where there is no room.
-Breaker& Breakers::Of(std::string& name) {
-  const auto it = breakers_.find(name);
-  if (it != breakers_.end()) return it->second;
+Breaker& Breakers::Of(std::string& name, TimePoint now) {
+  if (Breaker* breaker = Find(name)) return *breaker;
+  if (breakers_.size() >= kNamesMax) {
+    std::erase_if(breakers_, [now](const auto& entry) { return entry.second.stale(now); });
+  }
   if (breakers_.size() >= kNamesMax) name.clear();
   return breakers_.try_emplace(name, settings_).first->second;
+}
+
+Breaker* Breakers::Find(const std::string& name) {
+  const auto it = breakers_.find(name);
+  return it == breakers_.end() ? nullptr : &it->second;
 }
 
 void Breakers::Tidy(const std::string& name) {

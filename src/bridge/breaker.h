@@ -36,6 +36,8 @@ class Breaker {
   bool open(TimePoint now) const { return open_until_ && now < *open_until_; }
   // Nothing to remember: as new.
   bool idle() const { return refusals_.empty() && !open_until_ && !trying_; }
+  // What it remembers will open it no more by itself, or nobody has come back since it was open.
+  bool stale(TimePoint now) const;
 
  private:
   BreakerSettings settings_;
@@ -45,7 +47,8 @@ class Breaker {
 };
 
 // One breaker for each name (a model), made when first needed. The names come from agents: those
-// with nothing to remember are dropped, and past kNamesMax further ones share one breaker.
+// with nothing to remember are dropped, at kNamesMax the stale ones as well, and while that makes
+// no room further ones share one breaker.
 class Breakers {
  public:
   static constexpr size_t kNamesMax = 256;
@@ -71,7 +74,8 @@ class Breakers {
   size_t size() const { return breakers_.size(); }
 
  private:
-  Breaker& Of(std::string& name);
+  Breaker& Of(std::string& name, TimePoint now);
+  Breaker* Find(const std::string& name);
   void Tidy(const std::string& name);
   BreakerSettings settings_;
   std::map<std::string, Breaker> breakers_;

@@ -84,5 +84,33 @@ TEST(BreakersTest, ModelsAreApartAndInventedNamesDoNotPileUp) {
   EXPECT_TRUE(Breakers::Pass(breakers, "bad1").Enter(kStart));
 }
 
+TEST(BreakersTest, NamesThatNobodyComesBackToMakeRoom) {
+  Breakers breakers({2, seconds(10), seconds(30)});
+  const auto fail = [&breakers](const std::string& name, TimePoint now) {
+    Breakers::Pass pass(breakers, name);
+    ASSERT_FALSE(pass.Enter(now)) << name;
+    pass.Failed(now);
+  };
+  for (size_t i = 0; i < Breakers::kNamesMax; ++i) fail("once" + std::to_string(i), kStart);
+  const TimePoint later = kStart + seconds(11);
+  fail("bad", later);
+  fail("bad", later);
+  EXPECT_EQ(breakers.size(), 1U);
+  EXPECT_TRUE(Breakers::Pass(breakers, "bad").Enter(later));
+  EXPECT_FALSE(Breakers::Pass(breakers, "good").Enter(later)) << "it shares with none";
+
+  for (size_t i = 1; i < Breakers::kNamesMax; ++i) {
+    fail("twice" + std::to_string(i), later);
+    fail("twice" + std::to_string(i), later);
+  }
+  EXPECT_EQ(breakers.size(), Breakers::kNamesMax) << "who is open is not forgotten";
+  const TimePoint at_rest = later + seconds(30);
+  EXPECT_FALSE(Breakers::Pass(breakers, "other").Enter(at_rest));
+  EXPECT_GE(breakers.size(), Breakers::kNamesMax) << "and has its one trial for a while";
+  Breakers::Pass good(breakers, "good");
+  EXPECT_FALSE(good.Enter(at_rest + seconds(11)));
+  EXPECT_EQ(breakers.size(), 1U);
+}
+
 }  // namespace
 }  // namespace cove::bridge

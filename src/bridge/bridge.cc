@@ -30,7 +30,8 @@ Upgrade WantsUpgrade(const http::RequestHead& head) {
 Bridge::Bridge(Deps deps)
     : deps_(std::move(deps)),
       upstream_(std::move(deps_.providers), *deps_.resolver_pool, std::move(deps_.tape)),
-      held_(deps_.limits.held_bytes_max) {}
+      held_(deps_.limits.held_bytes_max),
+      sockets_({.at_once = deps_.limits.websockets_max}) {}
 
 std::vector<std::string> Bridge::ProvidersWithKey() const {
   std::vector<std::string> out;

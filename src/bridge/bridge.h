@@ -32,6 +32,7 @@ struct Limits {
   size_t body_step_bytes = 64 * 1024;
   Duration body_step_time = seconds(30);
   Duration drain_time = seconds(60);  // for the usage, after the agent has gone
+  int websockets_max = 128;           // of one caller: between its calls none has a seat. Else 426
 };
 
 // What an operator sets about the wire ([ai]).
@@ -66,6 +67,9 @@ class Bridge {
     // Whether a sandbox may reach a URL, as it would itself; empty: every one. Asked for what a
     // request makes the provider fetch.
     std::function<bool(const SandboxId&, const http::Url&)> may_reach;
+    // Why a caller that was let in may go on no longer: its key or token has ended, say. Empty:
+    // each may. Asked for each further call on a connection, which ends with it.
+    std::function<std::optional<ProviderError>(const Caller&)> ended;
     // Told of each call that a sandbox makes on a connection it has already; empty: nobody.
     std::function<void(const SandboxId&)> used;
     WireSettings wire;
@@ -126,6 +130,7 @@ class Bridge {
   Deps deps_;
   Upstream upstream_;
   HeldBytes held_;
+  Rates sockets_;          // that each caller has open
   async::TaskGroup ends_;  // last: its tasks use all the others
 };
 

@@ -53,6 +53,28 @@ TEST_F(BridgeTest, ACallWhoseConnectionIsTakenDownIsHeardOutAndSettled) {
   EXPECT_EQ(SaidIn(calls[0].id).prompt, "hi");
 }
 
+TEST_F(BridgeTest, AnAnswerThatIsHeardOutIsOnTheTapeToo) {
+  const std::string path = dir_.path() + "/cassette";
+  Bridge::Deps deps = MakeDeps();
+  deps.tape = *Tape::Open({TapeConfig::Mode::kRecord, path, {}}, pool_);
+  Bridge recording(std::move(deps));
+  Listening front([&recording](http::Exchange& e) { return ServeBy(recording, e); });
+  up_.mode = ScriptedUpstream::Mode::kSlow;
+  const net::StreamPtr agent = loop_.RunUntil(Ask(front.port));
+  front.group.Clear();
+  loop_.RunUntil(recording.Flush(Now() + seconds(5)));
+  ASSERT_EQ(Calls().size(), 1U);
+  EXPECT_EQ(Calls()[0].end.outcome, Outcome::kClientGone);
+  auto cassette = Cassette::Read(path, Cassette::Match::kOrder);
+  ASSERT_TRUE(cassette) << cassette.error().message();
+  RecordedCall asked;
+  asked.kind = "openai";
+  asked.method = "POST";
+  asked.path = "/v1/responses";
+  ASSERT_EQ(cassette->size(), 1U);
+  EXPECT_EQ(cassette->Next("box", asked)->body, kAnswer);
+}
+
 TEST_F(BridgeTest, AnAgentThatLeavesWhileItsCallWaitsForABudgetDoesNotMakeIt) {
   const Budget budget = MakeBudget(15'000);  // for one call, of at most 10 026
   up_.mode = ScriptedUpstream::Mode::kHeld;

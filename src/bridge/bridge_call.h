@@ -42,6 +42,8 @@ struct Bridge::Judged {
 // Why what has come of a request is not read on.
 std::optional<ProviderError> NoRoom(HeldBytes::Room room);
 ProviderError TooSlow(const Limits& limits);
+// Why a text is no request.
+ProviderError Unparsed(const Error& error);
 
 inline microseconds Since(TimePoint start) {
   return std::chrono::duration_cast<microseconds>(Now() - start);

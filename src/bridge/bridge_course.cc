@@ -86,6 +86,7 @@ RelayOptions Bridge::OptionsOf(const InFlight& call) const {
   RelayOptions out;
   out.api = call.route.api;
   out.drain_time = deps_.limits.drain_time;
+  if (upstream_.on_tape()) out.rest = RelayOptions::Rest::kToEnd;
   out.sent_at = call.sent_at;
   return out;
 }

@@ -159,6 +159,8 @@ class BridgeTest : public BooksFixture {
   BridgeTest()
       : BooksFixture(
             "openai m 2020-01-01 0 1 - - 10 1000 1000\n"
+            "openai dear 2020-01-01 0 5 - - 50 1000 1000\n"
+            "openai dearest 2020-01-01 0 9 - - 90 1000 1000\n"
             "first m 2020-01-01 0 2 - - 20 1000 1000\n"
             "rock claude-opus-4-8 2020-01-01 0 1 - - 10 9999 1000\n"),
         upstream_([this](http::Exchange& e) { return Answer(up_, e); }),

@@ -1,4 +1,6 @@
 // What is looked at in a request before it may leave.
+#include <algorithm>
+
 #include "bridge/ask.h"
 #include "bridge/bridge_call.h"
 #include "bridge/human_prompt.h"
@@ -17,6 +19,27 @@ std::optional<std::string> TurnIn(const json::Object& request) {
   return turn ? json::GetString(*turn, "turn_id") : std::nullopt;
 }
 
+// Names of models are kept while a call lasts, looked up for each and shown: those that no provider
+// has are not passed on. One in Bedrock's path has its own bound (bedrock.h).
+std::optional<ProviderError> OddModels(const json::Object& request) {
+  constexpr size_t kModelsMax = 32;
+  std::vector<std::string> names = FurtherModels(request);
+  if (names.size() > kModelsMax) {
+    return ProviderError{400, "cove_bad_request",
+                         "The request names more than " + std::to_string(kModelsMax) +
+                             " models to choose from; name fewer."};
+  }
+  names.push_back(json::GetString(request, "model").value_or(""));
+  const bool fit = std::all_of(names.begin(), names.end(), [](const std::string& name) {
+    return name.size() <= CallLog::kNameBytesMax;
+  });
+  if (fit) return std::nullopt;
+  return ProviderError{400, "cove_bad_request",
+                       "The request names a model in more than " +
+                           std::to_string(CallLog::kNameBytesMax) +
+                           " bytes; give its name as the provider lists it."};
+}
+
 void PutAliasIntoPath(const Aliases& aliases, BedrockCall call, RequestEdit& edit,
                       std::string& target) {
   const auto alias = aliases.find(call.model);
@@ -26,6 +49,15 @@ void PutAliasIntoPath(const Aliases& aliases, BedrockCall call, RequestEdit& edi
 }
 
 }  // namespace
+
+ProviderError Unparsed(const Error& error) {
+  if (error.code() == Code::kTooLarge) {
+    return {400, "cove_bad_request",
+            "The model gateway does not read this request: " + error.message() +
+                ". Send long lists of numbers as a text, or in several calls."};
+  }
+  return {400, "cove_bad_request", "The request's body is not a JSON object: " + error.message()};
+}
 
 std::optional<ProviderError> Bridge::Forbidden(const InFlight& call, const json::Object& request,
                                                const Reach& reach) const {
@@ -61,8 +93,7 @@ std::optional<ProviderError> Bridge::Judge(const InFlight& call, std::string_vie
   if (parsed) return JudgeParsed(call, body, *std::move(parsed), out);
   out.start = StartOf(call);
   out.start.request_bytes = body.size();
-  return ProviderError{400, "cove_bad_request",
-                       "The request's body is not a JSON object: " + parsed.error().message()};
+  return Unparsed(parsed.error());
 }
 
 std::optional<ProviderError> Bridge::JudgeParsed(const InFlight& call, std::string_view body,
@@ -73,6 +104,10 @@ std::optional<ProviderError> Bridge::JudgeParsed(const InFlight& call, std::stri
   start.model = call.route.bedrock ? call.route.bedrock->model
                                    : json::GetString(request, "model").value_or("");
   start.stream = json::GetBool(request, "stream").value_or(false);
+  if (auto refusal = OddModels(request)) {
+    start.model.resize(CutUtf8(start.model, CallLog::kNameBytesMax).size());
+    return refusal;
+  }
   if (json::GetBool(request, "background").value_or(false)) {
     return ProviderError{
         501, "cove_no_background",

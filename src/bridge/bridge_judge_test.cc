@@ -1,6 +1,7 @@
 // Goal: what may not leave does not, what is forwarded is as it came but for the edits that are
 // configured, and the text of a refusal says what to do.
 // Method: requests to a Cove server with the bridge, whose scripted upstream says what it got.
+#include "base/text.h"
 #include "bridge/bridge_fixture_test.h"
 #include "bridge/call_json.h"
 #include "http/packing_test.h"
@@ -230,6 +231,63 @@ TEST_F(BridgeTest, ACompressedRequestIsJudgedAndForwardedAsItCame) {
   EXPECT_EQ(status("{}", "gzip"), 400);
   EXPECT_EQ(status("{}", "br"), 415);
   EXPECT_EQ(up_.requests, 0);
+}
+
+TEST_F(BridgeTest, AShortBodyThatUnpacksIntoMillionsOfValuesIsNotTakenApart) {
+  Bridge::Deps deps = MakeDeps();
+  deps.limits = Limits();
+  Bridge bridge(std::move(deps));
+  Listening front([&bridge](http::Exchange& e) { return ServeBy(bridge, e); });
+  std::swap(front.port, front_.port);
+  std::string body = R"({"model":"m","input":[0)";
+  while (body.size() < Limits().request_bytes_max - 8) body += ",0";
+  body += "]}";
+  const Reply reply = Run(Packed(Post(http::Gzip(body)), "gzip"), "/openai/v1/responses");
+  std::swap(front.port, front_.port);
+  EXPECT_EQ(reply.status, 400);
+  EXPECT_NE(reply.body.find("more than 500000 values. Send"), std::string::npos) << reply.body;
+  EXPECT_EQ(up_.requests, 0);
+  ASSERT_EQ(Refusals().size(), 1U);
+  EXPECT_EQ(Refusals()[0].end.refusal, "cove_bad_request");
+}
+
+TEST_F(BridgeTest, NamesOfModelsHaveABound) {
+  const auto ask = [this](const std::string& request) {
+    return Run(Post(request), "/openai/v1/responses");
+  };
+  const std::string most(256, 'm');
+  EXPECT_EQ(ask(R"({"model":")" + most + R"(","models":[")" + most + R"("]})").status, 200);
+  std::string many = R"("a")";
+  for (int i = 0; i < 32; ++i) many += R"(,"a")";
+  for (const std::string& request :
+       {R"({"model":")" + most + R"(x"})", R"({"model":"m","models":[")" + most + R"(x"]})",
+        R"({"model":"m","models":[)" + many + "]}"}) {
+    const Reply reply = ask(request);
+    EXPECT_EQ(reply.status, 400);
+    EXPECT_NE(reply.body.find("cove_bad_request"), std::string::npos) << reply.body;
+  }
+  EXPECT_EQ(up_.requests, 1);
+  ASSERT_EQ(Refusals().size(), 3U);
+  EXPECT_EQ(Refusals().back().start.model, most) << "as much as a row has";
+  const std::string arn =
+      "arn:aws:bedrock:eu-west-1:1:application-inference-profile/" + std::string(1000, 'a');
+  const std::string path = "/rock/model/" + PercentEncode(arn) + "/invoke";
+  EXPECT_EQ(Run(Post(R"({"anthropic_version":"bedrock-2023-05-31"})"), path).status, 200);
+}
+
+TEST_F(BridgeTest, OfModelsToChooseFromTheOneThatAnswersIsPaid) {
+  up_.content_type = "application/json";
+  const auto cost = [this](const std::string& answered) {
+    up_.answer = R"({"id":"r","model":")" + answered +
+                 R"(","usage":{"input_tokens":100,"output_tokens":20}})";
+    Run(Post(R"({"model":"m","models":["dear"]})"), "/openai/v1/responses");
+    return Calls().front().charge.cost;
+  };
+  EXPECT_EQ(cost("m"), 100 + 20 * 10);
+  EXPECT_EQ(cost("dear"), 100 * 5 + 20 * 50);
+  EXPECT_EQ(cost("dear-2026-04-23"), 100 * 5 + 20 * 50) << "its snapshot";
+  EXPECT_EQ(cost("dearest"), 100 + 20 * 10) << "nobody asked for it";
+  EXPECT_EQ(Calls().front().start.model, "m");
 }
 
 TEST_F(BridgeTest, CredentialsInTheQueryAreNotSent) {

@@ -44,15 +44,46 @@ std::string ErrorEvent(const ProviderError& error) {
   return json::Write(out);
 }
 
+// That its caller has one more open, while it lives. The Rates outlives it.
+class Opened {
+ public:
+  Opened(Rates& all, const std::string& caller) : all_(all), caller_(caller) {
+    may_ = !all_.Enter(caller_, Now());
+  }
+  ~Opened() {
+    if (may_) all_.Leave(caller_);
+  }
+  Opened(const Opened&) = delete;
+  // False: it has as many as it may.
+  bool may() const { return may_; }
+
+ private:
+  Rates& all_;
+  const std::string caller_;
+  bool may_ = false;
+};
+
+std::string TypeOf(const std::string& event) {
+  static const json::PieceTable table(std::vector<std::string>{"type"});
+  std::string out;
+  json::Pieces pieces(table, kTextBytesMax,
+                      [&out](const json::Piece& piece) { out = json::Unquote(piece.text); });
+  pieces.Feed(event);
+  pieces.End();
+  return out;
+}
+
 }  // namespace
 
 // One connection. The bridge and the call outlive it.
 class Bridge::Socket {
  public:
-  Socket(Bridge& bridge, InFlight& call, std::unique_ptr<http::WebSocket> agent,
-         std::unique_ptr<http::WebSocket> provider, CallEnd about)
+  Socket(Bridge& bridge, InFlight& call, std::unique_ptr<Opened> opened,
+         std::unique_ptr<http::WebSocket> agent, std::unique_ptr<http::WebSocket> provider,
+         CallEnd about)
       : bridge_(bridge),
         call_(call),
+        opened_(std::move(opened)),
         about_(std::move(about)),
         agent_(std::move(agent)),
         provider_(std::move(provider)) {
@@ -70,8 +101,7 @@ class Bridge::Socket {
     co_await over_.Wait();
     if (giving_up_) (void)co_await given_up_.Wait(Now() + 2 * kFarewellTimeout);
     group_.Clear();
-    const Outcome outcome = agent_gone_ ? Outcome::kClientGone : Outcome::kBroken;
-    while (!open_.empty()) End(outcome);
+    EndAll();
     (void)co_await provider_->Close(codec::ws_close::kNormal, "");
     if (!agent_gone_) (void)co_await agent_->Close(CloseCode(), provider_->close_reason());
   }
@@ -92,7 +122,7 @@ class Bridge::Socket {
       (void)co_await over_.Wait(Now() + bridge_.deps_.limits.drain_time);
       group_.Clear();
     }
-    while (!open_.empty()) End(Outcome::kClientGone);
+    EndAll();
     (void)co_await provider_->Close(codec::ws_close::kNormal, "");
   }
 
@@ -187,8 +217,9 @@ class Bridge::Socket {
       judged_bytes_ = 0;
       (void)HoldAll();
       if (refused && !(co_await agent_->SendText(ErrorEvent(*refused)))) break;
+      if (barred_) break;
     }
-    agent_gone_ = true;
+    if (!barred_) agent_gone_ = true;
     // What was asked for is charged: hear it out, within limits.
     if (!open_.empty()) co_await async::Sleep(bridge_.deps_.limits.drain_time);
     over_.Set();
@@ -198,13 +229,16 @@ class Bridge::Socket {
   struct Looked {
     enum class Kind { kCreate, kPasses, kUnknown } kind = Kind::kUnknown;
     Judged judged;                         // kCreate
-    std::optional<ProviderError> refused;  // kCreate
+    std::optional<ProviderError> refused;  // kCreate, kUnknown: why, where there is more to say
   };
   Looked LookAt(const http::WebSocketMessage& message) const {
     Looked out;
     auto parsed = message.text ? json::ParseObject(message.data)
                                : Result<json::Object>(Error(Code::kInvalid, "not a text"));
-    if (!parsed) return out;
+    if (!parsed) {
+      if (parsed.error().code() == Code::kTooLarge) out.refused = Unparsed(parsed.error());
+      return out;
+    }
     const std::string type = json::GetString(*parsed, "type").value_or("");
     if (type == "response.processed" || type == "response.cancel") out.kind = Looked::Kind::kPasses;
     // Its fields stand beside the type; in an object of that name nobody has looked into them.
@@ -232,8 +266,15 @@ class Bridge::Socket {
         400, "cove_no_route",
         "The model gateway passes \"response.create\" with its fields beside the type, "
         "\"response.cancel\" and \"response.processed\"; this message is none of them."};
+    if (looked.refused) none = *std::move(looked.refused);
     bridge_.deps_.books->Refused(StartOf(call_), none);
     co_return none;
+  }
+
+  // Why the caller may go on no longer: it was let in when the connection began.
+  std::optional<ProviderError> Ended() const {
+    const auto& ended = bridge_.deps_.ended;
+    return ended ? ended(call_.caller) : std::nullopt;
   }
 
   Task<std::optional<ProviderError>> OnCreate(std::string text, Judged judged,
@@ -242,6 +283,10 @@ class Bridge::Socket {
     if (open_.size() == kCallsMax) {
       refused = ProviderError{429, "cove_at_capacity",
                               "Too many responses are asked for at once on this connection."};
+    }
+    if (auto ended = Ended()) {
+      barred_ = true;
+      refused = std::move(ended);
     }
     if (refused) {
       bridge_.deps_.books->Refused(std::move(judged.start), *refused);
@@ -267,7 +312,7 @@ class Bridge::Socket {
       passing_ = *std::move(message);
       if (!agent_gone_ && !(co_await Pass(*passing_))) agent_gone_ = true;
       OnPassed();
-      if (agent_gone_ && open_.empty()) break;
+      if ((agent_gone_ || barred_) && open_.empty()) break;
     }
     over_.Set();
   }
@@ -285,15 +330,38 @@ class Bridge::Socket {
   // Responses come in the order in which they were asked for.
   void OnEvent(const std::string& text) {
     if (open_.empty()) return;
+    if (Failing(open_.front()) && open_.size() > 1 && TypeOf(text) == "response.created") {
+      End(OutcomeNow());
+    }
     Open& open = open_.front();
     if (!open.end.first_byte) open.end.first_byte = Since(open.sent_at);
     open.end.response_bytes += text.size();
     open.reader.OnEvent(text);
-    if (!open.reader.facts().complete) return;
-    const int status = open.reader.facts().error_status;
-    open.end.status = status == 0 ? 200 : status;
+    const AnswerFacts& facts = open.reader.facts();
+    // As over HTTP: what comes after the beginning of an answer does not change its status.
+    open.end.status = facts.begun || !facts.complete ? 200 : facts.error_status;
+    if (facts.complete) End(OutcomeNow());
+  }
+
+  // An error came in the middle of its answer. That may go on, and tell what it used; if not, the
+  // beginning of the next one says that it is over, or the end of the connection.
+  static bool Failing(const Open& open) {
+    return !open.reader.facts().complete && !open.reader.facts().error.empty();
+  }
+
+  // Of the first call, which has had all that it will.
+  Outcome OutcomeNow() const {
+    const Open& open = open_.front();
     const Outcome outcome = OutcomeOf(open.end.status, open.reader.facts());
-    End(agent_gone_ && outcome != Outcome::kRejected ? Outcome::kClientGone : outcome);
+    return agent_gone_ && outcome != Outcome::kRejected ? Outcome::kClientGone : outcome;
+  }
+
+  // There will be no more events.
+  void EndAll() {
+    while (!open_.empty()) {
+      const Outcome cut = agent_gone_ ? Outcome::kClientGone : Outcome::kBroken;
+      End(Failing(open_.front()) ? OutcomeNow() : cut);
+    }
   }
 
   // The books are written beside the connection, which goes on.
@@ -314,6 +382,7 @@ class Bridge::Socket {
 
   // The provider's own code, where one may be sent.
   uint16_t CloseCode() const {
+    if (barred_) return codec::ws_close::kPolicy;
     const uint16_t code = provider_->close_code();
     return code == codec::ws_close::kNone || code == codec::ws_close::kAbnormal
                ? codec::ws_close::kInternal
@@ -326,6 +395,7 @@ class Bridge::Socket {
 
   Bridge& bridge_;
   InFlight& call_;
+  const std::unique_ptr<Opened> opened_;
   const CallEnd about_;  // what is true of each call: from the handshake
   std::unique_ptr<http::WebSocket> agent_;
   std::unique_ptr<http::WebSocket> provider_;
@@ -341,6 +411,7 @@ class Bridge::Socket {
   async::Event turn_;  // come_ or left_ has changed
   async::Event left_;  // nothing more comes from the agent
   bool agent_gone_ = false;
+  bool barred_ = false;  // the agent may ask for nothing more: answers under way still pass
   async::Event over_;
   async::TaskGroup group_;
 };
@@ -367,6 +438,15 @@ Task<void> Bridge::ServeSocket(InFlight& call) {
   if (!http::IsWebSocketUpgrade(call.head)) {
     co_await Refuse(
         call, ProviderError{400, "cove_bad_request", "The request is no WebSocket handshake."});
+    co_return;
+  }
+  auto opened = std::make_unique<Opened>(sockets_, CallerOf(call.caller));
+  if (!opened->may()) {
+    co_await Refuse(call,
+                    ProviderError{426, "cove_no_websocket",
+                                  "Cove keeps " + std::to_string(deps_.limits.websockets_max) +
+                                      " WebSockets open for one caller, and this one has as many. "
+                                      "Ask over plain HTTP: POST with \"stream\": true."});
     co_return;
   }
   // Each side of the connection agrees for itself on what is asked for here.
@@ -405,8 +485,9 @@ Task<void> Bridge::ServeSocket(InFlight& call) {
       co_await http::AcceptWebSocket(call.exchange, "", HandshakeExtra(response->head().headers));
   if (!agent) co_return;
   about.request_id = ProviderRequestId(response->head().headers);
-  Connected connected(*this, std::make_unique<Socket>(*this, call, *std::move(agent),
-                                                      *std::move(provider), std::move(about)));
+  Connected connected(*this,
+                      std::make_unique<Socket>(*this, call, std::move(opened), *std::move(agent),
+                                               *std::move(provider), std::move(about)));
   co_await connected.socket().Run();
 }
 

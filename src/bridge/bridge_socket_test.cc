@@ -23,9 +23,10 @@ constexpr std::string_view kCreate =
 
 constexpr size_t kRoom = size_t{64} * 1024;
 
-// Answers every message with the same events; then it may close.
+// Answers every message, or every so many, with the same events; then it may close.
 struct Script {
   int status = 101;
+  size_t together = 1;
   std::vector<std::string> events = {std::string(kCreated), std::string(kTool),
                                      std::string(kCompleted)};
   bool closes = false;
@@ -48,6 +49,7 @@ Task<void> AnswerSocket(Script& up, http::Exchange& exchange) {
     auto message = co_await (*socket)->Receive();
     if (!message) break;
     up.got.push_back(message->data);
+    if (up.got.size() % up.together != 0) continue;
     for (const std::string& event : up.events) {
       if (up.waits && &event == &up.events.back()) co_await async::Sleep(milliseconds(30));
       if (!(co_await (*socket)->SendText(event))) co_return;
@@ -79,6 +81,9 @@ class BridgeSocketTest : public BooksFixture {
     deps.providers = {provider};
     deps.may_reach = [](const SandboxId&, const http::Url&) { return false; };
     deps.used = [this](const SandboxId& id) { used_ += id.value; };
+    deps.ended = [this](const Caller&) {
+      return ended_ ? std::optional(ProviderError{401, "cove_ended", "m"}) : std::nullopt;
+    };
     deps.wire.aliases = {{"fast", "gpt-5.5-mini"}};
     deps.limits.held_bytes_max = 4 * kRoom;  // of one caller alone a quarter
     deps.limits.body_step_time = seconds(1);
@@ -94,7 +99,7 @@ class BridgeSocketTest : public BooksFixture {
   Task<Result<std::unique_ptr<http::WebSocket>>> Connect() {
     http::ClientRequest request;
     request.url = *http::Url::Parse(front_.Url("/openai/v1/responses?x=1"));
-    request.headers = {{"Authorization", "Bearer of-the-sandbox"}, {"session-id", "s"}};
+    request.headers = {{"Authorization", "Bearer of-the-sandbox"}, {"session-id", session_}};
     const auto offer = http::OfferWebSocket();
     for (const auto& [name, value] : offer->fields) request.headers.Set(name, value);
     auto response = co_await client_.Send(std::move(request));
@@ -119,6 +124,19 @@ class BridgeSocketTest : public BooksFixture {
         if (event->data.find("completed") != std::string::npos) break;
         if (event->data.find("\"error\"") != std::string::npos) break;
       }
+    }
+    (void)co_await (*socket)->Close(codec::ws_close::kNormal, "");
+  }
+
+  // Sends them all at once; reads so many events, or to the end.
+  Task<void> Listen(std::vector<std::string> messages, size_t events) {
+    auto socket = co_await Connect();
+    if (!socket) co_return;
+    for (const std::string& message : messages) (void)co_await (*socket)->SendText(message);
+    while (events_.size() < events) {
+      auto event = co_await (*socket)->Receive();
+      if (!event) co_return;
+      events_.push_back(event->data);
     }
     (void)co_await (*socket)->Close(codec::ws_close::kNormal, "");
   }
@@ -167,9 +185,11 @@ class BridgeSocketTest : public BooksFixture {
   Script up_;
   Listening upstream_;
   std::string used_;
+  bool ended_ = false;
   Bridge bridge_;
   int served_ = 0;
   Listening front_;
+  std::string session_ = "s";
   http::ResponseHead head_;
   std::vector<std::string> events_;
   std::string dawdled_;
@@ -229,6 +249,21 @@ TEST_F(BridgeSocketTest, WhatMayNotLeaveIsAnsweredWithAnErrorAndTheConnectionGoe
   EXPECT_TRUE(Refusals().back().start.stream);
 }
 
+TEST_F(BridgeSocketTest, AMessageOfTooManyValuesIsRefusedInItsOwnWords) {
+  Bridge::Deps deps = MakeDeps();
+  deps.limits = Limits();
+  Bridge roomy(std::move(deps));
+  Listening front([&](http::Exchange& e) { return roomy.Serve(Box(), e, "/openai/v1/responses"); });
+  std::swap(front.port, front_.port);
+  std::string message = R"({"type":"response.create","input":[0)";
+  for (size_t i = 0; i < json::kValuesMax; ++i) message += ",0";
+  loop_.RunUntil(Talk({message + "]}", std::string(kCreate)}));
+  std::swap(front.port, front_.port);
+  ASSERT_EQ(events_.size(), 4U) << "and the connection goes on";
+  EXPECT_THAT(events_[0], testing::AllOf(HasSubstr(R"("status":400)"), HasSubstr("500000 values")));
+  EXPECT_EQ(up_.got.size(), 1U);
+}
+
 TEST_F(BridgeSocketTest, AMessageTakesRoomInTheShareOfItsCaller) {
   const std::string much =
       R"({"type":"response.create","input":")" + std::string(8 << 20, 'x') + "\"}";
@@ -257,18 +292,22 @@ TEST_F(BridgeSocketTest, AMessageThatDoesNotComeIsNotWaitedFor) {
   EXPECT_EQ(events_.size(), 3U);
 }
 
-Task<void> UntilHeld(async::Event* dawdles) {
-  co_await dawdles->Wait();
-  co_await async::Sleep(milliseconds(50));
-}
-
 TEST_F(BridgeSocketTest, AWholeMessageWithoutRoomIsRefusedAndTheConnectionGoesOn) {
   async::TaskGroup group;
   group.Spawn(Dawdle(std::string(kRoom - 4096, 'x')));
-  loop_.RunUntil(UntilHeld(&dawdles_));
   const std::string small =
       R"({"type":"response.create","input":")" + std::string(8192, 'x') + "\"}";
-  loop_.RunUntil(Talk({small, small}));
+  // Until the one that dawdles is held, which nothing tells, this one is passed on; and it has an
+  // end of its own.
+  for (int i = 0; i < 1000; ++i) {
+    if (!dawdled_.empty()) group.Spawn(Dawdle(std::string(kRoom - 4096, 'x')));
+    dawdled_.clear();
+    events_.clear();
+    up_.got.clear();
+    loop_.RunUntil(Talk({small, small}));
+    if (events_.size() == 2 && up_.got.empty()) break;
+    loop_.RunUntil(Pause());
+  }
   EXPECT_THAT(events_, testing::Each(HasSubstr("cove_at_capacity")));
   EXPECT_EQ(events_.size(), 2U);
   EXPECT_TRUE(up_.got.empty());
@@ -282,6 +321,93 @@ TEST_F(BridgeSocketTest, AnErrorOfTheProviderEndsTheCallWithItsStatus) {
   ASSERT_EQ(Calls().size(), 1U);
   EXPECT_EQ(Calls()[0].end.outcome, Outcome::kRejected);
   EXPECT_EQ(Calls()[0].end.status, 429);
+}
+
+constexpr std::string_view kError =
+    R"({"type":"error","status":400,"error":{"code":"odd","message":"m"}})";
+constexpr std::string_view kCreatedSecond = R"({"type":"response.created","response":{"id":"r2"}})";
+constexpr std::string_view kCompletedSecond =
+    R"({"type":"response.completed","response":{"id":"r2","usage":{"input_tokens":5,"output_tokens":1}}})";
+
+TEST_F(BridgeSocketTest, AnErrorInTheMiddleDropsNoUsageThatComesAfterIt) {
+  up_.events = {std::string(kCreated), std::string(kError), std::string(kCompleted)};
+  loop_.RunUntil(Listen({std::string(kCreate)}, 3));
+  EXPECT_EQ(events_, up_.events);
+  ASSERT_EQ(Calls().size(), 1U);
+  const Call call = Calls()[0];
+  EXPECT_EQ(call.end.outcome, Outcome::kFailed);
+  EXPECT_EQ(call.end.status, 200);
+  EXPECT_EQ(call.end.response_id, "r1");
+  EXPECT_EQ(call.charge.basis, CostBasis::kUsage);
+  EXPECT_EQ(call.charge.cost, 9 + 40);
+  EXPECT_EQ(SaidIn(call.id).error, "odd");
+}
+
+TEST_F(BridgeSocketTest, AnErrorInTheMiddleThatIsTheLastWordIsAFailureAndNotFree) {
+  up_.events = {std::string(kCreated), std::string(kError)};
+  up_.closes = true;
+  loop_.RunUntil(Listen({std::string(kCreate)}, 3));
+  ASSERT_EQ(Calls().size(), 1U);
+  const Call call = Calls()[0];
+  EXPECT_EQ(call.end.outcome, Outcome::kFailed);
+  EXPECT_EQ(call.end.status, 200);
+  EXPECT_EQ(call.charge.basis, CostBasis::kEstimated);
+  EXPECT_GT(call.charge.cost, 0);
+}
+
+TEST_F(BridgeSocketTest, AfterAnErrorInTheMiddleTheNextAnswerIsTheNextCalls) {
+  up_.together = 2;
+  up_.events = {std::string(kCreated), std::string(kError), std::string(kCreatedSecond),
+                std::string(kCompletedSecond)};
+  loop_.RunUntil(Listen({std::string(kCreate), std::string(kCreate)}, 4));
+  const auto calls = Calls();
+  ASSERT_EQ(calls.size(), 2U);
+  EXPECT_EQ(calls[0].end.outcome, Outcome::kFailed);
+  EXPECT_EQ(calls[0].end.response_id, "r1");
+  EXPECT_EQ(calls[0].charge.basis, CostBasis::kEstimated);
+  EXPECT_EQ(calls[1].end.outcome, Outcome::kCompleted);
+  EXPECT_EQ(calls[1].end.response_id, "r2");
+  EXPECT_EQ(calls[1].charge.cost, 5 + 10);
+}
+
+TEST_F(BridgeSocketTest, WhoMayCallNoLongerIsToldSoAndTheConnectionEnds) {
+  const auto agent = loop_.RunUntil(Connect());
+  ASSERT_TRUE(agent);
+  const auto next = [&] {
+    auto event = loop_.RunUntil((*agent)->Receive());
+    return event ? event->data : "closed";
+  };
+  ASSERT_TRUE(loop_.RunUntil((*agent)->SendText(kCreate)));
+  for (const std::string& event : up_.events) EXPECT_EQ(next(), event);
+  ended_ = true;
+  ASSERT_TRUE(loop_.RunUntil((*agent)->SendText(kCreate)));
+  EXPECT_THAT(next(), testing::AllOf(HasSubstr(R"("status":401)"), HasSubstr("cove_ended")));
+  EXPECT_EQ(next(), "closed");
+  EXPECT_EQ((*agent)->close_code(), codec::ws_close::kPolicy);
+  EXPECT_EQ(up_.got.size(), 1U);
+  EXPECT_EQ(Calls().size(), 1U);
+  ASSERT_EQ(Refusals().size(), 1U);
+  EXPECT_EQ(Refusals()[0].end.refusal, "cove_ended");
+}
+
+TEST_F(BridgeSocketTest, WhatWasAskedForBeforeTheCallersEndIsStillAnswered) {
+  up_.waits = true;
+  const auto agent = loop_.RunUntil(Connect());
+  ASSERT_TRUE(agent);
+  ASSERT_TRUE(loop_.RunUntil((*agent)->SendText(kCreate)));
+  ASSERT_TRUE(loop_.RunUntil((*agent)->Receive()));
+  ended_ = true;
+  ASSERT_TRUE(loop_.RunUntil((*agent)->SendText(kCreate)));
+  std::string rest;
+  for (;;) {
+    const auto event = loop_.RunUntil((*agent)->Receive());
+    if (!event) break;
+    rest += event->data;
+  }
+  EXPECT_THAT(rest, testing::AllOf(HasSubstr("cove_ended"), HasSubstr(std::string(kCompleted))));
+  EXPECT_EQ((*agent)->close_code(), codec::ws_close::kPolicy);
+  ASSERT_EQ(Calls().size(), 1U);
+  EXPECT_EQ(Calls()[0].end.outcome, Outcome::kCompleted);
 }
 
 TEST_F(BridgeSocketTest, AProviderThatClosesInTheMiddleIsSeenByTheAgentAndTheBook) {
@@ -373,6 +499,34 @@ TEST_F(BridgeSocketTest, AProviderWithoutWebSocketsSendsAgentsToHttp) {
   EXPECT_FALSE(loop_.RunUntil(Connect()));
   EXPECT_EQ(head_.status, 426);
   EXPECT_TRUE(Calls().empty());
+}
+
+TEST_F(BridgeSocketTest, ACallerHasSoManyOpenAndIsThenSentToHttp) {
+  Bridge::Deps deps = MakeDeps();
+  deps.limits.websockets_max = 2;
+  Bridge bridge(std::move(deps));
+  Listening front([&](http::Exchange& e) {
+    Caller caller = Box();
+    if (e.request().headers.Get("session-id") == "other") caller.sandbox = SandboxId("other");
+    return bridge.Serve(std::move(caller), e, "/openai/v1/responses");
+  });
+  std::swap(front.port, front_.port);
+  const auto first = loop_.RunUntil(Connect());
+  auto second = loop_.RunUntil(Connect());
+  ASSERT_TRUE(first && second);
+  EXPECT_FALSE(loop_.RunUntil(Connect()));
+  EXPECT_EQ(head_.status, 426);
+  session_ = "other";
+  EXPECT_TRUE(loop_.RunUntil(Connect())) << "it is a caller's own bound";
+  session_ = "s";
+  second->reset();
+  bool again = false;
+  for (int i = 0; i < 1000 && !again; ++i) {
+    loop_.RunUntil(Pause());
+    again = loop_.RunUntil(Connect()).ok();
+  }
+  EXPECT_TRUE(again);
+  std::swap(front.port, front_.port);
 }
 
 TEST_F(BridgeSocketTest, ARefusingGatewayAsksNobody) {

@@ -39,7 +39,8 @@ struct Ask {
   // The provider adds what it keeps or fetches, of unknown size: a conversation, files and URLs
   // that are only named, what tools of its own bring.
   bool hidden_context = false;
-  bool searches = false;  // it adds what it finds on the web
+  bool searches = false;            // it adds what it finds on the web
+  std::vector<std::string> models;  // further ones, of which the provider may take one instead
 };
 
 struct CallStart {

@@ -169,6 +169,13 @@ TEST(HeadersTest, ReadsWhatCodexSaysOfItself) {
   EXPECT_EQ(names.turn, "u1");
 }
 
+TEST(HeadersTest, ReadsTheSessionUnderEachNameThatAgentsGiveIt) {
+  for (const char* name : {"session-id", "session_id", "x-claude-code-session-id"}) {
+    EXPECT_EQ(ReadAgentNames({{name, "s"}}).session, "s") << name;
+  }
+  EXPECT_EQ(ReadAgentNames({{"x-claude-code-session-id", "c"}, {"session-id", "s"}}).session, "s");
+}
+
 TEST(RoutesTest, OnlyTheTableIsServed) {
   auto verdict = [](ProviderKind kind, std::string_view method, std::string_view path) {
     return FindRoute(kind, method, path, Upgrade::kNo).verdict;

@@ -174,7 +174,10 @@ Task<void> Relay::PassOn(http::Exchange& exchange, http::ResponseHead head) {
 Task<void> Relay::Drain() {
   out_.end.outcome = Outcome::kClientGone;
   const TimePoint until = Now() + options_.drain_time;
-  while (!over_ && !copy_->facts().complete) {
+  const auto enough = [this] {
+    return options_.rest == RelayOptions::Rest::kToLastWord && copy_->facts().complete;
+  };
+  while (!over_ && !enough()) {
     auto got = co_await async::WithDeadline(response_->body().Read(piece_), until, "the answer");
     (void)OnPiece(got);
   }

@@ -14,7 +14,9 @@ struct RelayOptions {
   // Takes out of a stream the chunk that tells the usage: the gateway asked for it, not the agent.
   enum class UsageChunk { kPass, kHide } usage_chunk = UsageChunk::kPass;
   Duration drain_time = seconds(60);  // how long the rest is read for once the agent has gone
-  TimePoint sent_at{};                // when the call was given to the provider
+  // And up to where: a tape needs the answer to its end, which may come after its last word.
+  enum class Rest { kToLastWord, kToEnd } rest = Rest::kToLastWord;
+  TimePoint sent_at{};  // when the call was given to the provider
 };
 
 struct Relayed {

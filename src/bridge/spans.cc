@@ -150,23 +150,39 @@ void Spans::Add(const Ended& call) {
   added_.Set();
 }
 
-Task<bool> Spans::SendSome(TimePoint deadline) {
-  const auto end = queue_.begin() + static_cast<long>(std::min(queue_.size(), kBatchMax));
-  std::vector<json::Object> batch(std::move_iterator(queue_.begin()), std::move_iterator(end));
-  queue_.erase(queue_.begin(), end);
+// The status of its answer.
+Task<Result<int>> Spans::Post(std::string body, TimePoint deadline) {
   http::ClientRequest request;
   request.method = "POST";
   request.url = collector_;
   request.headers.Add("Content-Type", "application/json");
-  request.body = RequestBody(json::Array(batch.begin(), batch.end()));
+  request.body = std::move(body);
   request.head_deadline = std::min(deadline, Now() + kAnswerTime);
-  auto response = co_await client_.Send(std::move(request));
-  const int status = response ? (*response)->head().status : 0;
+  CO_ASSIGN_OR_RETURN(const auto response, co_await client_.Send(std::move(request)));
+  co_return response->head().status;
+}
+
+Task<bool> Spans::SendSome(TimePoint deadline) {
+  const auto end = queue_.begin() + static_cast<long>(std::min(queue_.size(), kBatchMax));
+  std::vector<json::Object> batch(std::move_iterator(queue_.begin()), std::move_iterator(end));
+  queue_.erase(queue_.begin(), end);
+  struct UnderWay {
+    Spans& spans;
+    size_t size;
+    UnderWay(Spans& s, size_t n) : spans(s), size(n) { spans.under_way_ += size; }
+    ~UnderWay() {
+      spans.under_way_ -= size;
+      spans.settled_.NotifyAll();
+    }
+  } const under_way(*this, batch.size());
+  const auto answered =
+      co_await Post(RequestBody(json::Array(batch.begin(), batch.end())), deadline);
+  const int status = answered.ok() ? *answered : 0;
   const bool taken = status >= 200 && status < 300;
   if (!taken && !std::exchange(told_, true)) {
     log::Warn("otel.not_sent", {{"collector", collector_.HostHeader()},
                                 {"status", status},
-                                {"error", response ? "" : response.error().message()}});
+                                {"error", answered ? "" : answered.error().message()}});
   }
   if (taken) told_ = false;
   if (taken) co_return true;
@@ -197,9 +213,15 @@ Task<void> Spans::Run() {
 }
 
 Task<void> Spans::Flush(TimePoint deadline) {
-  while (!queue_.empty() && Now() < deadline) {
-    if (!co_await SendSome(deadline)) co_return;
+  bool takes = true;
+  while (takes && waiting() > 0 && Now() < deadline) {
+    if (queue_.empty()) {
+      (void)co_await settled_.Wait(deadline);
+    } else {
+      takes = co_await SendSome(deadline);
+    }
   }
+  if (waiting() > 0) log::Warn("otel.spans_left", {{"spans", waiting()}});
 }
 
 }  // namespace cove::bridge

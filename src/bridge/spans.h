@@ -32,21 +32,25 @@ class Spans {
   void Add(const Ended& call);
   // For ever: sends what is in the queue, soon after it came.
   Task<void> Run();
-  // Sends what is in the queue, or gives up at the deadline. For the end.
+  // Sends what is in the queue and waits for what Run() is sending, or gives up at the deadline and
+  // says in the log what is lost. For the end.
   Task<void> Flush(TimePoint deadline);
 
-  size_t waiting() const { return queue_.size(); }
+  size_t waiting() const { return queue_.size() + under_way_; }
   uint64_t dropped() const { return dropped_; }
 
  private:
   // One batch; false when the collector did not take it.
   Task<bool> SendSome(TimePoint deadline);
+  Task<Result<int>> Post(std::string body, TimePoint deadline);
 
   http::Client client_;
   const http::Url collector_;
   std::map<std::string, ProviderKind> kinds_;  // by the provider's name
   std::deque<json::Object> queue_;
   async::Event added_;
+  size_t under_way_ = 0;  // spans of batches that are being sent: in no queue
+  async::Event settled_;  // notified when there are fewer of them
   uint64_t dropped_ = 0;
   bool told_ = false;  // that the collector does not answer
 };

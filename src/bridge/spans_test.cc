@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "async/timer.h"
 #include "http/server.h"
 #include "json/json.h"
 
@@ -14,6 +15,8 @@ namespace {
 struct Collector {
   int status = 200;
   int requests = 0;
+  bool holds = false;  // its answers back, until told to go
+  async::Event go;
   std::string target;
   std::string type;
   std::vector<json::Object> spans;
@@ -23,6 +26,7 @@ struct Collector {
     target = exchange.request().target;
     type = exchange.request().headers.Get("content-type").value_or("");
     auto body = co_await http::ReadAll(exchange.body(), 1 << 20);
+    if (holds) co_await go.Wait();
     http::ResponseHead head;
     head.status = status;
     if (status == 200) Keep(*json::ParseObject(*body));
@@ -184,6 +188,37 @@ TEST_F(SpansTest, ACollectorThatIsAwayGetsThemLaterWithinABound) {
   EXPECT_EQ(spans_->waiting(), 0U);
   ASSERT_EQ(collector_.spans.size(), Spans::kQueueMax);
   EXPECT_EQ(json::GetString(collector_.spans.front(), "name"), "chat 10");
+}
+
+Task<void> UntilAsked(Collector* collector) {
+  while (collector->requests == 0) co_await async::Sleep(milliseconds(2));
+}
+
+Task<void> LetGoSoon(Collector* collector) {
+  co_await async::Sleep(milliseconds(20));
+  collector->holds = false;
+  collector->go.Set();
+}
+
+TEST_F(SpansTest, TheEndWaitsForWhatIsBeingSent) {
+  async::TaskGroup running;
+  running.Spawn(spans_->Run());
+  for (const int status : {200, 503}) {
+    collector_.requests = 0;
+    collector_.spans.clear();
+    collector_.go.Reset();
+    collector_.holds = true;
+    collector_.status = status;
+    spans_->Add(Call("m"));
+    loop_.RunUntil(UntilAsked(&collector_));
+    EXPECT_EQ(spans_->waiting(), 1U) << "it is in no queue, and not lost";
+    loop_.RunUntil(spans_->Flush(Now() + milliseconds(20)));
+    EXPECT_EQ(spans_->waiting(), 1U) << "not longer than it may";
+    running.Spawn(LetGoSoon(&collector_));
+    Flush();
+    EXPECT_EQ(collector_.spans.size(), status == 200 ? 1U : 0U);
+    EXPECT_EQ(spans_->waiting(), status == 200 ? 0U : 1U) << "what was not taken is told";
+  }
 }
 
 TEST_F(SpansTest, WhatACollectorRefusesIsNotSentForEver) {

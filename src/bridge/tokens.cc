@@ -84,6 +84,14 @@ Result<Token> Tokens::Verify(std::string_view secret) const {
   return it->second;
 }
 
+bool Tokens::InForce(const OrgId& org, std::string_view id) const {
+  const WallTime now = WallNow();
+  return std::any_of(by_hash_.begin(), by_hash_.end(), [&](const auto& entry) {
+    const Token& token = entry.second;
+    return token.id == id && token.org == org && token.expires_at > now;
+  });
+}
+
 std::vector<Token> Tokens::List(const OrgId& org) const {
   const WallTime now = WallNow();
   std::vector<Token> out;

@@ -45,6 +45,8 @@ class Tokens {
   // kUnauthenticated unless `secret` is a token that has not expired. Does not wait.
   Result<Token> Verify(std::string_view secret) const;
   static bool LooksLikeOne(std::string_view secret);
+  // Whether there is one of this id that has not expired.
+  bool InForce(const OrgId& org, std::string_view id) const;
   // Newest first, expired ones left out.
   std::vector<Token> List(const OrgId& org) const;
   // It is of no use from then on. kNotFound.

@@ -59,6 +59,7 @@ TEST_F(TokensTest, AnExpiredOneIsRefusedAndGoesWithItsBudget) {
   const auto token = tokens_->Verify(made.secret);
   ASSERT_FALSE(token.ok());
   EXPECT_NE(token.error().message().find("expired"), std::string::npos);
+  EXPECT_FALSE(tokens_->InForce(OrgId("org"), made.token.id));
   EXPECT_TRUE(tokens_->List(OrgId("org")).empty());
   ASSERT_TRUE(loop_.RunUntil(tokens_->DropExpired()).ok());
   EXPECT_TRUE(budgets_->List(OrgId("org")).empty());
@@ -66,9 +67,12 @@ TEST_F(TokensTest, AnExpiredOneIsRefusedAndGoesWithItsBudget) {
 
 TEST_F(TokensTest, ARevokedOneIsOfNoUse) {
   const NewToken made = Make();
+  EXPECT_TRUE(tokens_->InForce(OrgId("org"), made.token.id));
+  EXPECT_FALSE(tokens_->InForce(OrgId("other"), made.token.id));
   EXPECT_FALSE(loop_.RunUntil(tokens_->Delete(OrgId("other"), made.token.id)).ok());
   ASSERT_TRUE(loop_.RunUntil(tokens_->Delete(OrgId("org"), made.token.id)).ok());
   EXPECT_FALSE(tokens_->Verify(made.secret).ok());
+  EXPECT_FALSE(tokens_->InForce(OrgId("org"), made.token.id));
   Open();
   EXPECT_FALSE(tokens_->Verify(made.secret).ok());
 }

@@ -136,19 +136,18 @@ std::vector<std::string> PluginsOf(const json::Object& request) {
   return out;
 }
 
-// The request's own and those to choose from.
-std::vector<std::string> ModelsOf(const json::Object& request) {
-  std::vector<std::string> out = {json::GetString(request, "model").value_or("")};
-  if (const auto* list = json::GetArray(request, "models")) {
-    for (const json::Value& item : *list) {
-      const auto* text = item.if_string();
-      out.emplace_back(text == nullptr ? "" : std::string(*text));
-    }
+}  // namespace
+
+std::vector<std::string> FurtherModels(const json::Object& request) {
+  std::vector<std::string> out;
+  const auto* list = json::GetArray(request, "models");
+  if (list == nullptr) return out;
+  for (const json::Value& item : *list) {
+    const auto* text = item.if_string();
+    out.emplace_back(text == nullptr ? "" : std::string(*text));
   }
   return out;
 }
-
-}  // namespace
 
 Reach ReachOf(const json::Object& request) {
   Reach out;
@@ -157,7 +156,8 @@ Reach ReachOf(const json::Object& request) {
       tools.push_back(std::move(kind));
     }
   };
-  out.models = ModelsOf(request);
+  out.models = FurtherModels(request);
+  out.models.insert(out.models.begin(), json::GetString(request, "model").value_or(""));
   EachToolOf(request, [&](const json::Object& tool) {
     add(KindOf(tool));
     if (auto model = json::GetString(tool, "model")) out.models.push_back(*std::move(model));

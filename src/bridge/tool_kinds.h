@@ -20,6 +20,10 @@ struct Reach {
   std::vector<FetchedUrl> urls;
 };
 
+// Further ones than the request's own, of which the provider may take one: where an item is no
+// name, "".
+std::vector<std::string> FurtherModels(const json::Object& request);
+
 // Walks the whole request: once a call, for all that judge it.
 Reach ReachOf(const json::Object& request);
 

@@ -29,6 +29,11 @@ bool UsesAgentCredentials(const Provider& provider, const http::RequestHead& age
          HasCredentials(agent.headers);
 }
 
+// The agent chose whom to give its key: it goes to no fall-back.
+bool UsesAgentCredentials(const Provider& provider, const Outgoing& call) {
+  return &provider == call.provider && UsesAgentCredentials(provider, *call.agent, call.from);
+}
+
 ProviderError Unreachable(const Provider& provider, const Error& error) {
   const std::string origin = provider.base.scheme + "://" + provider.base.HostHeader();
   log::Warn("bridge.unreachable",
@@ -174,6 +179,8 @@ Task<Upstream::Tried> Upstream::SendOnce(Line& line, const Outgoing& call, const
   }
   request.head_deadline = Now() + provider.timeouts.head;
   request.body_timeout = provider.timeouts.body;
+  // An agent's Idempotency-Key may mean nothing to the provider, which charges for each.
+  request.once = request.method != "GET";
   Tried out;
   if (key != nullptr) out.key_hint = key->hint;
   auto response = co_await line.client->Send(std::move(request));
@@ -187,7 +194,7 @@ Task<Upstream::Tried> Upstream::SendOnce(Line& line, const Outgoing& call, const
 
 Task<Upstream::Tried> Upstream::TryKeys(Line& line, const Outgoing& call, AgentWatch& watch) {
   const Provider& provider = *line.provider;
-  if (UsesAgentCredentials(provider, *call.agent, call.from)) {
+  if (UsesAgentCredentials(provider, call)) {
     co_return co_await SendOnce(line, call, nullptr);
   }
   if (line.keys->due(Now())) co_await line.keys->Renew();
@@ -216,24 +223,30 @@ Task<Upstream::Tried> Upstream::TryKeys(Line& line, const Outgoing& call, AgentW
 }
 
 Task<Upstream::Tried> Upstream::TryProvider(Line& line, const Outgoing& call, AgentWatch& watch) {
+  // What the provider refuses to an agent's own key says nothing to all the others.
+  if (UsesAgentCredentials(*line.provider, call)) co_return co_await TryAgain(line, call, watch);
   Breakers::Pass pass(line.breakers, call.model);
   if (const auto wait = pass.Enter(Now())) {
     Tried out;
     out.resting = wait;
     co_return out;
   }
+  Tried tried = co_await TryAgain(line, call, watch);
+  if (tried.left_at) co_return tried;
+  const int status = tried.status();
+  if (RefusedForNow(status) || status == 504 || tried.error) {
+    pass.Failed(Now());
+  } else if (!tried.without_key && status != 500 && status != 502) {
+    pass.Succeeded();
+  }
+  co_return tried;
+}
+
+Task<Upstream::Tried> Upstream::TryAgain(Line& line, const Outgoing& call, AgentWatch& watch) {
   for (int left = line.provider->retries;; --left) {
     Tried tried = co_await TryKeys(line, call, watch);
     const auto wait = left > 0 && !tried.left_at ? tried.again_after() : std::nullopt;
-    if (!wait) {
-      const int status = tried.status();
-      if (RefusedForNow(status) || status == 504 || tried.error) {
-        pass.Failed(Now());
-      } else if (!tried.without_key && status != 500 && status != 502) {
-        pass.Succeeded();
-      }
-      co_return tried;
-    }
+    if (!wait) co_return tried;
     const int status = tried.status();
     tried.response.reset();
     if (!co_await watch.Wait(Now() + *wait)) {
@@ -247,7 +260,6 @@ Task<Upstream::Tried> Upstream::TryProvider(Line& line, const Outgoing& call, Ag
 Task<const Provider*> Upstream::NextAfter(const Provider& provider, const Outgoing& call) {
   const Provider* next = &provider;
   while (!next->fallback.empty() && (next = Find(next->fallback)) != nullptr) {
-    if (UsesAgentCredentials(*next, *call.agent, call.from)) co_return next;
     KeySource& keys = *LineOf(*next).keys;
     if (keys.due(Now())) co_await keys.Renew();
     if (!keys.Order(Now(), WallNow()).empty()) co_return next;

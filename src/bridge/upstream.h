@@ -93,6 +93,8 @@ class Upstream {
   Line& LineOf(const Provider& provider);
   async::Task<Tried> SendOnce(Line& line, const Outgoing& call, const ProviderKey* key);
   async::Task<Tried> TryKeys(Line& line, const Outgoing& call, AgentWatch& watch);
+  // The same, up to Provider::retries times more.
+  async::Task<Tried> TryAgain(Line& line, const Outgoing& call, AgentWatch& watch);
   // The first of the provider's fall-backs that has what to call it with; null: none.
   async::Task<const Provider*> NextAfter(const Provider& provider, const Outgoing& call);
   async::Task<Tried> TryProvider(Line& line, const Outgoing& call, AgentWatch& watch);

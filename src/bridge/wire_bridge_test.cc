@@ -172,9 +172,10 @@ TEST_F(WireBridgeTest, EveryRouteInBothModes) {
     const auto calls = NewCalls();
     ASSERT_EQ(calls.size(), Recorded(c) ? 1U : 0U) << c.name;
     if (Recorded(c)) ExpectRow(c, calls[0]);
-    routes.insert(c.path + (c.sse() ? " in events" : ""));
+    routes.insert(*json::GetString(c.record, "kind") + " " + c.path +
+                  (c.sse() ? " in events" : ""));
   }
-  EXPECT_EQ(routes.size(), 11U) << "a route is without a case";
+  EXPECT_EQ(routes.size(), 12U) << "a route is without a case";
 }
 
 TEST_F(WireBridgeTest, ASlowProviderIsPassedOnAsItSpeaks) {

@@ -85,6 +85,10 @@ Result<std::unique_ptr<Services>> Services::Make(Options options, Config config)
   deps.may_reach = [egress = s->egress_.get()](const SandboxId& id, const http::Url& url) {
     return egress->MayFetch(id, url);
   };
+  deps.ended = [services = s.get()](const bridge::Caller& caller) {
+    // Sandboxes that run call models before the API answers.
+    return services->api_ ? services->api_->WhyEnded(caller) : std::nullopt;
+  };
   deps.used = [services = s.get()](const SandboxId& id) {
     if (!id.value.empty()) services->sandboxes_->Touch(id, control::Activity::kModel);
   };

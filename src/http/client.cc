@@ -15,7 +15,8 @@ using internal::Http2Client;
 using internal::Http2Response;
 
 // RFC 9110 section 9.2.2.
-bool IsIdempotent(const ClientRequest& request) {
+bool MayGoTwice(const ClientRequest& request) {
+  if (request.once) return false;
   for (const char* method : {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"}) {
     if (request.method == method) return true;
   }
@@ -140,7 +141,7 @@ Task<Result<std::unique_ptr<ClientResponse>>> Client::Send(ClientRequest request
       auto started = co_await response->Start();
       if (started) co_return std::unique_ptr<ClientResponse>(std::move(response));
       const bool again =
-          response->untouched() || (response->connection_lost() && IsIdempotent(*shared));
+          response->untouched() || (response->connection_lost() && MayGoTwice(*shared));
       if (first && again && shared->stream == nullptr) continue;
       co_return std::move(started).error();
     }
@@ -150,7 +151,7 @@ Task<Result<std::unique_ptr<ClientResponse>>> Client::Send(ClientRequest request
     if (started) co_return std::unique_ptr<ClientResponse>(std::move(exchange));
     const bool went_stale =
         pooled && !exchange->answer_started() && started.error().code() == Code::kClosed;
-    if (!went_stale || shared->stream != nullptr || !IsIdempotent(*shared)) {
+    if (!went_stale || shared->stream != nullptr || !MayGoTwice(*shared)) {
       co_return std::move(started).error();
     }
   }

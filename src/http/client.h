@@ -3,10 +3,10 @@
 // to the origin.
 // A request is sent again, once, on a fresh connection, only if a pooled one turned out closed
 // before a byte of the answer came, the body can be sent again (a whole body), and doing so twice
-// does no harm (RFC 9110 section 9.2.2: an idempotent method, or an Idempotency-Key header). A
-// pooled connection that the peer has visibly closed is not used at all, whatever the method. So is
-// a whole request that an HTTP/2 server says it has not looked at (REFUSED_STREAM, GOAWAY).
-// Thread: loop-confined. The client must outlive its responses.
+// does no harm (RFC 9110 section 9.2.2: an idempotent method, or an Idempotency-Key header), unless
+// it is to go once. So is a whole request, any, that an HTTP/2 server says it has not looked at
+// (REFUSED_STREAM, GOAWAY). A pooled connection that the peer has visibly closed is not used at
+// all, whatever the method. Thread: loop-confined. The client must outlive its responses.
 #pragma once
 
 #include <functional>
@@ -34,6 +34,8 @@ struct ClientRequest {
   TimePoint head_deadline = kNever;  // until the response's head is here
   Duration body_timeout = seconds(300);
   bool accepts_trailers = false;  // told to an HTTP/2 server (TE)
+  // Its bytes go out at most once, also where its fields say that twice would do no harm.
+  bool once = false;
 };
 
 // The head has come; the body follows. The connection goes back to the pool once the body is read

@@ -292,6 +292,25 @@ TEST(ClientPoolTest, TriesAStaleConnectionAgainOnlyWhenThatIsHarmless) {
   }
 }
 
+TEST(ClientPoolTest, WhatIsToGoOnceIsNotRepeatedWhateverItsFieldsSay) {
+  for (const bool once : {false, true}) {
+    Scripted s;
+    s.client.set_dialer([&s](Url, TimePoint) { return DialTreacherous(&s); });
+    s.Add(kOk, true);
+    s.Add(kOk);
+    ASSERT_TRUE(s.Fetch("GET"));
+    ClientRequest request;
+    request.method = "POST";
+    request.url = *Url::Parse("http://h/p");
+    request.headers.Add("Idempotency-Key", "k");
+    request.body = "x";
+    request.once = once;
+    const auto answer = s.loop.RunUntil(Fetch(s.client, std::move(request)));
+    EXPECT_EQ(answer.ok(), !once);
+    EXPECT_EQ(s.dialed, once ? 1U : 2U);
+  }
+}
+
 TEST(ClientPoolTest, DoesNotUseAConnectionThatIsVisiblyClosed) {
   Scripted s;
   s.Add(kOk, true);

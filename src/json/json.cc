@@ -11,8 +11,9 @@ namespace {
 using ErrorCode = boost::json::error_code;
 using Text = boost::json::string_view;
 
-// Builds a value, and counts keys: of one that an object has twice the library keeps only the last,
-// while another program may believe the first.
+// Builds a value. It counts keys: of one that an object has twice the library keeps only the last,
+// while another program may believe the first. And it counts values, and stops at too many: one of
+// a byte or two takes dozens in memory.
 struct Builder {
   static constexpr size_t max_object_size = Object::max_size();
   static constexpr size_t max_array_size = Array::max_size();
@@ -21,18 +22,26 @@ struct Builder {
 
   boost::json::value_stack stack;
   size_t keys = 0;
+  size_t values = 0;
+
+  bool too_many() const { return values > kValuesMax; }
+  bool Count(ErrorCode& error) {
+    ++values;
+    if (too_many()) error = boost::json::make_error_code(boost::json::error::array_too_large);
+    return !too_many();
+  }
 
   bool on_document_begin(ErrorCode& /*error*/) {
     stack.reset();
     return true;
   }
   static bool on_document_end(ErrorCode& /*error*/) { return true; }
-  static bool on_object_begin(ErrorCode& /*error*/) { return true; }
+  bool on_object_begin(ErrorCode& error) { return Count(error); }
   bool on_object_end(size_t n, ErrorCode& /*error*/) {
     stack.push_object(n);
     return true;
   }
-  static bool on_array_begin(ErrorCode& /*error*/) { return true; }
+  bool on_array_begin(ErrorCode& error) { return Count(error); }
   bool on_array_end(size_t n, ErrorCode& /*error*/) {
     stack.push_array(n);
     return true;
@@ -50,30 +59,30 @@ struct Builder {
     stack.push_chars(text);
     return true;
   }
-  bool on_string(Text text, size_t /*all*/, ErrorCode& /*error*/) {
+  bool on_string(Text text, size_t /*all*/, ErrorCode& error) {
     stack.push_string(text);
-    return true;
+    return Count(error);
   }
   static bool on_number_part(Text /*text*/, ErrorCode& /*error*/) { return true; }
-  bool on_int64(int64_t number, Text /*text*/, ErrorCode& /*error*/) {
+  bool on_int64(int64_t number, Text /*text*/, ErrorCode& error) {
     stack.push_int64(number);
-    return true;
+    return Count(error);
   }
-  bool on_uint64(uint64_t number, Text /*text*/, ErrorCode& /*error*/) {
+  bool on_uint64(uint64_t number, Text /*text*/, ErrorCode& error) {
     stack.push_uint64(number);
-    return true;
+    return Count(error);
   }
-  bool on_double(double number, Text /*text*/, ErrorCode& /*error*/) {
+  bool on_double(double number, Text /*text*/, ErrorCode& error) {
     stack.push_double(number);
-    return true;
+    return Count(error);
   }
-  bool on_bool(bool flag, ErrorCode& /*error*/) {
+  bool on_bool(bool flag, ErrorCode& error) {
     stack.push_bool(flag);
-    return true;
+    return Count(error);
   }
-  bool on_null(ErrorCode& /*error*/) {
+  bool on_null(ErrorCode& error) {
     stack.push_null();
-    return true;
+    return Count(error);
   }
   static bool on_comment_part(Text /*text*/, ErrorCode& /*error*/) { return true; }
   static bool on_comment(Text /*text*/, ErrorCode& /*error*/) { return true; }
@@ -165,6 +174,10 @@ Result<Value> Parse(std::string_view text) {
     return Error(Code::kInvalid, "text follows the JSON value at byte " + std::to_string(used));
   }
   if (!error) parser.write_some(false, nullptr, 0, error);
+  if (parser.handler().too_many()) {
+    return Error(Code::kTooLarge,
+                 "the JSON text has more than " + std::to_string(kValuesMax) + " values");
+  }
   if (error) {
     return Error(Code::kInvalid,
                  "broken JSON at byte " + std::to_string(used) + ": " + error.message());

@@ -1,6 +1,7 @@
 // JSON values: parse, look into, write. The library behind it is Boost.JSON; nothing else of it
-// may be used outside this room. Parsing is strict: RFC 8259, no key twice, at most 64 levels.
-// Thread: values.
+// may be used outside this room. Parsing is strict: RFC 8259, no key twice, at most 64 levels and
+// kValuesMax values: a short text, compressed even more so, could otherwise take memory without
+// end. Thread: values.
 #pragma once
 
 #include <boost/json/value.hpp>
@@ -17,7 +18,10 @@ using Value = boost::json::value;
 using Object = boost::json::object;
 using Array = boost::json::array;
 
-// kInvalid with the position of what is wrong.
+// Objects, lists and what stands in them. An agent's longest request has some ten thousands.
+inline constexpr size_t kValuesMax = 500'000;
+
+// kInvalid with the position of what is wrong; kTooLarge: it has too many values.
 Result<Value> Parse(std::string_view text);
 // The same, and it must be an object.
 Result<Object> ParseObject(std::string_view text);

@@ -29,6 +29,25 @@ TEST(JsonTest, RefusesAKeyThatIsThereTwice) {
       << inner.error().message();
 }
 
+// As many as there may be, whatever they are; the list around them is one more.
+TEST(JsonTest, RefusesTooManyValues) {
+  const auto list = [](const std::string& item, size_t times) {
+    std::string out = "[";
+    for (size_t i = 0; i < times; ++i) out += (i == 0 ? "" : ",") + item;
+    return out + "]";
+  };
+  for (const char* item :
+       {"0", "-1", "18446744073709551615", "0.5", "true", "null", "\"\"", "[]", "{}"}) {
+    EXPECT_TRUE(Parse(list(item, kValuesMax - 1))) << item;
+    const auto refused = Parse(list(item, kValuesMax));
+    ASSERT_FALSE(refused) << item;
+    EXPECT_EQ(refused.error().code(), Code::kTooLarge);
+  }
+  EXPECT_TRUE(Parse(list(R"({"a":0})", kValuesMax / 2 - 1)));
+  EXPECT_FALSE(ParseObject(R"({"a":)" + list(R"({"a":0})", kValuesMax / 2) + "}"));
+  EXPECT_TRUE(Parse("\"" + std::string(32 << 20, 'x') + "\"")) << "a long text is one";
+}
+
 TEST(JsonTest, ReadsEveryKindOfValue) {
   const std::string text = R"({"a":[-1,18446744073709551615,1.5,true,false,null,"x",{},[]]})";
   EXPECT_EQ(Write(*Parse(" " + text + "\n ")),
