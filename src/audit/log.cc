@@ -2,16 +2,16 @@
 
 #include <sys/stat.h>
 
-#include <algorithm>
-
 #include "log/log.h"
 
 namespace cove::audit {
 namespace {
 
 constexpr Duration kCompanyWait = milliseconds(5);
-// Records that are kept for a disk that fails: each is written anew with every try.
+// Records that are kept for a disk that fails. Each is written anew with every try, and makes the
+// batch larger that somebody waits for.
 constexpr size_t kKeptMax = 1024;
+constexpr Duration kKeptFor = seconds(1);
 
 }  // namespace
 
@@ -54,9 +54,9 @@ std::shared_ptr<Log::Pending> Log::Enqueue(Record record, Waits waits) {
 }
 
 void Log::WriteSoon() {
-  if (writing_ || pending_.empty()) return;
+  if (writing_ || (pending_.empty() && kept_.empty())) return;
   writing_ = true;
-  newest_ = pending_.back();
+  newest_ = pending_.empty() ? kept_.back() : pending_.back();
   tasks_.Spawn(WriteAll());
 }
 
@@ -89,6 +89,7 @@ void Log::AppendLater(Record record) {
 Task<void> Log::Flush() {
   // The second round is for the closings of decisions that nobody waited for (CloseFor).
   for (int round = 0; round < 2; ++round) {
+    kept_until_ = {};
     WriteSoon();
     awaited_.Set();
     if (const std::shared_ptr<Pending> newest = newest_) co_await newest->done.Wait();
@@ -103,8 +104,7 @@ Task<bool> Log::WaitPast(uint64_t seq, TimePoint deadline) {
 }
 
 // The batch at the end of the chain; `excess`: what has to go now.
-Task<Result<void>> Log::Write(std::deque<std::shared_ptr<Pending>>& batch,
-                              std::optional<Writer::Oldest>* excess) {
+Task<Result<void>> Log::Write(Batch& batch, std::optional<Writer::Oldest>* excess) {
   std::string lines;
   uint64_t seq = seq_;
   std::string hash = hash_;
@@ -130,12 +130,19 @@ Task<Result<void>> Log::Write(std::deque<std::shared_ptr<Pending>>& batch,
   co_return Ok();
 }
 
+Log::Batch Log::TakeBatch() {
+  Batch out;
+  if (Now() >= kept_until_) out.swap(kept_);
+  out.insert(out.end(), pending_.begin(), pending_.end());
+  pending_.clear();
+  return out;
+}
+
 Task<void> Log::WriteAll() {
-  while (!pending_.empty()) {
+  do {
     (void)co_await awaited_.Wait(Now() + kCompanyWait);
     awaited_.Reset();
-    std::deque<std::shared_ptr<Pending>> batch;
-    batch.swap(pending_);
+    Batch batch = TakeBatch();
     std::optional<Writer::Oldest> excess;
     const Result<void> written = co_await Write(batch, &excess);
     if (written) {
@@ -152,28 +159,24 @@ Task<void> Log::WriteAll() {
     }
     if (announced && !written) pruning_ = false;
     if (!written) KeepUnwritten(batch);
-    // A disk that has just failed is not asked again until somebody has something for it.
-    if (!written && newest_->done.is_set()) break;
     if (announced && written) co_await RemoveOldest();
     if (excess) Announce(*excess);
-  }
+  } while (!pending_.empty());
   writing_ = false;
 }
 
-// Those that nobody waited for, and so nobody tries again. They stay in order, before what came
-// meanwhile.
-void Log::KeepUnwritten(const std::deque<std::shared_ptr<Pending>>& batch) {
+// Those that nobody waits for, who would try again.
+void Log::KeepUnwritten(const Batch& batch) {
+  kept_until_ = Now() + kKeptFor;
   size_t lost = 0;
-  for (auto it = batch.rbegin(); it != batch.rend(); ++it) {
-    const Pending& old = **it;
-    if (old.waits == Waits::kYes || old.record.kind == Kind::kPruned) continue;
-    if (pending_.size() >= std::min(limits_.pending_max, kKeptMax)) {
+  for (const auto& old : batch) {
+    if (old->waits == Waits::kYes || old->record.kind == Kind::kPruned) continue;
+    if (kept_.size() >= kKeptMax) {
       ++lost;
       continue;
     }
-    auto again = std::make_shared<Pending>();
-    again->record = old.record;
-    pending_.push_front(std::move(again));
+    kept_.push_back(std::make_shared<Pending>());
+    kept_.back()->record = old->record;
   }
   if (lost > 0) log::Error("audit.record_lost", {{"records", lost}});
 }

@@ -40,8 +40,7 @@ class Log {
   Task<Result<uint64_t>> Append(Record record);
   // The same for records that nobody waits for (closing records): they wait a moment for one that
   // somebody does, so that it does not find the disk busy. If the disk fails they are tried again
-  // with the next record, or when somebody reads; lost if the process dies first, or if too many
-  // wait.
+  // with later ones, or when somebody reads; lost if the process dies first, or if too many wait.
   void AppendLater(Record record);
   // Waits until all that was appended before is durable or refused, with what closes it: whoever
   // reads the files next sees it.
@@ -62,9 +61,10 @@ class Log {
   std::shared_ptr<Pending> Enqueue(Record record, Waits waits);
   void WriteSoon();
   Task<void> WriteAll();
-  void KeepUnwritten(const std::deque<std::shared_ptr<Pending>>& batch);
-  Task<Result<void>> Write(std::deque<std::shared_ptr<Pending>>& batch,
-                           std::optional<Writer::Oldest>* excess);
+  using Batch = std::deque<std::shared_ptr<Pending>>;
+  Batch TakeBatch();
+  void KeepUnwritten(const Batch& batch);
+  Task<Result<void>> Write(Batch& batch, std::optional<Writer::Oldest>* excess);
   void CloseFor(const Record& decision);
   void Announce(const Writer::Oldest& oldest);
   Task<void> RemoveOldest();
@@ -75,6 +75,9 @@ class Log {
   uint64_t seq_ = 0;
   std::string hash_;
   std::deque<std::shared_ptr<Pending>> pending_;
+  // Those that nobody waits for and that the disk did not take; tried again from `kept_until_` on.
+  std::deque<std::shared_ptr<Pending>> kept_;
+  TimePoint kept_until_{};
   std::shared_ptr<Pending> newest_;  // the last that was appended, durable or not
   std::shared_ptr<Writer> writer_;
   bool writing_ = false;

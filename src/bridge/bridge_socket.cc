@@ -292,6 +292,11 @@ class Bridge::Socket {
       bridge_.deps_.books->Refused(std::move(judged.start), *refused);
       co_return refused;
     }
+    // The agent goes on: what failed is over for it, and would keep its seat from what follows.
+    if (open_.size() == 1 && Failing(open_.front())) {
+      End(OutcomeNow());
+      leftovers_ = true;
+    }
     if (!judged.edited.empty()) text = std::move(judged.edited);
     auto admitted =
         co_await bridge_.deps_.books->Admit(judged.start, {}, [this] { return Left(); });
@@ -330,6 +335,11 @@ class Bridge::Socket {
   // Responses come in the order in which they were asked for.
   void OnEvent(const std::string& text) {
     if (open_.empty()) return;
+    if (leftovers_) {
+      const std::string type = TypeOf(text);
+      if (type != "response.created" && type != "error") return;
+      leftovers_ = false;
+    }
     if (Failing(open_.front()) && open_.size() > 1 && TypeOf(text) == "response.created") {
       End(OutcomeNow());
     }
@@ -411,7 +421,8 @@ class Bridge::Socket {
   async::Event turn_;  // come_ or left_ has changed
   async::Event left_;  // nothing more comes from the agent
   bool agent_gone_ = false;
-  bool barred_ = false;  // the agent may ask for nothing more: answers under way still pass
+  bool leftovers_ = false;  // until an answer begins, events may be of a call that was ended
+  bool barred_ = false;     // the agent may ask for nothing more: answers under way still pass
   async::Event over_;
   async::TaskGroup group_;
 };

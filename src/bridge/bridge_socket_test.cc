@@ -370,6 +370,33 @@ TEST_F(BridgeSocketTest, AfterAnErrorInTheMiddleTheNextAnswerIsTheNextCalls) {
   EXPECT_EQ(calls[1].charge.cost, 5 + 10);
 }
 
+TEST_F(BridgeSocketTest, AnAgentThatGoesOnAfterAnErrorEndsTheCallThatFailed) {
+  up_.events = {std::string(kCreated), std::string(kError)};
+  const auto agent = loop_.RunUntil(Connect());
+  ASSERT_TRUE(agent);
+  const auto say = [&] {
+    ASSERT_TRUE(loop_.RunUntil((*agent)->SendText(kCreate)));
+    for (const std::string& event : up_.events) {
+      const auto heard = loop_.RunUntil((*agent)->Receive());
+      ASSERT_TRUE(heard);
+      EXPECT_EQ(heard->data, event);
+    }
+  };
+  say();
+  // The first one's last word comes late.
+  up_.events = {std::string(kCompleted), std::string(kCreatedSecond),
+                std::string(kCompletedSecond)};
+  say();
+  (void)loop_.RunUntil((*agent)->Close(codec::ws_close::kNormal, ""));
+  const auto calls = Calls();
+  ASSERT_EQ(calls.size(), 2U);
+  EXPECT_EQ(calls[0].end.outcome, Outcome::kFailed);
+  EXPECT_EQ(calls[0].charge.basis, CostBasis::kEstimated);
+  EXPECT_EQ(calls[1].end.outcome, Outcome::kCompleted);
+  EXPECT_EQ(calls[1].end.response_id, "r2");
+  EXPECT_EQ(calls[1].charge.cost, 5 + 10);
+}
+
 TEST_F(BridgeSocketTest, WhoMayCallNoLongerIsToldSoAndTheConnectionEnds) {
   const auto agent = loop_.RunUntil(Connect());
   ASSERT_TRUE(agent);

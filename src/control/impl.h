@@ -40,7 +40,7 @@ class Sandboxes::Impl {
     bool gone = false;              // deleted; no longer in the map
     bool activity_changed = false;  // since the row was written; its OOM count too
     TimePoint stopped_to_save{};    // when a snapshot last stopped it
-    int unanswered = 0;             // looks for a reason to let it run, since the last answer
+    int unanswered = 0;             // looks for a reason to let it run, since it was last used
     Turnstile turnstile;
   };
   using EntryPtr = std::shared_ptr<Entry>;

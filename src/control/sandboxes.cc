@@ -63,6 +63,7 @@ void Sandboxes::Impl::Touch(const SandboxId& id, Activity activity) {
   if (it == entries_.end()) return;
   it->second->sandbox.last_activity_at = deps_.wall();
   it->second->activity_changed = true;
+  it->second->unanswered = 0;
 }
 
 Result<std::string> Sandboxes::Impl::ToolboxFor(const SandboxId& id) const {

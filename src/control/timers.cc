@@ -79,6 +79,7 @@ Task<void> Sandboxes::Impl::ActIfIdle(EntryPtr entry, WhenIdle what) {
       co_return;
     }
   }
+  entry->unanswered = 0;
   const Intervals& i = entry->sandbox.intervals;
   const int minutes = what == WhenIdle::kStop ? i.auto_stop : i.auto_pause;
   if (minutes > 0 && entry->sandbox.state == State::kStarted &&

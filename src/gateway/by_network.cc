@@ -31,7 +31,8 @@ Task<ByNetwork> JudgeByNetwork(Box& box, std::shared_ptr<const policy::Policy> p
     // The one who asked gave a name.
     if (decision.reason == Reason::kNoName) decision.reason = Reason::kNoRule;
     if (!out.decision.allow) out.decision = decision;
-    if (decision.allow) out.addresses.push_back(address);
+    // Whichever is dialled has what the decision says of limits.
+    if (decision.allow && decision.limits == out.decision.limits) out.addresses.push_back(address);
   }
   co_return out;
 }

@@ -257,11 +257,7 @@ Result<CredentialUse> Credentials::For(const CredentialQuestion& asked) const {
   question.path = path ? &*path : nullptr;
   CredentialUse out;
   for (const CredentialPtr& one : attached_) {
-    if (IsFor(*one, question)) {
-      out.placed_.push_back(one);
-    } else if (MayBeFor(*one, asked.host, asked.port)) {
-      out.kept_.push_back(one);
-    }
+    if (IsFor(*one, question)) out.placed_.push_back(one);
   }
   if (asked.by_rule != nullptr) {
     for (const std::string& name : *asked.by_rule) {
@@ -270,6 +266,19 @@ Result<CredentialUse> Credentials::For(const CredentialQuestion& asked) const {
     }
     if (!asked.by_rule->empty() && out.by_rule_.empty()) {
       return Error(Code::kDenied, "no secret that the rule names is for this request");
+    }
+  }
+  const auto keep = [&](const CredentialPtr& one) {
+    const auto has = [&one](const std::vector<CredentialPtr>& list) {
+      return std::find(list.begin(), list.end(), one) != list.end();
+    };
+    if (has(out.placed_) || has(out.by_rule_) || has(out.kept_)) return;
+    if (MayBeFor(*one, asked.host, asked.port)) out.kept_.push_back(one);
+  };
+  for (const CredentialPtr& one : attached_) keep(one);
+  if (asked.by_other_rules != nullptr) {
+    for (const std::string& name : *asked.by_other_rules) {
+      if (const auto it = vault_->find(name); it != vault_->end()) keep(it->second);
     }
   }
   for (const CredentialPtr& one : out.placed_) {

@@ -97,8 +97,9 @@ struct CredentialQuestion {
   uint16_t port = 0;
   std::string_view method;
   std::string_view target;
-  // Secrets that the policy's rules name for this request.
+  // Secrets that the policy's rules name for this request, and for any request to there.
   const std::vector<std::string>* by_rule = nullptr;
+  const std::vector<std::string>* by_other_rules = nullptr;
 };
 
 class Credentials {

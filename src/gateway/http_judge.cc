@@ -96,12 +96,17 @@ void HttpJudge::FindSecrets(const http::RequestHead& request, Verdict& verdict) 
   const auto credentials = box_.Secrets();
   const std::vector<std::string>& by_rule = verdict.decision.credentials;
   if (credentials == nullptr && by_rule.empty()) return;
+  const auto policy = box_.Policy();
+  const std::vector<std::string> by_other_rules =
+      policy == nullptr ? std::vector<std::string>()
+                        : policy->CredentialsFor(verdict.host, verdict.port);
   CredentialQuestion question;
   question.host = verdict.host;
   question.port = verdict.port;
   question.method = request.method;
   question.target = verdict.target;
   question.by_rule = &by_rule;
+  question.by_other_rules = &by_other_rules;
   auto found = credentials == nullptr ? Error(Code::kDenied, "the sandbox has no secrets")
                                       : credentials->For(question);
   // TRACE is answered with the very request.

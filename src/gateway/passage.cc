@@ -27,7 +27,7 @@ Task<Passages::Opened> Passages::Open(Verdict verdict, const std::vector<std::st
   const policy::Decision& decision = verdict.decision;
   const bool alone = decision.by_request || decision.log_requests || judge_.origin().https();
   if (!alone && run_ != nullptr && run_->verdict_.host == verdict.host &&
-      run_->verdict_.port == verdict.port && run_->ledger_.lease().Holds(decision.limits)) {
+      run_->verdict_.port == verdict.port && run_->verdict_.decision.limits == decision.limits) {
     const Reason limit = run_->ledger_.lease().TakeAnother();
     if (limit != Reason::kAllowed) co_return Opened{nullptr, limit};
     run_->verdict_ = std::move(verdict);

@@ -113,6 +113,7 @@ TEST_F(RejudgeTest, ARequestIsNotSentToAnAddressThatWasDeniedWhileItWasLookedUp)
 }
 
 TEST_F(RejudgeTest, WhatAQuietClientSaysAfterTheRuleIsGoneIsNotSent) {
+  deps_.limits.hello_timeout = 60s;
   SetDocument("allow=\"a.test:2222\"");
   Start();
   StartEcho(2222);

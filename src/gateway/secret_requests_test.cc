@@ -175,6 +175,20 @@ TEST_F(SecretRequestsTest, WhatTheServerKeptIsHiddenInAnswersToRequestsThatHaveN
   EXPECT_EQ(Rows().back().secrets, "");
 }
 
+TEST_F(SecretRequestsTest, WhatARuleGaveToOtherRequestsIsHiddenToo) {
+  Give("bearer", {});
+  SetDocument(
+      "[[rule]]\nallow=\"allowed.test\"\nmethods=[\"POST\"]\ninspect=true\ncredential=\"api\"\n"
+      "[[rule]]\nallow=\"allowed.test\"\nmethods=[\"GET\"]\ninspect=true\n");
+  Start();
+  Send("allowed.test", Request("POST /notes", "allowed.test", "", "x"));
+  ASSERT_EQ(seen_.headers.Get("authorization"), std::string("Bearer ") + kValue);
+  kept_ = kValue;
+  const std::string answer = Send("allowed.test", Request("GET /notes/1", "allowed.test"));
+  EXPECT_EQ(seen_.headers.Get("authorization"), std::nullopt);
+  EXPECT_THAT(answer, HasSubstr(std::string("kept: ") + kPlaceholder));
+}
+
 TEST_F(SecretRequestsTest, AWebSocketServerThatRepeatsTheSecretIsCutBeforeItIsSeen) {
   Start();
   const std::string answer =

@@ -21,13 +21,13 @@ bool IsAbout(const Rule& rule, const Question& q) {
   return rule.MatchesHost(q.host);
 }
 
-// A wildcard never means a DoH resolver, which would hide every name behind one.
+// A wildcard never means a resolver that would hide every name behind one, nor do all ports.
 bool IsHiddenResolver(const Rule& rule, const Question& q) {
-  return rule.effect == Effect::kAllow && q.address == nullptr &&
-         rule.host.kind != HostPattern::Kind::kExact && IsDnsOverHttpsHost(q.host);
+  if (rule.effect != Effect::kAllow || q.address != nullptr) return false;
+  if (rule.host.kind == HostPattern::Kind::kExact) return false;
+  return IsDnsOverHttpsHost(q.host) || (q.port == kDnsOverTlsPort && rule.ports.all());
 }
 
-// What a default of allow does not cover.
 bool HidesNames(const Question& q) {
   if (q.port == kDnsOverTlsPort) return true;
   return q.address != nullptr ? IsResolver(*q.address) : IsDnsOverHttpsHost(q.host);
@@ -99,7 +99,6 @@ Answer Ask(const Document& document, const Question& q) {
     }
   }
   if (allowed.kind == Answer::Kind::kDeny && document.standard == Effect::kAllow) {
-    if (HidesNames(q)) return {Answer::Kind::kDeny, Reason::kDnsOverHttps, nearest.rule};
     allowed = {Answer::Kind::kAllow, Reason::kAllowed, nullptr};
   }
   if (allowed.kind == Answer::Kind::kDeny) return nearest;
@@ -107,6 +106,12 @@ Answer Ask(const Document& document, const Question& q) {
   allowed.inspect = inspect;
   allowed.details = std::move(details);
   return allowed;
+}
+
+Answer AskDefault(const Document& document, const Question& q) {
+  Answer out = Ask(document, q);
+  if (out.kind == Answer::Kind::kDeny || out.rule != nullptr || !HidesNames(q)) return out;
+  return {Answer::Kind::kDeny, Reason::kDnsOverHttps};
 }
 
 }  // namespace cove::policy

@@ -32,5 +32,8 @@ struct Answer {
 };
 
 Answer Ask(const Document& document, const Question& question);
+// The same of the document that grants: its default of allow covers no resolver that hides names
+// (encrypted_dns.h). A ceiling's does: it only cuts what was granted.
+Answer AskDefault(const Document& document, const Question& question);
 
 }  // namespace cove::policy

@@ -104,7 +104,7 @@ const std::vector<Rule>& Policy::rules() const {
 
 Decision Policy::Judge(const Question& question) const {
   if (standard_.standard == nullptr) return Deny(Reason::kNoRule);
-  Decision out = ToDecision(Ask(*standard_.standard, question), standard_.layer);
+  Decision out = ToDecision(AskDefault(*standard_.standard, question), standard_.layer);
   if (!out.allow) return out;
   for (const LayerPolicy& layer : layers_) {
     if (layer.ceiling == nullptr) continue;
@@ -127,7 +127,7 @@ std::vector<Step> Policy::Trace(const Question& question) const {
   std::vector<Step> out;
   if (standard_.standard != nullptr) {
     out.push_back({standard_.layer, Step::Part::kDefault,
-                   ToDecision(Ask(*standard_.standard, question), standard_.layer)});
+                   ToDecision(AskDefault(*standard_.standard, question), standard_.layer)});
   }
   for (const LayerPolicy& layer : layers_) {
     if (layer.ceiling == nullptr) continue;
@@ -174,6 +174,17 @@ Decision Policy::EvaluateRequest(std::string_view text, uint16_t port, std::stri
   question.method = method;
   question.path = path ? &*path : nullptr;
   return Judge(question);
+}
+
+std::vector<std::string> Policy::CredentialsFor(std::string_view text, uint16_t port) const {
+  std::vector<std::string> out;
+  const auto host = CanonicalHost(text);
+  if (!host) return out;
+  for (const Rule& rule : rules()) {
+    if (rule.credential.empty() || rule.effect != Effect::kAllow || rule.network) continue;
+    if (rule.ports.Contains(port) && rule.MatchesHost(*host)) AddOnce(out, rule.credential);
+  }
+  return out;
 }
 
 bool Policy::OperatorNames(const Address& address, std::optional<uint16_t> port) const {
@@ -232,7 +243,7 @@ bool Policy::MayLeadToNetwork(std::string_view host, std::optional<uint16_t> por
   Question question;
   question.host = host;
   question.port = port;
-  const Answer answer = Ask(*standard_.standard, question);
+  const Answer answer = AskDefault(*standard_.standard, question);
   if (answer.kind != Answer::Kind::kDeny || answer.reason == Reason::kRuleDenies) return false;
   return std::none_of(layers_.begin(), layers_.end(), [&](const LayerPolicy& layer) {
     return layer.ceiling != nullptr && Ask(*layer.ceiling, question).reason == Reason::kRuleDenies;

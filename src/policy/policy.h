@@ -82,6 +82,8 @@ class Policy {
   // mattered. `target` is the request target's origin form.
   Decision EvaluateRequest(std::string_view host, uint16_t port, std::string_view method,
                            std::string_view target) const;
+  // The secrets, by name, that rules give to some request to there.
+  std::vector<std::string> CredentialsFor(std::string_view host, uint16_t port) const;
   // May this address itself be dialled on this port (without one: on any)? Only address rules and a
   // default of allow say so; loopback, link-local, metadata, own, multicast and disguised addresses
   // never are, and private ones only where the server's own policy names the range.

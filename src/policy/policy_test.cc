@@ -180,6 +180,8 @@ TEST(PolicyTest, ADefaultOfAllowCoversNoEncryptedDns) {
   for (const char* ip : {"1.1.1.1", "8.8.8.8", "9.9.9.9", "2606:4700:4700::1111", "2620:fe::fe"}) {
     EXPECT_EQ(by_number(*open, ip, 443).reason, Reason::kDnsOverHttps) << ip;
   }
+  EXPECT_FALSE(policy("allow = \"*:*\"")->Evaluate("a.test", 853).allow);
+  EXPECT_TRUE(policy("allow = \"*:853\"")->Evaluate("a.test", 853).allow);
   const auto named = policy("allow = [\"a.test:853\", \"1.1.1.1/32:443\"]");
   EXPECT_TRUE(named->Evaluate("a.test", 853).allow);
   EXPECT_TRUE(by_number(*named, "1.1.1.1", 443).allow);
